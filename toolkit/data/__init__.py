@@ -1,0 +1,1 @@
+"""The shared data module: every method trains on this, and only this."""

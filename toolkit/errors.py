@@ -1,0 +1,26 @@
+"""The one error a user is meant to read, and the one wording for a name that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend: shown as one line without a traceback, and the command exits 2.
+
+    The text says where it went wrong, what came, and the likely remedy.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``Did you mean 'x'? Known: a, b, x`` for a name that is not among the known ones."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{hint}Known: {', '.join(names) or '(none)'}"
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name looked up in a list that lacks it, e.g. ``unknown method 'lora16'``."""
+    return UserError(f"unknown {kind} '{name}'. {nearest(name, known)}")

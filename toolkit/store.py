@@ -1,0 +1,75 @@
+"""Where a study's files lie, and how a file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from toolkit.errors import UserError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: into a neighbour first, flushed, then renamed over ``path``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, neighbour = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(neighbour).chmod(0o644)
+            Path(neighbour).replace(path)
+        except BaseException:
+            Path(neighbour).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}. Choose another folder with --root"
+        ) from error
+
+
+class RunFolder:
+    """Names of what lies in `runs/<run_id>/`. The one place that spells them."""
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        self.path = root / "runs" / run_id
+
+    @property
+    def record(self) -> Path:
+        """`run.json`: written last."""
+        return self.path / "run.json"
+
+    @property
+    def spec(self) -> Path:
+        """`spec.yaml`: what was asked for."""
+        return self.path / "spec.yaml"
+
+    @property
+    def steps(self) -> Path:
+        """`steps.jsonl`: one line an optimizer step or validation."""
+        return self.path / "steps.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`checkpoints/`: to go on from; removed when the run has finished."""
+        return self.path / "checkpoints"
+
+    @property
+    def artifact(self) -> Path:
+        """`artifact/`: the saved weights or adapter, with the tokenizer."""
+        return self.path / "artifact"
+
+    @property
+    def log(self) -> Path:
+        """`log.txt`: what the run's process printed."""
+        return self.path / "log.txt"
+
+    def evaluation(self, digest: str) -> Path:
+        """`eval-<digest>.json`: written last."""
+        return self.path / f"eval-{digest}.json"
+
+    def outcomes(self, digest: str) -> Path:
+        """`eval-<digest>.jsonl`: one Outcome a test document."""
+        return self.path / f"eval-{digest}.jsonl"
