@@ -1,0 +1,93 @@
+"""The metrics: one file each in this folder, which is the registry."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from eval.metrics._base import Context, Metric, number
+from toolkit.errors import UserError, unknown_name
+from toolkit.records import MetricValue, Outcome
+
+__all__ = ["Context", "Metric", "all_metrics", "measure", "metric", "signature"]
+
+
+@cache
+def _registry() -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for file in pkgutil.iter_modules(__path__):
+        if file.name.startswith("_"):
+            continue
+        item: Metric = importlib.import_module(f"{__name__}.{file.name}").METRIC
+        if item.name in found:
+            raise ValueError(f"two metrics are named '{item.name}'")
+        found[item.name] = item
+    return dict(sorted(found.items(), key=lambda pair: (not pair[1].headline, pair[0])))
+
+
+def all_metrics() -> dict[str, Metric]:
+    """Every metric of the folder by name: those that get a verdict first, then by name."""
+    return dict(_registry())
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name; UserError with the nearest match where there is none."""
+    found = _registry()
+    if name not in found:
+        raise unknown_name("metric", name, found)
+    return found[name]
+
+
+def signature(metric: Metric, context: Context) -> str:
+    """The metric's signature, with prompt mode and decoding where it looks at generations."""
+    if not metric.of_generations:
+        return metric.signature
+    mode, decoding = context.prompt_mode or "first", context.decoding or "first"
+    return f"{metric.signature}|prompt:{mode}|decoding:{decoding}"
+
+
+def measure(
+    metric: Metric, outcomes: Sequence[Outcome], context: Context
+) -> tuple[MetricValue, list[tuple[float, ...] | None]]:
+    """The metric over all outcomes, and its statistics on each of them in the same order.
+
+    Documents on which it is not defined are left out; `documents` counts those that are in. A metric that
+    fails on a document is a UserError that names both.
+    """
+    rows = [_statistics(metric, outcome, context) for outcome in outcomes]
+    defined = [row for row in rows if row is not None]
+    if len({len(row) for row in defined}) > 1:
+        raise UserError(f"metric '{metric.name}': documents differ in their number of statistics")
+    value: float | None = None
+    details: dict[str, float | None] = {}
+    if defined:
+        sums = np.asarray(defined, dtype=np.float64).sum(axis=0)
+        value = number(metric.aggregate(sums))
+        details = {
+            key: None if part is None else number(part) for key, part in metric.details(sums, context).items()
+        }
+    measured = MetricValue(
+        value=value,
+        documents=len(defined),
+        unit=metric.unit,
+        direction=metric.direction,
+        signature=signature(metric, context),
+        details=details,
+    )
+    return measured, rows
+
+
+def _statistics(metric: Metric, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+    where = f"metric '{metric.name}' failed on document {outcome.document_id} ('{outcome.title[:60]}')"
+    try:
+        row = metric.statistics(outcome, context)
+    except Exception as error:
+        raise UserError(f"{where}: {type(error).__name__}: {error}") from error
+    if row is not None and not all(math.isfinite(x) for x in row):
+        raise UserError(f"{where}: its statistics are not finite: {row}")
+    return row
