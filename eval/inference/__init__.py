@@ -1,0 +1,1 @@
+"""Paired inference over seeds and documents; the door is `eval.stats`."""

@@ -1,0 +1,99 @@
+"""From an interval, a p-value and a margin to a verdict, and what would turn *undecided* into another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from eval.inference.crossed import CONFIDENCE, POWER, Spread, quantile
+from toolkit.errors import UserError
+
+Verdict = Literal["better", "worse", "equivalent", "undecided"]
+Direction = Literal["lower", "higher", "neither"]
+
+ALPHA = 1 - CONFIDENCE
+MOST_SEEDS = 100
+MOST_DOCUMENTS = 1_000_000
+
+
+def verdict(
+    low: float | None, high: float | None, p: float | None, *, margin: float | None, direction: Direction
+) -> Verdict:
+    """The verdict on a difference from its interval and its (Holm-corrected) p-value.
+
+    Equivalent: the interval lies inside the margin on both sides. Better or worse: the interval leaves out
+    zero *and* p < .05. Everything else is undecided, and so is a difference that can't be measured.
+    """
+    if low is None or high is None:
+        return "undecided"
+    if margin is not None and -margin < low and high < margin:
+        return "equivalent"
+    if p is None or p >= ALPHA or direction == "neither" or low <= 0 <= high:
+        return "undecided"
+    return "better" if (low > 0) == (direction == "higher") else "worse"
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's (1979) step-down correction, in the order given; a None stays None and is not counted."""
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    so_far = 0.0
+    for rank, (p, place) in enumerate(known):
+        if not 0 <= p <= 1:
+            raise UserError(f"holm: {p} is not a p-value; give numbers from 0 to 1, or None")
+        so_far = max(so_far, min(1.0, p * (len(known) - rank)))
+        corrected[place] = so_far
+    return corrected
+
+
+def smallest_detectable(error: float, freedom: float) -> float:
+    """The smallest true difference that is called with 80 % power: (t of 97.5 % + t of 80 %) errors."""
+    return error * (quantile(freedom, 1 - ALPHA / 2) + quantile(freedom, POWER))
+
+
+def needed(found: Spread, difference: float, margin: float | None, *, seeded: bool) -> str | None:
+    """How many documents, or seeds, would decide if the difference stays what it is; None if these do.
+
+    It is enough to see the smaller of two distances with 80 % power: from zero to the difference, or from
+    the difference to the margin, whichever is wider. Documents are added at the seeds there are, seeds at the
+    documents there are.
+    """
+    distance = max(abs(difference), 0.0 if margin is None else margin - abs(difference))
+
+    def decides(seeds: int, documents: int) -> bool:
+        return smallest_detectable(*found.projected(seeds, documents)) <= distance
+
+    if distance <= 0 or decides(found.seeds, found.documents):
+        return None
+    ways = []
+    documents = _first(lambda n: decides(found.seeds, n), found.documents, MOST_DOCUMENTS)
+    if documents is not None:
+        ways.append(f"{_round_up(documents):,} documents")
+    if seeded:
+        seeds = _first(lambda s: decides(s, found.documents), found.seeds, MOST_SEEDS)
+        if seeds is not None:
+            ways.append(f"{seeds} seeds")
+    if ways:
+        return "about " + " or ".join(ways)
+    if seeded:
+        return f"more than {MOST_SEEDS} seeds, or {MOST_DOCUMENTS:,} documents"
+    return f"more than {MOST_DOCUMENTS:,} documents"
+
+
+def _first(enough: Callable[[int], bool], start: int, most: int) -> int | None:
+    """The smallest number above ``start`` that is enough, found by doubling and halving."""
+    low, high = start, start
+    while not enough(high):
+        if high >= most:
+            return None
+        low, high = high, min(most, 2 * high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _round_up(number: int) -> int:
+    """Two significant digits, upwards."""
+    step: int = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // step) * step
