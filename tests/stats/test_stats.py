@@ -20,8 +20,8 @@ def test_the_spread_of_two_seeds_and_three_documents_by_hand():
     """Values 1 2 3 / 3 4 8: means by seed 2, 5; by document 2, 3, 5.5; mean 3.5.
 
     MS seeds = 3 x 4.5 = 13.5; MS documents = 2 x 3.25 = 6.5; residuals +-.5, .5, 1, so
-    SS = 2 (.25 + .25 + 1) = 3 and MS rest = 3 / 2 = 1.5. Error^2 = (13.5 + 6.5 - 1.5) / 6 = 18.5 / 6. Degrees of freedom
-    18.5^2 / (13.5^2 / 1 + 6.5^2 / 2 + 1.5^2 / 2) = 342.25 / 204.5.
+    SS = 2 (.25 + .25 + 1) = 3 and MS rest = 3 / 2 = 1.5. Error^2 = (13.5 + 6.5 - 1.5) / 6
+    = 18.5 / 6. Degrees of freedom 18.5^2 / (13.5^2 / 1 + 6.5^2 / 2 + 1.5^2 / 2) = 342.25 / 204.5.
     """
     found = spread(np.array([[1.0, 2, 3], [3, 4, 8]]))
     assert found.error**2 == pytest.approx(18.5 / 6)
