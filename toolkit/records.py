@@ -244,6 +244,8 @@ class Estimate(Record):
     documents: int
     scope: str
     """What the interval speaks about, e.g. `documents only, one seed`."""
+    unit: str | None = None
+    """The metric's unit, as in its MetricValue."""
 
 
 class Comparison(Record):
@@ -275,6 +277,8 @@ class Comparison(Record):
     """How many documents or seeds would decide, when undecided."""
     reason: str | None = None
     """Why it was refused, or what the reader should know."""
+    unit: str | None = None
+    """The metric's unit, as in its MetricValue."""
 
 
 class Finding(Record):
