@@ -72,12 +72,20 @@ class DatasetSpec(Spec):
     """What it is called in studies, tables and figures."""
     hub: str | None = None
     """A Hugging Face data set id."""
+    subset: str | None = None
+    """Which of the hub data set's configurations, where it has several."""
+    hub_split: str = "train"
+    """Which of the hub data set's own splits is read; the toolkit divides it anew."""
     files: tuple[str, ...] = ()
-    """Local CSV, JSONL, JSON or Parquet files (gzip allowed); relative to where the command runs."""
+    """Local CSV, TSV, JSONL, JSON or Parquet files; gzip and `*` allowed; relative to where you are."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """What separates the columns of a CSV file; a comma, or a tab in a TSV file, when absent."""
     package: str | None = None
     """An installed pip package that carries the data, with its version."""
     package_file: str | None = None
     """The file inside that package."""
+    mixture: tuple[Component, ...] = ()
+    """Several data sets trained on together, each with its share."""
     revision: str | None = None
     """Commit, tag or branch on the hub."""
     parser: str | None = None
@@ -95,8 +103,17 @@ class DatasetSpec(Spec):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        _exactly_one(self, ("hub", "files", "package"))
+        _exactly_one(self, ("hub", "files", "package", "mixture"))
         return self
+
+
+class Component(Spec):
+    """One data set of a mixture."""
+
+    dataset: str | DatasetSpec
+    """A name in the catalog, or a data set written out."""
+    weight: float = Field(gt=0)
+    """Its share of the training documents is this over the sum of the weights."""
 
 
 class DataSpec(Spec):
