@@ -1,0 +1,220 @@
+"""One pass of a model over held-out documents: likelihoods by section, and generations."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig, LogitsProcessorList
+
+from eval.draw import Draw, uniforms
+from toolkit import runtime
+from toolkit.data import tokens
+from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
+from toolkit.errors import UserError
+from toolkit.loss import NextToken
+from toolkit.records import Generation, Likelihood, Outcome
+from toolkit.specs import Decoding, EvalSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SCORE_TOKENS = 4096  # positions of a likelihood batch
+GENERATE_TOKENS = 65536  # positions of the key-value cache of a generation batch
+SCAFFOLD, STOP = "scaffold", "stop"
+Progress = Callable[[dict[str, Any]], None]
+
+
+def outcomes(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    form: Format,
+    spec: EvalSpec,
+    *,
+    precision: str,
+    progress: Progress = lambda _: None,
+) -> tuple[list[Outcome], dict[str, float]]:
+    """What the model does on each text, in the texts' order, and the seconds of both halves."""
+    model.eval()
+    began = time.perf_counter()
+    scores = likelihoods(model, tokenizer, texts, form, precision=precision, progress=progress)
+    scored = time.perf_counter()
+    count = len(texts) if spec.generations is None else min(spec.generations, len(texts))
+    if precision == "bf16":
+        model.to(torch.bfloat16)  # or the weights would be cast again at every token
+    written: list[list[Generation]] = [[] for _ in texts]
+    for mode in spec.prompts:
+        prompts = [prompt(text, form, mode) for text in texts[:count]]
+        for decoding in spec.decodings:
+            texts_written = generate(model, tokenizer, prompts, mode, decoding, spec, progress)
+            for generations, generation in zip(written[:count], texts_written, strict=True):
+                generations.append(generation)
+    result = [
+        Outcome(
+            document_id=document_id(text),
+            title=next(iter(section_bodies(text, form).values())),
+            reference=text,
+            likelihood=score,
+            generations=tuple(generations),
+        )
+        for text, score, generations in zip(texts, scores, written, strict=True)
+    ]
+    seconds = {"likelihood": scored - began, "generation": time.perf_counter() - scored}
+    return result, seconds
+
+
+def likelihoods(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    form: Format,
+    *,
+    precision: str,
+    progress: Progress = lambda _: None,
+) -> list[dict[str, Likelihood]]:
+    """Summed nll, tokens and bytes of each text by part: sections, `scaffold`, and `stop` for end-of-text.
+
+    A text longer than the model's context is scored in windows as lm-evaluation-harness's rolling
+    log-likelihood does: disjoint in what they score, the last one filled up with the tokens before it.
+    """
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
+    rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
+    context = getattr(model.config, "max_position_embeddings", None) or max(map(len, rows))
+    windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
+    where = next(model.parameters()).device
+    next_token = NextToken(model)
+    nlls = [torch.zeros(len(row)) for row in rows]
+    batches = tokens.sorted_batches([last - fed for _, fed, _, last in windows], SCORE_TOKENS)
+    for done, batch in enumerate(batches, start=1):
+        fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
+        inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
+        with runtime.autocast(where, precision):
+            scores = next_token.nll(model, inputs).cpu()
+        for w, score in zip(batch, scores, strict=True):
+            i, fed, first, last = windows[w]
+            nlls[i][first:last] = score[first - fed : last - fed]
+        progress({"event": "scoring", "done": done, "of": len(batches)})
+    return [
+        _by_part(text, form, offsets, nll[1:].tolist())
+        for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)
+    ]
+
+
+def _windows(length: int, context: int) -> list[tuple[int, int, int]]:
+    """Windows over a row (prefix, tokens, end-of-text): first seen, first scored, one past the last scored.
+
+    A window sees at most ``context`` tokens before its last scored one. End-of-text has a window of its own
+    where the text needs more than one, so that the text's windows are lm-evaluation-harness's.
+    """
+    if length - 1 <= context:
+        return [(0, 1, length)]
+    windows, scored = [], 0
+    while scored < length - 2:
+        last = min(scored + context, length - 2)
+        windows.append((max(0, last - context), scored + 1, last + 1))
+        scored = last
+    return [*windows, (length - 1 - context, length - 1, length)]
+
+
+def _by_part(
+    text: str, form: Format, offsets: Sequence[tuple[int, int]], nll: Sequence[float]
+) -> dict[str, Likelihood]:
+    """A token goes to the part that holds its first character other than a space."""
+    spans = section_spans(text, form)
+    part_of = [SCAFFOLD] * (len(text) + 1)
+    for name, span in spans.items():
+        part_of[span.start : span.stop] = [name] * (span.stop - span.start)
+    sums = {part: [0.0, 0] for part in (*(s.name for s in form.sections), SCAFFOLD, STOP)}
+    for (first, last), value in zip(offsets, nll[:-1], strict=True):
+        while first < last - 1 and text[first].isspace():
+            first += 1
+        sums[part_of[first]][0] += value
+        sums[part_of[first]][1] += 1
+    sums[STOP] = [nll[-1], 1]
+    sizes = {name: len(text[span.start : span.stop].encode()) for name, span in spans.items()}
+    sizes[SCAFFOLD] = len(text.encode()) - sum(sizes.values())
+    return {
+        part: Likelihood(nll=total, tokens=int(count), bytes=sizes.get(part, 0))
+        for part, (total, count) in sums.items()
+    }
+
+
+def generate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    mode: str,
+    decoding: Decoding,
+    spec: EvalSpec,
+    progress: Progress = lambda _: None,
+) -> list[Generation]:
+    """One continuation of each prompt, in the prompts' order.
+
+    It ends at end-of-text or at the limit and never at the end marker: a model that has not learned to stop
+    shall not be stopped by the judge.
+    """
+    start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
+    rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
+    room = getattr(model.config, "max_position_embeddings", None) or math.inf
+    limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
+    if limit < 1:
+        raise UserError(
+            f"a prompt of {max(map(len, rows))} tokens fills the model's context of {room} tokens"
+        )
+    result: dict[int, Generation] = {}
+    batches = tokens.sorted_batches([len(row) + limit for row in rows], GENERATE_TOKENS)
+    for number, batch in enumerate(batches):
+
+        def on_step(step: int, number: int = number) -> None:
+            progress({"event": "generating", "done": number * limit + step, "of": len(batches) * limit})
+
+        numbers = uniforms([f"{mode}/{decoding.name}/{prompts[i]}" for i in batch], limit, spec.seed)
+        draw = Draw(decoding, numbers, on_step)
+        written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, draw)
+        for index, ids in zip(batch, written, strict=True):
+            body = ids[: ids.index(stop)] if stop in ids else ids
+            result[index] = Generation(
+                prompt_mode=mode,
+                decoding=decoding.name,
+                prompt=prompts[index],
+                text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+                tokens=len(body),
+                ended="end_of_text" if stop in ids else "limit",
+            )
+    return [result[index] for index in range(len(prompts))]
+
+
+@torch.no_grad()
+def _continue(
+    model: PreTrainedModel,
+    rows: Sequence[Sequence[int]],
+    limit: int,
+    stop: int,
+    decoding: Decoding,
+    draw: Draw,
+) -> list[list[int]]:
+    """What `generate` adds to each row, padding and all."""
+    where = next(model.parameters()).device
+    longest = max(map(len, rows))
+    ids = torch.tensor([[stop] * (longest - len(row)) + list(row) for row in rows], device=where)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=where)
+    config = GenerationConfig(
+        max_new_tokens=limit,
+        do_sample=False,  # Draw has drawn
+        num_beams=decoding.num_beams,
+        eos_token_id=stop,
+        pad_token_id=stop,
+        use_cache=True,
+    )
+    written = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        generation_config=config,
+        logits_processor=LogitsProcessorList([draw]),
+    )
+    return written[:, longest:].tolist()

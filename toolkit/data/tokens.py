@@ -1,0 +1,154 @@
+"""Texts -> rows of token ids -> length-bucketed, token-budget batches, the same for every method."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
+POOL_BATCHES = 32  # batches sorted by length together: enough for little padding, few enough to stay random
+
+
+class Rows(NamedTuple):
+    """Token ids of documents, and what had to be left out."""
+
+    ids: list[list[int]]
+    """A row is: prefix token, the text's tokens, end-of-text. All but the prefix are supervised."""
+    too_long: int
+    """Documents with more than the allowed tokens: left out whole, never cut."""
+
+    @property
+    def supervised(self) -> int:
+        """Supervised tokens: every token but each row's prefix."""
+        return sum(len(row) - 1 for row in self.ids)
+
+
+def prefix_token(tokenizer: PreTrainedTokenizerBase) -> int:
+    """What stands before a text's first token: beginning-of-text, or end-of-text where there is none.
+
+    The choice of lm-evaluation-harness, so that likelihoods agree with it.
+    """
+    return tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+
+
+def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None) -> Rows:
+    """Rows of the texts; those over ``max_length`` tokens are left out and counted."""
+    if not texts:
+        return Rows([], 0)
+    start, stop = prefix_token(tokenizer), tokenizer.eos_token_id
+    encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+    rows = [[start, *ids, stop] for ids in encoded]
+    kept = rows if max_length is None else [row for row in rows if len(row) <= max_length]
+    if not kept:
+        shortest = min(map(len, rows))
+        raise UserError(
+            f"train.max_length={max_length} leaves no document: the shortest has {shortest} tokens. Raise it"
+        )
+    return Rows(kept, len(rows) - len(kept))
+
+
+def budget_batches(lengths: Sequence[int], order: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Consecutive rows of ``order`` in batches whose padded size stays within ``batch_tokens`` positions."""
+    batches: list[list[int]] = []
+    longest = 0
+    for index in order:
+        if lengths[index] > batch_tokens:
+            raise UserError(
+                f"train.batch_tokens={batch_tokens} is less than one document of {lengths[index]} tokens: "
+                f"raise it, or lower train.max_length"
+            )
+        longest = max(longest, lengths[index])
+        if batches and longest * (len(batches[-1]) + 1) <= batch_tokens:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+            longest = lengths[index]
+    return batches
+
+
+def training_batches(
+    lengths: Sequence[int], batch_tokens: int, *, epochs: float, seed: int
+) -> list[list[int]]:
+    """All batches of a training in order, epoch after epoch; a part of an epoch takes its first batches.
+
+    Each epoch shuffles the rows, sorts pools of them by length (little padding), and shuffles the batches.
+    Depends on lengths, budget and seed alone.
+    """
+    pool = max(1, POOL_BATCHES * batch_tokens * len(lengths) // max(1, sum(lengths)))
+    result: list[list[int]] = []
+    epoch = 0
+    while epochs - epoch > 0:
+        rng = random.Random(f"{seed}/{epoch}")
+        shuffled = rng.sample(range(len(lengths)), len(lengths))
+        batches: list[list[int]] = []
+        for first in range(0, len(shuffled), pool):
+            group = sorted(shuffled[first : first + pool], key=lambda i: lengths[i])
+            batches += budget_batches(lengths, group, batch_tokens)
+        rng.shuffle(batches)
+        share = min(1.0, epochs - epoch)
+        result += batches[: max(1, round(share * len(batches)))]
+        epoch += 1
+    return result
+
+
+def sorted_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+    """Batches for evaluation: longest first, so that what does not fit in memory fails at once."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    return budget_batches(lengths, order, max(batch_tokens, max(lengths, default=1)))
+
+
+def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
+    """Share of the positions of these batches that are padding."""
+    positions = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
+    real = sum(lengths[i] for batch in batches for i in batch)
+    return 1 - real / positions if positions else 0.0
+
+
+def stream_hash(rows: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]) -> str:
+    """Hash of every token id that these batches feed, in order. Labels follow from the ids, see `collate`."""
+    digest = hashlib.sha256()
+    for batch in batches:
+        for index in batch:
+            digest.update(np.asarray(rows[index], dtype="<u4").tobytes())
+            digest.update(b"|")
+        digest.update(b"\n")
+    return digest.hexdigest()[:16]
+
+
+def collate(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
+    """Rows, right-padded -> `input_ids`, `attention_mask`, `labels`, each [rows, longest], int64.
+
+    Labels follow the lengths and never the pad id, so an end-of-text token that doubles as padding is still
+    learned; only the prefix and the padding are ignored.
+    """
+    import torch
+
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
+    mask = torch.zeros((len(rows), longest), dtype=torch.int64)
+    labels = torch.full((len(rows), longest), IGNORED, dtype=torch.int64)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+        labels[i, 1 : len(row)] = ids[i, 1 : len(row)]
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def end_label_share(rows: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase, end: str) -> float:
+    """Share of the rows that end, supervised, in the end marker and the end-of-text token."""
+    tail = 4 * len(end) + 2  # a token is at least a byte, a character at most four
+    marked = sum(
+        row[-1] == tokenizer.eos_token_id and tokenizer.decode(row[1:-1][-tail:]).endswith(end)
+        for row in rows
+    )
+    return marked / len(rows) if rows else 0.0

@@ -1,0 +1,141 @@
+"""The machine under a run: device, precision, seeds, threads, allocator, peak memory, environment facts."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import resource
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    import torch
+
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "sacrebleu",
+    "numpy",
+    "scipy",
+)
+# glibc gives large blocks back to the system and faults them in again at every step; kept, a step is up to a
+# third faster on a CPU. Read by the C library at start, so they are set for the run's own process.
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+
+
+def device() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def resolve_precision(asked: str) -> str:
+    """`auto` -> `bf16` where the hardware computes in it, else `fp32`."""
+    import torch
+
+    if asked != "auto":
+        return asked
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if _cpu_has_bf16() else "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    import torch
+
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
+
+
+def autocast(where: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Compute in bf16 over fp32 weights, or as it is."""
+    import torch
+
+    return torch.autocast(where.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def prepare(seed: int, threads: int | None = None) -> None:
+    """Seed Python, numpy and torch; take ``threads`` CPU threads; allow TF32 products on CUDA."""
+    import torch
+    from transformers import set_seed
+
+    set_seed(seed)
+    if threads:
+        torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")
+
+
+def peak_memory_bytes() -> int:
+    """Peak resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cuda_peaks() -> tuple[int | None, int | None]:
+    """Peak bytes allocated and reserved on the CUDA device; None without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None, None
+    return torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+
+
+def release() -> None:
+    """Give back what is no longer referenced."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def machine() -> dict[str, Any]:
+    """The machine in words, without torch: processor, cores, memory, system, Python."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """The machine, the device and the versions that matter."""
+    import torch
+
+    facts = machine()
+    if torch.cuda.is_available():
+        facts["device"] = torch.cuda.get_device_name()
+        facts["cuda"] = torch.version.cuda
+    else:
+        facts["device"] = f"CPU: {facts['processor']}, {facts['cores']} cores"
+    facts["threads"] = torch.get_num_threads()
+    facts["versions"] = {name: metadata.version(name) for name in LIBRARIES}
+    return facts
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:  # noqa: PTH123 - a kernel file, not a path of ours
+            for line in stream:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
