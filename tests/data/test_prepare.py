@@ -60,7 +60,8 @@ def test_a_smaller_training_part_is_the_start_of_a_larger_one(tmp_path: Path) ->
 def test_a_part_larger_than_the_data_says_how_many_there_are(tmp_path: Path) -> None:
     """3,110 documents - 40 - 60 = 3,010 (less what shares a title) can be trained on."""
     with pytest.raises(
-        UserError, match=r"has 3110 documents of 3129 rows \(18 refused; 1 copies.*at most train=30"
+        UserError,
+        match=r"has 3,110 documents in 3,129 rows \(18 refused: longer.*; 1 near-.*at most train=3010",
     ):
         prepare(WIKIBOOKS, DataSpec(train=5000, validation=40, test=60), RECIPE, tmp_path)
 

@@ -16,7 +16,12 @@ from toolkit.data.format import Document, Format, Section, body_text, parse, ren
 EXAMPLES = 3
 """How many examples of each refusal the report keeps."""
 
-_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>|<!--.*?-->", flags=re.DOTALL)
+_NOTE = re.compile(r"<ref(?:\s[^<>]*)?(?<!/)>.*?</ref>|<!--.*?-->", flags=re.DOTALL | re.IGNORECASE)
+_WITHIN_WORD = re.compile(
+    r"</?(?:a|b|big|em|font|i|nowiki|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", flags=re.IGNORECASE
+)
+_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LIST_LIKE = re.compile(r"""^\[\s*(?:["'\]]|\d)""")
 
 
@@ -42,6 +47,17 @@ class Tally:
         if len(kept) < EXAMPLES:
             kept.append(shown(row))
 
+    def summary(self) -> dict[str, Any]:
+        """The counts as JSON-able values."""
+        return {
+            "rows": {"read": self.read, "filtered_out": self.filtered, "accepted": self.accepted},
+            "refused": {
+                reason: {"count": count, "examples": self.examples[reason]}
+                for reason, count in sorted(self.refused.items())
+            },
+            "mended": dict(sorted(self.mended.items())),
+        }
+
 
 def shown(row: object, length: int = 160) -> str:
     """The start of a row on one line, safe to print and to write as UTF-8."""
@@ -64,7 +80,8 @@ def clean_text(text: str, mended: Counter[str]) -> str:
     NFC and not NFKC, which would turn "1½" into "11⁄2": a fraction stays as it was written.
     """
     if "<" in text or "&" in text:
-        plain = html.unescape(_TAG.sub(" ", text))
+        plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        plain = _TAG.sub(" ", _WITHIN_WORD.sub("", _NOTE.sub("", plain)))
         if plain != text:
             mended["HTML removed"] += 1
             text = plain
@@ -153,7 +170,8 @@ def to_document(
     bodies: list[str | tuple[str, ...]] = []
     for section in form.sections:
         value = row.get(fields.get(section.name, section.name))
-        body = "" if value is None else _body(section, value, mended)
+        missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
+        body = "" if missing else _body(section, value, mended)
         if not body:
             raise RefusedError(f"no {section.name}")
         bodies.append(body)

@@ -1,4 +1,4 @@
-"""Every accepted document of a data set on disk, memory-mapped, with what the split needs to know of each."""
+"""Every accepted document of one or several sources on disk, with what the split needs to know of each."""
 
 from __future__ import annotations
 
@@ -8,59 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from toolkit.data.clean import EXAMPLES, RefusedError, Tally, to_document
-from toolkit.data.dedupe import (
-    Forest,
-    Hashes,
-    Indices,
-    Shingler,
-    band_keys,
-    candidates,
-    near_pairs,
-    normalised_title,
-    stable_hash,
-)
-from toolkit.data.format import Document, Format, body_text, document_id, render
+from toolkit.data.dedupe import Forest, band_keys, candidates, near_pairs
+from toolkit.data.format import Format, document_id, render
+from toolkit.data.parsers import TEXT, Parser, parser
+from toolkit.data.readers import Broken
+from toolkit.data.shingles import Hashes, Indices, Shingler, normalised_title, stable_hash
 from toolkit.data.sources import Source
+from toolkit.data.texts import CHUNK, Texts, read_texts, write_texts
 from toolkit.specs import DataSpec
-
-CHUNK = 2_000
-"""Documents of one Arrow record batch; the last may have fewer."""
-_SCHEMA = pa.schema([("text", pa.string())])
-
-
-class Texts(Sequence[str]):
-    """Rendered documents in a memory-mapped Arrow file, chosen and ordered by an index."""
-
-    def __init__(self, column: pa.ChunkedArray, chosen: Indices) -> None:
-        self._column = column
-        self._chosen = chosen
-
-    def __len__(self) -> int:
-        return len(self._chosen)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Texts: ...
-    def __getitem__(self, index: int | slice) -> str | Texts:
-        if isinstance(index, slice):
-            return Texts(self._column, self._chosen[index])
-        chunk, place = divmod(int(self._chosen[index]), CHUNK)
-        return str(self._column.chunk(chunk)[place].as_py())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """Accepted documents of one or several sources, in the order of reading."""
+    """Accepted documents in the order of reading."""
 
-    column: pa.ChunkedArray
-    """Rendered texts."""
+    texts: Texts
     ids: Hashes
     """Document identities."""
     titles: Hashes
@@ -72,60 +39,52 @@ class Corpus:
     counts: dict[str, Any]
     """What was read, refused, mended and found to be duplicated."""
 
-    def texts(self, chosen: Indices) -> Texts:
-        """Some of the documents, in the order of the index."""
-        return Texts(self.column, chosen)
+
+class _Accepted(NamedTuple):
+    title: str
+    text: str
+    source: int
 
 
-def compared(document: Document, form: Format) -> str:
-    """What decides whether two documents are near-copies: every section but the title."""
-    sections = list(zip(form.sections, document.bodies, strict=True))
-    return "\n".join(body_text(*pair) for pair in (sections[1:] or sections))
-
-
-def compared_text(text: str, form: Format) -> str:
-    """The same of a rendered document."""
-    lines = text.split("\n")
-    pairs = list(zip(form.sections, lines[:-1], strict=True))
+def compared(text: str, form: Format) -> str:
+    """What decides whether two documents are near-copies: all section bodies but the title's."""
+    lines = text.split("\n")[:-1]
+    pairs = list(zip(form.sections, lines, strict=True))
     return "\n".join(line[len(section.marker) + 1 :] for section, line in (pairs[1:] or pairs))
 
 
-def build(source: Source, fields: Mapping[str, str], data: DataSpec, form: Format, folder: Path) -> None:
-    """Read, clean and compare all documents of a source, and write them to ``folder``."""
-    tally = Tally()
+def title_of(text: str, form: Format) -> str:
+    """The body of a rendered document's first section."""
+    return text.split("\n", 1)[0][len(form.markers[0]) + 1 :]
+
+
+def build(sources: Sequence[Source], data: DataSpec, folder: Path) -> None:
+    """Read, clean and compare all documents of the sources, and write them to ``folder``."""
+    tallies = [Tally() for _ in sources]
     shingler = Shingler()
-    ids: list[Hashes] = []
-    titles: list[Hashes] = []
-    bodies: list[Hashes] = []
-    keys: list[Hashes] = []
-    with pa.OSFile(str(folder / "texts.arrow"), "wb") as sink, pa.ipc.new_file(sink, _SCHEMA) as writer:
-        documents = _documents(source, fields, data, form, tally)
+    columns: dict[str, list[Any]] = {"ids": [], "titles": [], "sources": [], "bodies": [], "keys": []}
+    with write_texts(folder / "texts.arrow") as write:
+        documents = _documents(sources, data, tallies)
         while chunk := list(islice(documents, CHUNK)):
-            texts = [render(document, form) for document in chunk]
-            writer.write_batch(pa.record_batch([pa.array(texts, pa.string())], schema=_SCHEMA))
-            shown = [compared(document, form) for document in chunk]
-            ids.append(np.array([int(document_id(text), 16) for text in texts], dtype=np.uint64))
-            names = [normalised_title(document.title) for document in chunk]
-            titles.append(np.array([stable_hash(name) for name in names], dtype=np.uint64))
-            bodies.append(np.array([stable_hash(text) for text in shown], dtype=np.uint64))
-            keys.append(band_keys(shingler(shown), data.near_duplicate))
-    identities = _joined(ids)
-    everything = Texts(_column(folder), np.arange(tally.accepted, dtype=np.int64))
-    clusters, found = _clusters(everything, identities, _joined(bodies), keys, data.near_duplicate, form)
-    np.savez(
-        folder / "arrays.npz",
-        ids=identities,
-        titles=_joined(titles),
-        sources=np.zeros(tally.accepted, dtype=np.int64),
-        clusters=clusters,
-    )
+            write([document.text for document in chunk])
+            bodies = [compared(document.text, sources[document.source].form) for document in chunk]
+            columns["ids"].append(_hashes(int(document_id(document.text), 16) for document in chunk))
+            columns["titles"].append(
+                _hashes(stable_hash(normalised_title(document.title)) for document in chunk)
+            )
+            columns["sources"].append(np.array([document.source for document in chunk], dtype=np.int64))
+            columns["bodies"].append(_hashes(map(stable_hash, bodies)))
+            columns["keys"].append(band_keys(shingler(bodies), data.near_duplicate))
+    ids, titles, bodies_, keys = (_joined(columns.pop(name)) for name in ("ids", "titles", "bodies", "keys"))
+    places = np.concatenate([np.empty(0, dtype=np.int64), *columns["sources"]])
+    texts = _Compared(read_texts(folder / "texts.arrow"), places, [source.form for source in sources])
+    clusters, found = _clusters(texts, ids, bodies_, keys, data.near_duplicate)
+    np.savez(folder / "arrays.npz", ids=ids, titles=titles, sources=places, clusters=clusters)
     counts = {
-        "rows": {"read": tally.read, "filtered_out": tally.filtered, "accepted": tally.accepted},
-        "refused": {
-            reason: {"count": count, "examples": tally.examples[reason]}
-            for reason, count in sorted(tally.refused.items())
-        },
-        "mended": dict(sorted(tally.mended.items())),
+        "sources": [
+            {"name": source.dataset.name, "identity": source.identity, **tally.summary()}
+            for source, tally in zip(sources, tallies, strict=True)
+        ],
         "duplicates": found,
     }
     (folder / "counts.json").write_text(json.dumps(counts, ensure_ascii=False), encoding="utf-8")
@@ -135,72 +94,94 @@ def load(folder: Path) -> Corpus:
     """The corpus that `build` wrote."""
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
     with np.load(folder / "arrays.npz") as arrays:
-        return Corpus(column=_column(folder), counts=counts, **arrays)
+        return Corpus(texts=read_texts(folder / "texts.arrow"), counts=counts, **arrays)
 
 
-def _documents(
-    source: Source, fields: Mapping[str, str], data: DataSpec, form: Format, tally: Tally
-) -> Iterator[Document]:
-    for row in source.rows():
-        tally.read += 1
-        mended: Counter[str] = Counter()
-        try:
-            document = to_document(row, form, fields, mended)
-            if len(render(document, form)) > data.max_characters:
-                raise RefusedError(f"longer than {data.max_characters} characters")
-        except RefusedError as refusal:
-            tally.refuse(str(refusal), row)
-            continue
-        tally.mended.update(mended)
-        tally.accepted += 1
-        yield document
+def _documents(sources: Sequence[Source], data: DataSpec, tallies: list[Tally]) -> Iterator[_Accepted]:
+    for number, (source, tally) in enumerate(zip(sources, tallies, strict=True)):
+        form = source.form
+        wanted = source.dataset.where
+        read = parser(source.dataset.parser) if source.dataset.parser else None
+        for row in source.rows():
+            tally.read += 1
+            if isinstance(row, Broken):
+                tally.refuse(row.reason, row.shown)
+                continue
+            if any(str(row.get(column)) != value for column, value in wanted.items()):
+                tally.filtered += 1
+                continue
+            mended: Counter[str] = Counter()
+            try:
+                title, text = _rendered(row, form, source.dataset.fields, read, mended)
+                if len(text) > data.max_characters:
+                    raise RefusedError(f"longer than {data.max_characters} characters")
+            except RefusedError as refusal:
+                tally.refuse(str(refusal), row)
+                continue
+            tally.mended.update(mended)
+            tally.accepted += 1
+            yield _Accepted(title, text, number)
+
+
+def _rendered(
+    row: Mapping[str, Any],
+    form: Format,
+    fields: Mapping[str, str],
+    read: Parser | None,
+    mended: Counter[str],
+) -> tuple[str, str]:
+    if read is not None:
+        whole = row.get(fields.get(TEXT, TEXT))
+        if not isinstance(whole, str):
+            raise RefusedError("no text")
+        row, fields = read(whole, form), {}
+    document = to_document(row, form, fields, mended)
+    return document.title, render(document, form)
 
 
 def _clusters(
-    texts: Texts, ids: Hashes, bodies: Hashes, keys: list[Hashes], threshold: float, form: Format
+    texts: _Compared, ids: Hashes, bodies: Hashes, keys: Hashes, threshold: float
 ) -> tuple[Indices, dict[str, Any]]:
     forest = Forest(len(ids))
     _join_equal(ids, forest)
-    exact = _members_beyond_first(forest)
-    _, leaders = np.unique(
-        bodies, return_index=True
-    )  # one of those whose sections are letter by letter equal
+    exact = _beyond_first(forest)
+    _, leaders = np.unique(bodies, return_index=True)  # one of those that are letter by letter equal
     _join_equal(bodies, forest)
     leaders = np.sort(leaders).astype(np.int64)
-    pairs = leaders[candidates(_joined(keys)[leaders])] if len(leaders) else np.empty((0, 2), np.int64)
-    shown = _Compared(texts, form)
-    near = sorted(near_pairs(pairs, shown, threshold, forest), key=lambda pair: pair[2])
+    pairs = leaders[candidates(keys[leaders])] if len(leaders) else np.empty((0, 2), np.int64)
+    near = sorted(near_pairs(pairs, texts, threshold, forest), key=lambda pair: pair[2])
     labels = forest.labels()
     sizes = np.bincount(labels)
     return labels, {
         "threshold": threshold,
         "exact": exact,
-        "near": _members_beyond_first(forest) - exact,
+        "near": _beyond_first(forest) - exact,
         "clusters": int((sizes > 1).sum()),
         "largest_cluster": int(sizes.max(initial=0)),
         "candidate_pairs": len(pairs),
         "examples": [
-            {"similarity": round(similarity, 3), "one": shown.title(one), "other": shown.title(other)}
+            {"similarity": round(similarity, 3), "one": texts.title(one), "other": texts.title(other)}
             for one, other, similarity in near[:EXAMPLES]
         ],
     }
 
 
 class _Compared(Sequence[str]):
-    """What is compared of each document."""
+    """What is compared of each document, which may be of different formats."""
 
-    def __init__(self, texts: Texts, form: Format) -> None:
+    def __init__(self, texts: Texts, sources: Indices, forms: list[Format]) -> None:
         self._texts = texts
-        self._form = form
+        self._sources = sources
+        self._forms = forms
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def __getitem__(self, index: Any) -> Any:
-        return compared_text(self._texts[index], self._form)
+        return compared(self._texts[index], self._forms[self._sources[index]])
 
     def title(self, index: int) -> str:
-        return self._texts[index].split("\n", 1)[0][len(self._form.markers[0]) + 1 :]
+        return title_of(self._texts[index], self._forms[self._sources[index]])
 
 
 def _join_equal(values: Hashes, forest: Forest) -> None:
@@ -209,13 +190,13 @@ def _join_equal(values: Hashes, forest: Forest) -> None:
         forest.join(index, int(first[place[index]]))
 
 
-def _members_beyond_first(forest: Forest) -> int:
+def _beyond_first(forest: Forest) -> int:
     return len(forest.parent) - len(np.unique(forest.labels()))
+
+
+def _hashes(values: Iterator[int]) -> Hashes:
+    return np.fromiter(values, dtype=np.uint64)
 
 
 def _joined(arrays: list[Hashes]) -> Hashes:
     return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint64)
-
-
-def _column(folder: Path) -> pa.ChunkedArray:
-    return pa.ipc.open_file(pa.memory_map(str(folder / "texts.arrow"))).read_all().column("text")

@@ -41,8 +41,9 @@ class _Held:
     index: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
 
 
-def _compared(text: str, form: Format) -> tuple[str, list[str]]:
+def _compared(text: str, forms: Sequence[Format]) -> tuple[str, list[str]]:
     """Title, and the words of all other sections (of the title where there is no other)."""
+    form = next(form for form in forms if text.startswith(form.markers[0]))
     first, *others = section_bodies(text, form).values()
     return first, _WORDS.findall(" ".join(others or [first]).lower())
 
@@ -51,7 +52,7 @@ def _triples(words: list[str]) -> set[tuple[str, ...]]:
     return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
 
 
-def leak_report(train: Sequence[str], held_out: Sequence[str], form: Format) -> dict[str, Any]:
+def leak_report(train: Sequence[str], held_out: Sequence[str], forms: Sequence[Format]) -> dict[str, Any]:
     """Highest similarity to training of each held-out document: distribution, counts, the closest pairs.
 
     Similarity is the exact Jaccard similarity of the sets of three consecutive words, over all pairs; a run
@@ -60,7 +61,7 @@ def leak_report(train: Sequence[str], held_out: Sequence[str], form: Format) -> 
     held = _Held()
     titles = set()
     for number, text in enumerate(held_out):
-        title, words = _compared(text, form)
+        title, words = _compared(text, forms)
         titles.add(" ".join(_WORDS.findall(title.lower())))
         triples = _triples(words)
         held.words.append(words)
@@ -70,7 +71,7 @@ def leak_report(train: Sequence[str], held_out: Sequence[str], form: Format) -> 
     closest = [_Closest() for _ in held_out]
     shared_titles: set[str] = set()
     for number, text in enumerate(train):
-        title, words = _compared(text, form)
+        title, words = _compared(text, forms)
         plain = " ".join(_WORDS.findall(title.lower()))
         if plain in titles:
             shared_titles.add(plain)
@@ -79,7 +80,7 @@ def leak_report(train: Sequence[str], held_out: Sequence[str], form: Format) -> 
         "train": len(train),
         "held_out": len(held_out),
         "shared_titles": len(shared_titles),
-        **_similarities(closest, train, held_out, form),
+        **_similarities(closest, train, held_out, forms),
         **_runs(closest),
     }
 
@@ -102,15 +103,15 @@ def _meet(number: int, words: list[str], held: _Held, closest: list[_Closest]) -
 
 
 def _similarities(
-    closest: list[_Closest], train: Sequence[str], held_out: Sequence[str], form: Format
+    closest: list[_Closest], train: Sequence[str], held_out: Sequence[str], forms: Sequence[Format]
 ) -> dict[str, Any]:
     values = [known.similarity for known in closest]
     ranked = sorted(range(len(values)), key=lambda i: -values[i])
     pairs = [
         {
             "similarity": round(values[i], 4),
-            "held_out": _compared(held_out[i], form)[0],
-            "train": _compared(train[j], form)[0],
+            "held_out": _compared(held_out[i], forms)[0],
+            "train": _compared(train[j], forms)[0],
         }
         for i in ranked[:_PAIRS_SHOWN]
         if (j := closest[i].neighbour) is not None

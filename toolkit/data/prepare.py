@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,15 @@ from filelock import FileLock
 
 from toolkit.data import corpus
 from toolkit.data.corpus import Corpus
-from toolkit.data.dedupe import Indices
 from toolkit.data.format import Format
-from toolkit.data.leak import leak_report
-from toolkit.data.sources import open_source
-from toolkit.data.split import PARTS, Split, group_keys, split
+from toolkit.data.mixture import components, quotas
+from toolkit.data.report import report, too_few
+from toolkit.data.shingles import Indices
+from toolkit.data.sources import Source
+from toolkit.data.split import PARTS, group_keys, split
+from toolkit.data.texts import choose
 from toolkit.errors import UserError
 from toolkit.specs import DatasetSpec, DataSpec, digest_of
-from toolkit.store import write_text
-
-SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -49,86 +48,78 @@ def prepare(dataset: DatasetSpec, data: DataSpec, form: Format, cache: Path | No
     The same specs give the same texts in the same order, whatever the order of the source's rows.
     Raises UserError where the source cannot be read or holds fewer documents than were asked for.
     """
-    root = cache if cache is not None else Path(tempfile.mkdtemp(prefix="bakeoff-"))
-    try:
-        return _prepare(dataset, data, form, root)
-    finally:
-        if cache is None:  # what is memory-mapped stays readable until the last reader lets go
-            shutil.rmtree(root, ignore_errors=True)
-
-
-def fingerprint(texts: Iterable[str]) -> str:
-    """First 16 hex digits of a SHA-256 over the texts in order."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode())
-        digest.update(b"\x00")
-    return digest.hexdigest()[:16]
+    if cache is not None:
+        return _prepare(dataset, data, form, cache)
+    with tempfile.TemporaryDirectory(prefix="bakeoff-", ignore_cleanup_errors=True) as folder:
+        done = _prepare(dataset, data, form, Path(folder))
+        parts = {part: list(getattr(done, part)) for part in PARTS}  # the folder, and its memory map, go
+        return Prepared(form=form, fingerprints=done.fingerprints, report=done.report, **parts)
 
 
 def _prepare(dataset: DatasetSpec, data: DataSpec, form: Format, root: Path) -> Prepared:
-    source = open_source(dataset)
-    code = _code()
-    comparison = data.model_dump(include={"max_characters", "near_duplicate"})
-    asked = dataset.model_dump(exclude={"name", "note", "license"})
-    key = digest_of([code, source.identity, asked, comparison, form.model_dump(exclude={"name"})])
-    folder = root / f"corpus-{key}"
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f"corpus-{key}.lock"):
-        if not folder.is_dir():
-            _whole(folder, lambda target: corpus.build(source, dataset.fields, data, form, target))
-        documents = corpus.load(folder)
-        parts_folder = folder / f"split-{data.digest}"
-        if not parts_folder.is_dir():
-            _whole(parts_folder, lambda target: _divide(dataset, data, form, documents, target))
-    with np.load(parts_folder / "parts.npz") as arrays:
-        parts = {part: documents.texts(arrays[part]) for part in PARTS}
-    report = json.loads((parts_folder / "report.json").read_text(encoding="utf-8"))
-    report = {"dataset": dataset.name, "format": form.name, "license": dataset.license, **report}
-    return Prepared(form=form, **parts, fingerprints=report["fingerprints"], report=report)
-
-
-def _whole(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make a folder whole or not at all: filled beside, then renamed."""
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    parts = components(dataset, form)
+    sources = [source for source, _ in parts]
+    compared = data.model_dump(include={"max_characters", "near_duplicate"})
+    what = [
+        [source.identity, _asked(source.dataset), source.form.model_dump(exclude={"name"})]
+        for source in sources
+    ]
+    folder = root / f"corpus-{digest_of([_code(), compared, what])}"
     try:
-        fill(beside)
-        beside.replace(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                _whole(folder, lambda target: corpus.build(sources, data, target))
+            documents = corpus.load(folder)
+            weights = [weight for _, weight in parts]
+            inner = folder / f"split-{digest_of([data.model_dump(mode='json'), weights, form.name])}"
+            if not inner.is_dir():
+                _whole(inner, lambda target: _divide(dataset, data, parts, form, documents, target))
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
         ) from error
+    with np.load(inner / "parts.npz") as arrays:
+        texts = {part: choose(documents.texts, arrays[part]) for part in PARTS}
+    said = json.loads((inner / "report.json").read_text(encoding="utf-8"))
+    said = {"dataset": dataset.name, "format": form.name, "license": dataset.license, **said}
+    return Prepared(form=form, **texts, fingerprints=said["fingerprints"], report=said)
+
+
+def _asked(dataset: DatasetSpec) -> dict[str, Any]:
+    """What of a data set's spec decides how its rows are read. The source's identity says which rows."""
+    return dataset.model_dump(include={"delimiter", "parser", "fields", "where", "subset", "hub_split"})
+
+
+def _whole(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Make a folder whole or not at all: filled beside, then renamed."""
+    beside = Path(tempfile.mkdtemp(prefix=".beside-", dir=folder.parent))
+    try:
+        fill(beside)
+        beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _divide(dataset: DatasetSpec, data: DataSpec, form: Format, documents: Corpus, folder: Path) -> None:
+def _divide(
+    dataset: DatasetSpec,
+    data: DataSpec,
+    parts: Sequence[tuple[Source, float]],
+    form: Format,
+    documents: Corpus,
+    folder: Path,
+) -> None:
+    sources = [source for source, _ in parts]
     kept, labels = _kept(documents, data)
     keys = group_keys(documents.titles[kept], labels)
-    sizes = {part: {0: int(getattr(data, part))} for part in PARTS}
-    done = split(keys, documents.ids[kept], documents.sources[kept], sizes)
+    done = split(keys, documents.ids[kept], documents.sources[kept], quotas(data, parts, form))
     if done.missing:
-        raise UserError(_too_few(dataset, data, documents, len(kept), done))
-    parts = {part: kept[done.parts[part]] for part in PARTS}
-    texts = {part: documents.texts(parts[part]) for part in PARTS}
-    report = {
-        **documents.counts,
-        "documents": len(kept),
-        "duplicates": {**documents.counts["duplicates"], "policy": data.duplicates},
-        "sizes": {
-            **{part: len(parts[part]) for part in PARTS},
-            "held_back": done.held_back,
-            "unused": done.unused,
-        },
-        "fingerprints": {part: fingerprint(texts[part]) for part in PARTS},
-        "leak": {
-            "test": leak_report(texts["train"], texts["test"], form),
-            "validation": leak_report(texts["train"], texts["validation"], form),
-        },
-        "samples": [texts["train"][i] for i in range(min(SAMPLES, len(texts["train"])))],
-    }
-    np.savez(folder / "parts.npz", train=parts["train"], validation=parts["validation"], test=parts["test"])
-    write_text(folder / "report.json", json.dumps(report, ensure_ascii=False, allow_nan=False))
+        raise UserError(too_few(dataset, data, sources, documents, len(kept), done))
+    said = report(sources, data, documents, kept, done)
+    train, validation, test = (kept[done.parts[part]] for part in ("train", "validation", "test"))
+    np.savez(folder / "parts.npz", train=train, validation=validation, test=test)
+    text = json.dumps(said, ensure_ascii=False, allow_nan=False)
+    (folder / "report.json").write_text(text, encoding="utf-8")
 
 
 def _kept(documents: Corpus, data: DataSpec) -> tuple[Indices, Indices | None]:
@@ -143,26 +134,7 @@ def _kept(documents: Corpus, data: DataSpec) -> tuple[Indices, Indices | None]:
     return kept, documents.clusters[kept] if data.duplicates == "together" else None
 
 
-def _too_few(dataset: DatasetSpec, data: DataSpec, documents: Corpus, kept: int, done: Split) -> str:
-    asked = ", ".join(f"{part}={getattr(data, part)}" for part in reversed(PARTS))
-    rows = documents.counts["rows"]
-    refused = rows["read"] - rows["filtered_out"] - rows["accepted"]
-    lost = [f"{refused} refused"] if refused else []
-    lost += [f"{n} filtered out"] if (n := rows["filtered_out"]) else []
-    lost += [f"{n} copies"] if (n := rows["accepted"] - kept) else []
-    lost += (
-        [f"{done.held_back} held back as they share a title with a held-out one"] if done.held_back else []
-    )
-    got = ", ".join(f"{part}={len(done.parts[part])}" for part in reversed(PARTS))
-    detail = f" ({'; '.join(lost)})" if lost else ""
-    return (
-        f"data set '{dataset.name}' has {kept} documents of {rows['read']} rows{detail}, "
-        f"too few for {asked}. Ask for at most {got}"
-    )
-
-
 def _code() -> str:
     """Hash of the modules that decide what a document is and where it goes: changed code, new cache."""
-    here = Path(__file__).parent
-    names = sorted(path for path in here.glob("*.py") if path.name not in {"tokens.py", "report.py"})
-    return hashlib.sha256(b"".join(path.read_bytes() for path in names)).hexdigest()[:12]
+    modules = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != "tokens.py")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:12]

@@ -1,0 +1,212 @@
+"""Rows of local files: CSV, TSV, JSONL, JSON and Parquet, plain or gzip; what is broken is said."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from toolkit.errors import UserError
+
+LARGEST_FIELD = 2**28
+"""Characters of a CSV field; a longer one is taken for a quote that is never closed."""
+LINES_LOST = 1_000
+"""A CSV row over more lines is an unclosed quote that swallows rows, not a row to be refused."""
+_LOOKED_AT = 100
+_BATCH = 2_000
+
+
+class Broken(NamedTuple):
+    """A row that could not be read."""
+
+    reason: str
+    shown: str
+
+
+Row = Mapping[str, Any] | Broken
+Reader = Callable[[Path, Sequence[str], str | None], Iterator[Row]]
+
+
+def read_file(path: Path, columns: Sequence[str], delimiter: str | None = None) -> Iterator[Row]:
+    """The rows of one file, with at least ``columns``. Raises UserError where it is not what it says."""
+    reader = _reader(path)
+    rows = 0
+    try:
+        for row in reader(path, columns, delimiter):
+            rows += 1
+            yield row
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{path}: the gzip stream is damaged or ends early, after {rows:,} rows ({error}). "
+            "Fetch the file again"
+        ) from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    if not rows:
+        raise UserError(f"{path}: no rows. Is it the right file?")
+
+
+def check_columns(found: Sequence[str], wanted: Sequence[str], where: str, hint: str = "") -> None:
+    """Raise a UserError that lists the columns found unless every wanted one is among them."""
+    missing = [column for column in wanted if column not in found]
+    if missing:
+        shown = ", ".join(repr(column) for column in islice(found, 20)) or "none"
+        lack = ", ".join(repr(column) for column in missing)
+        remedy = hint or "Map the sections to columns with `fields: {section: column}`"
+        raise UserError(f"{where}: no column {lack}; found {shown}. {remedy}")
+
+
+def _reader(path: Path) -> Reader:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name its files, e.g. files: ['{path}/*.csv']")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not start:
+        raise UserError(f"{path} is empty")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UserError(f"{path} is UTF-16 text: save it as UTF-8")
+    if start[:2] == b"PK":
+        raise UserError(f"{path} is a zip archive: unpack it and name the file inside")
+    suffix = (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    readers: dict[str, Reader] = {
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".jsonl": _jsonl,
+        ".ndjson": _jsonl,
+        ".json": _json,
+        ".parquet": _parquet,
+    }
+    if suffix not in readers:
+        known = ", ".join(readers)
+        raise UserError(f"{path}: unknown kind of file '{path.suffix}'. Known: {known}, each also .gz")
+    return readers[suffix]
+
+
+@contextlib.contextmanager
+def _text(path: Path) -> Iterator[IO[str]]:
+    """The file as text; a byte that is no UTF-8 becomes a lone surrogate, which cleaning refuses by name."""
+    with path.open("rb") as raw:
+        packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        binary: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+            yield text
+
+
+def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    separator = delimiter or ("\t" if ".tsv" in path.suffixes else ",")
+    csv.field_size_limit(LARGEST_FIELD)
+    with _text(path) as stream:
+        reader = csv.reader(stream, delimiter=separator)
+        line = 1
+        try:
+            header = next(reader, [])
+            check_columns(header, columns, str(path), _delimiter_hint(header, separator))
+            for cells in reader:
+                first, line = line + 1, reader.line_num
+                if line - first > LINES_LOST:
+                    raise csv.Error(f"one row takes {line - first + 1:,} lines: a quote is never closed")
+                if len(cells) != len(header):
+                    if cells:
+                        reason = f"{'fewer' if len(cells) < len(header) else 'more'} cells than columns"
+                        yield Broken(reason, f"line {first}: {separator.join(cells)[:200]}")
+                    continue
+                yield dict(zip(header, cells, strict=True))
+        except csv.Error as error:
+            raise UserError(f"{path}, line {line + 1}: {error}. Mend or remove this row") from error
+
+
+def _delimiter_hint(header: Sequence[str], separator: str) -> str:
+    if len(header) != 1:
+        return ""
+    for other, name in ((";", "';'"), ("\t", '"\\t"'), ("|", "'|'"), (",", "','")):
+        if other in header[0] and other != separator:
+            return f"The columns seem to be separated otherwise: try `delimiter: {name}`"
+    return ""
+
+
+def _jsonl(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    del delimiter
+    with _text(path) as stream:
+        yield from _checked(_json_lines(stream, path), columns, path)
+
+
+def _json_lines(stream: IO[str], path: Path) -> Iterator[Row]:
+    for number, line in enumerate(stream, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            if number == 1 and line.lstrip().startswith("["):
+                raise UserError(f"{path} is one JSON array and not a value a line: name it .json") from None
+            yield Broken("a line that is not JSON", f"line {number}: {line[:200]}")
+            continue
+        yield value if isinstance(value, dict) else Broken("a line that is no JSON object", line[:200])
+
+
+def _json(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    del delimiter
+    with _text(path) as stream:
+        try:
+            value = json.load(stream)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}. Is it .jsonl?") from error
+        except RecursionError:
+            raise UserError(f"{path}: not rows: JSON nested too deep") from None
+    rows = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(rows, list) or (isinstance(value, dict) and not all(isinstance(r, dict) for r in rows)):
+        raise UserError(f"{path}: expected a JSON array of objects, or an object of objects")
+    reason = "an element that is no JSON object"
+    checked = (row if isinstance(row, dict) else Broken(reason, str(row)[:200]) for row in rows)
+    yield from _checked(checked, columns, path)
+
+
+def _checked(rows: Iterator[Row], columns: Sequence[str], path: Path) -> Iterator[Row]:
+    """JSON objects may lack a key, but a column that none of the first has is a wrong name."""
+    first = list(islice(rows, _LOOKED_AT))
+    found = list(dict.fromkeys(key for row in first if isinstance(row, Mapping) for key in row))
+    if found:
+        check_columns(found, columns, str(path))
+    yield from first
+    yield from rows
+
+
+def _parquet(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    del delimiter
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix == ".gz":
+        raise UserError(f"{path}: Parquet is packed inside already: unpack the .gz and name the .parquet")
+    try:
+        with pq.ParquetFile(path) as file:
+            check_columns(file.schema_arrow.names, columns, str(path))
+            for batch in file.iter_batches(batch_size=_BATCH, columns=list(dict.fromkeys(columns))):
+                yield from arrow_rows(batch)
+    except pa.ArrowException as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first}") from error
+
+
+def arrow_rows(batch: Any) -> Iterator[Row]:
+    """Rows of an Arrow record batch or table; Arrow does not promise that its text is UTF-8."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except UnicodeDecodeError:
+        pass
+    for number in range(batch.num_rows):
+        try:
+            yield batch.slice(number, 1).to_pylist()[0]
+        except UnicodeDecodeError as error:
+            yield Broken("invalid UTF-8", repr(error.object[:160]))

@@ -1,0 +1,86 @@
+"""Texts as sets of hashed word shingles, and titles as the words that make two of them the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SHINGLE_WORDS = 3
+"""A shingle is this many consecutive words."""
+
+Hashes = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.int64]
+MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+"""Odd 64-bit multipliers."""
+_WORD = re.compile(r"\w+")
+_NUMERAL = re.compile(r"[ivx]+|\d+")
+
+
+def stable_hash(text: str) -> int:
+    """64 bits of BLAKE2b: the same on every machine and in every process, unlike ``hash``."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def normalised_title(title: str) -> str:
+    """Words of a title without case, accents and punctuation: what makes two titles the same.
+
+    A number at the end goes too: "Saj Bread II" and "Saj Bread III" are one dish told twice.
+    """
+    plain = unicodedata.normalize("NFKD", title).casefold()
+    words = _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
+    if len(words) > 1 and _NUMERAL.fullmatch(words[-1]):
+        words.pop()
+    return " ".join(words) or title
+
+
+class _Vocabulary(dict[str, int]):
+    """Word -> hash, computed once a word."""
+
+    def __missing__(self, word: str) -> int:
+        value = self[word] = stable_hash(word)
+        return value
+
+
+class Shingles(NamedTuple):
+    """Shingle hashes of several documents, one after the other; document i has ``flat[at[i]:at[i+1]]``."""
+
+    flat: Hashes
+    at: Hashes
+
+    def document(self, index: int) -> Hashes:
+        """The set of one document's shingles, sorted."""
+        return np.unique(self.flat[int(self.at[index]) : int(self.at[index + 1])])
+
+
+class Shingler:
+    """Turns texts into hashed word shingles. Holds the hashes of the words it has seen."""
+
+    def __init__(self) -> None:
+        self._words = _Vocabulary()
+
+    def __call__(self, texts: Sequence[str]) -> Shingles:
+        """Shingles of each text; one of fewer than three words has one shingle."""
+        flat: list[int] = []
+        lengths = np.empty(len(texts), dtype=np.int64)
+        for number, text in enumerate(texts):
+            words = _WORD.findall(text.casefold())
+            words += [""] * (SHINGLE_WORDS - len(words))
+            flat.extend(map(self._words.__getitem__, words))
+            lengths[number] = len(words)
+        hashes = np.array(flat, dtype=np.uint64)
+        count = max(0, len(hashes) - SHINGLE_WORDS + 1)
+        mixed = np.zeros(count, dtype=np.uint64)
+        for place in range(SHINGLE_WORDS):  # order matters: "salt and pepper" is not "pepper and salt"
+            mixed = (mixed ^ hashes[place : place + count]) * MIX[place]
+            mixed ^= mixed >> np.uint64(29)
+        ends = np.cumsum(lengths)
+        crossing = (ends[:-1, None] - np.arange(1, SHINGLE_WORDS)).ravel()  # shingles of two documents
+        within = np.delete(mixed, crossing)
+        at = np.concatenate([[0], np.cumsum(lengths - SHINGLE_WORDS + 1)]).astype(np.uint64)
+        return Shingles(within, at)
