@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eval.inference.crossed import CONFIDENCE, Spread, influence, quantile, spread, two_sided
+from eval.inference.crossed import CONFIDENCE, Spread, influence, spread, student
 from eval.inference.resample import DRAWS, bootstrap, percentiles, randomisation
 from eval.inference.shares import mcnemar, wilson, with_both, with_discordant
-from eval.inference.verdicts import Direction, Verdict, holm, needed, smallest_detectable, verdict
+from eval.inference.verdicts import Direction, Verdict, holm, needed, verdict
 from eval.metrics._base import Floats, Metric, number
 from toolkit.errors import UserError
 
@@ -106,7 +106,7 @@ def estimate(metric: Metric, statistics: Floats, *, seed: int = 0) -> Interval:
         return Interval(value, None, None, scope)
     found_spread = spread(values)
     centre = float(values.mean()) if metric.binary else value
-    half = quantile(found_spread.freedom, (1 + CONFIDENCE) / 2) * found_spread.error
+    half = found_spread.quantile(CONFIDENCE)
     low, high = centre - half, centre + half
     if metric.binary:
         low, high = max(0.0, min(low, value)), min(1.0, max(high, value))
@@ -151,9 +151,8 @@ def compare(
         low, high, p = _one_seed(metric, ours[0], theirs[0], found, difference, seed, draws)
     else:
         centre = difference * documents / found.documents
-        half = quantile(found.freedom, (1 + CONFIDENCE) / 2) * found.error
-        low, high = centre - half, centre + half
-        p = _p(centre, found)
+        half = found.quantile(CONFIDENCE)
+        low, high, p = centre - half, centre + half, found.p(centre)
     if low is None or high is None:
         found = None
     return Difference(
@@ -167,7 +166,7 @@ def compare(
         seeds=seeds,
         documents=documents,
         left_out=left_out,
-        smallest_detectable=None if found is None else smallest_detectable(found.error, found.freedom),
+        smallest_detectable=None if found is None else found.smallest_detectable,
         needed=None
         if found is None or difference is None
         else needed(found, difference, margin, seeded=seeds > 1),
@@ -180,7 +179,7 @@ def _one_seed(
 ) -> tuple[float | None, float | None, float | None]:
     if metric.binary:
         centre = difference * len(ours) / found.documents
-        half = quantile(np.inf, (1 + CONFIDENCE) / 2) * found.error
+        half = student(np.inf, (1 + CONFIDENCE) / 2) * found.error
         return max(-1.0, centre - half), min(1.0, centre + half), mcnemar(ours[:, 0], theirs[:, 0])
     resampled = bootstrap(metric, (ours, theirs), draws=draws, seed=seed)
     interval = percentiles(resampled[0] - resampled[1], len(ours))
@@ -197,12 +196,6 @@ def _spread(metric: Metric, ours: Floats, theirs: Floats) -> tuple[Spread | None
     if not np.isfinite(apart).all():
         return None, "the metric rests on a single document: without it, it is not defined"
     return spread(apart), ""
-
-
-def _p(centre: float, found: Spread) -> float:
-    if found.error == 0:
-        return 1.0 if centre == 0 else 0.0
-    return two_sided(centre / found.error, found.freedom)
 
 
 def _complete(metric: Metric, *sides: Floats) -> tuple[tuple[Floats, ...], int]:

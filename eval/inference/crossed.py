@@ -1,8 +1,9 @@
-"""Seeds and documents crossed, both random: the standard error of a mean, and its degrees of freedom."""
+"""Seeds and documents crossed, both random: the error of a mean from few seeds, and its quantiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from eval.metrics._base import Floats, Metric
 
 CONFIDENCE = 0.95
 POWER = 0.8
+GRID = 1000
+"""Points at which the distribution of the seeds' part is taken."""
 
 
 def influence(metric: Metric, statistics: Floats) -> Floats:
@@ -27,87 +30,108 @@ def influence(metric: Metric, statistics: Floats) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Variance components of ``[seeds, documents]`` values, and the standard error of their mean."""
+    """The error of the mean of ``[seeds, documents]`` values: a part from seeds and a part from documents.
 
-    seed: float
-    """Variance between seeds."""
-    document: float
-    """Variance between documents."""
+    The mean's error is distributed as ``by_seed * t(S - 1) + by_document * t(N - 1)``, the two independent
+    (Behrens and Fisher). One Student's t with Satterthwaite's degrees of freedom is too narrow here: they are
+    estimated too, and large exactly when the few seeds happen to lie close together.
+    """
+
+    by_seed: float
+    """Standard error from seeds, in excess of what documents explain; 0 with one seed."""
+    by_document: float
+    """Standard error from documents."""
     rest: float
     """Variance of a document at a seed, besides both."""
     seeds: int
     documents: int
-    error: float
-    """Standard error of the mean of all."""
-    freedom: float
-    """Degrees of freedom of the standard error, after Satterthwaite."""
 
-    def projected(self, seeds: int, documents: int) -> tuple[float, float]:
-        """Standard error and degrees of freedom of another number of seeds and documents."""
-        squares = (
-            documents * self.seed + self.rest,
-            seeds * self.document + self.rest,
-            self.rest,
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return float(np.hypot(self.by_seed, self.by_document))
+
+    def quantile(self, confidence: float) -> float:
+        """Half the width of the interval of that (two-sided) confidence."""
+        from scipy.optimize import brentq
+
+        if self.error == 0:
+            return 0.0
+        tail = (1 + confidence) / 2
+        documents = self.by_document * student(self.documents - 1, tail)
+        if self.by_seed == 0:
+            return documents
+        seeds = self.by_seed * student(self.seeds - 1, tail)
+        if self.by_document == 0:
+            return seeds
+        return float(
+            brentq(
+                lambda x: self.p(x) - (1 - confidence), 0.5 * max(seeds, documents), 2 * (seeds + documents)
+            )
         )
-        return _combine(squares, seeds, documents)
+
+    def p(self, mean: float) -> float:
+        """Two-sided p-value of a mean."""
+        from scipy.special import stdtr
+
+        if self.error == 0:
+            return 1.0 if mean == 0 else 0.0
+        if self.by_seed == 0:
+            return float(2 * stdtr(self.documents - 1, -abs(mean) / self.by_document))
+        if self.by_document == 0:
+            return float(2 * stdtr(self.seeds - 1, -abs(mean) / self.by_seed))
+        seeds = self.by_seed * _grid(self.seeds - 1)
+        return float(min(1.0, 2 * stdtr(self.documents - 1, (seeds - abs(mean)) / self.by_document).mean()))
+
+    @property
+    def smallest_detectable(self) -> float:
+        """The smallest true mean that is told from zero with 80 % power."""
+        return self.quantile(CONFIDENCE) + self.quantile(2 * POWER - 1)
+
+    def projected(self, seeds: int, documents: int) -> Spread:
+        """What other numbers of seeds and documents would give, the variances being what they are."""
+        by_document = self.by_document**2 * self.seeds * self.documents  # S var(documents) + rest
+        component = max(0.0, (by_document - self.rest) / self.seeds)
+        return Spread(
+            by_seed=self.by_seed * float(np.sqrt(self.seeds / seeds)),
+            by_document=float(np.sqrt((component + self.rest / seeds) / documents)),
+            rest=self.rest,
+            seeds=seeds,
+            documents=documents,
+        )
 
 
 def spread(values: Floats) -> Spread:
-    """Components of ``values[s, i] = mean + seed s + document i + rest``, from the mean squares.
-
-    The standard error's square is (MS seeds + MS documents - MS rest) / (S N), never below what either
-    documents or seeds alone give. One seed has no seed component: the error is then about that seed only.
-    """
+    """The error of the mean of values ``[S, N]``, from the mean squares of seeds, documents and the rest."""
     seeds, documents = values.shape
+    by_document = seeds * float(values.mean(axis=0).var(ddof=1))
     if seeds == 1:
-        variance = float(values[0].var(ddof=1))
-        return Spread(
-            seed=0.0,
-            document=variance,
-            rest=0.0,
-            seeds=1,
-            documents=documents,
-            error=float(np.sqrt(variance / documents)),
-            freedom=documents - 1.0,
-        )
-    by_seed = values.mean(axis=1)
-    by_document = values.mean(axis=0)
-    residual = values - by_seed[:, None] - by_document[None, :] + values.mean()
-    ms_seed = documents * float(by_seed.var(ddof=1))
-    ms_document = seeds * float(by_document.var(ddof=1))
-    ms_rest = float((residual**2).sum()) / ((seeds - 1) * (documents - 1))
-    error, freedom = _combine((ms_seed, ms_document, ms_rest), seeds, documents)
+        error = float(np.sqrt(by_document / documents))
+        return Spread(by_seed=0.0, by_document=error, rest=0.0, seeds=1, documents=documents)
+    means = values.mean(axis=1)
+    by_seed = documents * float(means.var(ddof=1))
+    residual = values - means[:, None] - values.mean(axis=0)[None, :] + values.mean()
+    rest = float((residual**2).sum()) / ((seeds - 1) * (documents - 1))
     return Spread(
-        seed=max(0.0, (ms_seed - ms_rest) / documents),
-        document=max(0.0, (ms_document - ms_rest) / seeds),
-        rest=ms_rest,
+        by_seed=float(np.sqrt(max(0.0, by_seed - rest) / (seeds * documents))),
+        by_document=float(np.sqrt(by_document / (seeds * documents))),
+        rest=rest,
         seeds=seeds,
         documents=documents,
-        error=error,
-        freedom=freedom,
     )
 
 
-def _combine(squares: tuple[float, float, float], seeds: int, documents: int) -> tuple[float, float]:
-    seed, document, rest = squares
-    if seeds == 1:
-        return float(np.sqrt(document / documents)), documents - 1.0
-    total = max(seed + document - rest, seed, document)
-    if total <= 0:
-        return 0.0, float(documents - 1)
-    weight = seed**2 / (seeds - 1) + document**2 / (documents - 1) + rest**2 / ((seeds - 1) * (documents - 1))
-    return float(np.sqrt(total / (seeds * documents))), total**2 / weight
-
-
-def quantile(freedom: float, probability: float) -> float:
+def student(freedom: float, probability: float) -> float:
     """Quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, probability))
 
 
-def two_sided(ratio: float, freedom: float) -> float:
-    """Two-sided p-value of a difference by its standard error."""
-    from scipy.special import stdtr
+@lru_cache(maxsize=64)
+def _grid(freedom: int) -> Floats:
+    """Student's t at equally likely points."""
+    from scipy.special import stdtrit
 
-    return float(2 * stdtr(freedom, -abs(ratio)))
+    points: Floats = stdtrit(freedom, (np.arange(GRID) + 0.5) / GRID)
+    return points

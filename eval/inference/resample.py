@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from eval.inference.crossed import CONFIDENCE, quantile
+from eval.inference.crossed import CONFIDENCE, student
 from eval.metrics._base import Floats, Metric
 
 DRAWS = 10_000
@@ -62,8 +62,8 @@ def percentiles(values: Floats, documents: int) -> tuple[float, float] | None:
     defined = values[np.isfinite(values)]
     if documents < 2 or len(defined) < 0.99 * len(values):
         return None
-    student = quantile(documents - 1, (1 + CONFIDENCE) / 2)
-    tail = float(ndtr(-student * np.sqrt(documents / (documents - 1))))
+    bound = student(documents - 1, (1 + CONFIDENCE) / 2)
+    tail = float(ndtr(-bound * np.sqrt(documents / (documents - 1))))
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 

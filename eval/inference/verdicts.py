@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from eval.inference.crossed import CONFIDENCE, POWER, Spread, quantile
+import numpy as np
+
+from eval.inference.crossed import CONFIDENCE, POWER, Spread, student
 from toolkit.errors import UserError
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
@@ -46,9 +48,13 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def smallest_detectable(error: float, freedom: float) -> float:
-    """The smallest true difference that is called with 80 % power: (t of 97.5 % + t of 80 %) errors."""
-    return error * (quantile(freedom, 1 - ALPHA / 2) + quantile(freedom, POWER))
+def detectable(found: Spread) -> float:
+    """About `Spread.smallest_detectable`, in closed form: normal quantiles for documents, t for seeds."""
+    normal = student(np.inf, 1 - ALPHA / 2), student(np.inf, POWER)
+    seeds = [student(max(1, found.seeds - 1), q) for q in (1 - ALPHA / 2, POWER)]
+    return sum(
+        float(np.hypot(found.by_document * z, found.by_seed * t)) for z, t in zip(normal, seeds, strict=True)
+    )
 
 
 def needed(found: Spread, difference: float, margin: float | None, *, seeded: bool) -> str | None:
@@ -61,7 +67,7 @@ def needed(found: Spread, difference: float, margin: float | None, *, seeded: bo
     distance = max(abs(difference), 0.0 if margin is None else margin - abs(difference))
 
     def decides(seeds: int, documents: int) -> bool:
-        return smallest_detectable(*found.projected(seeds, documents)) <= distance
+        return detectable(found.projected(seeds, documents)) <= distance
 
     if distance <= 0 or decides(found.seeds, found.documents):
         return None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as theirs
 
-from eval.inference.crossed import influence, spread
+from eval.inference.crossed import Spread, influence, spread
 from eval.metrics import metric
 from eval.stats import compare, estimate, mcnemar, stack, wilson
 from toolkit.errors import UserError
@@ -20,20 +20,40 @@ def test_the_spread_of_two_seeds_and_three_documents_by_hand():
     """Values 1 2 3 / 3 4 8: means by seed 2, 5; by document 2, 3, 5.5; mean 3.5.
 
     MS seeds = 3 x 4.5 = 13.5; MS documents = 2 x 3.25 = 6.5; residuals +-.5, .5, 1, so
-    SS = 2 (.25 + .25 + 1) = 3 and MS rest = 3 / 2 = 1.5. Error^2 = (13.5 + 6.5 - 1.5) / 6
-    = 18.5 / 6. Degrees of freedom 18.5^2 / (13.5^2 / 1 + 6.5^2 / 2 + 1.5^2 / 2) = 342.25 / 204.5.
+    SS = 2 (.25 + .25 + 1) = 3 and MS rest = 3 / 2 = 1.5. Errors squared: seeds (13.5 - 1.5) / 6 = 2,
+    documents 6.5 / 6.
     """
     found = spread(np.array([[1.0, 2, 3], [3, 4, 8]]))
-    assert found.error**2 == pytest.approx(18.5 / 6)
-    assert found.freedom == pytest.approx(342.25 / 204.5)
-    assert (found.seed, found.document, found.rest) == pytest.approx((4.0, 2.5, 1.5))
-    assert found.projected(2, 3) == pytest.approx((found.error, found.freedom))
+    assert found.by_seed**2 == pytest.approx(2)
+    assert found.by_document**2 == pytest.approx(6.5 / 6)
+    assert found.rest == pytest.approx(1.5)
+    assert found.projected(2, 3) == found
 
 
 def test_more_documents_and_seeds_shrink_the_projected_error_to_its_components():
-    """Variances 4, 2.5, 1.5 at 4 seeds and 10 documents: 4 / 4 + 2.5 / 10 + 1.5 / 40 = 1.2875."""
+    """Variances: seeds 4, documents 2.5, rest 1.5. At 4 seeds and 10 documents 4/4 + (2.5 + 1.5/4) / 10."""
     found = spread(np.array([[1.0, 2, 3], [3, 4, 8]]))
-    assert found.projected(4, 10)[0] ** 2 == pytest.approx(1.2875)
+    assert found.projected(4, 10).error ** 2 == pytest.approx(1.2875)
+
+
+def test_the_quantile_of_a_sum_of_two_ts_agrees_with_drawing_them():
+    """Errors 1 of 3 seeds and 0.5 of 40 documents: t(2) + t(39) / 2, a million draws."""
+    found = Spread(by_seed=1.0, by_document=0.5, rest=0.1, seeds=3, documents=40)
+    draw = np.random.default_rng(1)
+    sums = np.abs(draw.standard_t(2, size=1_000_000) + 0.5 * draw.standard_t(39, size=1_000_000))
+    assert found.quantile(0.95) == pytest.approx(np.quantile(sums, 0.95), rel=0.01)
+    assert found.p(2.0) == pytest.approx((sums > 2).mean(), abs=0.002)
+    assert found.p(found.quantile(0.95)) == pytest.approx(0.05)
+
+
+def test_the_quantile_of_one_part_alone_is_students():
+    """No seeds' part: t of documents - 1; no documents' part: t of seeds - 1."""
+    parts = {"rest": 0.0, "seeds": 3, "documents": 40}
+    documents = Spread(by_seed=0.0, by_document=2.0, **parts)
+    seeds = Spread(by_seed=2.0, by_document=0.0, **parts)
+    assert documents.quantile(0.95) == pytest.approx(2 * theirs.t.ppf(0.975, 39))
+    assert seeds.quantile(0.95) == pytest.approx(2 * theirs.t.ppf(0.975, 2))
+    assert seeds.p(3.0) == pytest.approx(2 * theirs.t.sf(1.5, 2))
 
 
 def test_the_influence_of_a_document_on_a_mean_is_its_own_value(mean, table):
@@ -71,15 +91,16 @@ def test_the_randomisation_p_value_agrees_with_scipys(mean, table):
 
 
 def test_several_seeds_are_crossed_with_documents(mean, table):
-    """Differences 1 2 3 / 3 4 8 of the hand-worked spread: 3.5 +- t x sqrt(18.5 / 6), and p of the same t."""
+    """Differences 1 2 3 / 3 4 8 of the hand-worked spread: 3.5, and the error of sqrt(2) t(1) + 1.04 t(2)."""
     base = _noise((2, 3)) * 4
     found = compare(mean, table(base + [[1, 2, 3], [3, 4, 8]]), table(base), margin=0.1)
-    error, freedom = np.sqrt(18.5 / 6), 342.25 / 204.5
-    half = theirs.t.ppf(0.975, freedom) * error
+    expected = Spread(by_seed=2**0.5, by_document=(6.5 / 6) ** 0.5, rest=1.5, seeds=2, documents=3)
+    half = expected.quantile(0.95)
+    assert half > 2**0.5 * theirs.t.ppf(0.975, 1)
     assert found.difference == pytest.approx(3.5)
     assert (found.low, found.high) == pytest.approx((3.5 - half, 3.5 + half))
-    assert found.p == pytest.approx(2 * theirs.t.sf(3.5 / error, freedom))
-    assert found.smallest_detectable == pytest.approx(error * theirs.t.ppf([0.975, 0.8], freedom).sum())
+    assert found.p == pytest.approx(expected.p(3.5))
+    assert found.smallest_detectable == pytest.approx(half + expected.quantile(0.6))
     assert found.scope == "the methods (2 seeds x 3 documents)"
     assert found.verdict == "undecided"
 
