@@ -1,0 +1,246 @@
+"""One function a figure: a table and an Axes in, the Axes out. Each says its n, and refuses a mixed table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from figures.load import refuse_mixed
+from figures.style import BAND, GRID, INK, MUTED, Look, look, note
+from figures.words import (
+    MISSING,
+    anchor_label,
+    count,
+    decimals,
+    difference_text,
+    direction_label,
+    factor,
+    interval_text,
+    joined,
+    metric_label,
+    present,
+    value_text,
+)
+from toolkit.errors import UserError
+
+PLACE = ("base_model", "dataset", "test")
+SMALL = 6.5
+
+
+def check(table: pd.DataFrame, *columns: str) -> None:
+    """Raise UserError for an empty table, and for one that mixes test parts or any of ``columns``."""
+    if table.empty:
+        raise UserError("nothing to draw: no record holds such a value")
+    for column in (*PLACE, *columns):
+        values = table[[column, "method"]].dropna() if "method" in table else table[[column]].dropna()
+        first = values.drop_duplicates(column)
+        seen = {str(row[column]): str(row.get("method", "?")) for row in first.to_dict("records")}
+        refuse_mixed(column.replace("_", " ") if column != "test" else "test part", "one figure", seen)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def extent(table: pd.DataFrame) -> str:
+    """``3 seeds × 40 documents``, from the columns `seeds` and `documents`."""
+    spans = []
+    for column, noun in (("seeds", "seed"), ("documents", "document")):
+        numbers = sorted({int(v) for v in table[column].dropna()})
+        if numbers:
+            low, high = numbers[0], numbers[-1]
+            spans.append(count(high, noun) if low == high else f"{low} to {count(high, noun)}")
+    return " × ".join(spans)
+
+
+def scopes(table: pd.DataFrame) -> str:
+    """What the intervals speak about; where methods differ, which is which."""
+    by_scope = {
+        str(s): joined(list(dict.fromkeys(t["method"]))) for s, t in table.groupby("scope", sort=False)
+    }
+    if len(by_scope) == 1:
+        return next(iter(by_scope))
+    return "; ".join(f"{methods}: {scope}" for scope, methods in by_scope.items())
+
+
+def rows_of(ax: Axes, labels: Sequence[str]) -> None:
+    """One row a label, the first on top."""
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.grid(axis="y", visible=False)
+
+
+def beside(ax: Axes, text: str, **options: Any) -> None:
+    """Words at a place of their own: the layout makes no room for them, their plot has."""
+    given = {"textcoords": "offset points", "fontsize": SMALL, "annotation_clip": False, **options}
+    ax.annotate(text, **given).set_in_layout(False)
+
+
+def reference_mark(ax: Axes, value: float, text: str, *, axis: str, style: str = ":") -> None:
+    """A line at ``value`` of the ``axis``; where that lies beyond the limits, an arrow at the edge."""
+    across = axis == "x"
+    low, high = sorted(ax.get_xlim() if across else ax.get_ylim())
+    share = (value - low) / (high - low)
+    if 0 <= share <= 1:
+        (ax.axvline if across else ax.axhline)(value, color=MUTED, linestyle=style, linewidth=0.9, zorder=1)
+    else:
+        text = f"{text} {'→' if across else '↑'}" if share > 1 else f"{'←' if across else '↓'} {text}"
+    place = min(1.0, max(0.0, share))
+    if across:
+        ha = "left" if place < 0.3 else "right" if place > 0.7 else "center"
+        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom"}
+    else:
+        options = {"xy": (1.0, place), "ha": "right", "va": "top" if place > 0.9 else "bottom"}
+    beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)
+
+
+def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One metric: a method a row, its interval as a bar, its seeds as ticks, anchors as reference marks.
+
+    ``table`` has rows of three kinds (`kind`): `estimate` (value, low, high, seeds, documents, scope), `seed`
+    (value) and `anchor` (value; its name in `label`).
+    """
+    check(table, "metric")
+    estimates = table[table["kind"] == "estimate"].reset_index(drop=True)
+    unit = str(table["unit"].iloc[0])
+    scale = factor(unit)
+    rows_of(ax, list(estimates["label"]))
+    for y, row in enumerate(records(estimates)):
+        shown = look(row["method"])
+        seeds = (
+            table[(table["kind"] == "seed") & (table["method"] == row["method"])]["value"].dropna() * scale
+        )
+        ax.plot(
+            seeds, np.full(len(seeds), y + 0.24), "|", color=shown.colour, markersize=5, markeredgewidth=1.1
+        )
+        if present(row["value"]):
+            whisker(ax, row, row["value"], y, shown, scale)
+            text = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
+            beside(ax, text, xy=(row["value"] * scale, y), xytext=(0, 5.5), ha="center")
+            if row["method"] == "base":
+                below = [y + 0.1, len(estimates) - 0.4]
+                ax.plot([row["value"] * scale] * 2, below, "--", color=MUTED, linewidth=0.8, zorder=1)
+    ax.margins(x=0.14)
+    ax.autoscale_view(scaley=False)
+    ax.autoscale(enable=False)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    for row in records(table[(table["kind"] == "anchor") & table["value"].notna()]):
+        text = f"{anchor_label(row['label'])} {value_text(row['value'], unit, 1)}"
+        reference_mark(ax, row["value"] * scale, text, axis="x")
+    name = metric_label(str(table["metric"].iloc[0]))
+    ax.set_title(name, pad=12)
+    direction = direction_label(str(table["direction"].iloc[0]))
+    ax.set_xlabel(direction if unit == name else f"{'per cent' if unit == 'share' else unit} ({direction})")
+    note(
+        ax,
+        f"{extent(estimates)}. Bars: 95 % interval ({scopes(estimates)}). Ticks below a bar: single seeds.",
+    )
+    return ax
+
+
+def whisker(ax: Axes, row: dict[str, Any], value: float, y: float, shown: Look, scale: float) -> None:
+    """A point with its interval; hollow where there is no interval."""
+    known = present(row["low"]) and present(row["high"])
+    colour = shown.colour
+    if known:
+        ends = [row["low"] * scale, row["high"] * scale]
+        ax.plot(ends, [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+    face = colour if known else "none"
+    ax.plot([value * scale], [y], shown.mark, color=colour, markerfacecolor=face, markeredgewidth=1)
+
+
+def differences(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One metric's differences to one baseline, with the margin as a band, and the verdicts in words."""
+    check(table, "metric", "baseline")
+    first = table.iloc[0]
+    unit = str(first["unit"])
+    scale = factor(unit)
+    rows_of(ax, list(table["label"]))
+    if pd.notna(first["margin"]):
+        reach = float(first["margin"]) * scale
+        ax.axvspan(-reach, reach, color=BAND, zorder=0, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    for y, row in enumerate(records(table)):
+        if present(row["difference"]):
+            whisker(ax, row, row["difference"], y, look(row["method"]), scale)
+        places = decimals(unit, row["low"], row["high"])
+        size = difference_text(row["difference"], unit, places)
+        words = f"{size}  ({interval_text(row['low'], row['high'], unit, places)})"
+        for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
+            at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
+            beside(ax, text, **at, va="center", fontsize=7, weight=weight)
+    widest = np.nanmax(
+        np.abs(table[["low", "high", "difference", "margin"]].to_numpy(dtype=float)), initial=0.0
+    )
+    limit = 1.15 * scale * (float(widest) or 1.0)
+    ax.set_xlim(-limit, limit)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
+    ax.set_title(metric_label(str(first["metric"])))
+    ax.set_xlabel(f"difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
+    note(
+        ax,
+        f"Difference to {first['baseline_label']}: {extent(table)}. Bars: 95 % interval ({scopes(table)}). "
+        "Band: margin within which a difference is of no account.",
+    )
+    return ax
+
+
+def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Share of generations that fail each structure check, by method: the darker, the more.
+
+    ``table`` has a row a run and check: `part` names the check, `value` counts the documents that fail it.
+    """
+    check(table, "metric")
+    shares = table.assign(share=table["value"] / table["documents"])
+    failing = shares.pivot_table(index="part", columns="label", values="share", sort=False)
+    grid = failing.to_numpy(dtype=float)
+    ax.pcolormesh(grid, cmap="Blues", vmin=0, vmax=1.1, edgecolors=GRID, linewidth=0.8)
+    for (y, x), share in np.ndenumerate(grid):
+        text = MISSING if np.isnan(share) else f"{100 * share:.0f} %"
+        # Fixed colours: the page behind may be dark, the cell is not.
+        colour = "#fdfdfd" if share > 0.6 else "#141414"
+        ax.text(x + 0.5, y + 0.5, text, ha="center", va="center_baseline", color=colour, fontsize=7.5)
+    ax.set_yticks(np.arange(len(failing)) + 0.5, [str(part) for part in failing.index])
+    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, list(failing.columns))
+    ax.tick_params(axis="x", top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
+    note(ax, f"Share of generations that fail, mean over seeds: {extent(seeds)}. No interval is drawn.")
+    return ax
+
+
+def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Bits per byte of each section of the held-out documents: a section a row, a method a mark."""
+    table = table[table["value"].notna()]
+    check(table, "metric")
+    parts, labels = list(dict.fromkeys(table["part"])), list(dict.fromkeys(table["label"]))
+    lanes = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
+    for lane, label in zip(lanes, labels, strict=True):
+        mine = table[table["label"] == label]
+        colour, mark = look(str(mine["method"].iloc[0]))
+        means = mine.groupby("part", sort=False)["value"].mean().reindex(parts)
+        rows = np.arange(len(parts)) + lane
+        ax.hlines(rows, 0, means, color=colour, linewidth=0.8, alpha=0.45)
+        ax.plot(means, rows, mark, color=colour, label=label, markeredgewidth=1.6)
+        if mine["seed"].nunique() > 1:
+            ax.plot(
+                mine["value"], [rows[parts.index(p)] for p in mine["part"]], "|", color=colour, markersize=5
+            )
+    rows_of(ax, [str(part) for part in parts])
+    for y in np.arange(len(parts) - 1) + 0.5:
+        ax.axhline(y, color=GRID, linewidth=0.6)
+    ax.set_xlim(left=0)
+    ax.legend(loc="lower right")
+    ax.set_xlabel(f"{table['unit'].iloc[0]} ({direction_label(str(table['direction'].iloc[0]))})")
+    seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
+    note(ax, f"{extent(seeds)}; marks: mean over seeds, ticks: single seeds. No interval is drawn.")
+    return ax

@@ -1,0 +1,33 @@
+"""The parts of a report that are the same for every study: how to read it, and what it can't tell."""
+
+from __future__ import annotations
+
+HOW_TO_READ = {
+    "Better, worse": "The 95 % interval of the difference leaves out zero, and p stays below 0.05 after "
+    "Holm's correction over the methods and metrics of the study.",
+    "Equivalent": "The whole interval lies within the margin: whatever the true difference is, it is of no "
+    "account.",
+    "Undecided": "Neither. The study was too small to tell; this is not the same as equal.",
+    "Interval": "With one seed it speaks about these checkpoints on other documents of this kind. With "
+    "several seeds it speaks about the methods: seeds and documents are both taken as drawn at random.",
+    "Untuned": "The method's learning rate was not chosen on validation data among as many as every other "
+    "method had. A tuned and an untuned method are not compared fairly.",
+    "Base, references": "The base is the same base model, untouched. The references are the test "
+    "documents, scored as if they had been generated; no method can be expected to pass them.",
+}
+"""Term -> what it means."""
+
+LIMITS = (
+    "BLEU compares one text with one reference. Many texts would do as well, so a good one may score low; "
+    "read it next to the unrelated texts (a floor) and the texts of the same title (a ceiling), where "
+    "these are given.",
+    "Bits per byte say how well a model predicts the held-out documents. They do not say that what it "
+    "writes is true, safe or useful: no person has judged the texts.",
+    "Structure checks look at form alone. A text can pass them all and make no sense.",
+    "Seconds and memory are those of the machine named below, with the batch sizes of this study. Other "
+    "hardware, sizes and software give other ratios.",
+    "The texts are drawn with one decoding setting. Another one can move a metric by more than the method "
+    "does.",
+    "The result holds for this base model, these documents and this amount of training. It need not carry "
+    "over to larger models, longer training or other data.",
+)

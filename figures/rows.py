@@ -1,0 +1,197 @@
+"""Records to rows: one plain dictionary a fact, for the frames of `figures/load.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from figures.words import method_label
+from toolkit.records import (
+    Cell,
+    Comparison,
+    Conclusions,
+    Costs,
+    Estimate,
+    EvaluationRecord,
+    Generation,
+    MetricValue,
+    Outcome,
+    RunRecord,
+    Step,
+    read_lines,
+)
+from toolkit.store import RunFolder
+
+PLACE = ["base_model", "dataset", "test"]
+RUN = [*PLACE, "method", "label", "seed", "learning_rate", "tuned", "phase", "run_id", "device"]
+VALUE = ["metric", "value", "documents", "unit", "direction", "signature"]
+STEP = ["step_learning_rate" if name == "learning_rate" else name for name in Step.model_fields]
+TEXT = ["order", "document_id", "title", "reference", *Generation.model_fields]
+
+COLUMNS = {
+    "scores": [*RUN, *VALUE],
+    "anchors": [*PLACE, "anchor", *VALUE],
+    "estimates": [
+        *PLACE,
+        *(f for f in Estimate.model_fields if f not in PLACE),
+        "label",
+        "direction",
+    ],
+    "comparisons": [
+        *PLACE,
+        *(f for f in Comparison.model_fields if f not in PLACE),
+        *("label", "baseline_label"),
+    ],
+    "details": [*RUN, "part", *VALUE],
+    "steps": [*RUN, "documents", *STEP],
+    "costs": [*RUN, "status", "precision", "validation_bits_per_byte", *Costs.model_fields],
+    "generations": [*RUN, *TEXT],
+}
+"""Frame -> its columns, in order; a frame without rows has them too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """All that a study left, read and found comparable."""
+
+    conclusions: Conclusions
+    evaluations: dict[str, EvaluationRecord]
+    runs: dict[str, RunRecord]
+    tests: dict[tuple[str, str], str]
+    root: Path
+
+    @property
+    def evaluated(self) -> list[Cell]:
+        """Cells with an evaluation; a run that stands in two phases counts once."""
+        cells = [cell for cell in self.conclusions.cells if cell.eval_digest is not None]
+        return list({(cell.run_id, cell.dataset): cell for cell in cells}.values())
+
+    def about(self, cell: Cell) -> dict[str, Any]:
+        """The columns that every row of a run shares."""
+        run = self.runs.get(cell.run_id)
+        return {
+            **cell.model_dump(include={*RUN}),
+            "label": self.label(cell.base_model, cell.dataset, cell.method),
+            "test": self.tests.get((cell.base_model, cell.dataset)),
+            "device": None if run is None else device(run),
+        }
+
+    def label(self, base_model: str, dataset: str, method: str) -> str:
+        """A method's name; *untuned* stands beside it unless all its evaluated runs were searched for."""
+        here = (base_model, dataset, method)
+        cells = [c for c in self.evaluated if (c.base_model, c.dataset, c.method) == here]
+        # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
+        return method_label(method, tuned=all(c.tuned or c.phase == "anchor" for c in cells))
+
+    def direction(self, metric: str) -> str:
+        """Which way a metric is better, as its evaluations state it."""
+        found = (
+            record.metrics[metric].direction
+            for record in self.evaluations.values()
+            if metric in record.metrics
+        )
+        return next(found, "neither")
+
+
+def device(run: RunRecord) -> str | None:
+    """The hardware a run was measured on, as its record names it."""
+    name = run.environment.get("device")
+    return None if name is None else str(name)
+
+
+def rows(frame: str, records: Records) -> Iterator[dict[str, Any]]:
+    """The rows of one frame of `COLUMNS`."""
+    return _SOURCES[frame](records)
+
+
+def _value(name: str, metric: MetricValue) -> dict[str, Any]:
+    return {"metric": name, **metric.model_dump(exclude={"details"})}
+
+
+def _scores(records: Records) -> Iterator[dict[str, Any]]:
+    for cell in records.evaluated:
+        for name, metric in records.evaluations[cell.run_id].metrics.items():
+            yield {**records.about(cell), **_value(name, metric)}
+
+
+def _anchors(records: Records) -> Iterator[dict[str, Any]]:
+    for cell in records.evaluated:
+        for anchor, metrics in records.evaluations[cell.run_id].anchors.items():
+            for name, metric in metrics.items():
+                yield {**records.about(cell), "anchor": anchor, **_value(name, metric)}
+
+
+def _details(records: Records) -> Iterator[dict[str, Any]]:
+    for cell in records.evaluated:
+        for name, metric in records.evaluations[cell.run_id].metrics.items():
+            for part, value in metric.details.items():
+                yield {**records.about(cell), **_value(name, metric), "part": part, "value": value}
+
+
+def _steps(records: Records) -> Iterator[dict[str, Any]]:
+    for cell in records.conclusions.cells:
+        path = RunFolder(records.root, cell.run_id).steps
+        if cell.run_id in records.runs and path.is_file():
+            data = records.runs[cell.run_id].spec.data
+            validated = {"documents": None if data is None else data.validation}
+            for step in read_lines(path, Step):
+                line = step.model_dump()
+                line["step_learning_rate"] = line.pop("learning_rate")
+                yield {**records.about(cell), **validated, **line}
+
+
+def _costs(records: Records) -> Iterator[dict[str, Any]]:
+    for cell in records.conclusions.cells:
+        run = records.runs.get(cell.run_id)
+        if run is not None:
+            status = run.model_dump(include={"status", "precision", "validation_bits_per_byte"})
+            yield {**records.about(cell), **status, **run.costs.model_dump()}
+
+
+def _generations(records: Records) -> Iterator[dict[str, Any]]:
+    first: dict[tuple[str, str, str], Cell] = {}
+    for cell in sorted(records.evaluated, key=lambda c: c.seed):
+        first.setdefault((cell.base_model, cell.dataset, cell.method), cell)
+    for cell in records.conclusions.cells:
+        if cell in first.values():
+            path = RunFolder(records.root, cell.run_id).outcomes(str(cell.eval_digest))
+            for order, outcome in enumerate(read_lines(path, Outcome)):
+                about = outcome.model_dump(include={"document_id", "title", "reference"})
+                for text in outcome.generations:
+                    yield {**records.about(cell), "order": order, **about, **text.model_dump()}
+
+
+def _estimates(records: Records) -> Iterator[dict[str, Any]]:
+    for estimate in records.conclusions.estimates:
+        here = (estimate.base_model, estimate.dataset)
+        yield {
+            **estimate.model_dump(),
+            "direction": records.direction(estimate.metric),
+            "test": records.tests.get(here),
+            "label": records.label(*here, estimate.method),
+        }
+
+
+def _comparisons(records: Records) -> Iterator[dict[str, Any]]:
+    for pair in records.conclusions.comparisons:
+        here = (pair.base_model, pair.dataset)
+        yield {
+            **pair.model_dump(),
+            "test": records.tests.get(here),
+            "label": records.label(*here, pair.method),
+            "baseline_label": records.label(*here, pair.baseline),
+        }
+
+
+_SOURCES = {
+    "scores": _scores,
+    "anchors": _anchors,
+    "estimates": _estimates,
+    "comparisons": _comparisons,
+    "details": _details,
+    "steps": _steps,
+    "costs": _costs,
+    "generations": _generations,
+}

@@ -1,0 +1,214 @@
+"""Tables for the terminal, the report and a paper, all from the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+from tabulate import tabulate
+
+from figures.load import StudyTables
+from figures.words import (
+    MINUS,
+    MISSING,
+    amount,
+    anchor_label,
+    decimals,
+    difference_text,
+    interval_text,
+    method_label,
+    metric_label,
+    p_text,
+    value_text,
+)
+from toolkit.records import Comparison, Conclusions
+
+
+class VerdictRow(NamedTuple):
+    """One line of the verdict table, in words."""
+
+    panel: str
+    """Base model and data set; empty where the study has only one pair of them."""
+    comparison: str
+    metric: str
+    value: str
+    baseline_value: str
+    difference: str
+    interval: str
+    p_holm: str
+    verdict: str
+
+
+class Table(NamedTuple):
+    """A table ready to be printed in any format."""
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def markdown(self) -> str:
+        """As a GitHub-flavoured Markdown table."""
+        cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in self.rows]
+        return tabulate(cells, self.header, tablefmt="pipe", disable_numparse=True)
+
+    def latex(self) -> str:
+        r"""As a LaTeX `tabular` with booktabs rules, escaped; for a preamble with `\usepackage{booktabs}`."""
+        text = tabulate(self.rows, self.header, tablefmt="latex_booktabs", disable_numparse=True)
+        for sign, command in LATEX.items():
+            text = text.replace(sign, command)
+        return f"% {self.title}; needs \\usepackage{{booktabs}}\n{text}\n"
+
+    def csv(self) -> str:
+        """As CSV, with the words of the other formats."""
+        return pd.DataFrame(self.rows, columns=list(self.header)).to_csv(index=False, lineterminator="\n")
+
+
+LATEX = {
+    MINUS: "$-$",
+    MISSING: "--",
+    "±": "$\\pm$",
+    "×": "$\\times$",
+    "…": "\\ldots{}",
+    "≥": "$\\geq$",
+    "≤": "$\\leq$",
+}
+"""Signs that LaTeX's own fonts lack, spelled as its commands."""
+
+VERDICT_HEADER = {
+    "panel": "base model, data",
+    "comparison": "comparison",
+    "metric": "metric",
+    "value": "value",
+    "baseline_value": "baseline",
+    "difference": "difference",
+    "interval": "95 % interval",
+    "p_holm": "p (Holm)",
+    "verdict": "verdict",
+}
+
+
+def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
+    """One row a comparison and metric: the study's baseline first, metrics in the headline's order."""
+    order = {metric: place for place, metric in enumerate(conclusions.headline)}
+    several = len({(cell.base_model, cell.dataset) for cell in conclusions.cells}) > 1
+
+    def place(pair: Comparison) -> tuple[bool, int]:
+        return pair.baseline != conclusions.baseline, order.get(pair.metric, len(order))
+
+    rows = []
+    for pair in sorted(conclusions.comparisons, key=place):
+        unit = pair.unit or ""
+        places = decimals(unit, pair.low, pair.high)
+        rows.append(
+            VerdictRow(
+                panel=f"{pair.base_model}, {pair.dataset}" if several else "",
+                comparison=versus(conclusions, pair),
+                metric=metric_label(pair.metric),
+                value=value_text(value_of(conclusions, pair, pair.method), unit, places),
+                baseline_value=value_text(value_of(conclusions, pair, pair.baseline), unit, places),
+                difference=difference_text(pair.difference, unit, places),
+                interval=interval_text(pair.low, pair.high, unit, places),
+                p_holm=p_text(pair.p_holm),
+                verdict=pair.verdict,
+            )
+        )
+    return rows
+
+
+def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
+    """A method's estimate on the metric of a comparison; None where there is none."""
+    here = (pair.base_model, pair.dataset, method, pair.metric)
+    found = (e.value for e in conclusions.estimates if (e.base_model, e.dataset, e.method, e.metric) == here)
+    return next(found, None)
+
+
+def untuned(conclusions: Conclusions, base_model: str, dataset: str, method: str) -> bool:
+    """Whether any evaluated run of a method had a learning rate that was not searched for."""
+    return any(
+        not cell.tuned
+        for cell in conclusions.cells
+        if (cell.base_model, cell.dataset, cell.method) == (base_model, dataset, method)
+        and cell.phase == "confirm"
+    )
+
+
+def versus(conclusions: Conclusions, pair: Comparison) -> str:
+    """``lora-r16 vs full``, with *untuned* beside whichever is."""
+    names = (pair.method, pair.baseline)
+    raw = [untuned(conclusions, pair.base_model, pair.dataset, name) for name in names]
+    if all(raw):
+        return f"{names[0]} vs {names[1]} (both untuned)"
+    return " vs ".join(method_label(name, tuned=not flag) for name, flag in zip(names, raw, strict=True))
+
+
+def verdicts(conclusions: Conclusions) -> Table:
+    """The verdict table; the panel's column only where there are several panels."""
+    rows = verdict_table(conclusions)
+    shown = [field for field in VerdictRow._fields if field != "panel" or any(row.panel for row in rows)]
+    return Table(
+        name="verdicts",
+        title="Verdicts",
+        header=tuple(VERDICT_HEADER[field] for field in shown),
+        rows=[tuple(getattr(row, field) for field in shown) for row in rows],
+    )
+
+
+def results(part: StudyTables, metrics: Sequence[str]) -> Table:
+    """A method a row, a metric a column: value and 95 % interval; then the anchors."""
+    estimates, anchors = part.estimates, part.anchors
+    rows = []
+    for label in dict.fromkeys(estimates["label"]):
+        cells = []
+        for metric in metrics:
+            found = estimates[(estimates["label"] == label) & (estimates["metric"] == metric)].to_dict(
+                "records"
+            )
+            cells.append(_with_interval(found[0]) if found else MISSING)
+        rows.append((str(label), *cells))
+    for anchor in dict.fromkeys(anchors["anchor"]):
+        cells = []
+        for metric in metrics:
+            found = anchors[(anchors["anchor"] == anchor) & (anchors["metric"] == metric)].to_dict("records")
+            cells.append(value_text(found[0]["value"], found[0]["unit"], 1) if found else MISSING)
+        rows.append((anchor_label(str(anchor)), *cells))
+    return Table(
+        name="results",
+        title="Values with 95 % intervals",
+        header=("method", *(metric_label(metric) for metric in metrics)),
+        rows=rows,
+    )
+
+
+def _with_interval(row: dict[str, Any]) -> str:
+    places = decimals(row["unit"], row["low"], row["high"])
+    value = value_text(row["value"], row["unit"], places)
+    ends = [value_text(row[end], row["unit"], places) for end in ("low", "high")]
+    return (
+        value if MISSING in ends else f"{value} [{ends[0].removesuffix(' %')}, {ends[1].removesuffix(' %')}]"
+    )
+
+
+COSTS = {
+    "train_seconds": ("training time", "seconds"),
+    "supervised_tokens_per_second": ("tokens/s", "count"),
+    "peak_memory_bytes": ("peak memory", "bytes"),
+    "cuda_allocated_bytes": ("peak GPU memory", "bytes"),
+    "optimizer_state_bytes": ("optimizer state", "bytes"),
+    "trainable_parameters": ("trainable parameters", "count"),
+    "artifact_bytes": ("saved size", "bytes"),
+}
+
+
+def costs(part: StudyTables) -> Table:
+    """What a method's evaluated runs cost, mean over seeds; a column that nobody measured is left out."""
+    spent = part.costs[part.costs["phase"] == "confirm"]
+    columns = [name for name in COSTS if spent[name].notna().any()]
+    rows = []
+    for label, mine in spent.groupby("label", sort=False):
+        words = [amount(mine[name].mean(), COSTS[name][1]) for name in columns]
+        devices = ", ".join(dict.fromkeys(str(device) for device in mine["device"].dropna())) or MISSING
+        rows.append((str(label), str(mine["seed"].nunique()), *words, devices))
+    header = ("method", "seeds", *(COSTS[name][0] for name in columns), "device")
+    return Table(name="costs", title="Costs", header=header, rows=rows)

@@ -1,0 +1,127 @@
+"""How names and numbers are worded, the same in every table, figure and sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+LABELS = {
+    "bits_per_byte": "bits per byte",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "structure_compliance": "structure, all checks",
+    "structure_partial": "structure, share of checks",
+}
+"""Only where the name with its underscores taken out would read badly; any other metric works as well."""
+
+ANCHORS = {"references": "references", "unrelated": "unrelated text", "same_title": "same title"}
+MISSING = "–"
+MINUS = "−"
+
+
+def metric_label(name: str) -> str:
+    """A metric's name as a reader sees it."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def anchor_label(name: str) -> str:
+    """What an anchor is called next to its mark."""
+    return ANCHORS.get(name, name.replace("_", " "))
+
+
+def method_label(method: str, *, tuned: bool) -> str:
+    """A method's name; *untuned* stands beside it wherever its learning rate was not searched for."""
+    return method if tuned else f"{method} (untuned)"
+
+
+def direction_label(direction: str) -> str:
+    """Which way is better, in words."""
+    return {"lower": "lower is better", "higher": "higher is better"}.get(direction, "neither way is better")
+
+
+def count(number: int, noun: str) -> str:
+    """``3 seeds``, ``1 seed``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def joined(items: list[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def present(value: Any) -> bool:
+    """Whether a cell of a frame or a field of a record holds a number."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def factor(unit: str) -> float:
+    """Shares are shown in per cent; every other unit as it is."""
+    return 100.0 if unit == "share" else 1.0
+
+
+def decimals(unit: str, low: float | None, high: float | None) -> int:
+    """As many decimals as show two digits of the interval's half width: more would be noise."""
+    if low is None or high is None or not present(low) or not present(high) or high <= low:
+        return 1 if unit == "share" else 3
+    half = factor(unit) * (high - low) / 2
+    return min(4, max(1, 1 - math.floor(math.log10(half))))
+
+
+def value_text(value: float | None, unit: str, places: int) -> str:
+    """A value of a metric: ``0.8312``, ``62.5 %``."""
+    if value is None or not present(value):
+        return MISSING
+    return number(factor(unit) * value, places) + (" %" if unit == "share" else "")
+
+
+def difference_text(value: float | None, unit: str, places: int) -> str:
+    """A difference with its sign: ``+0.0210``, ``−2.5 points``."""
+    if value is None or not present(value):
+        return MISSING
+    return signed(factor(unit) * value, places) + (" points" if unit == "share" else "")
+
+
+def interval_text(low: float | None, high: float | None, unit: str, places: int) -> str:
+    """The ends of an interval: ``0.0080 to 0.0340``."""
+    if low is None or high is None or not present(low) or not present(high):
+        return MISSING
+    return " to ".join(signed(factor(unit) * end, places) for end in (low, high))
+
+
+def signed(value: float, places: int) -> str:
+    """A number with its sign, which one that rounds to zero does not have."""
+    text = number(value, places)
+    return f"+{text}" if value > 0 and text != number(0, places) else text
+
+
+def number(value: float, places: int) -> str:
+    """Fixed decimals, a true minus sign, and no negative zero."""
+    text = f"{value:,.{places}f}"
+    if text.startswith("-"):
+        text = text[1:] if float(text.replace(",", "")) == 0 else MINUS + text[1:]
+    return text
+
+
+def p_text(p: float | None) -> str:
+    """A p-value to two digits, never `0`."""
+    if p is None or not present(p):
+        return MISSING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def amount(value: float | None, kind: str) -> str:
+    """A cost as a reader wants it: ``bytes`` in GB or MB, ``seconds`` in minutes, else a plain number."""
+    if value is None or not present(value):
+        return MISSING
+    if kind == "bytes":
+        return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+    if kind == "seconds":
+        return (
+            f"{value:,.1f} s"
+            if value < 120
+            else f"{value / 60:,.1f} min"
+            if value < 7200
+            else f"{value / 3600:,.1f} h"
+        )
+    return f"{value:,.0f}"

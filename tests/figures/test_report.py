@@ -1,0 +1,168 @@
+"""The report is whole, self-contained, and safe with whatever a model wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from figures.report import build
+from figures.sections import flat
+from toolkit.errors import UserError
+
+Make = Callable[..., tuple[Path, Path]]
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects text, links and tags that were not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Open a tag; note ids and whatever could make a request."""
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href", "srcset", "action", "data"):
+                self.links.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close a tag, which has to be the last opened."""
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself."""
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Text."""
+        self.words.append(data)
+
+
+def page(path: Path) -> Page:
+    """The parsed report."""
+    parsed = Page()
+    parsed.feed(path.read_text(encoding="utf-8"))
+    assert parsed.open == []
+    return parsed
+
+
+def test_a_report_is_figures_tables_and_two_texts(make_study: Make) -> None:
+    """Six figures in three forms, three tables in three forms, report.html and report.md."""
+    folder, root = make_study()
+    path = build(folder, root)
+    assert path == folder / "report" / "report.html"
+    found = sorted(p.relative_to(path.parent).as_posix() for p in path.parent.rglob("*") if p.is_file())
+    assert len(found) == 6 * 3 + 3 * 3 + 2
+    assert {"figures/differences.pdf", "tables/verdicts.tex", "report.md", "report.html"} <= set(found)
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+
+
+def test_the_page_asks_nobody_for_anything(make_study: Make) -> None:
+    """Every link is a place in the page or a data URI; every id is there once."""
+    parsed = page(build(*make_study()))
+    assert len(parsed.links) > 20
+    assert [link for link in parsed.links if not link.startswith(("#", "data:"))] == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
+
+
+def test_the_page_opens_with_the_answer(make_study: Make) -> None:
+    """The first sentence after the question is the verdict on the first headline metric."""
+    words = " ".join(page(build(*make_study())).words)
+    question = words.index("Is LoRA as good as full fine-tuning?")
+    assert words.index("On bits per byte, it is undecided", question) < words.index("Verdicts", question)
+
+
+def test_what_a_model_wrote_is_text_and_nothing_else(make_study: Make) -> None:
+    """The base wrote `<b>dishes</b>`, the reference holds `<gently>`."""
+    path = build(*make_study())
+    text = path.read_text(encoding="utf-8")
+    assert "<b>" not in text
+    assert "&lt;b&gt;dishes&lt;/b&gt;" in text
+    assert "Whisk &lt;gently&gt;" in text
+
+
+def test_base_methods_and_reference_stand_side_by_side(make_study: Make) -> None:
+    """Six titles, each with base, full, lora and the reference."""
+    text = build(*make_study()).read_text(encoding="utf-8")
+    assert len(re.findall(r'<div class="texts">', text)) == 6
+    assert len(re.findall(r"<h4>reference ", text)) == 6
+    assert len(re.findall(r"<h4>lora-r16 \(untuned\) ", text)) == 6
+
+
+def test_markdown_links_its_figures_and_fences_fences(make_study: Make) -> None:
+    """Every linked file exists; a generation that holds three backticks gets four around it."""
+    path = build(*make_study()).with_name("report.md")
+    text = path.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(linked) == 18
+    assert all((path.parent / name).is_file() for name in linked)
+    assert "````text" in text
+
+
+def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
+    """Costs of two devices: the report is made, and two of its figures are reasons."""
+    folder, root = make_study(devices={"lora-r16": "a GPU"})
+    path = build(folder, root)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("not drawn") == 2
+    assert "more than one device" in text
+    assert not (path.parent / "figures" / "costs.pdf").exists()
+
+
+def test_building_twice_gives_the_same_bytes_and_leaves_nothing_old(make_study: Make) -> None:
+    """A file of an earlier report is gone after the second build."""
+    folder, root = make_study()
+    path = build(folder, root)
+    first = {p.name: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()}
+    (path.parent / "figures" / "stale.pdf").write_bytes(b"")
+    build(folder, root)
+    assert {p.name: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()} == first
+
+
+def test_a_refused_study_leaves_the_old_report_alone(make_study: Make) -> None:
+    """Mixed test parts: no half-written output."""
+    folder, root = make_study(tests={"lora-r16": "ffff"})
+    with pytest.raises(UserError):
+        build(folder, root)
+    assert not (folder / "report").exists()
+
+
+def test_a_file_in_the_way_is_replaced(make_study: Make) -> None:
+    """`report` is a file."""
+    folder, root = make_study()
+    (folder / "report").write_text("in the way")
+    build(folder, root)
+    assert (folder / "report" / "report.html").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_named(make_study: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is read-only."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    folder, root = make_study()
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(UserError, match=r"cannot write .*report: Read-only file system. Choose .* --root"):
+        build(folder, root)
+
+
+def test_nested_facts_become_lines() -> None:
+    """Numbers get their thousands, lists stay lists, nothing is a dash."""
+    value = {"rows": {"read": 3129}, "ok": True, "left_out": None, "parts": [1, 2]}
+    assert flat(value) == [("rows: read", "3,129"), ("ok", "True"), ("left out", "–"), ("parts", "[1, 2]")]

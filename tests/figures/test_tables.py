@@ -1,0 +1,159 @@
+"""The verdict table, the other tables, and the sentences that open a report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from figures import tables
+from figures.answer import answer
+from figures.load import load
+from toolkit.records import Comparison, Conclusions
+
+Make = Callable[..., tuple[Path, Path]]
+HERE = ("smollm2-135m-embedded", "wikibooks")
+
+
+def with_verdict(conclusions: Conclusions, metric: str, **changes: object) -> Conclusions:
+    """The same conclusions, with one comparison of lora-r16 and full changed."""
+
+    def changed(pair: Comparison) -> Comparison:
+        mine = (pair.method, pair.baseline, pair.metric) == ("lora-r16", "full", metric)
+        return pair.model_copy(update=changes) if mine else pair
+
+    return conclusions.model_copy(update={"comparisons": tuple(map(changed, conclusions.comparisons))})
+
+
+def test_the_baseline_comes_first_and_metrics_in_the_headline_order(make_study: Make) -> None:
+    """lora vs full on 5 metrics, then full and lora vs base: 15 rows."""
+    rows = tables.verdict_table(load(*make_study()).conclusions)
+    assert len(rows) == 15
+    assert [row.metric for row in rows[:3]] == ["bits per byte", "perplexity", "BLEU"]
+    assert {row.comparison for row in rows[:5]} == {"lora-r16 vs full (both untuned)"}
+    assert rows[5].comparison == "full (untuned) vs base"
+
+
+def test_a_row_holds_both_values_difference_interval_p_and_verdict(make_study: Make) -> None:
+    """0.851 - 0.842 = +0.009, 95 % interval 0.002 to 0.016: half width 0.007, so four decimals."""
+    conclusions = load(*make_study(tuned=True)).conclusions
+    changes = {"difference": 0.009, "low": 0.002, "high": 0.016, "p_holm": 0.0002, "verdict": "worse"}
+    row = tables.verdict_table(with_verdict(conclusions, "bits_per_byte", **changes))[0]
+    assert row.comparison == "lora-r16 vs full"
+    assert (row.difference, row.interval, row.p_holm) == ("+0.0090", "+0.0020 to +0.0160", "< 0.001")
+    assert row.verdict == "worse"
+    assert float(row.value) - float(row.baseline_value) != 0
+
+
+def test_a_tuned_method_against_an_untuned_one_says_which_is_which(make_study: Make) -> None:
+    """Only lora-r16's rate was searched for."""
+    conclusions = load(*make_study()).conclusions
+    cells = tuple(c.model_copy(update={"tuned": c.method == "lora-r16"}) for c in conclusions.cells)
+    rows = tables.verdict_table(conclusions.model_copy(update={"cells": cells}))
+    assert rows[0].comparison == "lora-r16 vs full (untuned)"
+
+
+def test_latex_is_escaped_and_has_booktabs_rules(make_study: Make) -> None:
+    """A method named `a_b&c` and a minus sign that no LaTeX font has."""
+    table = tables.Table("t", "T", ("method", "95 % interval"), [("a_b&c", "−0.1 to +0.2"), ("d", "–")])
+    text = table.latex()
+    assert "a\\_b\\&c" in text
+    assert "95 \\% interval" in text
+    assert "$-$0.1" in text
+    assert "−" not in text
+    assert text.count("\\toprule") == text.count("\\bottomrule") == 1
+    assert tables.verdicts(load(*make_study()).conclusions).latex().count("\\\\") == 16
+
+
+def test_markdown_cells_cannot_break_their_row() -> None:
+    """A pipe and a line end inside a cell."""
+    lines = tables.Table("t", "T", ("a", "b"), [("x|y", "1\n2")]).markdown().splitlines()
+    assert len(lines) == 3
+    assert "x\\|y" in lines[2]
+
+
+def test_csv_has_a_line_a_row_and_the_same_words(make_study: Make) -> None:
+    """Header and 15 rows."""
+    rows = list(csv.reader(io.StringIO(tables.verdicts(load(*make_study()).conclusions).csv())))
+    assert len(rows) == 16
+    assert rows[0][-1] == "verdict"
+
+
+def test_anchors_stand_in_the_table_of_results(make_study: Make) -> None:
+    """References have BLEU 100 and no bits per byte."""
+    study = load(*make_study())
+    table = tables.results(study, ["bits_per_byte", "bleu"])
+    assert ("references", "–", "100.0") in table.rows
+    assert table.rows[0][0] == "base"
+
+
+def test_a_cost_that_nobody_measured_has_no_column(make_study: Make) -> None:
+    """Runs on a CPU have no GPU memory; peak memory of one seed is 3.90 and 2.20 GB."""
+    table = tables.costs(load(*make_study()))
+    assert "peak GPU memory" not in table.header
+    place = table.header.index("peak memory")
+    assert [row[place] for row in table.rows] == ["3.90 GB", "2.20 GB"]
+
+
+def test_undecided_is_said_to_be_undecided_and_what_would_decide(make_study: Make) -> None:
+    """Never equal, never equivalent."""
+    text = " ".join(answer(load(*make_study()).conclusions, *HERE))
+    assert text.startswith("On bits per byte, it is undecided whether lora-r16 or full is better")
+    assert "about 310 documents would decide" in text
+    assert "equal" not in text
+    assert "equivalent" not in text
+
+
+def test_worse_is_said_with_both_values(make_study: Make) -> None:
+    """+0.009 [0.002, 0.016]."""
+    conclusions = load(*make_study(tuned=True)).conclusions
+    changes = {"difference": 0.009, "low": 0.002, "high": 0.016, "verdict": "worse"}
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    assert first.startswith("On bits per byte, lora-r16 is worse than full: 0.84")
+    assert first.endswith("(difference +0.0090, 95 % interval +0.0020 to +0.0160).")
+
+
+def test_equivalent_is_said_with_its_margin(make_study: Make) -> None:
+    """-0.001 [-0.004, 0.002] inside 0.0085."""
+    conclusions = load(*make_study(tuned=True)).conclusions
+    changes = {"difference": -0.001, "low": -0.004, "high": 0.002, "verdict": "equivalent"}
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    assert "is equivalent to full" in first
+    assert "within the margin of 0.0085" in first
+
+
+def test_a_refused_pair_gets_its_reason_and_no_number(make_study: Make) -> None:
+    """The audit refused it."""
+    conclusions = load(*make_study()).conclusions
+    changes = {"verdict": "refused", "reason": "not the same training stream", "difference": None}
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    assert first == "lora-r16 and full may not be compared on bits per byte: not the same training stream."
+
+
+def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None:
+    """One seed, untuned; three seeds, tuned."""
+    weak = " ".join(answer(load(*make_study()).conclusions, *HERE))
+    assert "about these checkpoints, not about the methods" in weak
+    assert "Untuned: no search for a learning rate was made for full and lora-r16" in weak
+    strong = " ".join(answer(load(*make_study(seeds=3, tuned=True)).conclusions, *HERE))
+    assert "3 seeds a method, 40 test documents." in strong
+    assert "ntuned" not in strong
+
+
+def test_many_methods_are_grouped_by_verdict(make_study: Make) -> None:
+    """Three methods against full: ia3 is worse, the other two undecided."""
+    study = load(*make_study(methods=("full", "lora-r16", "dora-r16", "ia3")))
+    first = answer(study.conclusions, *HERE)[0]
+    assert first.startswith("On bits per byte, 3 methods against full: worse: ia3 (+0.")
+    assert "undecided: lora-r16 (" in first
+
+
+def test_a_run_that_failed_is_named_in_the_answer(make_study: Make) -> None:
+    """One of three cells."""
+    conclusions = load(*make_study()).conclusions
+    cells = tuple(
+        c.model_copy(update={"status": "failed"}) if c.method == "lora-r16" else c for c in conclusions.cells
+    )
+    text = " ".join(answer(conclusions.model_copy(update={"cells": cells}), *HERE))
+    assert "1 of 3 runs did not finish: lora-r16 (seed 0, failed)." in text

@@ -1,0 +1,72 @@
+"""Numbers and names are worded one way, with as many digits as they deserve."""
+
+from __future__ import annotations
+
+import pytest
+
+from figures import words
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "high", "places"),
+    [
+        ("bits per byte", 0.841, 0.853, 4),  # half width 0.006: 0.0060
+        ("BLEU", 4.0, 7.6, 1),  # 1.8
+        ("BLEU", 1.0, 41.0, 1),  # 20 would need none; one is kept
+        ("share", 0.40, 0.64, 1),  # 12 points
+        ("perplexity", 8.10, 8.20, 3),  # 0.050
+        ("bits per byte", None, None, 3),
+        ("share", 0.5, 0.5, 1),
+    ],
+)
+def test_decimals_show_two_digits_of_the_half_width(
+    unit: str, low: float | None, high: float | None, places: int
+) -> None:
+    """Between one and four decimals."""
+    assert words.decimals(unit, low, high) == places
+
+
+def test_shares_are_per_cent_and_their_differences_points() -> None:
+    """0.625 is 62.5 %; -0.025 is -2.5 points, with a true minus sign."""
+    assert words.value_text(0.625, "share", 1) == "62.5 %"
+    assert words.difference_text(-0.025, "share", 1) == "−2.5 points"
+    assert words.difference_text(0.021, "bits per byte", 4) == "+0.0210"
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
+    """-0.0004 to one decimal is 0.0, not -0.0."""
+    assert words.number(-0.0004, 1) == "0.0"
+    assert words.difference_text(-0.0004, "BLEU", 1) == "0.0"
+    assert words.difference_text(0.0004, "BLEU", 1) == "0.0"
+
+
+def test_what_is_missing_is_a_dash_and_never_a_number() -> None:
+    """None and the NaN that a frame makes of it."""
+    assert words.value_text(None, "BLEU", 1) == "–"
+    assert words.difference_text(float("nan"), "BLEU", 1) == "–"
+    assert words.interval_text(None, 1.0, "BLEU", 1) == "–"
+    assert words.p_text(None) == "–"
+    assert words.amount(float("nan"), "bytes") == "–"
+
+
+def test_a_p_value_is_never_zero() -> None:
+    """0.0002 is below 0.001; from 0.1 on two digits are enough."""
+    assert [words.p_text(p) for p in (0.0002, 0.0312, 0.456)] == ["< 0.001", "0.031", "0.46"]
+
+
+def test_amounts_take_the_unit_that_reads_best() -> None:
+    """3.9e9 bytes; 39e6 bytes; 45 s; 126 s = 2.1 min; 9,000 s = 2.5 h."""
+    assert words.amount(3.9e9, "bytes") == "3.90 GB"
+    assert words.amount(39e6, "bytes") == "39.0 MB"
+    assert [words.amount(s, "seconds") for s in (45, 126, 9000)] == ["45.0 s", "2.1 min", "2.5 h"]
+
+
+def test_lists_read_as_a_sentence() -> None:
+    """One, two, three."""
+    assert [words.joined(list(items)) for items in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
+def test_an_unknown_metric_is_its_name_in_words() -> None:
+    """No list of metrics has to be kept for a new one to be drawn."""
+    assert words.metric_label("word_perplexity") == "word perplexity"
+    assert words.metric_label("bleu") == "BLEU"
