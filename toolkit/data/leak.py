@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from collections.abc import Mapping, Sequence
 from statistics import quantiles
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from toolkit.data.format import Format, section_bodies
 
@@ -20,119 +21,145 @@ THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 RUNS = (20, 50)
 SHORTEST_RUN = 8
 """Common runs of fewer words are everyday phrases and are not looked for."""
+BINS = 20
 _WORDS = re.compile(r"[^\W_]+")
 _PAIRS_SHOWN = 3
+Words = tuple[str, ...]
 
 
-@dataclass
+class _Text(NamedTuple):
+    title: str
+    words: list[str]
+
+    @property
+    def triples(self) -> set[Words]:
+        words = self.words
+        return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
+
+
 class _Closest:
-    """What is known about one held-out document."""
+    """Held-out documents, and for each what is known of the training documents closest to it."""
 
-    similarity: float = 0.0
-    neighbour: int | None = None
-    run: int = SHORTEST_RUN - 1
-    phrase: str | None = None
+    def __init__(self, held: list[_Text]) -> None:
+        self.held = held
+        places: dict[Words, list[int]] = {}
+        self._starts: dict[Words, list[tuple[int, int]]] = {}
+        for number, text in enumerate(held):
+            for triple in text.triples:
+                places.setdefault(triple, []).append(number)
+            for at in range(len(text.words) - SHORTEST_RUN + 1):
+                start = tuple(text.words[at : at + SHORTEST_RUN])
+                self._starts.setdefault(start, []).append((number, at))
+        self._places: dict[Words, npt.NDArray[np.int64]] = {k: np.array(v) for k, v in places.items()}
+        self._sizes = np.array([len(text.triples) for text in held], dtype=np.int64)
+        self.similarity = np.zeros(len(held))
+        self.neighbour = np.full(len(held), -1, dtype=np.int64)
+        self.run = [SHORTEST_RUN - 1] * len(held)
+        self.phrase: dict[int, str] = {}
+
+    def meet(self, number: int, text: _Text) -> None:
+        """Let one training document meet all held-out ones."""
+        triples = text.triples
+        met = [self._places[triple] for triple in triples if triple in self._places]
+        if met:
+            common = np.bincount(np.concatenate(met), minlength=len(self.held))
+            similarity = common / (len(triples) + self._sizes - common)
+            closer = np.flatnonzero(similarity > self.similarity)
+            self.similarity[closer] = similarity[closer]
+            self.neighbour[closer] = number
+        words = text.words
+        for at in range(len(words) - SHORTEST_RUN + 1):
+            for held, there in self._starts.get(tuple(words[at : at + SHORTEST_RUN]), ()):
+                self._lengthen(held, there, words, at)
+
+    def _lengthen(self, held: int, there: int, words: list[str], at: int) -> None:
+        """Two texts agree in some words from ``there`` and ``at`` on: is it the longest run so far?"""
+        other, longest = self.held[held].words, self.run[held]
+        if words[at + longest : at + longest + 1] != other[there + longest : there + longest + 1]:
+            return
+        run = 0
+        for one, two in zip(words[at:], other[there:], strict=False):
+            if one != two:
+                break
+            run += 1
+        if run > longest:
+            self.run[held] = run
+            self.phrase[held] = " ".join(words[at : at + run])
 
 
-@dataclass
-class _Held:
-    words: list[list[str]] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    index: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
-
-
-def _compared(text: str, forms: Sequence[Format]) -> tuple[str, list[str]]:
-    """Title, and the words of all other sections (of the title where there is no other)."""
-    form = next(form for form in forms if text.startswith(form.markers[0]))
-    first, *others = section_bodies(text, form).values()
-    return first, _WORDS.findall(" ".join(others or [first]).lower())
-
-
-def _triples(words: list[str]) -> set[tuple[str, ...]]:
-    return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
-
-
-def leak_report(train: Sequence[str], held_out: Sequence[str], forms: Sequence[Format]) -> dict[str, Any]:
-    """Highest similarity to training of each held-out document: distribution, counts, the closest pairs.
+def leak_report(
+    train: Sequence[str], held_out: Mapping[str, Sequence[str]], forms: Sequence[Format]
+) -> dict[str, Any]:
+    """Part -> highest similarity to training of each held-out document: distribution, counts, closest pairs.
 
     Similarity is the exact Jaccard similarity of the sets of three consecutive words, over all pairs; a run
     is the longest stretch of words that a held-out document shares with any training document.
     """
-    held = _Held()
-    titles = set()
-    for number, text in enumerate(held_out):
-        title, words = _compared(text, forms)
-        titles.add(" ".join(_WORDS.findall(title.lower())))
-        triples = _triples(words)
-        held.words.append(words)
-        held.sizes.append(len(triples))
-        for triple in triples:
-            held.index.setdefault(triple, []).append(number)
-    closest = [_Closest() for _ in held_out]
-    shared_titles: set[str] = set()
-    for number, text in enumerate(train):
-        title, words = _compared(text, forms)
-        plain = " ".join(_WORDS.findall(title.lower()))
-        if plain in titles:
-            shared_titles.add(plain)
-        _meet(number, words, held, closest)
-    return {
-        "train": len(train),
-        "held_out": len(held_out),
-        "shared_titles": len(shared_titles),
-        **_similarities(closest, train, held_out, forms),
-        **_runs(closest),
-    }
+    parts = {part: [_read(text, forms) for text in texts] for part, texts in held_out.items()}
+    closest = _Closest([text for texts in parts.values() for text in texts])
+    titles = {part: {_plain(text.title) for text in texts} for part, texts in parts.items()}
+    shared: dict[str, set[str]] = {part: set() for part in parts}
+    for number, rendered in enumerate(train):
+        text = _read(rendered, forms)
+        plain = _plain(text.title)
+        for part, known in titles.items():
+            if plain in known:
+                shared[part].add(plain)
+        closest.meet(number, text)
+    said, first = {}, 0
+    for part, texts in parts.items():
+        members = range(first, first + len(texts))
+        first += len(texts)
+        said[part] = {
+            "train": len(train),
+            "held_out": len(texts),
+            "shared_titles": len(shared[part]),
+            **_similarities(members, closest, train, forms),
+            **_runs(members, closest),
+        }
+    return said
 
 
-def _meet(number: int, words: list[str], held: _Held, closest: list[_Closest]) -> None:
-    triples = _triples(words)
-    common: Counter[int] = Counter()
-    for triple in triples:
-        if triple in held.index:
-            common.update(held.index[triple])
-    for other, count in common.items():
-        known = closest[other]
-        similarity = count / (len(triples) + held.sizes[other] - count)
-        if similarity > known.similarity:
-            known.similarity, known.neighbour = similarity, number
-        if count + 2 > known.run:  # n shared triples make a common run of at most n + 2 words
-            match = SequenceMatcher(None, held.words[other], words, autojunk=False).find_longest_match()
-            if match.size > known.run:
-                known.run, known.phrase = match.size, " ".join(words[match.b : match.b + match.size])
+def _read(text: str, forms: Sequence[Format]) -> _Text:
+    """Title, and the words of all other sections (of the title where there is no other)."""
+    form = next(form for form in forms if text.startswith(form.markers[0]))
+    first, *others = section_bodies(text, form).values()
+    return _Text(first, _WORDS.findall(" ".join(others or [first]).lower()))
+
+
+def _plain(title: str) -> str:
+    return " ".join(_WORDS.findall(title.lower()))
 
 
 def _similarities(
-    closest: list[_Closest], train: Sequence[str], held_out: Sequence[str], forms: Sequence[Format]
+    members: range, closest: _Closest, train: Sequence[str], forms: Sequence[Format]
 ) -> dict[str, Any]:
-    values = [known.similarity for known in closest]
-    ranked = sorted(range(len(values)), key=lambda i: -values[i])
-    pairs = [
-        {
-            "similarity": round(values[i], 4),
-            "held_out": _compared(held_out[i], forms)[0],
-            "train": _compared(train[j], forms)[0],
-        }
-        for i in ranked[:_PAIRS_SHOWN]
-        if (j := closest[i].neighbour) is not None
-    ]
+    values = [float(closest.similarity[n]) for n in members]
+    ranked = sorted(members, key=lambda n: -closest.similarity[n])
     cuts = quantiles(values, n=100, method="inclusive") if len(values) > 1 else values * 99
-    histogram = [0] * 20
-    for value in values:
-        histogram[min(19, int(value * 20))] += 1
+    bins = Counter(min(BINS - 1, int(value * BINS)) for value in values)
     return {
         "highest": round(max(values), 4) if values else None,
         "percentiles": {str(p): round(cuts[p - 1], 4) for p in (50, 90, 99)} if cuts else {},
-        "histogram": histogram,
-        "at_least": {str(t): sum(v >= t for v in values) for t in THRESHOLDS},
-        "closest": pairs,
+        "histogram": [bins[number] for number in range(BINS)],
+        "at_least": {str(t): sum(value >= t for value in values) for t in THRESHOLDS},
+        "closest": [
+            {
+                "similarity": round(float(closest.similarity[n]), 4),
+                "held_out": closest.held[n].title,
+                "train": _read(train[int(closest.neighbour[n])], forms).title,
+            }
+            for n in ranked[:_PAIRS_SHOWN]
+            if closest.neighbour[n] >= 0
+        ],
     }
 
 
-def _runs(closest: list[_Closest]) -> dict[str, Any]:
-    longest = max(closest, key=lambda known: known.run, default=_Closest())
+def _runs(members: range, closest: _Closest) -> dict[str, Any]:
+    runs = {n: closest.run[n] for n in members if n in closest.phrase}
+    longest = max(runs, key=lambda n: runs[n], default=None)
     return {
-        "longest_common_words": longest.run if longest.phrase else None,
-        "longest_common_text": longest.phrase,
-        "common_words_at_least": {str(n): sum(known.run >= n for known in closest) for n in RUNS},
+        "longest_common_words": None if longest is None else runs[longest],
+        "longest_common_text": None if longest is None else closest.phrase[longest],
+        "common_words_at_least": {str(n): sum(run >= n for run in runs.values()) for n in RUNS},
     }

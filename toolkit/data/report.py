@@ -56,7 +56,7 @@ def report(
         ],
         "characters": {part: _lengths(texts[part]) for part in PARTS},
         "fingerprints": {part: fingerprint(texts[part]) for part in PARTS},
-        "leak": {part: leak_report(texts["train"], texts[part], forms) for part in ("test", "validation")},
+        "leak": leak_report(texts["train"], {part: texts[part] for part in ("test", "validation")}, forms),
         "samples": list(texts["train"][:SAMPLES]),
     }
 
