@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -159,3 +160,12 @@ def form(name: str) -> Format:
 
 def _label(given: str | Mapping[str, Any]) -> str:
     return given if isinstance(given, str) else str(given.get("name"))
+
+
+def dump_yaml(value: Mapping[str, Any]) -> str:
+    """A mapping as YAML, in the order given."""
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.dump(dict(value), stream)
+    return stream.getvalue()

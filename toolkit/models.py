@@ -96,7 +96,9 @@ def load_base(spec: ModelSpec, dropout: float = 0.0) -> PreTrainedModel:
 
 
 def load_artifact(spec: ModelSpec, artifact: Path) -> PreTrainedModel:
-    """The model that a run saved: its own weights, or the base with the run's adapter on it."""
+    """What a run left: its own weights, the base with its adapter on, or the base where nothing was trained."""
+    if not artifact.is_dir():
+        return load_base(spec)
     if not (artifact / "adapter_config.json").is_file():
         return load_base(spec.model_copy(update={"hub": None, "package": None, "folder": str(artifact)}))
     from peft import PeftModel
@@ -113,6 +115,11 @@ def save_artifact(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ar
     shutil.rmtree(artifact, ignore_errors=True)
     unfinished.rename(artifact)
     return sum(file.stat().st_size for file in artifact.rglob("*.safetensors"))
+
+
+def pinned(spec: ModelSpec) -> ModelSpec:
+    """A model from a local folder with the hash of its weights, so that other weights are another run."""
+    return spec.model_copy(update={"sha256": revision(spec)}) if spec.folder else spec
 
 
 def revision(spec: ModelSpec) -> str | None:

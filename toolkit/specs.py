@@ -49,7 +49,7 @@ class ModelSpec(Spec):
     gguf: tuple[str, ...] = ()
     """GGUF file(s) inside the package or folder; several are joined in this order."""
     sha256: str | None = None
-    """Expected SHA-256 of the (joined) GGUF file."""
+    """Expected SHA-256 of the (joined) GGUF file; for a folder, filled in with its weights' own."""
     license: str | None = None
     """Licence of the weights, shown in the report."""
     trust_remote_code: bool = False

@@ -1,0 +1,269 @@
+"""The `bakeoff` command. Each command imports what it needs when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from toolkit.errors import UserError
+
+app = App(
+    name="bakeoff",
+    help="Full fine-tuning or LoRA? Compare fine-tuning methods for causal language models, with evidence.",
+    help_format="markdown",
+)
+out = Console()
+err = Console(stderr=True)
+
+Root = Annotated[Path, Parameter(help="Folder that holds `runs/` and `results/`.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
+
+
+@app.command
+def run(study: str, *overrides: str, root: Root = Path(), jobs: int = 1, as_json: Json = False) -> int:
+    """Bring a study up to date: train what is missing, evaluate, compare, and write the report.
+
+    Finished work is never repeated; stopped work goes on where it was.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study (`bakeoff catalog studies`).
+    overrides
+        `key=value` pairs laid over the study: `train.epochs=2 seeds=[0,1,2]`.
+    jobs
+        Runs at once on this machine; they share its cores.
+    """
+    from experiments import study as studies
+    from experiments.conclude import results_folder
+    from experiments.progress import Board
+    from experiments.runner import bring_up_to_date
+
+    asked = studies.load(study, overrides)
+    with Board(err if as_json else out) as board:
+        conclusions = bring_up_to_date(asked, root, board, at_once=_at_least_one(jobs))
+        board.say("drawing the report")
+        from figures.report import build
+
+        page = build(results_folder(root, asked.name), root)
+    failed = [cell for cell in conclusions.cells if cell.status == "failed"]
+    if as_json:
+        _print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
+    else:
+        _print_verdicts(conclusions)
+        out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
+    for cell in failed:
+        err.print(f"failed: {cell.method}, seed {cell.seed}: {cell.error}", soft_wrap=True, style="red")
+    return 1 if failed else 0
+
+
+@app.command
+def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Draw a study's figures, tables and report again from its records, and print the verdicts."""
+    from experiments.conclude import read, results_folder
+    from figures.report import build
+
+    conclusions = read(root, Path(study).stem)
+    page = build(results_folder(root, conclusions.study), root)
+    if as_json:
+        _print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
+    else:
+        _print_verdicts(conclusions)
+        out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
+    return 0
+
+
+@app.command
+def plan(study: str, *overrides: str, root: Root = Path(), as_json: Json = False) -> int:
+    """Print a study's runs and which of them are done, before anything runs.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study.
+    overrides
+        `key=value` pairs laid over the study.
+    """
+    from experiments import study as studies
+    from experiments.runner import is_done
+
+    grid = studies.Grid(studies.load(study, overrides), root)
+    cells = [*grid.first(), *grid.confirming()]
+    rows = [
+        {
+            "run_id": cell.run.run_id,
+            "phase": cell.phase,
+            "base_model": cell.model.name,
+            "dataset": cell.dataset.name,
+            "method": cell.method,
+            "learning_rate": cell.run.learning_rate,
+            "seed": cell.run.seed,
+            "done": is_done(grid, cell),
+        }
+        for cell in cells
+    ]
+    waiting = [
+        name
+        for name in grid.study.methods
+        if not any(r["method"] == name and r["phase"] == "confirm" for r in rows)
+    ]
+    if as_json:
+        _print_json({"study": grid.study.name, "runs": rows, "waiting_for_tuning": waiting})
+        return 0
+    _print_rows(f"{grid.study.name}: {sum(r['done'] for r in rows)} of {len(rows)} runs done", rows)
+    if waiting:
+        out.print(f"After tuning: {len(grid.study.seeds)} confirming runs each for {', '.join(waiting)}")
+    return 0
+
+
+@app.command
+def generate(
+    *titles: str,
+    study: str = "quickstart",
+    temperature: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.8,),
+    top_p: float = 0.9,
+    max_new_tokens: int = 300,
+    seed: int = 0,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Write recipes for titles: the untouched base and every method of a study, side by side.
+
+    Parameters
+    ----------
+    titles
+        One or more dishes: `"Banana Bread" "Lemon Cake"`.
+    study
+        A study that has been run; its first seed's models write.
+    temperature
+        One or several: `--temperature 0.3 0.7 1.0 1.5`; 0 is greedy.
+    top_p
+        Nucleus sampling's share.
+    seed
+        Seed of the draws.
+    """
+    from experiments.generate import side_by_side
+
+    if not titles:
+        raise UserError('generate: give at least one title, e.g. bakeoff generate "Banana Bread"')
+    written = side_by_side(
+        titles,
+        study=study,
+        temperatures=temperature,
+        top_p=top_p,
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        root=root,
+        say=lambda text: err.print(text, style="dim"),
+    )
+    if as_json:
+        _print_json(written)
+        return 0
+    for title in titles:
+        for degree in temperature:
+            table = Table(title=f"{title} · temperature {degree:g}", show_lines=True, title_justify="left")
+            here = [row for row in written if row["title"] == title and row["temperature"] == degree]
+            for row in here:
+                table.add_column(str(row["method"]), ratio=1, overflow="fold")
+            table.add_row(*(_plain(f"{row['text']}\n\n({row['ended']})") for row in here))
+            out.print(table)
+    return 0
+
+
+@app.command
+def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Say whether a study's runs may be compared: each check ok, flagged or refused (exit 1)."""
+    from experiments.conclude import read
+
+    findings = read(root, Path(study).stem).audit
+    rows = [f.model_dump(mode="json") for f in findings]
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_rows(f"audit of {study}", [{k: r[k] for k in ("check", "status", "text")} for r in rows])
+    return 1 if any(f.status == "refused" for f in findings) else 0
+
+
+@app.command
+def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
+    """List what there is by name: models, datasets, methods, metrics, studies, formats.
+
+    Parameters
+    ----------
+    kind
+        Only this list.
+    """
+    from experiments.listing import KINDS, listing
+
+    if kind is not None and kind not in KINDS:
+        from toolkit.errors import unknown_name
+
+        raise unknown_name("list", kind, KINDS)
+    found = {name: listing(name) for name in KINDS if kind in (None, name)}
+    if as_json:
+        _print_json(found)
+    else:
+        for name, rows in found.items():
+            _print_rows(name, rows)
+    return 0
+
+
+def _print_verdicts(conclusions: Any) -> None:
+    from figures.tables import verdict_table
+
+    _print_rows("verdicts", verdict_table(conclusions))
+
+
+def _print_rows(title: str, rows: Any) -> None:
+    rows = [row if isinstance(row, dict) else row._asdict() for row in rows]
+    table = Table(title=title, title_justify="left")
+    for key in rows[0] if rows else ():
+        table.add_column(key.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain("" if value is None else str(value)) for value in row.values()))
+    out.print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _at_least_one(jobs: int) -> int:
+    if jobs < 1:
+        raise UserError(f"--jobs {jobs}: at least one run at a time")
+    return jobs
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: a UserError is one line and exit 2, Ctrl-C says what is kept."""
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = err.width = 140  # rich's 80 columns would fold every table that goes to a file
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except UserError as error:
+        err.print(f"bakeoff: {error}", soft_wrap=True, markup=False, highlight=False)
+        code = 2
+    except CycloptsError as error:
+        err.print(f"bakeoff: {' '.join(str(error).split())}", soft_wrap=True, markup=False, highlight=False)
+        code = 2
+    except KeyboardInterrupt:
+        err.print("stopped. Finished runs and checkpoints are kept; the same command goes on from there.")
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

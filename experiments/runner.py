@@ -1,0 +1,85 @@
+"""Brings a study up to date: runs what is missing, tunes before it confirms, concludes, draws the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval.harness import context_of, evaluation_digest, is_current
+from experiments import executors
+from experiments.conclude import conclude, headline_metrics
+from experiments.progress import Board
+from experiments.study import Grid, Planned, StudySpec
+from experiments.worker import Job
+from toolkit import config
+from toolkit.records import Conclusions
+from toolkit.store import RunFolder, write_text
+
+
+def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int = 1) -> Conclusions:
+    """Run what is missing and conclude. Finished work is never repeated; killed work goes on."""
+    headline_metrics(study)  # an unknown metric is told before anything runs
+    write_text(
+        root / "runs" / ".gitignore", "*\n"
+    )  # a folder that can't be written is told before anything runs
+    grid = Grid(study, root)
+    first = grid.first()
+    total = len(first) + sum(len(study.seeds) for _ in study.methods) * len(study.base_models) * len(
+        study.dataset
+    )
+    errors = _execute(grid, first, board, at_once, 0, total)
+    confirming = grid.confirming()
+    errors |= _execute(grid, confirming, board, at_once, len(first), total)
+    return conclude(grid, [*first, *confirming], errors)
+
+
+def is_done(grid: Grid, cell: Planned) -> bool:
+    """Whether nothing is left to do for a cell."""
+    folder = RunFolder(grid.root, cell.run.run_id)
+    record = grid.record(cell)
+    if record is None:
+        return False
+    if cell.phase == "tune" or record.status == "diverged":
+        return True
+    form = config.form(cell.dataset.format)
+    digest = evaluation_digest(grid.study.evaluate, grid.prepared(cell.dataset).fingerprints["test"], form)
+    return is_current(folder, digest, context_of(grid.study.evaluate, form))
+
+
+def _execute(
+    grid: Grid, cells: Sequence[Planned], board: Board, at_once: int, before: int, total: int
+) -> dict[str, str]:
+    """Run the cells that are not done; run id -> what went wrong."""
+    todo = [(number, cell) for number, cell in enumerate(cells, start=before + 1) if not is_done(grid, cell)]
+    if len(cells) > len(todo):
+        board.say(f"{len(cells) - len(todo)} of {len(cells)} {_what(cells)} runs are there already")
+    jobs = [
+        Job(
+            root=str(grid.root),
+            run=cell.run,
+            dataset=cell.dataset,
+            data=grid.study.data,
+            evaluate=None if cell.phase == "tune" else grid.study.evaluate,
+        )
+        for _, cell in todo
+    ]
+
+    def listen(index: int, event: dict[str, object]) -> None:
+        number, cell = todo[index]
+        key = cell.run.run_id
+        if event["event"] == "begin":
+            rate = "" if cell.run.learning_rate is None else f" at {cell.run.learning_rate:g}"
+            board.begin(
+                key, f"run {number} of {total} · {cell.model.name} {cell.method}{rate}, seed {cell.run.seed}"
+            )
+        elif event["event"] == "end":
+            board.end(key, f"failed: {event['error']}" if event["error"] else "done")
+        else:
+            board.event(key, event)
+
+    ended = executors.local(jobs, at_once, listen)
+    return {cell.run.run_id: e.error for (_, cell), e in zip(todo, ended, strict=True) if e.error}
+
+
+def _what(cells: Sequence[Planned]) -> str:
+    return "confirming" if all(cell.phase == "confirm" for cell in cells) else "anchor and tuning"

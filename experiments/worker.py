@@ -1,0 +1,100 @@
+"""One run in a process of its own: train it if it is not trained, evaluate it if that is asked for.
+
+Reads a job as JSON from standard input; writes events as JSON lines to standard output, everything else to
+standard error. Exit 0: done. Exit 2: a UserError, told as an event. Any other: a crash, told in the log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from toolkit import config
+from toolkit.data.prepare import prepare
+from toolkit.errors import UserError
+from toolkit.records import Record, RunRecord
+from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
+from toolkit.store import RunFolder, write_text
+
+
+class Job(Record):
+    """What a worker is told: which run, on which data, evaluated how."""
+
+    root: str
+    run: RunSpec
+    dataset: DatasetSpec
+    data: DataSpec
+    evaluate: EvalSpec | None
+    """None for a tuning run: the test part is not read."""
+    threads: int | None = None
+    checkpoint_seconds: float = 120
+
+
+def work(job: Job, tell: Any) -> None:
+    """Bring one run up to date. Another process on the same run is waited for, and its work is used."""
+    folder = RunFolder(Path(job.root), job.run.run_id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    form = config.form(job.dataset.format)
+    lock = FileLock(folder.path / ".lock")
+    if lock.is_locked:
+        tell({"event": "phase", "phase": "waiting for another process"})
+    with lock:
+        prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+        if not folder.record.is_file():
+            from toolkit.train import train
+
+            write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
+            train(
+                job.run,
+                prepared.train,
+                prepared.validation,
+                form.end,
+                folder,
+                progress=tell,
+                checkpoint_seconds=job.checkpoint_seconds,
+            )
+        record = RunRecord.read(folder.record)
+        if job.evaluate is not None and record.status == "finished":
+            from eval.harness import evaluate
+
+            evaluate(
+                record,
+                folder,
+                job.evaluate,
+                form,
+                train=prepared.train,
+                test=prepared.test,
+                fingerprint=prepared.fingerprints["test"],
+                progress=tell,
+            )
+
+
+def main() -> int:
+    """Entry point of the process."""
+    # Libraries print to standard output now and then; events must not be mixed with that.
+    events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(event: dict[str, Any]) -> None:
+        events.write(json.dumps(event) + "\n")
+
+    try:
+        job = Job.model_validate_json(sys.stdin.read())
+        if job.threads:
+            import torch
+
+            torch.set_num_threads(job.threads)
+        work(job, tell)
+    except UserError as error:
+        tell({"event": "error", "text": str(error)})
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
