@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from figures.report import build
 from toolkit import records as r
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.store import RunFolder, write_text
@@ -240,6 +241,12 @@ def compare(method: str, baseline: str, name: str, seeds: int) -> r.Comparison:
 def make_study(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
     """A function that writes a study and returns its folder and the root."""
     return lambda **options: write_study(tmp_path, **options)
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report.html of the plainest study, built once; not to be changed."""
+    return build(*write_study(tmp_path_factory.mktemp("report")))
 
 
 def write_study(

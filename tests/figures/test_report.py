@@ -60,53 +60,50 @@ def page(path: Path) -> Page:
     return parsed
 
 
-def test_a_report_is_figures_tables_and_two_texts(make_study: Make) -> None:
+def test_a_report_is_figures_tables_and_two_texts(report: Path) -> None:
     """Six figures in three forms, three tables in three forms, report.html and report.md."""
-    folder, root = make_study()
-    path = build(folder, root)
-    assert path == folder / "report" / "report.html"
-    found = sorted(p.relative_to(path.parent).as_posix() for p in path.parent.rglob("*") if p.is_file())
+    folder = report.parent
+    found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert len(found) == 6 * 3 + 3 * 3 + 2
     assert {"figures/differences.pdf", "tables/verdicts.tex", "report.md", "report.html"} <= set(found)
-    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
 
-def test_the_page_asks_nobody_for_anything(make_study: Make) -> None:
+def test_the_page_asks_nobody_for_anything(report: Path) -> None:
     """Every link is a place in the page or a data URI; every id is there once."""
-    parsed = page(build(*make_study()))
+    parsed = page(report)
     assert len(parsed.links) > 20
     assert [link for link in parsed.links if not link.startswith(("#", "data:"))] == []
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
 
 
-def test_the_page_opens_with_the_answer(make_study: Make) -> None:
+def test_the_page_opens_with_the_answer(report: Path) -> None:
     """The first sentence after the question is the verdict on the first headline metric."""
-    words = " ".join(page(build(*make_study())).words)
+    words = " ".join(page(report).words)
     question = words.index("Is LoRA as good as full fine-tuning?")
     assert words.index("On bits per byte, it is undecided", question) < words.index("Verdicts", question)
 
 
-def test_what_a_model_wrote_is_text_and_nothing_else(make_study: Make) -> None:
+def test_what_a_model_wrote_is_text_and_nothing_else(report: Path) -> None:
     """The base wrote `<b>dishes</b>`, the reference holds `<gently>`."""
-    path = build(*make_study())
-    text = path.read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     assert "<b>" not in text
     assert "&lt;b&gt;dishes&lt;/b&gt;" in text
     assert "Whisk &lt;gently&gt;" in text
 
 
-def test_base_methods_and_reference_stand_side_by_side(make_study: Make) -> None:
+def test_base_methods_and_reference_stand_side_by_side(report: Path) -> None:
     """Six titles, each with base, full, lora and the reference."""
-    text = build(*make_study()).read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     assert len(re.findall(r'<div class="texts">', text)) == 6
     assert len(re.findall(r"<h4>reference ", text)) == 6
     assert len(re.findall(r"<h4>lora-r16 \(untuned\) ", text)) == 6
 
 
-def test_markdown_links_its_figures_and_fences_fences(make_study: Make) -> None:
+def test_markdown_links_its_figures_and_fences_fences(report: Path) -> None:
     """Every linked file exists; a generation that holds three backticks gets four around it."""
-    path = build(*make_study()).with_name("report.md")
+    path = report.with_name("report.md")
     text = path.read_text(encoding="utf-8")
     linked = re.findall(r"\]\(([^)]+)\)", text)
     assert len(linked) == 18
@@ -124,14 +121,17 @@ def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
     assert not (path.parent / "figures" / "costs.pdf").exists()
 
 
-def test_building_twice_gives_the_same_bytes_and_leaves_nothing_old(make_study: Make) -> None:
-    """A file of an earlier report is gone after the second build."""
+def test_the_same_records_give_the_same_bytes_wherever_they_lie(report: Path, make_study: Make) -> None:
+    """Another root, with a file of an earlier report in the way: 29 files, equal and no more."""
     folder, root = make_study()
-    path = build(folder, root)
-    first = {p.name: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()}
-    (path.parent / "figures" / "stale.pdf").write_bytes(b"")
-    build(folder, root)
-    assert {p.name: p.read_bytes() for p in path.parent.rglob("*") if p.is_file()} == first
+    (folder / "report").mkdir()
+    (folder / "report" / "stale.pdf").write_text("old")
+    sums = [
+        {p.relative_to(there): p.read_bytes() for p in there.rglob("*") if p.is_file()}
+        for there in (report.parent, build(folder, root).parent)
+    ]
+    assert sums[0] == sums[1]
+    assert len(sums[0]) == 29
 
 
 def test_a_refused_study_leaves_the_old_report_alone(make_study: Make) -> None:
@@ -140,14 +140,6 @@ def test_a_refused_study_leaves_the_old_report_alone(make_study: Make) -> None:
     with pytest.raises(UserError):
         build(folder, root)
     assert not (folder / "report").exists()
-
-
-def test_a_file_in_the_way_is_replaced(make_study: Make) -> None:
-    """`report` is a file."""
-    folder, root = make_study()
-    (folder / "report").write_text("in the way")
-    build(folder, root)
-    assert (folder / "report" / "report.html").is_file()
 
 
 def test_a_folder_that_cannot_be_written_is_named(make_study: Make, monkeypatch: pytest.MonkeyPatch) -> None:
