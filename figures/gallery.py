@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from figures import curves, plots
 from figures.load import StudyTables
-from figures.style import WIDTH, drawn, gather_notes, save
-from figures.words import metric_label
+from figures.style import WIDTH, drawn, gather_legends, gather_notes, save
+from figures.words import capital, metric_label
 from toolkit.errors import UserError
 from toolkit.store import write_text
 
@@ -90,9 +90,8 @@ def _write(plan: Plan, folder: Path) -> Entry:
 
 
 def _compose(plan: Plan) -> Figure:
-    figure = Figure(figsize=(WIDTH, sum(plan.heights) + 0.3), layout="constrained")
-    if plan.right:
-        figure.get_layout_engine().set(rect=(0, 0, 1 - plan.right, 1))  # type: ignore[union-attr, call-arg]
+    figure = Figure(figsize=(WIDTH, sum(plan.heights) + 0.3))
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.05, rect=(0, 0, 1 - plan.right, 1))
     grid = figure.subplots(
         ceil(len(plan.panels) / plan.columns),
         plan.columns,
@@ -106,6 +105,7 @@ def _compose(plan: Plan) -> Figure:
             plot(table, ax)
         else:
             ax.set_visible(False)
+    gather_legends(figure)
     gather_notes(figure)
     return figure
 
@@ -217,7 +217,7 @@ def costs(part: StudyTables) -> Plan | None:
     return Plan(
         name="costs",
         title="Quality against cost",
-        caption=f"{metric_label(metric).capitalize()} on the test documents against what training took. "
+        caption=f"{capital(metric_label(metric))} on the test documents against what training took. "
         "The lower left corner is cheap and good where lower is better.",
         panels=[(partial(curves.quality_against_cost, cost=price), table) for price in prices],
         columns=2,

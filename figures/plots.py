@@ -15,6 +15,7 @@ from figures.style import BAND, GRID, INK, MUTED, Look, look, note
 from figures.words import (
     MISSING,
     anchor_label,
+    capital,
     count,
     decimals,
     difference_text,
@@ -59,14 +60,14 @@ def extent(table: pd.DataFrame) -> str:
     return " × ".join(spans)
 
 
-def scopes(table: pd.DataFrame) -> str:
-    """What the intervals speak about; where methods differ, which is which."""
+def intervals(table: pd.DataFrame) -> str:
+    """What the bars are and speak about; where methods differ in that, which is which."""
     by_scope = {
         str(s): joined(list(dict.fromkeys(t["method"]))) for s, t in table.groupby("scope", sort=False)
     }
-    if len(by_scope) == 1:
-        return next(iter(by_scope))
-    return "; ".join(f"{methods}: {scope}" for scope, methods in by_scope.items())
+    only = len(by_scope) == 1
+    parts = [scope if only else f"{scope} for {methods}" for scope, methods in by_scope.items()]
+    return f"Bars: 95 % interval, about {'; '.join(parts)}."
 
 
 def rows_of(ax: Axes, labels: Sequence[str]) -> None:
@@ -87,14 +88,16 @@ def reference_mark(ax: Axes, value: float, text: str, *, axis: str, style: str =
     across = axis == "x"
     low, high = sorted(ax.get_xlim() if across else ax.get_ylim())
     share = (value - low) / (high - low)
-    if 0 <= share <= 1:
+    inside = 0 <= share <= 1
+    if inside:
         (ax.axvline if across else ax.axhline)(value, color=MUTED, linestyle=style, linewidth=0.9, zorder=1)
     else:
         text = f"{text} {'→' if across else '↑'}" if share > 1 else f"{'←' if across else '↓'} {text}"
     place = min(1.0, max(0.0, share))
     if across:
         ha = "left" if place < 0.3 else "right" if place > 0.7 else "center"
-        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom"}
+        # What lies beyond is named below the edge, so that it does not meet what lies within.
+        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom" if inside else "top"}
     else:
         options = {"xy": (1.0, place), "ha": "right", "va": "top" if place > 0.9 else "bottom"}
     beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)
@@ -134,12 +137,13 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
         text = f"{anchor_label(row['label'])} {value_text(row['value'], unit, 1)}"
         reference_mark(ax, row["value"] * scale, text, axis="x")
     name = metric_label(str(table["metric"].iloc[0]))
-    ax.set_title(name, pad=12)
+    ax.set_title(capital(name), pad=12)
     direction = direction_label(str(table["direction"].iloc[0]))
-    ax.set_xlabel(direction if unit == name else f"{'per cent' if unit == 'share' else unit} ({direction})")
+    scaled = "per cent" if unit == "share" else unit
+    ax.set_xlabel(capital(direction if unit == name else f"{scaled} ({direction})"))
     note(
         ax,
-        f"{extent(estimates)}. Bars: 95 % interval ({scopes(estimates)}). Ticks below a bar: single seeds.",
+        f"{extent(estimates)}. {intervals(estimates)} Ticks below a bar: single seeds.",
     )
     return ax
 
@@ -182,11 +186,11 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlim(-limit, limit)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
-    ax.set_title(metric_label(str(first["metric"])))
-    ax.set_xlabel(f"difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
+    ax.set_title(capital(metric_label(str(first["metric"]))))
+    ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
     note(
         ax,
-        f"Difference to {first['baseline_label']}: {extent(table)}. Bars: 95 % interval ({scopes(table)}). "
+        f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)} "
         "Band: margin within which a difference is of no account.",
     )
     return ax
@@ -239,8 +243,10 @@ def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
     for y in np.arange(len(parts) - 1) + 0.5:
         ax.axhline(y, color=GRID, linewidth=0.6)
     ax.set_xlim(left=0)
-    ax.legend(loc="lower right")
-    ax.set_xlabel(f"{table['unit'].iloc[0]} ({direction_label(str(table['direction'].iloc[0]))})")
+    ax.legend(loc="best")
+    ax.set_xlabel(
+        f"{capital(str(table['unit'].iloc[0]))} ({direction_label(str(table['direction'].iloc[0]))})"
+    )
     seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
     note(ax, f"{extent(seeds)}; marks: mean over seeds, ticks: single seeds. No interval is drawn.")
     return ax

@@ -55,7 +55,7 @@ RC: dict[str, Any] = {
     "legend.fontsize": 7.5,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
-    "figure.dpi": 100,
+    "figure.dpi": 200,  # text is laid out as the PNG shows it
     "pdf.fonttype": 42,  # TrueType: what publishers ask for
     "svg.fonttype": "path",
     "svg.hashsalt": "bakeoff",
@@ -140,16 +140,27 @@ def gather_notes(figure: Figure) -> None:
     for child in notes:
         child.remove()
     if texts:
-        wide = int(17.5 * figure.get_figwidth())
+        wide = int(20 * figure.get_figwidth())
         lines = [line for text in texts for line in textwrap.wrap(text, wide)]
         figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6.5, color=MUTED)
+
+
+def gather_legends(figure: Figure) -> None:
+    """Where all Axes of a figure have the same legend, show it once, above them."""
+    legends = [legend for legend in (ax.get_legend() for ax in figure.axes) if legend is not None]
+    names = {tuple(text.get_text() for text in legend.get_texts()) for legend in legends}
+    if len(names) == 1:
+        handles, labels = legends[0].axes.get_legend_handles_labels()
+        for legend in legends:
+            legend.remove()
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(5, len(labels)))
 
 
 def drawn(draw: Callable[[], Figure]) -> Figure:
     """Call ``draw`` under the style, and leave matplotlib's settings as they were."""
     with style_context(["default", RC]):
         figure = draw()
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once: the three files then agree, and take less time
         return figure
 

@@ -25,6 +25,11 @@ def metric_label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " "))
 
 
+def capital(text: str) -> str:
+    """The text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
 def anchor_label(name: str) -> str:
     """What an anchor is called next to its mark."""
     return ANCHORS.get(name, name.replace("_", " "))

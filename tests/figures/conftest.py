@@ -227,9 +227,8 @@ def compare(method: str, baseline: str, name: str, seeds: int) -> r.Comparison:
         p_holm=0.03,
         margin=margin,
         verdict=verdict,
-        scope="documents only, one seed: these two checkpoints"
-        if seeds == 1
-        else "seeds and documents: the methods",
+        scope=scope_of("these two checkpoints" if seeds == 1 else "the methods", seeds),
+        unit=UNITS[name][0],
         seeds=seeds,
         documents=DOCUMENTS,
         smallest_detectable=1.4 * half,
