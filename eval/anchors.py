@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from eval.metrics import Context
-from toolkit.data.format import prompt
+from eval.metrics._texts import without_markers
+from eval.metrics._words import words
+from toolkit.data.format import prompt, section_bodies
 from toolkit.records import Generation, Outcome
 
 
@@ -17,7 +21,7 @@ def as_generated(
     The prompt is the reference's own; the text is what ``texts`` has after its prompt. None is a document
     without a text: every metric is undefined on it. `tokens` counts words, there being no tokenizer.
     """
-    mode = context.prompt_mode or context.form.sections[0].name
+    mode = _mode(context)
     made = []
     for text, outcome in zip(texts, outcomes, strict=True):
         generations: tuple[Generation, ...] = ()
@@ -47,3 +51,93 @@ def as_generated(
 def references(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
     """The references as if generated: structure 1.0 and BLEU 100, or a metric is broken."""
     return as_generated([outcome.reference for outcome in outcomes], outcomes, context)
+
+
+def unrelated(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
+    """A floor: another test document's text, half the test part away and of another title."""
+    count = len(outcomes)
+    texts: list[str | None] = []
+    for place, outcome in enumerate(outcomes):
+        others = (outcomes[(place + count // 2 + step) % count] for step in range(count))
+        texts.append(
+            next((other.reference for other in others if _key(other.title) != _key(outcome.title)), None)
+        )
+    return as_generated(texts, outcomes, context)
+
+
+def nearest_training(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
+    """A baseline without a model: the training document whose prompt has most of the prompt's rare words.
+
+    Cosine of words weighted by their rarity among the training prompts; of equals the first. None without
+    training texts or a word in common.
+    """
+    index = context.from_train("nearest", lambda: _Nearest(context))
+    mode = _mode(context)
+    found = [index.nearest(prompt(outcome.reference, context.form, mode)) for outcome in outcomes]
+    return as_generated([None if n is None else context.train[n] for n in found], outcomes, context)
+
+
+def same_title(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
+    """A ceiling: another document of the same title, from the training or the test part; None without one.
+
+    What a second cook wrote under the same title. Where the split keeps titles apart, only test documents
+    that share a title among themselves have one.
+    """
+    by_title: dict[str, list[str]] = {}
+    for text in [*(outcome.reference for outcome in outcomes), *context.train]:
+        by_title.setdefault(_key(_title(text, context)), []).append(text)
+    texts = []
+    for outcome in outcomes:
+        others = (text for text in by_title[_key(_title(outcome.reference, context))])
+        texts.append(next((text for text in others if text != outcome.reference), None))
+    return as_generated(texts, outcomes, context)
+
+
+ANCHORS: dict[str, Callable[[Sequence[Outcome], Context], list[Outcome]]] = {
+    "references": references,
+    "unrelated": unrelated,
+    "nearest_training": nearest_training,
+    "same_title": same_title,
+}
+"""Every anchor by the name it has in records."""
+
+
+class _Nearest:
+    """Training prompts by their words, for cosine similarity."""
+
+    def __init__(self, context: Context) -> None:
+        mode = _mode(context)
+        bags = [
+            set(words(without_markers(prompt(t, context.form, mode), context.form))) for t in context.train
+        ]
+        places: dict[str, list[int]] = {}
+        for number, bag in enumerate(bags):
+            for word in bag:
+                places.setdefault(word, []).append(number)
+        self._form = context.form
+        self._places = {word: np.array(numbers) for word, numbers in places.items()}
+        self._rarity = {word: float(np.log1p(len(bags) / len(n))) for word, n in places.items()}
+        squares = [sum(self._rarity[word] ** 2 for word in sorted(bag)) for bag in bags]
+        self._norms = np.sqrt(np.array(squares))
+
+    def nearest(self, text: str) -> int | None:
+        """Number of the training document nearest to a prompt; None where no word is shared."""
+        known = sorted({word for word in words(without_markers(text, self._form)) if word in self._places})
+        if not known:
+            return None
+        scores = np.zeros(len(self._norms))
+        for word in known:
+            scores[self._places[word]] += self._rarity[word] ** 2
+        return int(np.argmax(np.divide(scores, self._norms, out=scores, where=self._norms > 0)))
+
+
+def _mode(context: Context) -> str:
+    return context.prompt_mode or context.form.sections[0].name
+
+
+def _title(text: str, context: Context) -> str:
+    return section_bodies(text, context.form).get(context.form.sections[0].name, "")
+
+
+def _key(title: str) -> str:
+    return " ".join(words(title))

@@ -59,6 +59,7 @@ def measure(
     Documents on which it is not defined are left out; `documents` counts those that are in. A metric that
     fails on a document is a UserError that names both.
     """
+    context = context.among(outcomes)
     rows = [_statistics(metric, outcome, context) for outcome in outcomes]
     defined = [row for row in rows if row is not None]
     if len({len(row) for row in defined}) > 1:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from toolkit.errors import unknown_name
 from toolkit.records import Generation, Outcome
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,29 @@ class Context:
     """The prompt mode that is scored; None takes an outcome's first."""
     decoding: str | None = None
     """The decoding setting that is scored; None takes an outcome's first."""
+    outcomes: Sequence[Outcome] = ()
+    """All that are measured together, for metrics of a whole set; `measure` fills it."""
+    _of_train: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _of_outcomes: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [section.name for section in self.form.sections]
         if self.prompt_mode is not None and self.prompt_mode not in names:
             raise unknown_name(f"prompt mode of format '{self.form.name}'", self.prompt_mode, names)
+
+    def among(self, outcomes: Sequence[Outcome]) -> Context:
+        """The same, for these outcomes."""
+        changed = replace(self, outcomes=outcomes)
+        object.__setattr__(changed, "_of_train", self._of_train)  # the same texts: made once for all sets
+        return changed
+
+    def from_train(self, key: str, make: Callable[[], T]) -> T:
+        """What ``make`` makes of the training texts, made once."""
+        return _once(self._of_train, key, make)
+
+    def from_outcomes(self, key: str, make: Callable[[], T]) -> T:
+        """What ``make`` makes of all outcomes, made once."""
+        return _once(self._of_outcomes, key, make)
 
     def generation(self, outcome: Outcome) -> Generation | None:
         """The generation that is scored; None where the document was not generated for."""
@@ -90,6 +109,13 @@ class Metric(Protocol):
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Parts of it worth a look, from summed statistics ``[k]``."""
         return {}
+
+
+def _once(kept: dict[str, Any], key: str, make: Callable[[], T]) -> T:
+    if key not in kept:
+        kept[key] = make()
+    value: T = kept[key]
+    return value
 
 
 def ratio(top: Floats, bottom: Floats) -> Floats:

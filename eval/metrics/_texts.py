@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from eval.metrics._base import Context
+from eval.metrics._words import words
 from toolkit.data.format import Format, find_markers, prompt, section_bodies
 from toolkit.records import Generation, Outcome
 
@@ -64,3 +65,15 @@ def section_pairs(outcome: Outcome, context: Context) -> dict[str, Pair]:
     wanted = section_bodies(to_end(outcome.reference, form), form)
     spaced = {name: " ".join(written.get(name, "").split()) for name in asked}
     return {name: Pair(spaced[name], " ".join(wanted[name].split())) for name in asked if wanted.get(name)}
+
+
+def written(outcome: Outcome, context: Context) -> str | None:
+    """All that was written; None without a generation."""
+    generation = context.generation(outcome)
+    return None if generation is None else without_markers(generation.text, context.form)
+
+
+def written_words(outcome: Outcome, context: Context) -> list[str] | None:
+    """The words of all that was written; None without a generation."""
+    text = written(outcome, context)
+    return None if text is None else words(text)

@@ -1,0 +1,63 @@
+"""Floors, baselines and ceilings: texts that no model wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from eval import anchors
+from eval.metrics import measure, metric
+
+
+@pytest.fixture
+def items(outcome, text):
+    """Four references; two share a title, whatever its case and signs."""
+    return [
+        outcome(text(title=title, directions=f"Do {title} thus."))
+        for title in ("Plum cake", "Fish soup", "plum cake!", "Apple pie")
+    ]
+
+
+def _titles(made):
+    return [o.generations[0].text.split("Do ")[1].split(" thus")[0] if o.generations else None for o in made]
+
+
+def test_the_unrelated_text_is_never_of_the_same_title(items, context):
+    """Half the set away: 2, 3, 0, 1; but 0 and 2 share a title, so they take the next."""
+    assert _titles(anchors.unrelated(items, context)) == ["Apple pie", "Apple pie", "Fish soup", "Fish soup"]
+
+
+def test_a_single_document_has_no_unrelated_text(items, context):
+    """None, and metrics are undefined on it."""
+    made = anchors.unrelated(items[:1], context)
+    assert made[0].generations == ()
+    assert measure(metric("bleu"), made, context)[0].value is None
+
+
+def test_the_nearest_training_text_shares_the_rarest_words_of_the_prompt(items, context, text):
+    """`Fish soup`: `fish` stands in one training title, `soup` in two. None shares a word with apple pie."""
+    titles = ("Tomato soup", "Old fish", "Onion soup", "Plum cake")
+    train = [text(title=title, directions=f"Do {title} thus.") for title in titles]
+    made = anchors.nearest_training(items, replace(context, train=train))
+    assert _titles(made) == ["Plum cake", "Old fish", "Plum cake", None]
+    assert [o.generations for o in anchors.nearest_training(items, context)] == [()] * 4
+
+
+def test_the_same_title_is_another_text_of_that_title(items, context):
+    """The two plum cakes are each other's; the rest have none."""
+    assert _titles(anchors.same_title(items, context)) == ["plum cake!", None, "Plum cake", None]
+
+
+def test_an_anchor_is_prompted_by_the_reference(items, context):
+    """The document that is checked starts with the reference's own title: structure holds."""
+    made = anchors.unrelated(items, context)
+    assert made[0].generations[0].document.startswith("RECIPE: Plum cake\nINGREDIENTS:")
+    assert measure(metric("structure_compliance"), made, context)[0].value == 1
+
+
+def test_every_anchor_is_in_the_list(items, context):
+    """By the names records use, each giving one outcome a document."""
+    assert list(anchors.ANCHORS) == ["references", "unrelated", "nearest_training", "same_title"]
+    for make in anchors.ANCHORS.values():
+        assert [o.document_id for o in make(items, context)] == [o.document_id for o in items]
