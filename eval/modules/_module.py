@@ -1,0 +1,89 @@
+"""What the `evaluate` modules of this folder share: documents in, one of our metrics out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+import evaluate
+
+from eval.metrics import Context, measure, metric
+from toolkit import config
+from toolkit.data.format import Format, document_id, prompt
+from toolkit.errors import UserError
+from toolkit.records import Generation, Outcome
+
+DESCRIPTION = """{title}: {about}
+
+Args:
+    predictions: whole documents as a reader sees them, prompt and continuation; or continuations alone.
+    references: the documents that should have been written.
+    format: a name in the catalog's formats.
+    prompt_mode: the last section that the prompts hold; the first section of the format when absent.
+    stopped: for each prediction, whether the model ended it by itself; all did when absent.
+    train: training documents, for the metrics that look for copies.
+Returns:
+    `{name}`, None where it is not defined; `{name}_signature`; `{name}_details`.
+"""
+
+
+class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
+    """One of our metrics behind `evaluate`'s interface; a subclass names it."""
+
+    metric_name: str
+
+    def _info(self) -> evaluate.MetricInfo:
+        item = metric(self.metric_name)
+        about = (type(item).__doc__ or "").strip()
+        return evaluate.MetricInfo(
+            description=DESCRIPTION.format(title=item.title, about=about, name=item.name),
+            citation="",
+            inputs_description="",
+            features=datasets.Features(
+                {"predictions": datasets.Value("string"), "references": datasets.Value("string")}
+            ),
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[str],
+        references: Sequence[str],
+        format: str = "recipe",  # noqa: A002 - the word users know it by
+        prompt_mode: str | None = None,
+        stopped: Sequence[bool] | None = None,
+        train: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        form = config.form(format)
+        mode = prompt_mode or form.sections[0].name
+        ended = [True] * len(predictions) if stopped is None else list(stopped)
+        if len(ended) != len(predictions):
+            raise UserError(f"{len(ended)} values of 'stopped' for {len(predictions)} predictions")
+        context = Context(form=form, train=train, prompt_mode=mode)
+        outcomes = [
+            _outcome(*texts, form, mode) for texts in zip(predictions, references, ended, strict=True)
+        ]
+        value, _ = measure(metric(self.metric_name), outcomes, context)
+        return {
+            self.metric_name: value.value,
+            f"{self.metric_name}_signature": value.signature,
+            f"{self.metric_name}_details": value.details,
+        }
+
+
+def _outcome(prediction: str, reference: str, stopped: bool, form: Format, mode: str) -> Outcome:
+    start = prompt(reference, form, mode)
+    if not prediction.startswith(start):
+        start = ""
+    generation = Generation(
+        prompt_mode=mode,
+        decoding="given",
+        prompt=start,
+        text=prediction[len(start) :],
+        tokens=len(prediction[len(start) :].split()),
+        ended="end_of_text" if stopped else "limit",
+    )
+    title = reference.split("\n")[0]
+    return Outcome(
+        document_id=document_id(reference), title=title, reference=reference, generations=(generation,)
+    )

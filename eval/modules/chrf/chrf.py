@@ -1,0 +1,10 @@
+"""Corpus chrF on marker-free text, as a Hugging Face `evaluate` module."""
+
+# Not the class by its name: `evaluate` takes the first module class that it finds in a file.
+from eval.modules import _module
+
+
+class ChrF(_module.DocumentMetric):
+    """See `eval/metrics/chrf.py`."""
+
+    metric_name = "chrf"
