@@ -90,7 +90,7 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     return sentences
 
 
-def _grouped(pairs: Sequence[Comparison], words: dict[str, list[str]]) -> str:
+def _grouped(words: dict[str, list[str]]) -> str:
     found = {verdict: words[verdict] for verdict in ORDER if verdict in words}
     return "; ".join(f"{verdict}: {joined(items)}" for verdict, items in found.items())
 
@@ -102,23 +102,20 @@ def _several(pairs: Sequence[Comparison]) -> str:
         size = difference_text(pair.difference, unit, decimals(unit, pair.low, pair.high))
         words.setdefault(pair.verdict, []).append(f"{pair.method} ({size})")
     about = f"On {metric_label(pairs[0].metric)}, {len(pairs)} methods against {pairs[0].baseline}"
-    return f"{about}: {_grouped(pairs, words)}."
+    return f"{about}: {_grouped(words)}."
 
 
 def _others(pairs: Sequence[Comparison]) -> str:
     methods = dict.fromkeys(pair.method for pair in pairs)
-    words: dict[str, list[str]] = {}
     if len(methods) == 1:
+        words: dict[str, list[str]] = {}
         for pair in pairs:
             words.setdefault(pair.verdict, []).append(metric_label(pair.metric))
-        return (
-            f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {_grouped(pairs, words)}."
-        )
-    for verdict in ORDER:
-        number = sum(pair.verdict == verdict for pair in pairs)
-        if number:
-            words[verdict] = [str(number)]
-    return f"{count(len(pairs), 'comparison')} on the other metrics: {_grouped(pairs, words)}."
+        parts = "; ".join(f"{verdict} on {joined(words[verdict])}" for verdict in ORDER if verdict in words)
+        return f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {parts}."
+    numbers = {verdict: sum(pair.verdict == verdict for pair in pairs) for verdict in ORDER}
+    parts = ", ".join(f"{number} {verdict}" for verdict, number in numbers.items() if number)
+    return f"{count(len(pairs), 'comparison')} on the other metrics: {parts}."
 
 
 def _against_base(pairs: Sequence[Comparison]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots import check, extent, intervals, records, reference_mark
+from figures.load import records
+from figures.plots import check, extent, intervals, reference_mark
 from figures.style import look, note
 from figures.words import capital, count, decimals, direction_label, factor, metric_label, present, value_text
 from toolkit.errors import UserError
@@ -61,9 +62,10 @@ def _end_values(ax: Axes, ends: list[tuple[float, float, str]]) -> None:
     """The value at the end of each line, pushed apart where two would overlap."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high)
-    place = float("-inf")
+    place = before = float("-inf")
     for value, x, colour in sorted(ends):
-        place = max(value, place + (high - low) * 0.06)
+        near = abs(x - before) < 0.1 * ax.get_xlim()[1]
+        place, before = max(value, place + (high - low) * 0.06) if near else value, x
         ax.annotate(
             f"{value:.3f}",
             (x, place),

@@ -143,3 +143,8 @@ def refuse_mixed(what: str, where: str, seen: dict[str, str]) -> None:
             f"{where}: more than one {what}: {came}. These can't be compared; "
             "run the study again, so that all its methods have the same one"
         )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

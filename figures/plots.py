@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from figures.load import refuse_mixed
+from figures.load import records, refuse_mixed
 from figures.style import BAND, GRID, INK, MUTED, Look, look, note
 from figures.words import (
     MISSING,
@@ -44,11 +44,6 @@ def check(table: pd.DataFrame, *columns: str) -> None:
         refuse_mixed(column.replace("_", " ") if column != "test" else "test part", "one figure", seen)
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as dictionaries."""
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
-
-
 def extent(table: pd.DataFrame) -> str:
     """``3 seeds × 40 documents``, from the columns `seeds` and `documents`."""
     spans = []
@@ -70,10 +65,10 @@ def intervals(table: pd.DataFrame) -> str:
     return f"Bars: 95 % interval, about {'; '.join(parts)}."
 
 
-def rows_of(ax: Axes, labels: Sequence[str]) -> None:
+def rows_of(ax: Axes, labels: Sequence[str], top: float = -0.6) -> None:
     """One row a label, the first on top."""
     ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.set_ylim(len(labels) - 0.4, top)
     ax.grid(axis="y", visible=False)
 
 
@@ -113,7 +108,7 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     estimates = table[table["kind"] == "estimate"].reset_index(drop=True)
     unit = str(table["unit"].iloc[0])
     scale = factor(unit)
-    rows_of(ax, list(estimates["label"]))
+    rows_of(ax, list(estimates["label"]), top=-0.85)
     for y, row in enumerate(records(estimates)):
         shown = look(row["method"])
         seeds = (
@@ -140,7 +135,7 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_title(capital(name), pad=12)
     direction = direction_label(str(table["direction"].iloc[0]))
     scaled = "per cent" if unit == "share" else unit
-    ax.set_xlabel(capital(direction if unit == name else f"{scaled} ({direction})"))
+    ax.set_xlabel(capital(direction if unit == name else f"{scaled}\n({direction})"))
     note(
         ax,
         f"{extent(estimates)}. {intervals(estimates)} Ticks below a bar: single seeds.",

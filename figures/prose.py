@@ -8,6 +8,8 @@ HOW_TO_READ = {
     "Equivalent": "The whole interval lies within the margin: whatever the true difference is, it is of no "
     "account.",
     "Undecided": "Neither. The study was too small to tell; this is not the same as equal.",
+    "p": "With one seed: approximate randomisation on the same documents, McNemar's test for a share of "
+    "documents. With several: t, over seeds and documents crossed.",
     "Interval": "With one seed it speaks about these checkpoints on other documents of this kind. With "
     "several seeds it speaks about the methods: seeds and documents are both taken as drawn at random.",
     "Untuned": "The method's learning rate was not chosen on validation data among as many as every other "

@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from figures import prose, tables
 from figures.answer import answer
-from figures.gallery import Entry, draw_all, headline, slug
+from figures.gallery import Entry, draw_all, slug
 from figures.load import StudyTables, load
+from figures.plans import headline
 from figures.sections import audit, data_reports, environment, examples, licences, settings, signatures
 from figures.style import BAND, GRID, INK, MUTED
 from figures.tables import Table
@@ -74,7 +75,7 @@ def _tables(study: StudyTables) -> list[Table]:
     for panel in study.panels:
         part = study.panel(*panel)
         suffix, where = slug(study, panel)
-        for table in (tables.results(part, headline(part)), tables.costs(part)):
+        for table in (tables.results(part, headline(part)), tables.all_metrics(part), tables.costs(part)):
             made.append(table._replace(name=table.name + suffix, title=table.title + where))
     return made
 
@@ -125,7 +126,7 @@ def _inline_svg(entry: Entry) -> Markup:
         svg = svg.replace(colour, f"var(--{variable})")
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{entry.name}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    label = Markup.escape(f"{entry.title}. {entry.caption}")
+    label = Markup.escape(f"{entry.title}. {entry.caption} {entry.note}")
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
     return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 - drawn here
 

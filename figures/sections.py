@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from figures.load import StudyTables
-from figures.words import method_label
+from figures.words import MISSING, method_label
 from toolkit.records import Conclusions
 
 EXAMPLES = 6
-SAMPLES = "samples"
+LONG = 160
+"""Characters from which a fact of the data report is folded away."""
 
 
 def examples(part: StudyTables, panel: tuple[str, str]) -> dict[str, Any]:
@@ -43,39 +44,54 @@ def audit(conclusions: Conclusions) -> list[dict[str, str]]:
 
 
 def data_reports(conclusions: Conclusions) -> list[dict[str, Any]]:
-    """Each data set's report as lines of name and value; sample documents apart."""
+    """Each data set's report: short facts as lines of name and value, long ones (samples, examples) apart."""
     reports = []
     for name, report in conclusions.data.items():
-        facts = (
-            {key: value for key, value in report.items() if key != SAMPLES}
-            if isinstance(report, dict)
-            else {}
-        )
-        samples = report.get(SAMPLES, []) if isinstance(report, dict) else []
-        reports.append({"name": name, "lines": flat(facts), "samples": [str(sample) for sample in samples]})
+        lines = facts(report)
+        long = [line for line in lines if len(line[1]) > LONG]
+        reports.append({"name": name, "lines": [line for line in lines if line not in long], "long": long})
     return reports
 
 
-def flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """A nested value as lines: ``{"a": {"b": 1}}`` -> ``[("a: b", "1")]``."""
-    if isinstance(value, dict) and value:
-        lines = []
-        for key, inner in value.items():
-            lines += flat(inner, f"{prefix}: {key}" if prefix else str(key).replace("_", " "))
-        return lines
+def facts(value: Any, label: str = "") -> list[tuple[str, str]]:
+    """A nested value as lines of name and value, one for the plain values of each branch.
+
+    ``{"rows": 3, "sizes": {"train": 2, "test": 1}}`` -> ``[("rows", "3"), ("sizes", "train 2; test 1")]``.
+    """
+    if not isinstance(value, dict):
+        return [(label, inline(value))]
+    plain = {key: inner for key, inner in value.items() if not isinstance(inner, dict | list)}
+    lines = (
+        [(label, inline(plain))] if plain and label else [(worded(k), inline(v)) for k, v in plain.items()]
+    )
+    for key, inner in value.items():
+        if key not in plain:
+            lines += facts(inner, f"{label}: {worded(key)}" if label else worded(key))
+    return lines
+
+
+def worded(key: object) -> str:
+    """A key as a reader sees it."""
+    return str(key).replace("_", " ")
+
+
+def inline(value: Any) -> str:
+    """A value in words; texts and branches of a list each on a line of their own."""
+    if isinstance(value, dict):
+        return "; ".join(f"{worded(key)} {inline(inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        between = "\n" if any(isinstance(item, str | dict) for item in value) else ", "
+        return between.join(inline(item) for item in value) or "none"
     if value is None:
-        return [(prefix, "–")]
-    if isinstance(value, list | tuple | dict):
-        return [(prefix, json.dumps(value, ensure_ascii=False))]
-    return [(prefix, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))]
+        return MISSING
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def environment(study: StudyTables) -> list[tuple[str, str]]:
     """Machine and versions; a line whose value differs between runs names which methods had which."""
     seen: dict[str, dict[str, set[str]]] = {}
     for run in study.runs.values():
-        facts = dict(flat({**run.environment, "precision": run.precision}))
-        for name, value in facts.items():
+        for name, value in facts({**run.environment, "precision": run.precision}):
             seen.setdefault(name, {}).setdefault(value, set()).add(run.spec.method.name)
     lines = []
     for name, values in seen.items():
@@ -118,7 +134,7 @@ def settings(study: StudyTables) -> dict[str, Any]:
         for about in methods.values()
     ]
     evaluation = next((record.spec.model_dump(mode="json") for record in study.evaluations.values()), {})
-    return {"study": study.study, "evaluation": flat(evaluation), "methods": rows}
+    return {"study": study.study, "evaluation": facts(evaluation), "methods": rows}
 
 
 def licences(study: StudyTables) -> list[tuple[str, str]]:

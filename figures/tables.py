@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from figures.load import StudyTables
+from figures.load import StudyTables, records
 from figures.words import (
     MINUS,
     MISSING,
@@ -157,28 +157,39 @@ def verdicts(conclusions: Conclusions) -> Table:
 
 def results(part: StudyTables, metrics: Sequence[str]) -> Table:
     """A method a row, a metric a column: value and 95 % interval; then the anchors."""
-    estimates, anchors = part.estimates, part.anchors
-    rows = []
-    for label in dict.fromkeys(estimates["label"]):
-        cells = []
-        for metric in metrics:
-            found = estimates[(estimates["label"] == label) & (estimates["metric"] == metric)].to_dict(
-                "records"
-            )
-            cells.append(_with_interval(found[0]) if found else MISSING)
-        rows.append((str(label), *cells))
-    for anchor in dict.fromkeys(anchors["anchor"]):
-        cells = []
-        for metric in metrics:
-            found = anchors[(anchors["anchor"] == anchor) & (anchors["metric"] == metric)].to_dict("records")
-            cells.append(value_text(found[0]["value"], found[0]["unit"], 1) if found else MISSING)
-        rows.append((anchor_label(str(anchor)), *cells))
-    return Table(
-        name="results",
-        title="Values with 95 % intervals",
-        header=("method", *(metric_label(metric) for metric in metrics)),
-        rows=rows,
-    )
+    rows = [
+        (name, *(cells.get(metric, MISSING) for metric in metrics)) for name, cells in _cells(part).items()
+    ]
+    header = ("method", *(metric_label(metric) for metric in metrics))
+    return Table(name="results", title="Headline metrics, with 95 % intervals", header=header, rows=rows)
+
+
+def all_metrics(part: StudyTables) -> Table:
+    """A metric a row, a method or anchor a column: every metric that the evaluations hold."""
+    cells = _cells(part)
+    names = dict.fromkeys([*part.conclusions.headline, *part.scores["metric"]])
+    better = dict(zip(part.scores["metric"], part.scores["direction"], strict=True))
+    rows = [
+        (metric_label(metric), better[metric], *(mine.get(metric, MISSING) for mine in cells.values()))
+        for metric in names
+        if metric in better
+    ]
+    return Table(name="all-metrics", title="Every metric", header=("metric", "better", *cells), rows=rows)
+
+
+def _cells(part: StudyTables) -> dict[str, dict[str, str]]:
+    """Method or anchor -> metric -> its value in words, with the interval where there is one."""
+    cells: dict[str, dict[str, str]] = {}
+    means = part.scores.groupby(["label", "metric", "unit"], sort=False)["value"].mean().reset_index()
+    for row in records(means):
+        words = value_text(row["value"], row["unit"], decimals(row["unit"], None, None))
+        cells.setdefault(row["label"], {})[row["metric"]] = words
+    for row in records(part.estimates):
+        cells.setdefault(row["label"], {})[row["metric"]] = _with_interval(row)
+    for row in records(part.anchors):
+        words = value_text(row["value"], row["unit"], 1)
+        cells.setdefault(anchor_label(row["anchor"]), {})[row["metric"]] = words
+    return cells
 
 
 def _with_interval(row: dict[str, Any]) -> str:

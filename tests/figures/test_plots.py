@@ -10,20 +10,20 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import curves, gallery, plots
+from figures import curves, plans, plots
 from figures.load import StudyTables, load
 from figures.style import FAMILIES, look
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
 PLANS = {
-    "differences": gallery.differences,
-    "metrics": gallery.metrics,
-    "learning-curves": gallery.learning,
-    "structure": gallery.structure,
-    "costs": gallery.costs,
-    "sections": gallery.sections,
-    "learning-rates": gallery.rates,
+    "differences": plans.differences,
+    "metrics": plans.metrics,
+    "learning-curves": plans.learning,
+    "structure": plans.structure,
+    "costs": plans.costs,
+    "sections": plans.sections,
+    "learning-rates": plans.rates,
 }
 
 
@@ -41,7 +41,7 @@ def words(ax: Axes) -> str:
     )
 
 
-def panels(tables: StudyTables, name: str) -> list[tuple[gallery.Plot, pd.DataFrame]]:
+def panels(tables: StudyTables, name: str) -> list[tuple[plans.Plot, pd.DataFrame]]:
     """The panels of one planned figure."""
     plan = PLANS[name](tables)
     assert plan is not None
@@ -112,7 +112,7 @@ def test_every_figure_refuses_an_empty_table(make_study: Make, name: str) -> Non
 def test_cost_and_time_are_not_compared_across_devices(make_study: Make) -> None:
     """LoRA ran on a GPU, the rest on a CPU: tokens may be compared, seconds and memory may not."""
     tables = load(*make_study(devices={"lora-r16": "a GPU"}))
-    costs = gallery.costs(tables)
+    costs = plans.costs(tables)
     assert costs is not None
     with pytest.raises(UserError, match=r"more than one device: .*a GPU \(lora-r16\)"):
         costs.panels[0][0](costs.panels[0][1], axes())
@@ -135,7 +135,7 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
 
 def test_an_anchor_beyond_the_axis_is_an_arrow_and_does_not_stretch_it(make_study: Make) -> None:
     """BLEU of the references is 100 where the methods have about 6."""
-    ax = plots.metric_values(gallery.with_seeds(load(*make_study()), "bleu"), axes())
+    ax = plots.metric_values(plans.with_seeds(load(*make_study()), "bleu"), axes())
     assert "references 100.0 →" in words(ax)
     assert ax.get_xlim()[1] < 10
 

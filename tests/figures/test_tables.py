@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from figures import tables
@@ -86,6 +87,32 @@ def test_anchors_stand_in_the_table_of_results(make_study: Make) -> None:
     table = tables.results(study, ["bits_per_byte", "bleu"])
     assert ("references", "–", "100.0") in table.rows
     assert table.rows[0][0] == "base"
+
+
+def test_every_metric_of_the_evaluations_is_in_a_table(make_study: Make) -> None:
+    """Five metrics; three methods and two anchors beside metric and direction."""
+    table = tables.all_metrics(load(*make_study()))
+    assert [row[0] for row in table.rows][:2] == ["bits per byte", "perplexity"]
+    assert len(table.rows) == 5
+    assert table.header[1:] == (
+        "better",
+        "base",
+        "full (untuned)",
+        "lora-r16 (untuned)",
+        "references",
+        "unrelated text",
+    )
+
+
+def test_a_metric_without_an_interval_shows_its_mean_over_seeds(make_study: Make) -> None:
+    """Estimates of BLEU are taken away; the base has one seed, so its mean is its value."""
+    study = load(*make_study())
+    bare = replace(study, estimates=study.estimates[study.estimates["metric"] != "bleu"])
+    row = next(row for row in tables.all_metrics(bare).rows if row[0] == "BLEU")
+    value = study.scores[(study.scores["method"] == "base") & (study.scores["metric"] == "bleu")][
+        "value"
+    ].iloc[0]
+    assert row[2] == f"{value:.3f}"
 
 
 def test_a_cost_that_nobody_measured_has_no_column(make_study: Make) -> None:
