@@ -43,11 +43,13 @@ def bootstrap(
 ) -> tuple[Floats, ...]:
     """The metric of each side ``[N, k]`` on the same resampled documents: each ``[draws]``."""
     documents = sides[0].shape[0]
+    together = np.hstack(sides)
     found: list[list[Floats]] = [[] for _ in sides]
     for block, rows in _blocks(documents, draws):
-        weights = _resample_weights(documents, rows, seed, block)
-        for values, statistics in zip(found, sides, strict=True):
-            values.append(metric.aggregate(weights @ statistics))
+        # one product for all sides: what it costs is reading the weights
+        sums = _resample_weights(documents, rows, seed, block) @ together
+        for values, part in zip(found, np.split(sums, len(sides), axis=1), strict=True):
+            values.append(metric.aggregate(part))
     return tuple(np.concatenate(values) for values in found)
 
 
