@@ -14,7 +14,12 @@ from toolkit.records import EvaluationRecord, MetricValue, Outcome, RunRecord, r
 from toolkit.specs import EvalSpec, digest_of
 from toolkit.store import RunFolder
 
-ANCHORS = {"references": anchors.references}
+ANCHORS = {
+    "references": anchors.references,
+    "unrelated": anchors.unrelated,
+    "nearest_training": anchors.nearest_training,
+    "same_title": anchors.same_title,
+}
 
 
 def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:

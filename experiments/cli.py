@@ -215,6 +215,78 @@ def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
     return 0
 
 
+@app.command
+def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False) -> int:
+    """Say where every document of a study went: refusals, near-copies, parts, lengths, leaks; and a figure.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study.
+    overrides
+        `key=value` pairs laid over the study.
+    """
+    from experiments import study as studies
+    from experiments.conclude import results_folder
+    from experiments.data_report import as_json as report_of
+    from experiments.data_report import draw, show
+    from toolkit import models
+    from toolkit.data.tokens import encode
+
+    asked = studies.load(study, overrides)
+    grid = studies.Grid(asked, root)
+    prepared = {dataset.name: grid.prepared(dataset) for dataset in asked.dataset}
+    tokenizer = models.load_tokenizer(asked.base_models[0])
+    said = {}
+    for name, parts in prepared.items():
+        texts = {"train": parts.train, "validation": parts.validation, "test": parts.test}
+        lengths = {part: [len(row) for row in encode(list(t), tokenizer).ids] for part, t in texts.items()}
+        figures = draw(parts, results_folder(root, asked.name) / f"data-{name}", lengths)
+        said[name] = {**report_of(parts, lengths), "figures": [str(path) for path in figures]}
+        if not as_json:
+            show(parts, out, lengths)
+            out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
+    if as_json:
+        _print_json(said)
+    return 0
+
+
+bench = App(name="bench", help="Measure speed and memory against a baseline, both in one run.")
+app.command(bench)
+
+
+@bench.command(name="data")
+def bench_data(*, rows: int = 50_000, as_json: Json = False) -> int:
+    """Read, clean, compare and split a generated CSV of RecipeNLG's shape, with known near-copies.
+
+    Parameters
+    ----------
+    rows
+        Rows of the CSV.
+    """
+    from experiments.bench.data import bench as measure
+
+    return _print_bench(measure(rows), as_json)
+
+
+@bench.command(name="stats")
+def bench_stats(*, as_json: Json = False) -> int:
+    """Bootstrap every metric for ten methods on 500 documents, 10,000 draws."""
+    from experiments.bench.stats import bench as measure
+
+    return _print_bench(measure(), as_json)
+
+
+def _print_bench(measured: Any, as_json: bool) -> int:
+    if as_json:
+        _print_json(measured)
+    else:
+        _print_rows(
+            str(measured["name"]), [{"what": key, "measured": value} for key, value in measured.items()]
+        )
+    return 0
+
+
 def _print_verdicts(conclusions: Any) -> None:
     from figures.tables import verdict_table
 

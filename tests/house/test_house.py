@@ -1,0 +1,100 @@
+"""The house keeps its shape: imports flow one way, light rooms stay light, the README's tree is the disk."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("toolkit", "eval", "figures", "experiments")
+MAY_IMPORT = {
+    "toolkit": {"toolkit"},
+    "eval": {"toolkit", "eval"},
+    "figures": {"figures"},
+    "experiments": {"toolkit", "eval", "figures", "experiments"},
+}
+FIGURES_MAY_READ = {"toolkit.records", "toolkit.errors", "toolkit.store", "toolkit.specs"}
+
+
+def modules(room: str) -> list[Path]:
+    """The room's Python files."""
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Names of the project's own modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= whole if node.module in ROOMS else {node.module}
+    return {name for name in names if name.split(".")[0] in ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_flow_one_way(room):
+    """toolkit <- eval <- experiments, and figures reads records and errors alone."""
+    files = modules(room)
+    assert files
+    for file in files:
+        for name in imported(file):
+            allowed = name.split(".")[0] in MAY_IMPORT[room]
+            allowed |= room == "figures" and name in FIGURES_MAY_READ
+            assert allowed, f"{file.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["experiments.cli", "experiments.study", "experiments.runner", "toolkit.config", "toolkit.records",
+     "toolkit.data.prepare", "eval.stats", "eval.metrics", "eval.harness", "figures.report", "figures.plots"],
+)  # fmt: skip
+def test_light_modules_load_no_torch(module):
+    """A fresh interpreter imports it, and torch and transformers are not there."""
+    code = f"import sys, {module}; sys.exit(', '.join({{'torch', 'transformers'}} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def tree_of(readme: str) -> set[str]:
+    """Files and folders that the README's tree names, as paths."""
+    block = re.search(r"```text\n(toolkit/.*?)```", readme, flags=re.DOTALL)
+    assert block, "no tree in README.md"
+    paths, parents = set(), []
+    for line in block.group(1).splitlines():
+        name = line.strip().split("  ")[0].strip()
+        if not name:
+            continue
+        depth = (len(line) - len(line.lstrip())) // 2
+        parents[depth:] = [name.rstrip("/")]
+        paths.add("/".join(parents))
+    return paths
+
+
+def test_the_readmes_tree_matches_the_disk():
+    """Every path it names is there, and every module is in it or in a folder it names as one."""
+    named = tree_of((ROOT / "README.md").read_text(encoding="utf-8"))
+    for path in named:
+        assert (ROOT / path).exists(), f"README names {path}, which is not there"
+    folders = {path for path in named if (ROOT / path).is_dir()}
+    opened = {str(Path(path).parent) for path in named}
+    for room in ROOMS:
+        for file in modules(room):
+            path = str(file.relative_to(ROOT))
+            closed = any(path.startswith(f"{folder}/") for folder in folders - opened)
+            assert file.name == "__init__.py" or path in named or closed, f"README's tree lacks {path}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_module_opens_with_what_it_is_for(room):
+    """The docstring's first line is a sentence."""
+    for file in modules(room):
+        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+        assert text, f"{file} has no docstring"
+        assert text.splitlines()[0].rstrip()[-1] in ".:?", f"{file}: {text.splitlines()[0]}"
