@@ -143,13 +143,24 @@ def _body(section: Section, value: object, mended: Counter[str]) -> str | tuple[
             return clean_text(text, mended)
         lines = text.split("\n")
         items = lines if len(lines) > 1 else text.split(section.separator)
-    texts = [clean_text(_string(item, section.name), mended) for item in items if item is not None]
+    if _plain(items):
+        texts = [" ".join(item.split()) for item in items]
+    else:
+        texts = [clean_text(_string(item, section.name), mended) for item in items if item is not None]
     full = [text for text in texts if text]
     if len(full) < len(items):
         mended["empty list items dropped"] += len(items) - len(full)
     if section.separator is None:
         return " ".join(full)
     return tuple(_item(text, section.separator, mended) for text in full)
+
+
+def _plain(items: list[Any]) -> bool:
+    """Whether all are texts with nothing to mend but spaces: most are, and are looked at only once."""
+    if not all(type(item) is str for item in items):
+        return False
+    whole = "".join(items)
+    return whole.isascii() and whole.isprintable() and "<" not in whole and "&" not in whole
 
 
 def _item(text: str, separator: str, mended: Counter[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,9 @@ from toolkit.data.shingles import Hashes, Indices, Shingler, normalised_title, s
 from toolkit.data.sources import Source
 from toolkit.data.texts import CHUNK, Texts, read_texts, write_texts
 from toolkit.specs import DataSpec
+
+Progress = Callable[[str, int], None]
+"""Called now and then with what is being done and how many are done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ def title_of(text: str, form: Format) -> str:
     return text.split("\n", 1)[0][len(form.markers[0]) + 1 :]
 
 
-def build(sources: Sequence[Source], data: DataSpec, folder: Path) -> None:
+def build(sources: Sequence[Source], data: DataSpec, folder: Path, progress: Progress | None = None) -> None:
     """Read, clean and compare all documents of the sources, and write them to ``folder``."""
     tallies = [Tally() for _ in sources]
     shingler = Shingler()
@@ -75,8 +78,12 @@ def build(sources: Sequence[Source], data: DataSpec, folder: Path) -> None:
             columns["sources"].append(np.array([document.source for document in chunk], dtype=np.int64))
             columns["bodies"].append(_hashes(map(stable_hash, bodies)))
             columns["keys"].append(band_keys(shingler(bodies), data.near_duplicate))
+            if progress is not None:
+                progress("rows read", sum(tally.read for tally in tallies))
     ids, titles, bodies_, keys = (_joined(columns.pop(name)) for name in ("ids", "titles", "bodies", "keys"))
     places = np.concatenate([np.empty(0, dtype=np.int64), *columns["sources"]])
+    if progress is not None:
+        progress("documents compared", len(ids))
     texts = _Compared(read_texts(folder / "texts.arrow"), places, [source.form for source in sources])
     clusters, found = _clusters(texts, ids, bodies_, keys, data.near_duplicate)
     np.savez(folder / "arrays.npz", ids=ids, titles=titles, sources=places, clusters=clusters)

@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from toolkit.data import corpus
-from toolkit.data.corpus import Corpus
+from toolkit.data.corpus import Corpus, Progress
 from toolkit.data.format import Format
 from toolkit.data.mixture import components, quotas
 from toolkit.data.report import report, too_few
@@ -42,21 +42,30 @@ class Prepared:
     """JSON-able: rows, refusals, duplicates, sizes, leak, licence, samples."""
 
 
-def prepare(dataset: DatasetSpec, data: DataSpec, form: Format, cache: Path | None = None) -> Prepared:
+def prepare(
+    dataset: DatasetSpec,
+    data: DataSpec,
+    form: Format,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
     """Read, clean, compare and split a data set; what was done before is read back from ``cache``.
 
     The same specs give the same texts in the same order, whatever the order of the source's rows.
+    ``progress`` is called every 2,000 rows with what is being done and how many are done.
     Raises UserError where the source cannot be read or holds fewer documents than were asked for.
     """
     if cache is not None:
-        return _prepare(dataset, data, form, cache)
+        return _prepare(dataset, data, form, cache, progress)
     with tempfile.TemporaryDirectory(prefix="bakeoff-", ignore_cleanup_errors=True) as folder:
-        done = _prepare(dataset, data, form, Path(folder))
+        done = _prepare(dataset, data, form, Path(folder), progress)
         parts = {part: list(getattr(done, part)) for part in PARTS}  # the folder, and its memory map, go
         return Prepared(form=form, fingerprints=done.fingerprints, report=done.report, **parts)
 
 
-def _prepare(dataset: DatasetSpec, data: DataSpec, form: Format, root: Path) -> Prepared:
+def _prepare(
+    dataset: DatasetSpec, data: DataSpec, form: Format, root: Path, progress: Progress | None
+) -> Prepared:
     parts = components(dataset, form)
     sources = [source for source, _ in parts]
     compared = data.model_dump(include={"max_characters", "near_duplicate"})
@@ -69,7 +78,7 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, form: Format, root: Path) -> 
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():
-                _whole(folder, lambda target: corpus.build(sources, data, target))
+                _whole(folder, lambda target: corpus.build(sources, data, target, progress))
             documents = corpus.load(folder)
             weights = [weight for _, weight in parts]
             inner = folder / f"split-{digest_of([data.model_dump(mode='json'), weights, form.name])}"

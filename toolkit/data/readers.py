@@ -107,14 +107,15 @@ def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[
     csv.field_size_limit(LARGEST_FIELD)
     with _text(path) as stream:
         reader = csv.reader(stream, delimiter=separator)
-        line = 1
+        first = 1
         try:
             header = next(reader, [])
             check_columns(header, columns, str(path), _delimiter_hint(header, separator))
+            last = reader.line_num
             for cells in reader:
-                first, line = line + 1, reader.line_num
-                if line - first > LINES_LOST:
-                    raise csv.Error(f"one row takes {line - first + 1:,} lines: a quote is never closed")
+                first, last = last + 1, reader.line_num
+                if last - first > LINES_LOST:
+                    raise csv.Error(f"one row takes {last - first + 1:,} lines: a quote is never closed")
                 if len(cells) != len(header):
                     if cells:
                         reason = f"{'fewer' if len(cells) < len(header) else 'more'} cells than columns"
@@ -122,7 +123,7 @@ def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[
                     continue
                 yield dict(zip(header, cells, strict=True))
         except csv.Error as error:
-            raise UserError(f"{path}, line {line + 1}: {error}. Mend or remove this row") from error
+            raise UserError(f"{path}, line {first}: {error}. Mend or remove this row") from error
 
 
 def _delimiter_hint(header: Sequence[str], separator: str) -> str:

@@ -95,12 +95,9 @@ def too_few(
         for number, count in lacks.items()
     ]
     which = f": {'; '.join(short)}" if len(sources) > 1 else ""
-    advice = (
-        f"Ask for at most {got}" if all(len(done.parts[part]) for part in PARTS) else "See what was refused"
-    )
     return (
         f"data set '{dataset.name}' has {kept:,} documents in {rows['read']:,} rows{detail}, "
-        f"too few for {asked}{which}. {advice}"
+        f"too few for {asked}{which}. There is enough for {got}"
     )
 
 

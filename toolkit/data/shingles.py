@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 """Odd 64-bit multipliers."""
 _WORD = re.compile(r"\w+")
-_NUMERAL = re.compile(r"[ivx]+|\d+")
+_ROMAN = re.compile(r"[ivx]+")
 
 
 def stable_hash(text: str) -> int:
@@ -30,11 +30,11 @@ def stable_hash(text: str) -> int:
 def normalised_title(title: str) -> str:
     """Words of a title without case, accents and punctuation: what makes two titles the same.
 
-    A number at the end goes too: "Saj Bread II" and "Saj Bread III" are one dish told twice.
+    A Roman numeral at the end goes too: "Saj Bread II" and "Saj Bread III" are one dish told twice.
     """
     plain = unicodedata.normalize("NFKD", title).casefold()
     words = _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
-    if len(words) > 1 and _NUMERAL.fullmatch(words[-1]):
+    if len(words) > 1 and _ROMAN.fullmatch(words[-1]):
         words.pop()
     return " ".join(words) or title
 

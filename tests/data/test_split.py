@@ -1,0 +1,123 @@
+"""What the split promises, for any set of documents."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.data.split import PARTS, Split, group_keys, split
+
+Doc = tuple[int, int]  # identity, key
+DOCS = st.lists(
+    st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 12)),
+    unique_by=lambda d: d[0],
+    min_size=1,
+    max_size=60,
+)
+SIZES = st.tuples(st.integers(1, 25), st.integers(1, 6), st.integers(1, 6))
+
+
+def divide(docs: list[Doc], sizes: tuple[int, int, int]) -> tuple[dict[str, list[int]], Split]:
+    """Identities of each part, in order."""
+    ids = np.array([d[0] for d in docs], dtype=np.uint64)
+    keys = np.array([d[1] for d in docs], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    wanted = {part: {0: size} for part, size in zip(("train", "validation", "test"), sizes, strict=True)}
+    done = split(keys, ids, np.zeros(len(docs), dtype=np.int64), wanted)
+    return {part: ids[done.parts[part]].tolist() for part in PARTS}, done
+
+
+def test_the_parts_lie_along_one_line() -> None:
+    """Keys 1 2 2 3 4 5: test takes 1 and one 2, the other 2 is held back, validation 3, train from 5 down."""
+    keys = np.array([4, 2, 5, 2, 1, 3], dtype=np.uint64)
+    ids = np.array([40, 21, 50, 20, 10, 30], dtype=np.uint64)
+    sizes = {"test": {0: 2}, "validation": {0: 1}, "train": {0: 1}}
+    done = split(keys, ids, np.zeros(6, dtype=np.int64), sizes)
+    assert {part: ids[done.parts[part]].tolist() for part in PARTS} == {
+        "test": [10, 20],
+        "validation": [30],
+        "train": [50],
+    }
+    assert (done.held_back, done.unused, done.missing) == (1, 1, {})
+
+
+@given(DOCS, SIZES)
+def test_sizes_are_exact_or_what_is_missing_is_said(docs: list[Doc], sizes: tuple[int, int, int]) -> None:
+    """got + missing = asked for each part, and every document is in a part, held back or unused."""
+    parts, done = divide(docs, sizes)
+    for part, size in zip(("train", "validation", "test"), sizes, strict=True):
+        assert len(parts[part]) + done.missing.get(part, {}).get(0, 0) == size
+    assert sum(map(len, parts.values())) + done.held_back + done.unused == len(docs)
+
+
+@given(DOCS, SIZES)
+def test_no_key_is_in_two_parts_and_no_document_twice(docs: list[Doc], sizes: tuple[int, int, int]) -> None:
+    """Each key is met in one part at most; each identity once."""
+    parts, _ = divide(docs, sizes)
+    key_of = dict(docs)
+    where = Counter(key for members in parts.values() for key in {key_of[i] for i in members})
+    assert all(count == 1 for count in where.values())
+    assert len(set().union(*parts.values())) == sum(map(len, parts.values()))
+
+
+@given(DOCS, SIZES, st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(docs: list[Doc], sizes: tuple[int, int, int], random) -> None:  # type: ignore[no-untyped-def]
+    """Shuffled rows give the same documents in the same order."""
+    shuffled = list(docs)
+    random.shuffle(shuffled)
+    assert divide(shuffled, sizes)[0] == divide(docs, sizes)[0]
+
+
+@given(DOCS, SIZES, st.integers(1, 25))
+def test_a_smaller_training_part_is_the_start_of_a_larger(
+    docs: list[Doc], sizes: tuple[int, int, int], more: int
+) -> None:
+    """train=n is the first n of train=n+more; validation and test stay."""
+    small, _ = divide(docs, sizes)
+    large, _ = divide(docs, (sizes[0] + more, *sizes[1:]))
+    assert large["train"][: len(small["train"])] == small["train"]
+    assert (large["validation"], large["test"]) == (small["validation"], small["test"])
+
+
+@given(DOCS, DOCS, SIZES)
+def test_appending_takes_no_trained_document_into_a_held_out_part(
+    docs: list[Doc], new: list[Doc], sizes: tuple[int, int, int]
+) -> None:
+    """After appending, test holds only what it held and new documents, and gave way to at most as many.
+
+    Nothing that was trained on is tested or validated on, unless the old sizes could not be met.
+    """
+    old_ids = {d[0] for d in docs}
+    new = [d for d in new if d[0] not in old_ids]
+    before, old = divide(docs, sizes)
+    after, _ = divide(docs + new, sizes)
+    if old.missing:
+        return
+    assert set(after["test"]) & old_ids <= set(before["test"])
+    assert len(set(before["test"]) - set(after["test"])) <= len(new)
+    assert not set(before["train"]) & (set(after["test"]) | set(after["validation"]))
+
+
+def test_clusters_that_share_a_title_are_one_group() -> None:
+    """Clusters {0,1}, {2,3}; documents 1 and 2 share title 7: all four get the lowest title, 5."""
+    titles = np.array([9, 7, 7, 5, 8], dtype=np.uint64)
+    labels = np.array([0, 0, 2, 2, 4])
+    assert group_keys(titles, labels).tolist() == [5, 5, 5, 5, 8]
+
+
+def test_without_clusters_the_title_alone_is_the_key() -> None:
+    """Appending can then never move a document to another key."""
+    titles = np.array([9, 7, 7], dtype=np.uint64)
+    assert group_keys(titles).tolist() == [9, 7, 7]
+
+
+def test_each_source_of_a_mixture_gets_its_quota() -> None:
+    """Ten of source 0, five of source 1; test wants one of source 0 only, train four and two."""
+    keys = np.arange(15, dtype=np.uint64)
+    sources = np.array([0, 0, 1] * 5)
+    sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 4, 1: 2}}
+    done = split(keys, keys, sources, sizes)
+    assert not done.missing
+    assert done.parts["test"].tolist() == [0]
+    assert done.parts["validation"].tolist() == [1]
+    assert sorted(sources[done.parts["train"]].tolist()) == [0, 0, 0, 0, 1, 1]
