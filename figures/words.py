@@ -10,6 +10,10 @@ LABELS = {
     "bleu": "BLEU",
     "chrf": "chrF",
     "rouge_l": "ROUGE-L",
+    "self_bleu": "self-BLEU",
+    "distinct": "distinct n-grams",
+    "copied": "copied from training",
+    "longest_copy": "longest copy from training",
     "structure_partial": "structure checks passed",
 }
 """Only where the name with its underscores taken out would read badly; any other metric works as well."""
@@ -25,8 +29,8 @@ def metric_label(name: str) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
+    """The text with its first letter in upper case, unless it has capitals of its own (`chrF`)."""
+    return text[:1].upper() + text[1:] if text == text.lower() else text
 
 
 def anchor_label(name: str) -> str:

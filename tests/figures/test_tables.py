@@ -10,6 +10,7 @@ from pathlib import Path
 
 from figures import tables
 from figures.answer import answer
+from figures.gallery import slug
 from figures.load import load
 from toolkit.records import Comparison, Conclusions
 
@@ -184,3 +185,29 @@ def test_a_run_that_failed_is_named_in_the_answer(make_study: Make) -> None:
     )
     text = " ".join(answer(conclusions.model_copy(update={"cells": cells}), *HERE))
     assert "1 of 3 runs did not finish: lora-r16 (seed 0, failed)." in text
+
+
+def test_two_panels_are_named_in_the_table_and_kept_apart_in_the_frames(make_study: Make) -> None:
+    """The same runs under a second data set's name: 30 rows, 15 a panel, and file names that differ."""
+    folder, root = make_study()
+    path = folder / "comparisons.json"
+    one = Conclusions.read(path)
+    twice: dict[str, object] = {
+        name: (
+            *getattr(one, name),
+            *(r.model_copy(update={"dataset": "rezepte"}) for r in getattr(one, name)),
+        )
+        for name in ("cells", "estimates", "comparisons")
+    }
+    one.model_copy(update=twice).write(path)
+    study = load(folder, root)
+    rows = tables.verdict_table(study.conclusions)
+    assert len(rows) == 30
+    assert sum(row.panel == "smollm2-135m-embedded, rezepte" for row in rows) == 15
+    assert tables.verdicts(study.conclusions).header[0] == "base model, data"
+    assert len(study.scores) == 30
+    assert len(study.panel(*study.panels[1]).scores) == 15
+    assert {slug(study, panel)[0] for panel in study.panels} == {
+        "-smollm2-135m-embedded-wikibooks",
+        "-smollm2-135m-embedded-rezepte",
+    }

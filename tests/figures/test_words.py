@@ -70,3 +70,8 @@ def test_an_unknown_metric_is_its_name_in_words() -> None:
     """No list of metrics has to be kept for a new one to be drawn."""
     assert words.metric_label("word_perplexity") == "word perplexity"
     assert words.metric_label("bleu") == "BLEU"
+
+
+def test_a_title_keeps_capitals_that_are_part_of_a_name() -> None:
+    """chrF is not ChrF."""
+    assert [words.capital(text) for text in ("bits per byte", "chrF", "")] == ["Bits per byte", "chrF", ""]
