@@ -98,13 +98,13 @@ def estimate(metric: Metric, statistics: Floats, *, seed: int = 0) -> Interval:
     if seeds == 1 and metric.binary:
         low, high = wilson(float(kept[0, :, 0].sum()), documents)
         return Interval(value, low, high, scope)
-    if seeds == 1:
-        found = percentiles(bootstrap(metric, (kept[0],), seed=seed)[0], documents)
-        return Interval(value, found and found[0], found and found[1], scope)
     values = with_both(kept[:, :, 0]) if metric.binary else influence(metric, kept)
     if not np.isfinite(values).all():
         return Interval(value, None, None, scope)
     found_spread = spread(values)
+    if seeds == 1:
+        resampled = bootstrap(metric, (kept[0],), seed=seed)[0]
+        return Interval(value, *_one_seed_interval(resampled, value, found_spread), scope)
     centre = float(values.mean()) if metric.binary else value
     half = found_spread.quantile(CONFIDENCE)
     low, high = centre - half, centre + half
@@ -126,9 +126,10 @@ def compare(
 
     The seeds are paired in the order given. A side with one seed where the other has several is taken as
     having no seed at all, as the untouched base. With one seed on both sides the interval is the paired
-    bootstrap's and p approximate randomisation's (McNemar's for a share of documents), and both speak about
-    two checkpoints. With several, both come from seeds and documents crossed. ``margin`` is in the metric's
-    `margin_kind`. Documents on which the metric is undefined at any seed of either side are left out of both.
+    bootstrap's (Student's where that is wider) and p is approximate randomisation's; for a share of documents
+    they are Bonett and Price's and McNemar's. They speak about two checkpoints. With several seeds, both come
+    from seeds and documents crossed. ``margin`` is in the metric's `margin_kind`. Documents on which the metric
+    is undefined at any seed of either side are left out of both.
     """
     _same_shape(metric, method, baseline)
     (ours, theirs), left_out = _complete(metric, method, baseline)
@@ -182,9 +183,17 @@ def _one_seed(
         half = student(np.inf, (1 + CONFIDENCE) / 2) * found.error
         return max(-1.0, centre - half), min(1.0, centre + half), mcnemar(ours[:, 0], theirs[:, 0])
     resampled = bootstrap(metric, (ours, theirs), draws=draws, seed=seed)
-    interval = percentiles(resampled[0] - resampled[1], len(ours))
-    p = randomisation(metric, ours, theirs, draws=draws, seed=seed)
-    return (*(interval or (None, None)), p)
+    low, high = _one_seed_interval(resampled[0] - resampled[1], difference, found)
+    return low, high, randomisation(metric, ours, theirs, draws=draws, seed=seed)
+
+
+def _one_seed_interval(resampled: Floats, value: float, found: Spread) -> tuple[float | None, float | None]:
+    """The bootstrap's interval, never narrower than Student's: three documents resample to too little."""
+    interval = percentiles(resampled, found.documents)
+    if interval is None:
+        return None, None
+    half = found.quantile(CONFIDENCE)
+    return min(interval[0], value - half), max(interval[1], value + half)
 
 
 def _spread(metric: Metric, ours: Floats, theirs: Floats) -> tuple[Spread | None, str]:
