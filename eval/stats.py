@@ -128,8 +128,8 @@ def compare(
     having no seed at all, as the untouched base. With one seed on both sides the interval is the paired
     bootstrap's (Student's where that is wider) and p is approximate randomisation's; for a share of documents
     they are Bonett and Price's and McNemar's. They speak about two checkpoints. With several seeds, both come
-    from seeds and documents crossed. ``margin`` is in the metric's `margin_kind`. Documents on which the metric
-    is undefined at any seed of either side are left out of both.
+    from seeds and documents crossed. ``margin`` is in the metric's `margin_kind`. Documents on which the
+    metric is undefined at any seed of either side are left out of both.
     """
     _same_shape(metric, method, baseline)
     (ours, theirs), left_out = _complete(metric, method, baseline)
