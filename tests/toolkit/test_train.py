@@ -51,7 +51,7 @@ def fit(run: RunSpec, root: Path, texts: list[str]) -> RunRecord:
 
 @pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
 def test_training_lowers_validation_loss_and_leaves_a_whole_record(tiny_gpt2, tmp_path, recipe_texts, method):
-    """Validated before the first step and twice on the way; the last is at least a tenth below the first."""
+    """Validated before the first step and twice on the way; the last is 0.1 nats below the first."""
     run = spec(tiny_gpt2, method)
     record = fit(run, tmp_path, recipe_texts)
     folder = RunFolder(tmp_path, run.run_id)
@@ -59,7 +59,7 @@ def test_training_lowers_validation_loss_and_leaves_a_whole_record(tiny_gpt2, tm
     assert record.status == "finished"
     curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
     assert len(curve) == 3
-    assert curve[-1] < 0.9 * curve[0]
+    assert curve[-1] < curve[0] - 0.1
     assert not folder.checkpoints.exists()
     assert record.data.end_labels == 1.0
     assert record.costs.artifact_bytes == sum(f.stat().st_size for f in folder.artifact.glob("*.safetensors"))

@@ -1,0 +1,167 @@
+"""A study from end to end on a tiny model and real recipes: run, run again, tune, share, fail, report."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from experiments import study
+from experiments.conclude import read
+from experiments.progress import Board
+from experiments.runner import bring_up_to_date
+from figures.report import build
+from toolkit.errors import UserError
+from toolkit.records import Conclusions, EvaluationRecord, RunRecord
+
+SMALL = [
+    "dataset=wikibooks",
+    "data={train: 12, validation: 4, test: 6, max_characters: 320}",
+    "train={batch_tokens: 1024, validations: 1, precision: fp32}",
+    "evaluate={max_new_tokens: 12}",
+]
+
+
+def run(root: Path, folder: Path, name: str, *overrides: str) -> tuple[Conclusions, str]:
+    """Bring a study on the tiny model up to date; its conclusions and what was said meanwhile."""
+    base = f"base_models={{name: tiny, folder: '{folder}'}}"
+    asked = study.load("quickstart", [f"name={name}", base, *SMALL, *overrides])
+    said = io.StringIO()
+    with Board(Console(file=said, width=200)) as board:
+        return bring_up_to_date(asked, root, board), said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, tiny_gpt2):
+    """A root with one study run."""
+    root = tmp_path_factory.mktemp("root")
+    conclusions, said = run(root, tiny_gpt2, "small")
+    return root, conclusions, said
+
+
+def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
+    """Base, full, LoRA; 3 headline metrics x (1 against full + 2 against the base) = 9 comparisons."""
+    root, conclusions, _ = done
+    assert [(c.method, c.phase, c.status) for c in conclusions.cells] == [
+        ("base", "anchor", "finished"),
+        ("full", "confirm", "finished"),
+        ("lora-r16", "confirm", "finished"),
+    ]
+    assert len(conclusions.comparisons) == 9
+    assert {c.baseline for c in conclusions.comparisons} == {"full", "base"}
+    assert all("one seed" in c.scope for c in conclusions.comparisons)
+    assert read(root, "small") == conclusions
+
+
+def test_the_audit_finds_one_stream_and_says_untuned(done):
+    """Full and LoRA were fed the same tokens; one learning rate each is flagged, nothing is refused."""
+    _, conclusions, _ = done
+    status = {finding.check: finding.status for finding in conclusions.audit}
+    assert status["training tokens"] == "ok"
+    assert status["learning rates tried"] == "flagged"
+    assert "refused" not in status.values()
+
+
+def test_running_again_repeats_nothing(done, tiny_gpt2):
+    """No file of the runs changes, and the conclusions are the same."""
+    root, conclusions, _ = done
+    before = {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/*.json*")}
+    again, said = run(root, tiny_gpt2, "small")
+    assert len(before) == 11  # run.json, eval-*.json and eval-*.jsonl of three, steps.jsonl of two
+    assert {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/*.json*")} == before
+    assert again == conclusions
+    assert "training" not in said
+
+
+def test_two_studies_share_their_runs(done, tiny_gpt2):
+    """Another study with the same methods finds them all and trains nothing."""
+    root, _, _ = done
+    runs = sorted(root.glob("runs/tiny*"))
+    conclusions, said = run(root, tiny_gpt2, "other", "baseline=lora-r16")
+    assert sorted(root.glob("runs/tiny*")) == runs
+    assert conclusions.baseline == "lora-r16"
+    assert "starting" not in said
+
+
+def test_another_evaluation_trains_nothing(done, tiny_gpt2):
+    """Other settings of the evaluation have a digest of their own; the weights stay."""
+    root, _, _ = done
+    trained = {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/run.json")}
+    conclusions, _ = run(root, tiny_gpt2, "greedy", "evaluate.decodings=[{name: greedy, temperature: 0}]")
+    assert {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/run.json")} == trained
+    assert len(list(root.glob("runs/tiny*/eval-*.json"))) == 6
+    assert all(cell.eval_digest for cell in conclusions.cells)
+
+
+def test_every_number_of_the_estimates_is_in_an_evaluation_record(done):
+    """With one seed an estimate is its run's metric, to the last digit."""
+    root, conclusions, _ = done
+    for cell in conclusions.cells:
+        record = EvaluationRecord.read(root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.json")
+        estimates = [e for e in conclusions.estimates if e.method == cell.method]
+        assert len(estimates) == len(record.metrics) > 3
+        for estimate in estimates:
+            value = record.metrics[estimate.metric].value
+            assert estimate.value == (None if value is None else pytest.approx(value, rel=1e-12))
+
+
+def test_the_report_stands_on_its_own(done):
+    """One page without a link to anything but anchors, and the figures beside it."""
+    root, _, _ = done
+    page = build(root / "results" / "small", root)
+    text = page.read_text(encoding="utf-8")
+    assert 'src="http' not in text
+    assert "lora-r16" in text
+    figures = {path.suffix for path in (page.parent / "figures").iterdir()}
+    assert {".pdf", ".png", ".csv"} <= figures
+
+
+def test_learning_rates_are_chosen_on_validation_and_confirmed_with_fresh_seeds(tmp_path, tiny_gpt2):
+    """Two rates a method: 4 tuning runs that never see the test part, then 2 seeds at the better rate."""
+    rates = "methods={full: [1e-5, 5e-3], lora-r16: [1e-5, 2e-2]}"
+    conclusions, _ = run(tmp_path, tiny_gpt2, "tuned", rates, "seeds=[1, 2]")
+    tuning = [c for c in conclusions.cells if c.phase == "tune"]
+    confirming = [c for c in conclusions.cells if c.phase == "confirm"]
+    assert [c.eval_digest for c in tuning] == [None] * 4
+    assert {(c.method, c.learning_rate, c.seed) for c in confirming} == {
+        ("full", 5e-3, 1), ("full", 5e-3, 2), ("lora-r16", 2e-2, 1), ("lora-r16", 2e-2, 2),
+    }  # fmt: skip
+    for method in ("full", "lora-r16"):
+        scores = {
+            c.learning_rate: RunRecord.read(
+                tmp_path / "runs" / c.run_id / "run.json"
+            ).validation_bits_per_byte
+            for c in tuning
+            if c.method == method
+        }
+        assert min(scores, key=scores.get) == max(scores)
+    assert all(c.tuned for c in confirming)
+    assert {f.check: f.status for f in conclusions.audit}["learning rates tried"] == "ok"
+    assert all(c.seeds == 2 for c in conclusions.comparisons)
+
+
+def test_a_failed_cell_is_named_and_costs_the_others_nothing(tmp_path, tiny_gpt2):
+    """An adapter whose target is nowhere fails with its reason; full and the base are concluded."""
+    odd = "{peft: {peft_type: LORA, target_modules: [nowhere]}, learning_rates: [1e-3]}"
+    wrong = f"methods={{full: 1e-3, odd: {odd}}}"
+    conclusions, said = run(tmp_path, tiny_gpt2, "odd", wrong)
+    status = {c.method: (c.status, c.error) for c in conclusions.cells}
+    assert status["full"] == status["base"] == ("finished", None)
+    assert status["odd"][0] == "failed"
+    assert "nowhere" in status["odd"][1]
+    assert "failed: method odd" in said
+    assert {c.method for c in conclusions.comparisons} == {"full"}
+
+
+def test_a_damaged_record_is_told_with_its_file(tmp_path, tiny_gpt2):
+    """Half a run.json: the file is named, and what to do."""
+    conclusions, _ = run(tmp_path, tiny_gpt2, "damaged", "methods={full: 1e-3}")
+    record = tmp_path / "runs" / conclusions.cells[-1].run_id / "run.json"
+    whole = record.read_text()
+    record.write_text(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"run\.json: .*delete it and `bakeoff run` makes it anew"):
+        run(tmp_path, tiny_gpt2, "damaged", "methods={full: 1e-3}")
+    assert json.loads(whole)["status"] == "finished"
