@@ -71,7 +71,7 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
 
 
 def _tables(study: StudyTables) -> list[Table]:
-    made = [tables.verdicts(study.conclusions)]
+    made = [tables.verdicts(study.conclusions), tables.undecided(study.conclusions)]
     for panel in study.panels:
         part = study.panel(*panel)
         suffix, where = slug(study, panel)

@@ -10,7 +10,7 @@ from figures.words import MISSING, method_label
 from toolkit.records import Conclusions
 
 EXAMPLES = 6
-LONG = 160
+LONG = 260
 """Characters from which a fact of the data report is folded away."""
 
 

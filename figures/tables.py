@@ -155,6 +155,24 @@ def verdicts(conclusions: Conclusions) -> Table:
     )
 
 
+def undecided(conclusions: Conclusions) -> Table:
+    """For each undecided comparison: the smallest difference it would have seen, and what would decide."""
+    rows: list[tuple[str, ...]] = []
+    for pair in conclusions.comparisons:
+        if pair.verdict == "undecided":
+            unit = pair.unit or ""
+            seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
+            why = (
+                pair.needed or pair.reason or "these seeds and documents, if the difference stays what it is"
+            )
+            where = f"{pair.base_model}, {pair.dataset}"
+            rows.append(
+                (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)
+            )
+    header = ("base model, data", "comparison", "metric", "would have seen", "would decide")
+    return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)
+
+
 def results(part: StudyTables, metrics: Sequence[str]) -> Table:
     """A method a row, a metric a column: value and 95 % interval; then the anchors."""
     rows = [

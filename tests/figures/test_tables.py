@@ -133,6 +133,14 @@ def test_undecided_is_said_to_be_undecided_and_what_would_decide(make_study: Mak
     assert "equivalent" not in text
 
 
+def test_what_an_undecided_comparison_would_need_is_a_table(make_study: Make) -> None:
+    """lora vs full on bits per byte: 1.4 x the half width of 0.02 = 0.028 would have been seen."""
+    table = tables.undecided(load(*make_study()).conclusions)
+    assert len(table.rows) == 4
+    assert table.rows[0][2:] == ("bits per byte", "0.028", "about 310 documents")
+    assert table.rows[3][2:] == ("structure compliance", "21.0 points", "about 310 documents")
+
+
 def test_worse_is_said_with_both_values(make_study: Make) -> None:
     """+0.009 [0.002, 0.016]."""
     conclusions = load(*make_study(tuned=True)).conclusions
