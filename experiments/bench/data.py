@@ -93,7 +93,7 @@ def quality(truth: planted.Truth, clusters: np.ndarray[Any, np.dtype[np.int64]])
     """Recall of the planted pairs, and the share of documents that were merged with an unrelated one."""
     if len(clusters) != len(truth.families):
         raise UserError(f"bench data: {len(truth.families)} good rows were written, {len(clusters)} accepted")
-    found = sum(clusters[one] == clusters[other] for one, other in truth.near)
+    found = sum(bool(clusters[one] == clusters[other]) for one, other in truth.near)
     families: dict[int, Counter[int]] = defaultdict(Counter)
     for cluster, family in zip(clusters.tolist(), truth.families, strict=True):
         families[cluster][family] += 1

@@ -63,6 +63,7 @@ def test_a_list_may_come_as_a_list_as_json_as_a_repr_or_as_text(ingredients: obj
         ("<b>stir</b> 2 t<nowiki/>sp", "stir 2 tsp"),
         ("<sup>2</sup>/<sub>3</sub> l", "2/3 l"),
         ("jars<ref>check for chips</ref> and lids", "jars and lids"),
+        ("</ref>stir <ref> well <!-- or not", "stir well <!-- or not"),
         ("cook <5 minutes & stir", "cook <5 minutes & stir"),
         ("M&notes", "M&notes"),
         ("a\u200bb\u00adc\x07d", "abcd"),

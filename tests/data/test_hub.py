@@ -77,30 +77,30 @@ def test_an_unreachable_hub_is_one_line_that_names_the_embedded_recipes(
 ) -> None:
     """No connection and nothing fetched before."""
     monkeypatch.setattr(HfApi, "dataset_info", _fail(ConnectionError("no route")))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
         UserError, match=r"hub cannot be reached \(ConnectionError\).*dataset=wikibooks"
     ) as caught:
-        hub.resolve(config.dataset("recipe_nlg"))
+        hub.resolve(config.dataset("recipe_nlg"), tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_connection_the_commit_fetched_last_is_taken(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+def test_without_a_connection_the_commit_named_last_is_taken(
+    asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """The hub's own cache notes which commit `main` was."""
-    reference = tmp_path / "datasets--CodeKapital--CookingRecipes" / "refs" / "main"
-    reference.parent.mkdir(parents=True)
-    reference.write_text(COMMIT)
+    """Asked with a connection, then without: the same commit, so what was prepared is found again."""
+    dataset = config.dataset("recipe_nlg")
+    assert hub.resolve(dataset, tmp_path) == COMMIT
+    assert len(asked) == 1
     monkeypatch.setattr(HfApi, "dataset_info", _fail(ConnectionError("no route")))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert hub.resolve(config.dataset("recipe_nlg")) == COMMIT
+    assert hub.resolve(dataset, tmp_path) == COMMIT
+    with pytest.raises(UserError, match="cannot be reached"):
+        hub.resolve(dataset.model_copy(update={"revision": "v2"}), tmp_path)
 
 
-def test_a_pinned_commit_asks_nobody(asked: list[dict[str, Any]]) -> None:
+def test_a_pinned_commit_asks_nobody(asked: list[dict[str, Any]], tmp_path: Any) -> None:
     """`bakeoff plan` of a pinned study needs no connection."""
     pinned = config.dataset("recipe_nlg").model_copy(update={"revision": COMMIT})
-    assert hub.resolve(pinned) == COMMIT
+    assert hub.resolve(pinned, tmp_path) == COMMIT
     assert asked == []
 
 
@@ -115,10 +115,10 @@ def test_a_commit_that_was_not_fetched_is_not_replaced_by_another(
         next(hub.rows(config.dataset("recipe_nlg"), COMMIT, ["title"]))
 
 
-def test_an_unknown_revision_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_revision_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The hub answered: the data set is there and the revision is not."""
     response: Any = SimpleNamespace(headers={}, request=None, status_code=404)
     monkeypatch.setattr(HfApi, "dataset_info", _fail(RevisionNotFoundError("404", response=response)))
     asked = config.dataset("recipe_nlg").model_copy(update={"revision": "v9"})
     with pytest.raises(UserError, match="has no revision 'v9'"):
-        hub.resolve(asked)
+        hub.resolve(asked, tmp_path)

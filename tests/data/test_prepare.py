@@ -208,3 +208,14 @@ def test_preparing_loads_no_torch() -> None:
     code = f"import sys, toolkit.data.prepare; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_a_killed_process_left_is_not_taken_for_a_result(tmp_path: Path) -> None:
+    """A half-written folder lies beside; preparing makes the whole one and clears the half away."""
+    data = DataSpec(train=20, validation=4, test=6)
+    first = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    folder = next(tmp_path.glob("corpus-*/"))
+    folder.rename(tmp_path / f".{folder.name}.half")
+    again = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    assert again.fingerprints == first.fingerprints
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [folder.name]

@@ -178,10 +178,10 @@ def test_a_broken_row_is_counted_and_the_others_are_kept(line: bytes, reason: st
     assert len(report["refused"][reason]["examples"][0]) > 5
 
 
-def test_a_field_of_fifty_megabytes_is_refused_like_any_long_one(tmp_path: Path) -> None:
+def test_a_field_of_fifty_megabytes_is_refused_unread(tmp_path: Path) -> None:
     """The row is counted and its example is short."""
     (tmp_path / "a.csv").write_text(csv_text() + "big,a," + "x" * 50_000_000 + "\n")
-    refused = done(tmp_path, "a.csv").report["refused"]["longer than 2400 characters"]
+    refused = done(tmp_path, "a.csv").report["refused"]["directions: over 1,000,000 characters"]
     assert refused["count"] == 1
     assert len(refused["examples"][0]) < 200
 

@@ -13,10 +13,15 @@ from typing import Any
 
 from toolkit.data.format import Document, Format, Section, body_text, parse, render
 
+ABSURD = 1_000_000
+"""Characters of one cell; a longer one is refused before it is looked into."""
 EXAMPLES = 3
 """How many examples of each refusal the report keeps."""
 
-_NOTE = re.compile(r"<ref(?:\s[^<>]*)?(?<!/)>.*?</ref>|<!--.*?-->", flags=re.DOTALL | re.IGNORECASE)
+_NOTES = (
+    ("</ref>", re.compile(r"<ref(?:\s[^<>]*)?(?<!/)>.*?</ref>", flags=re.DOTALL)),
+    ("-->", re.compile(r"<!--.*?-->", flags=re.DOTALL)),
+)
 _WITHIN_WORD = re.compile(
     r"</?(?:a|b|big|em|font|i|nowiki|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", flags=re.IGNORECASE
 )
@@ -81,7 +86,11 @@ def clean_text(text: str, mended: Counter[str]) -> str:
     """
     if "<" in text or "&" in text:
         plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-        plain = _TAG.sub(" ", _WITHIN_WORD.sub("", _NOTE.sub("", plain)))
+        for close, note in _NOTES:
+            end = plain.rfind(close) + len(close)  # what opens after the last close would be sought in vain
+            if end >= len(close):
+                plain = note.sub("", plain[:end]) + plain[end:]
+        plain = _TAG.sub(" ", _WITHIN_WORD.sub("", plain))
         if plain != text:
             mended["HTML removed"] += 1
             text = plain
@@ -136,6 +145,8 @@ def _string(value: object, name: str) -> str:
 
 
 def _body(section: Section, value: object, mended: Counter[str]) -> str | tuple[str, ...]:
+    if isinstance(value, str) and len(value) > ABSURD:
+        raise RefusedError(f"{section.name}: over {ABSURD:,} characters")
     items = _listed(value, section.name)
     if items is None:
         text = _string(value, section.name)

@@ -10,25 +10,30 @@ from typing import Any
 
 from toolkit.data.readers import Row, arrow_rows, check_columns
 from toolkit.errors import UserError
-from toolkit.specs import DatasetSpec
+from toolkit.specs import DatasetSpec, digest_of
+from toolkit.store import write_text
 
 TIMEOUT_SECONDS = 5.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BATCH = 2_000
 
 
-def resolve(dataset: DatasetSpec) -> str:
+def resolve(dataset: DatasetSpec, cache: Path) -> str:
     """The commit that a data set's revision names now. Asks the hub unless the revision is a commit.
 
-    Without a connection the commit that was fetched last is taken. Raises UserError where there is none.
+    Without a connection it is the commit that it named last, as noted in ``cache``. Raises UserError where
+    nothing is noted.
     """
     if dataset.revision and _COMMIT.fullmatch(dataset.revision):
         return dataset.revision
+    noted = cache / f"hub-{digest_of([dataset.hub, dataset.revision])}.txt"
     commit, reason = _ask(dataset)
-    commit = commit or _fetched(dataset)
-    if commit is None:
-        raise _unreachable(dataset, reason)
-    return commit
+    if commit is not None:
+        write_text(noted, commit + "\n")
+        return commit
+    if noted.is_file():
+        return noted.read_text(encoding="utf-8").strip()
+    raise _unreachable(dataset, reason)
 
 
 def _ask(dataset: DatasetSpec) -> tuple[str | None, str]:
@@ -55,14 +60,6 @@ def _ask(dataset: DatasetSpec) -> tuple[str | None, str]:
     except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
         return None, type(error).__name__
     return info.sha, ""
-
-
-def _fetched(dataset: DatasetSpec) -> str | None:
-    from huggingface_hub import constants
-
-    folder = "datasets--" + str(dataset.hub).replace("/", "--")
-    reference = Path(constants.HF_HUB_CACHE) / folder / "refs" / (dataset.revision or "main")
-    return reference.read_text(encoding="utf-8").strip() if reference.is_file() else None
 
 
 def _unreachable(dataset: DatasetSpec, reason: str) -> UserError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 from toolkit.data.format import Format
 from toolkit.data.sources import Source, open_source
@@ -12,13 +13,13 @@ from toolkit.errors import UserError
 from toolkit.specs import DatasetSpec, DataSpec
 
 
-def components(dataset: DatasetSpec, form: Format) -> list[tuple[Source, float]]:
+def components(dataset: DatasetSpec, form: Format, cache: Path) -> list[tuple[Source, float]]:
     """Sources and their weights; a data set that is no mixture is the only source.
 
     A component may have a format of its own (another task); it is looked up in the catalog.
     """
     if not dataset.mixture:
-        return [(open_source(dataset, form), 1.0)]
+        return [(open_source(dataset, form, cache), 1.0)]
     from toolkit import config
 
     found: list[tuple[Source, float]] = []
@@ -30,7 +31,7 @@ def components(dataset: DatasetSpec, form: Format) -> list[tuple[Source, float]]
                 f"data set '{dataset.name}': '{one.name}' is a mixture itself: name its components"
             )
         own = form if one.format == form.name else config.form(one.format)
-        found.append((open_source(one, own), component.weight))
+        found.append((open_source(one, own, cache), component.weight))
     if all(source.form.name != form.name for source, _ in found):
         raise UserError(
             f"data set '{dataset.name}': no component is of its format '{form.name}': nothing to test on"

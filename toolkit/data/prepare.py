@@ -66,7 +66,7 @@ def prepare(
 def _prepare(
     dataset: DatasetSpec, data: DataSpec, form: Format, root: Path, progress: Progress | None
 ) -> Prepared:
-    parts = components(dataset, form)
+    parts = components(dataset, form, root)
     sources = [source for source, _ in parts]
     compared = data.model_dump(include={"max_characters", "near_duplicate"})
     what = [
@@ -101,8 +101,10 @@ def _asked(dataset: DatasetSpec) -> dict[str, Any]:
 
 
 def _whole(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make a folder whole or not at all: filled beside, then renamed."""
-    beside = Path(tempfile.mkdtemp(prefix=".beside-", dir=folder.parent))
+    """Make a folder whole or not at all: filled beside, then renamed. Call with the folder's lock held."""
+    for stale in folder.parent.glob(f".{folder.name}.*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         fill(beside)
         beside.replace(folder)

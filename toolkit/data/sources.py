@@ -30,11 +30,14 @@ class Source:
     rows: Callable[[], Iterator[Row]]
 
 
-def open_source(dataset: DatasetSpec, form: Format) -> Source:
-    """The rows of a data set. Reads nothing but what it needs to tell whether the source has changed."""
+def open_source(dataset: DatasetSpec, form: Format, cache: Path) -> Source:
+    """The rows of a data set. Reads nothing but what it needs to tell whether the source has changed.
+
+    ``cache`` is where a hub data set's commit is noted, for when there is no connection.
+    """
     columns = _columns(dataset, form)
     if dataset.hub is not None:
-        revision = hub.resolve(dataset)
+        revision = hub.resolve(dataset, cache)
         identity: dict[str, Any] = {"hub": dataset.hub, "revision": revision}
         return Source(
             dataset=dataset,
