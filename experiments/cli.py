@@ -296,10 +296,11 @@ def _print_verdicts(conclusions: Any) -> None:
 def _print_rows(title: str, rows: Any) -> None:
     rows = [row if isinstance(row, dict) else row._asdict() for row in rows]
     table = Table(title=title, title_justify="left")
-    for key in rows[0] if rows else ():
+    shown = [key for key in (rows[0] if rows else ()) if any(row[key] not in (None, "") for row in rows)]
+    for key in shown:
         table.add_column(key.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(_plain("" if value is None else str(value)) for value in row.values()))
+        table.add_row(*(_plain("" if row[key] is None else str(row[key])) for key in shown))
     out.print(table)
 
 

@@ -96,7 +96,7 @@ def load_base(spec: ModelSpec, dropout: float = 0.0) -> PreTrainedModel:
 
 
 def load_artifact(spec: ModelSpec, artifact: Path) -> PreTrainedModel:
-    """What a run left: its own weights, the base with its adapter on, or the base where nothing was trained."""
+    """What a run left: its own weights, the base with its adapter on, or the untouched base."""
     if not artifact.is_dir():
         return load_base(spec)
     if not (artifact / "adapter_config.json").is_file():

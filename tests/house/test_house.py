@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,22 @@ def test_every_module_opens_with_what_it_is_for(room):
         text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
         assert text, f"{file} has no docstring"
         assert text.splitlines()[0].rstrip()[-1] in ".:?", f"{file}: {text.splitlines()[0]}"
+
+
+def commands_of(readme: str) -> list[list[str]]:
+    """Every `bakeoff` call of the README's consoles, split as a shell splits it."""
+    lines = re.findall(r"^\$ \.venv/bin/bakeoff (.+)$", readme, flags=re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def test_every_command_of_the_readme_is_understood():
+    """Each parses to a command with its arguments, and each study that it names loads with its overrides."""
+    from experiments import study
+    from experiments.cli import app
+
+    found = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) >= 10
+    for words in found:
+        _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+        if words[0] in ("run", "plan", "data"):
+            study.load(bound.args[0], bound.args[1:])

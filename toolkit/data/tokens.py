@@ -38,7 +38,7 @@ def prefix_token(tokenizer: PreTrainedTokenizerBase) -> int:
 
     The choice of lm-evaluation-harness, so that likelihoods agree with it.
     """
-    return tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+    return int(tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
 
 
 def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None) -> Rows:
