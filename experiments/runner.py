@@ -11,7 +11,7 @@ from experiments.conclude import conclude, headline_metrics
 from experiments.progress import Board
 from experiments.study import Grid, Planned, StudySpec
 from experiments.worker import Job
-from toolkit import config
+from toolkit import config, models
 from toolkit.records import Conclusions
 from toolkit.store import RunFolder, write_text
 
@@ -22,6 +22,8 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
     write_text(
         root / "runs" / ".gitignore", "*\n"
     )  # a folder that can't be written is told before anything runs
+    for model in study.base_models:
+        models.check(model)
     grid = Grid(study, root)
     first = grid.first()
     total = len(first) + sum(len(study.seeds) for _ in study.methods) * len(study.base_models) * len(

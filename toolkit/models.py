@@ -117,6 +117,14 @@ def save_artifact(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ar
     return sum(file.stat().st_size for file in artifact.rglob("*.safetensors"))
 
 
+def check(spec: ModelSpec) -> None:
+    """Raise the UserError of a base that can't be had, before anything else is begun; torch is not loaded."""
+    if spec.package:
+        list(_package_files(spec))
+    else:
+        local_folder(spec)
+
+
 def pinned(spec: ModelSpec) -> ModelSpec:
     """A model from a local folder with the hash of its weights, so that other weights are another run."""
     return spec.model_copy(update={"sha256": revision(spec)}) if spec.folder else spec

@@ -73,6 +73,10 @@ MISTAKES = {
         "unknown metric 'blue'. Did you mean 'bleu'",
     ),
     "a part too large": (["run", "quickstart", "data.train=100000"], "too few"),
+    "a base that the hub would have to give": (
+        ["run", "quickstart", "base_models=distilgpt2"],
+        "base_models=smollm2-135m-embedded",
+    ),
     "no such file": (["run", "nowhere.yaml"], "cannot read nowhere.yaml"),
     "no results": (["report", "quickstart"], "`bakeoff run quickstart` makes them"),
     "no jobs": (["run", "quickstart", "--jobs", "0"], "--jobs 0"),
