@@ -179,6 +179,8 @@ class TrainSpec(Spec):
     """Dropout of the base model, for every method alike (an adapter's own dropout is in its peft options)."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Compute precision over fp32 master weights; `auto` is bf16 where the hardware has it."""
+    packing: bool = False
+    """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
     validations: int = Field(default=4, gt=0)
     """How many times a run is validated on its way, besides once before the first step."""
 

@@ -91,3 +91,29 @@ def test_a_cut_document_shows_in_the_share_of_ends(tiny_tokenizer, recipe_texts)
     assert tokens.end_label_share(rows, tiny_tokenizer, "[END]") == 1.0
     cut = [rows[0], [*rows[1][:-8], rows[1][-1]]]
     assert tokens.end_label_share(cut, tiny_tokenizer, "[END]") == 0.5
+
+
+def test_packed_rows_fill_the_budget_by_their_sum():
+    """Lengths 10, 4, 4, 6 at 12: 10 alone; 4 + 4 leave no room for 6."""
+    assert tokens.budget_batches([10, 4, 4, 6], [0, 1, 2, 3], 12, packing=True) == [[0], [1, 2], [3]]
+    assert tokens.budget_batches([5, 1, 1, 5], [0, 1, 2, 3], 12, packing=True) == [[0, 1, 2, 3]]
+
+
+def test_packing_restarts_positions_and_joins_no_two_documents():
+    """[7,5,7] and [7,6]: positions 0 1 2 0 1, and each prefix ignored."""
+    packed = tokens.pack([[7, 5, 7], [7, 6]])
+    assert packed["input_ids"].tolist() == [[7, 5, 7, 7, 6]]
+    assert packed["position_ids"].tolist() == [[0, 1, 2, 0, 1]]
+    assert packed["labels"].tolist() == [[-100, 5, 7, -100, 6]]
+
+
+def test_texts_are_tokenised_once_for_a_tokenizer(tiny_tokenizer, recipe_texts, tmp_path, monkeypatch):
+    """The second call reads what the first one kept, and limits what it reads; other texts are other rows."""
+    first = tokens.encode_once(recipe_texts, tiny_tokenizer, None, tmp_path)
+    assert first == tokens.encode(recipe_texts, tiny_tokenizer)
+    monkeypatch.setattr(tokens, "encode", None)
+    assert tokens.encode_once(recipe_texts, tiny_tokenizer, None, tmp_path) == first
+    longest = max(map(len, first.ids))
+    assert tokens.encode_once(recipe_texts, tiny_tokenizer, longest - 1, tmp_path).too_long > 0
+    with pytest.raises(TypeError):  # not kept, so it would have to be encoded
+        tokens.encode_once(recipe_texts[:3], tiny_tokenizer, None, tmp_path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,7 +49,10 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length:
         return Rows([], 0)
     start, stop = prefix_token(tokenizer), tokenizer.eos_token_id
     encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    rows = [[start, *ids, stop] for ids in encoded]
+    return _within([[start, *ids, stop] for ids in encoded], max_length)
+
+
+def _within(rows: list[list[int]], max_length: int | None) -> Rows:
     kept = rows if max_length is None else [row for row in rows if len(row) <= max_length]
     if not kept:
         shortest = min(map(len, rows))
@@ -57,27 +62,51 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length:
     return Rows(kept, len(rows) - len(kept))
 
 
-def budget_batches(lengths: Sequence[int], order: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Consecutive rows of ``order`` in batches whose padded size stays within ``batch_tokens`` positions."""
+def encode_once(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None, cache: Path
+) -> Rows:
+    """`encode`, done once for these texts and this tokenizer, and read back from ``cache`` after that."""
+    digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode())
+    digest.update(repr((prefix_token(tokenizer), tokenizer.eos_token_id)).encode())
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    file = cache / f"tokens-{digest.hexdigest()[:16]}.npz"
+    if not file.is_file():
+        rows = encode(texts, tokenizer).ids
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=cache, suffix=".npz", delete=False) as beside:
+            ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
+            np.savez(beside, ids=ids, ends=np.cumsum([len(row) for row in rows]))
+        Path(beside.name).replace(file)
+    with np.load(file) as kept:
+        rows = [part.tolist() for part in np.split(kept["ids"], kept["ends"][:-1])]
+    return _within(rows, max_length)
+
+
+def budget_batches(
+    lengths: Sequence[int], order: Sequence[int], batch_tokens: int, *, packing: bool = False
+) -> list[list[int]]:
+    """Consecutive rows of ``order`` in batches of at most ``batch_tokens`` positions, padding included."""
     batches: list[list[int]] = []
-    longest = 0
+    longest = total = 0
     for index in order:
         if lengths[index] > batch_tokens:
             raise UserError(
                 f"train.batch_tokens={batch_tokens} is less than one document of {lengths[index]} tokens: "
                 f"raise it, or lower train.max_length"
             )
-        longest = max(longest, lengths[index])
-        if batches and longest * (len(batches[-1]) + 1) <= batch_tokens:
+        longest, total = max(longest, lengths[index]), total + lengths[index]
+        size = total if packing else longest * (len(batches[-1]) + 1 if batches else 1)
+        if batches and size <= batch_tokens:
             batches[-1].append(index)
         else:
             batches.append([index])
-            longest = lengths[index]
+            longest = total = lengths[index]
     return batches
 
 
 def training_batches(
-    lengths: Sequence[int], batch_tokens: int, *, epochs: float, seed: int
+    lengths: Sequence[int], batch_tokens: int, *, epochs: float, seed: int, packing: bool = False
 ) -> list[list[int]]:
     """All batches of a training in order, epoch after epoch; a part of an epoch takes its first batches.
 
@@ -93,7 +122,7 @@ def training_batches(
         batches: list[list[int]] = []
         for first in range(0, len(shuffled), pool):
             group = sorted(shuffled[first : first + pool], key=lambda i: lengths[i])
-            batches += budget_batches(lengths, group, batch_tokens)
+            batches += budget_batches(lengths, group, batch_tokens, packing=packing)
         rng.shuffle(batches)
         share = min(1.0, epochs - epoch)
         result += batches[: max(1, round(share * len(batches)))]
@@ -142,6 +171,22 @@ def collate(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
         mask[i, : len(row)] = 1
         labels[i, 1 : len(row)] = ids[i, 1 : len(row)]
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def pack(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Rows laid end to end -> `input_ids`, `position_ids`, `labels`, each [1, tokens], int64.
+
+    Positions start again with each row, and no attention mask is passed: that is how attention kernels tell
+    the rows apart. Each row's prefix is ignored as a label, so no row predicts the next one's first token.
+    """
+    import torch
+
+    labels = [label for row in rows for label in (IGNORED, *row[1:])]
+    return {
+        "input_ids": torch.tensor([[i for row in rows for i in row]]),
+        "position_ids": torch.tensor([[place for row in rows for place in range(len(row))]]),
+        "labels": torch.tensor([labels]),
+    }
 
 
 def end_label_share(rows: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase, end: str) -> float:
