@@ -153,7 +153,7 @@ def compare(
     else:
         centre = difference * documents / found.documents
         half = found.quantile(CONFIDENCE)
-        low, high, p = centre - half, centre + half, found.p(centre)
+        low, high, p = centre - half, centre + half, found.guarded().p(centre)
     if low is None or high is None:
         found = None
     return Difference(
@@ -167,7 +167,7 @@ def compare(
         seeds=seeds,
         documents=documents,
         left_out=left_out,
-        smallest_detectable=None if found is None else found.smallest_detectable,
+        smallest_detectable=None if found is None else found.guarded().smallest_detectable,
         needed=None
         if found is None or difference is None
         else needed(found, difference, margin, seeded=seeds > 1),

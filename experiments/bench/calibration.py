@@ -131,7 +131,7 @@ def shares(repetitions: int, seed: int = 2) -> Iterator[tuple[int, int, float, f
 def families(repetitions: int, seed: int = 3) -> Iterator[tuple[int, int, float, float]]:
     """Studies of 4 methods x 3 metrics without a true difference: share with a false *better* or *worse*."""
     draw = np.random.default_rng(seed)
-    for seeds, documents, deviation in itertools.product(SEEDS, (50, 200), (0.0, 0.05)):
+    for seeds, documents, deviation in itertools.product(SEEDS, DOCUMENTS, (0.0, 0.05, 0.1)):
         wrong = 0
         for _ in range(repetitions):
             base = [noise(draw, seeds, documents, deviation) for _ in range(3)]
@@ -139,7 +139,7 @@ def families(repetitions: int, seed: int = 3) -> Iterator[tuple[int, int, float,
             for against in base * 4:
                 values = noise(draw, seeds, documents, deviation) - against
                 found.append((float(values.mean()), spread(values)))
-            p_values = holm([each.p(mean) for mean, each in found])
+            p_values = holm([each.guarded().p(mean) for mean, each in found])
             wrong += any(_called(mean, each, p) for (mean, each), p in zip(found, p_values, strict=True))
         yield seeds, documents, deviation, wrong / repetitions
 
@@ -172,7 +172,8 @@ Two seeds are possible and make very wide intervals; one seed says nothing about
 ## No true difference anywhere
 
 Studies of 4 methods on 3 metrics. *False calls* is the share of studies with any *better* or *worse* after
-Holm's correction: at most 5 % is wanted.
+Holm's correction: at most 5 % is wanted. The p-values never take the seeds' part for zero, because three
+seeds lie close together by chance too often for p-values as small as the correction asks for.
 
 {families}
 

@@ -49,8 +49,8 @@ def test_the_whole_table_holds():
 
 
 def test_the_page_is_written_from_the_simulations(tmp_path, monkeypatch):
-    """Every table has its rows: 24 crossed, 8 families, 27 shares, 6 of one seed."""
+    """Every table has its rows: 8 crossed, 6 families, 9 shares, 2 of one seed."""
     monkeypatch.setattr(calibration, "DOCUMENTS", (20,))
     page = calibration.page(2)
-    assert page.count("\n| ") == (2 + 8) + (2 + 8) + (2 + 9) + (2 + 2)
+    assert page.count("\n| ") == (2 + 8) + (2 + 6) + (2 + 9) + (2 + 2)
     assert "2 studies a row" in page

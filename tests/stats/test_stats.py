@@ -49,6 +49,15 @@ def test_the_quantile_of_a_sum_of_two_ts_agrees_with_drawing_them():
     assert found.p(found.quantile(0.95)) == pytest.approx(0.05)
 
 
+def test_the_guarded_error_takes_the_seeds_part_at_least_as_the_rest_makes_it():
+    """Seeds 2 + rest 1.5 / 6 = 2.25 (their mean square by 6); documents 6.5 / 6 - 1.5 / 6 = 5 / 6."""
+    found = spread(np.array([[1.0, 2, 3], [3, 4, 8]])).guarded()
+    assert found.by_seed**2 == pytest.approx(13.5 / 6)
+    assert found.by_document**2 == pytest.approx(5 / 6)
+    alone = spread(np.array([[1.0, 2, 3]]))
+    assert alone.guarded() == alone
+
+
 def test_the_quantile_of_one_part_alone_is_students():
     """No seeds' part: t of documents - 1; no documents' part: t of seeds - 1."""
     parts = {"rest": 0.0, "seeds": 3, "documents": 40}
@@ -118,8 +127,8 @@ def test_several_seeds_are_crossed_with_documents(mean, table):
     assert half > 2**0.5 * theirs.t.ppf(0.975, 1)
     assert found.difference == pytest.approx(3.5)
     assert (found.low, found.high) == pytest.approx((3.5 - half, 3.5 + half))
-    assert found.p == pytest.approx(expected.p(3.5))
-    assert found.smallest_detectable == pytest.approx(half + expected.quantile(0.6))
+    assert found.p == pytest.approx(expected.guarded().p(3.5))
+    assert found.smallest_detectable == pytest.approx(expected.guarded().smallest_detectable)
     assert found.scope == "the methods (2 seeds x 3 documents)"
     assert found.verdict == "undecided"
 
