@@ -6,20 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from eval import anchors
+from eval.anchors import ANCHORS
 from eval.metrics import Context, all_metrics, measure, signature
 from toolkit.data.format import Format
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, MetricValue, Outcome, RunRecord, read_lines, write_lines
 from toolkit.specs import EvalSpec, digest_of
 from toolkit.store import RunFolder
-
-ANCHORS = {
-    "references": anchors.references,
-    "unrelated": anchors.unrelated,
-    "nearest_training": anchors.nearest_training,
-    "same_title": anchors.same_title,
-}
 
 
 def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:

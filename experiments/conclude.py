@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from eval import stats
 from eval.audit import audit, refused
 from eval.harness import evaluation_digest
@@ -26,7 +28,8 @@ from toolkit.records import (
 from toolkit.store import RunFolder, write_text
 
 Side = tuple[str, str, str]  # base model, data set, method
-Statistics = dict[Side, list[dict[str, list[tuple[float, ...] | None]]]]
+Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
+Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
 
 
 def results_folder(root: Path, study: str) -> Path:
@@ -107,13 +110,13 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
 
 
 def _statistics(root: Path, cells: Sequence[Cell]) -> Statistics:
-    """Side -> for each of its seeds, metric -> statistics of each document."""
+    """What the outcomes hold, seeds in ascending order."""
     found: Statistics = {}
     for cell in sorted(cells, key=lambda c: c.seed):
         if cell.eval_digest:
             rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
             by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
-            found.setdefault((cell.base_model, cell.dataset, cell.method), []).append(by_metric)
+            found.setdefault((cell.base_model, cell.dataset, cell.method), {})[cell.seed] = by_metric
     return found
 
 
@@ -121,7 +124,7 @@ def _estimates(statistics: Statistics) -> list[Estimate]:
     result = []
     for (base_model, dataset, method), seeds in statistics.items():
         for name, item in all_metrics().items():
-            table = stats.stack([seed[name] for seed in seeds])
+            table = stats.stack([rows[name] for rows in seeds.values()])
             found = stats.estimate(item, table)
             result.append(
                 Estimate(
@@ -133,9 +136,7 @@ def _estimates(statistics: Statistics) -> list[Estimate]:
                     low=found.low,
                     high=found.high,
                     seeds=len(seeds),
-                    documents=sum(
-                        all(seed[name][i] is not None for seed in seeds) for i in range(table.shape[1])
-                    ),
+                    documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
                     scope=found.scope,
                     unit=item.unit,
                 )
@@ -155,8 +156,8 @@ def _comparisons(
                 continue
             ours = statistics[base_model, dataset, method]
             why = refused(findings, base_model, dataset, {method, against})
-            if len(ours) != len(theirs) and against != ANCHOR:
-                why = f"{len(ours)} seeds against {len(theirs)}: some runs are missing"
+            if ours.keys() != theirs.keys() and against != ANCHOR:
+                why = f"seeds {list(ours)} against {list(theirs)}: some runs are missing"
             for item in headline:
                 shared = {
                     "base_model": base_model,
@@ -174,12 +175,12 @@ def _comparisons(
 
 
 def _comparison(
-    shared: dict[str, str], item: Metric, study: StudySpec, ours: Sequence[dict], theirs: Sequence[dict]
+    shared: dict[str, str], item: Metric, study: StudySpec, ours: dict[int, Rows], theirs: dict[int, Rows]
 ) -> Comparison:
     found = stats.compare(
         item,
-        stats.stack([seed[item.name] for seed in ours]),
-        stats.stack([seed[item.name] for seed in theirs]),
+        stats.stack([rows[item.name] for rows in ours.values()]),
+        stats.stack([rows[item.name] for rows in theirs.values()]),
         margin=study.margins.get(item.name, item.margin),
     )
     left_out = f"{found.left_out} documents without a value on one side" if found.left_out else None
