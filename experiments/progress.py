@@ -19,8 +19,7 @@ class Board:
         self._console = console
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.percentage:>3.0f} %"),
+            BarColumn(bar_width=10),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -51,10 +50,9 @@ class Board:
         """A run starts."""
         self._labels[key] = label
         self._state[key] = {"stage": "starting", "said": 0.0, "began": time.monotonic()}
+        self.say(f"{label}: starting")
         if self._live:
-            self._tasks[key] = self._bars.add_task(f"{label} · starting", total=None)
-        else:
-            self.say(f"{label}: starting")
+            self._tasks[key] = self._bars.add_task(f"{self._short(key)} · starting", total=None)
 
     def event(self, key: str, event: dict[str, Any]) -> None:
         """Something that a worker told."""
@@ -76,10 +74,14 @@ class Board:
         seconds = time.monotonic() - self._state.pop(key)["began"]
         self.say(f"{self._labels.pop(key)}: {text} ({seconds:.0f} s)")
 
+    def _short(self, key: str) -> str:
+        """`run 2 of 3`: a bar has to fit 80 columns, and what the run is stands in a line above."""
+        return self._labels[key].split(" · ")[0]
+
     def _stage(self, key: str, stage: str) -> None:
         self._state[key] |= {"stage": stage, "said": 0.0, "stage_began": time.monotonic()}
         if self._live:
-            self._bars.reset(self._tasks[key], total=None, description=f"{self._labels[key]} · {stage}")
+            self._bars.reset(self._tasks[key], total=None, description=f"{self._short(key)} · {stage}")
         elif stage not in ("loading", "measuring"):
             self.say(f"{self._labels[key]}: {stage}")
 
@@ -89,7 +91,8 @@ class Board:
             state |= {"stage": stage, "said": 0.0, "stage_began": time.monotonic()}
             if self._live:
                 self._bars.reset(self._tasks[key], total=total)
-        text = " · ".join(part for part in (self._labels[key], f"{stage} {done}/{total}", extra) if part)
+        name = self._short(key) if self._live else self._labels[key]
+        text = " · ".join(part for part in (name, f"{stage} {done}/{total}", extra) if part)
         if self._live:
             self._bars.update(self._tasks[key], completed=done, total=total, description=text)
             return
