@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 from rich.table import Table
 
+from experiments.terminal import err, out, plain, print_json, print_rows, show_bench, show_conclusions
 from toolkit.errors import UserError
 
 app = App(
@@ -19,9 +18,6 @@ app = App(
     help="Full fine-tuning or LoRA? Compare fine-tuning methods for causal language models, with evidence.",
     help_format="markdown",
 )
-out = Console()
-err = Console(stderr=True)
-
 Root = Annotated[Path, Parameter(help="Folder that holds `runs/` and `results/`.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
 
@@ -54,11 +50,7 @@ def run(study: str, *overrides: str, root: Root = Path(), jobs: int = 1, as_json
 
         page = build(results_folder(root, asked.name), root)
     failed = [cell for cell in conclusions.cells if cell.status == "failed"]
-    if as_json:
-        _print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
-    else:
-        _print_verdicts(conclusions)
-        out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
+    show_conclusions(conclusions, page, as_json=as_json)
     for cell in failed:
         err.print(f"failed: {cell.method}, seed {cell.seed}: {cell.error}", soft_wrap=True, style="red")
     return 1 if failed else 0
@@ -72,11 +64,7 @@ def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
 
     conclusions = read(root, Path(study).stem)
     page = build(results_folder(root, conclusions.study), root)
-    if as_json:
-        _print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
-    else:
-        _print_verdicts(conclusions)
-        out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
+    show_conclusions(conclusions, page, as_json=as_json)
     return 0
 
 
@@ -115,9 +103,9 @@ def plan(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         if not any(r["method"] == name and r["phase"] == "confirm" for r in rows)
     ]
     if as_json:
-        _print_json({"study": grid.study.name, "runs": rows, "waiting_for_tuning": waiting})
+        print_json({"study": grid.study.name, "runs": rows, "waiting_for_tuning": waiting})
         return 0
-    _print_rows(f"{grid.study.name}: {sum(r['done'] for r in rows)} of {len(rows)} runs done", rows)
+    print_rows(f"{grid.study.name}: {sum(r['done'] for r in rows)} of {len(rows)} runs done", rows)
     if waiting:
         out.print(f"After tuning: {len(grid.study.seeds)} confirming runs each for {', '.join(waiting)}")
     return 0
@@ -164,7 +152,7 @@ def generate(
         say=lambda text: err.print(text, style="dim"),
     )
     if as_json:
-        _print_json(written)
+        print_json(written)
         return 0
     for title in titles:
         for degree in temperature:
@@ -172,7 +160,7 @@ def generate(
             here = [row for row in written if row["title"] == title and row["temperature"] == degree]
             for row in here:
                 table.add_column(str(row["method"]), ratio=1, overflow="fold")
-            table.add_row(*(_plain(f"{row['text']}\n\n({row['ended']})") for row in here))
+            table.add_row(*(plain(f"{row['text']}\n\n({row['ended']})") for row in here))
             out.print(table)
     return 0
 
@@ -185,9 +173,9 @@ def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     findings = read(root, Path(study).stem).audit
     rows = [f.model_dump(mode="json") for f in findings]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
-        _print_rows(f"audit of {study}", [{k: r[k] for k in ("check", "status", "text")} for r in rows])
+        print_rows(f"audit of {study}", [{k: r[k] for k in ("check", "status", "text")} for r in rows])
     return 1 if any(f.status == "refused" for f in findings) else 0
 
 
@@ -208,10 +196,10 @@ def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
         raise unknown_name("list", kind, KINDS)
     found = {name: listing(name) for name in KINDS if kind in (None, name)}
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for name, rows in found.items():
-            _print_rows(name, rows)
+            print_rows(name, rows)
     return 0
 
 
@@ -247,7 +235,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
             show(parts, out, lengths)
             out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
     if as_json:
-        _print_json(said)
+        print_json(said)
     return 0
 
 
@@ -266,7 +254,7 @@ def bench_data(*, rows: int = 50_000, as_json: Json = False) -> int:
     """
     from experiments.bench.data import bench as measure
 
-    return _print_bench(measure(rows), as_json)
+    return show_bench(measure(rows), as_json)
 
 
 @bench.command(name="stats")
@@ -274,44 +262,7 @@ def bench_stats(*, as_json: Json = False) -> int:
     """Bootstrap every metric for ten methods on 500 documents, 10,000 draws."""
     from experiments.bench.stats import bench as measure
 
-    return _print_bench(measure(), as_json)
-
-
-def _print_bench(measured: Any, as_json: bool) -> int:
-    if as_json:
-        _print_json(measured)
-    else:
-        _print_rows(
-            str(measured["name"]), [{"what": key, "measured": value} for key, value in measured.items()]
-        )
-    return 0
-
-
-def _print_verdicts(conclusions: Any) -> None:
-    from figures.tables import verdict_table
-
-    _print_rows("verdicts", verdict_table(conclusions))
-
-
-def _print_rows(title: str, rows: Any) -> None:
-    rows = [row if isinstance(row, dict) else row._asdict() for row in rows]
-    table = Table(title=title, title_justify="left")
-    shown = [key for key in (rows[0] if rows else ()) if any(row[key] not in (None, "") for row in rows)]
-    for key in shown:
-        table.add_column(key.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_plain("" if row[key] is None else str(row[key])) for key in shown))
-    out.print(table)
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return show_bench(measure(), as_json)
 
 
 def _at_least_one(jobs: int) -> int:
