@@ -13,6 +13,7 @@ from eval.inference.resample import DRAWS
 from eval.metrics import Context, Metric, all_metrics, measure
 from toolkit.data.format import Document, Format, Section, document_id, prompt, render
 from toolkit.records import Generation, Likelihood, Outcome
+from toolkit.runtime import machine
 
 FORM = Format(
     name="bench",
@@ -55,6 +56,7 @@ def bench(documents: int = 500, methods: int = 10, draws: int = DRAWS, seed: int
         "methods": methods,
         "metrics": len(metrics),
         "draws": draws,
+        "machine": machine(),
     }
 
 
