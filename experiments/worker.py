@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from toolkit import config
 from toolkit.data.prepare import prepare
@@ -41,9 +41,12 @@ def work(job: Job, tell: Any) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     form = config.form(job.dataset.format)
     lock = FileLock(folder.path / ".lock")
-    if lock.is_locked:
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
         tell({"event": "phase", "phase": "waiting for another process"})
-    with lock:
+        held = lock.acquire()
+    with held:
         prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
         if not folder.record.is_file():
             from toolkit.train import train

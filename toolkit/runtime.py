@@ -68,14 +68,12 @@ def autocast(where: torch.device, precision: str) -> AbstractContextManager[Any]
     return torch.autocast(where.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def prepare(seed: int, threads: int | None = None) -> None:
-    """Seed Python, numpy and torch; take ``threads`` CPU threads; allow TF32 products on CUDA."""
+def prepare(seed: int) -> None:
+    """Seed Python, numpy and torch; allow TF32 products on CUDA."""
     import torch
     from transformers import set_seed
 
     set_seed(seed)
-    if threads:
-        torch.set_num_threads(threads)
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high")
 
