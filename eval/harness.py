@@ -102,11 +102,12 @@ def _ask(
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.outcomes import outcomes
-    from toolkit import models, runtime
+    from toolkit import methods, models, runtime
 
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(run.spec.model)
-    model = models.load_artifact(run.spec.model, folder.artifact).to(runtime.device())
+    model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
+    model = model.to(runtime.device())
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress({"event": "phase", "phase": "evaluating"})
     return outcomes(model, tokenizer, test, form, spec, precision=precision, progress=progress)

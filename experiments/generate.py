@@ -36,7 +36,7 @@ def side_by_side(
 
     # torch only from here on: what is wrong above is told at once
     from eval.outcomes import generate
-    from toolkit import models, runtime
+    from toolkit import methods, models, runtime
 
     rows = []
     for cell in cells:
@@ -44,7 +44,8 @@ def side_by_side(
         run = RunRecord.read(RunFolder(root, cell.run_id).record)
         form = config.form(_format(cell.dataset))
         tokenizer = models.load_tokenizer(run.spec.model)
-        model = models.load_artifact(run.spec.model, RunFolder(root, cell.run_id).artifact)
+        artifact = RunFolder(root, cell.run_id).artifact
+        model = models.load_artifact(run.spec.model, artifact, methods.quantization(run.spec.method))
         model = model.to(runtime.device()).eval()
         if runtime.resolve_precision(run.spec.train.precision) == "bf16":
             model.bfloat16()

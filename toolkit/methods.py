@@ -1,15 +1,22 @@
-"""Which weights may move: patterns of the base's own, or any adapter that peft knows."""
+"""Which weights may move, and how: patterns of the base's own, or any adapter that peft knows."""
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import MethodSpec
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, TrainerCallback
+    import torch
+    from transformers import BitsAndBytesConfig, PreTrainedModel, TrainerCallback
+
+UNKNOWN_STEPS = 1_000_000_000
 
 
 def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
@@ -22,16 +29,33 @@ def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
         return _with_adapter(model, method)
     patterns = method.trainable or ()
     unused = set(patterns)
-    for name, weight in model.named_parameters():
-        hits = {pattern for pattern in patterns if fnmatchcase(name, pattern)}
+    names = [name for name, _ in model.named_parameters()]
+    for (_, weight), name, from_end in zip(
+        model.named_parameters(), names, _counted_from_end(names), strict=True
+    ):
+        hits = {
+            pattern for pattern in patterns if fnmatchcase(name, pattern) or fnmatchcase(from_end, pattern)
+        }
         weight.requires_grad_(bool(hits))
         unused -= hits
     if unused:
-        some = ", ".join(name for name, _ in list(model.named_parameters())[:3])
         raise UserError(
-            f"method {method.name}: pattern '{sorted(unused)[0]}' matches no weight (there are {some}, …)"
+            f"method {method.name}: pattern '{sorted(unused)[0]}' matches no weight of a "
+            f"{model.config.model_type} (there are {', '.join(names[:3])}, …)"
         )
     return model
+
+
+def _counted_from_end(names: list[str]) -> list[str]:
+    """The names with a layer's number counted from the end: `h.5.mlp` of six layers is `h.-1.mlp`."""
+    numbered = [re.match(r"(.*?\.)(\d+)(\..*)", name) for name in names]
+    layers: dict[str, int] = {}
+    for found in filter(None, numbered):
+        layers[found[1]] = max(layers.get(found[1], 0), int(found[2]) + 1)
+    return [
+        f"{found[1]}{int(found[2]) - layers[found[1]]}{found[3]}" if found else name
+        for found, name in zip(numbered, names, strict=True)
+    ]
 
 
 def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
@@ -43,37 +67,132 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         raise unknown_name(
             "peft_type", kind, [str(known.value) for known in peft.PEFT_TYPE_TO_CONFIG_MAPPING]
         )
+    if (
+        kind == "ADALORA"
+    ):  # peft wants a number at once; `callbacks` sets the one that the run turns out to have
+        options.setdefault("total_step", UNKNOWN_STEPS)
     try:
         config = peft.get_peft_config({**options, "peft_type": kind})
         adapted = peft.get_peft_model(model, config)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
         raise UserError(f"method {method.name}: {_words(error)}") from error
     if not any(weight.requires_grad for weight in adapted.parameters()):
         raise UserError(f"method {method.name}: nothing is trainable with these peft options")
     return adapted
 
 
-def callbacks(model: PreTrainedModel) -> list[TrainerCallback]:
-    """What an adapter wants done during training, as callbacks of the trainer."""
+def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
+    """How the base is to be loaded for this method; None for plain fp32 weights."""
+    if method.quantization is None:
+        return None
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None:
+        raise UserError(
+            f"method {method.name}: quantization needs bitsandbytes: pip install 'bakeoff[quantization]'"
+        )
+    try:
+        config, unknown = BitsAndBytesConfig.from_dict(method.quantization, return_unused_kwargs=True)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"method {method.name}: quantization: {_words(error)}") from error
+    if unknown:
+        known = inspect.signature(BitsAndBytesConfig).parameters
+        raise unknown_name("quantization option", next(iter(unknown)), list(known))
+    if not (config.load_in_4bit or config.load_in_8bit):
+        raise UserError(f"method {method.name}: quantization: set load_in_4bit or load_in_8bit to true")
+    return config
+
+
+def optimizer(
+    model: PreTrainedModel,
+    method: MethodSpec,
+    kind: type[torch.optim.Optimizer],
+    settings: Mapping[str, Any],
+    weight_decay: float,
+) -> torch.optim.Optimizer:
+    """The optimizer of peft's that the method names, made from the run's own class and settings.
+
+    ``kind`` and ``settings`` (with `lr`) are what every other method trains with. The method's options win.
+    """
+    from peft import optimizers
+
+    options = dict(method.optimizer or {})
+    name = str(options.pop("name")).lower()
+    known = [entry.removeprefix("create_").removesuffix("_optimizer") for entry in optimizers.__all__]
+    if name not in known:
+        raise unknown_name("optimizer", name, known)
+    factory = getattr(optimizers, f"create_{name}_optimizer")
+    decay = "loraplus_weight_decay" if name == "loraplus" else "weight_decay"
+    offered = {**settings, "optimizer_cls": kind, decay: weight_decay}
+    takes = inspect.signature(factory).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
+        offered = {key: value for key, value in offered.items() if key in takes}
+    try:
+        return factory(model, **{**offered, **options})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"method {method.name}: optimizer {name}: {_words(error)}") from error
+
+
+def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
+    """What an adapter wants done during training, as callbacks of the trainer.
+
+    ``steps``: of the whole run; AdaLoRA's schedule of ranks ends there. Raises UserError where that leaves
+    its schedule no room.
+    """
     from transformers import TrainerCallback
 
     tuner = getattr(model, "base_model", None)
     update = getattr(tuner, "update_and_allocate", None)
     if update is None:
         return []
+    allocator = getattr(tuner, "rankallocator", None)
+    if allocator is not None:
+        asked = allocator.peft_config
+        if asked.total_step == UNKNOWN_STEPS:
+            allocator.set_total_step(steps)
+        if asked.tinit >= steps - asked.tfinal:
+            raise UserError(
+                f"AdaLoRA: a run of {steps} steps has no room for tinit={asked.tinit} and "
+                f"tfinal={asked.tfinal}; lower them, or train longer"
+            )
 
     class AllocateRanks(TrainerCallback):
-        # Before the gradients are cleared: AdaLoRA reads them.
+        # Before the gradients are cleared: AdaLoRA reads them. The step under way is not yet counted.
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            update(state.global_step)
+            update(state.global_step + 1)
 
     return [AllocateRanks()]
 
 
+def penalty(model: PreTrainedModel) -> torch.Tensor | None:
+    """What the adapter's own objective adds to the loss; None for most.
+
+    AdaLoRA: `orth_reg_weight` times the mean over A and B of the Frobenius norms of A Aᵀ - I and Bᵀ B - I
+    (Zhang et al. 2023, eq. 4, as in peft), which peft adds only to a loss computed inside the model.
+    """
+    import torch
+
+    config = getattr(model, "active_peft_config", None)
+    weight = getattr(config, "orth_reg_weight", 0)
+    if not weight:
+        return None
+    grams = []
+    for name, factor in model.named_parameters():
+        if "lora_A" in name or "lora_B" in name:
+            grams.append(factor @ factor.T if "lora_A" in name else factor.T @ factor)
+    norms = [torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)) for gram in grams]
+    return weight * torch.stack(norms).mean()
+
+
 def parameter_counts(model: PreTrainedModel) -> tuple[int, int]:
-    """Trainable and all parameters; tied weights count once."""
+    """Trainable and all parameters; tied weights count once, packed ones as the numbers they hold."""
     weights = list(model.parameters())
-    return sum(w.numel() for w in weights if w.requires_grad), sum(w.numel() for w in weights)
+    return sum(_count(w) for w in weights if w.requires_grad), sum(map(_count, weights))
+
+
+def _count(weight: torch.nn.Parameter) -> int:
+    # bitsandbytes keeps two 4-bit numbers a byte, in a column of whatever dtype it was told to store them in.
+    return weight.numel() * (2 * weight.element_size() if type(weight).__name__ == "Params4bit" else 1)
 
 
 def _words(error: Exception) -> str:

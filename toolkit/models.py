@@ -17,7 +17,7 @@ from toolkit.errors import UserError
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "smollm2-135m-embedded"
 # Every name under which the causal models of transformers keep a dropout rate.
@@ -58,11 +58,13 @@ def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(spec: ModelSpec, dropout: float = 0.0) -> PreTrainedModel:
+def load_base(
+    spec: ModelSpec, dropout: float = 0.0, quantization: BitsAndBytesConfig | None = None
+) -> PreTrainedModel:
     """The base in fp32, whatever it was saved in, with ``dropout`` everywhere the architecture has one.
 
     fp32 masters for every method: transformers would otherwise take the checkpoint's dtype, which gives full
-    fine-tuning pure bf16 and adapters fp32.
+    fine-tuning pure bf16 and adapters fp32. With ``quantization`` its linear layers are few-bit and frozen.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -77,6 +79,7 @@ def load_base(spec: ModelSpec, dropout: float = 0.0) -> PreTrainedModel:
             folder,
             config=config,
             dtype=torch.float32,
+            quantization_config=quantization,
             use_safetensors=None if spec.allow_pickle else True,
             trust_remote_code=spec.trust_remote_code,
         )
@@ -95,7 +98,9 @@ def load_base(spec: ModelSpec, dropout: float = 0.0) -> PreTrainedModel:
         raise UserError(f"model {spec.name}: cannot load: {_first_line(error)}") from error
 
 
-def load_artifact(spec: ModelSpec, artifact: Path) -> PreTrainedModel:
+def load_artifact(
+    spec: ModelSpec, artifact: Path, quantization: BitsAndBytesConfig | None = None
+) -> PreTrainedModel:
     """What a run left: its own weights, the base with its adapter on, or the untouched base."""
     if not artifact.is_dir():
         return load_base(spec)
@@ -103,7 +108,7 @@ def load_artifact(spec: ModelSpec, artifact: Path) -> PreTrainedModel:
         return load_base(spec.model_copy(update={"hub": None, "package": None, "folder": str(artifact)}))
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(load_base(spec), artifact)
+    return PeftModel.from_pretrained(load_base(spec, quantization=quantization), artifact)
 
 
 def save_artifact(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, artifact: Path) -> int:

@@ -17,7 +17,7 @@ from toolkit.data import tokens
 from toolkit.errors import UserError
 from toolkit.loss import NextToken
 from toolkit.records import Costs, DataCounts, RunRecord
-from toolkit.specs import RunSpec
+from toolkit.specs import MethodSpec, RunSpec
 from toolkit.store import RunFolder
 from toolkit.watch import DivergedError, Plan, Progress, Validation, Watch, last_checkpoint
 
@@ -33,12 +33,13 @@ class FineTuner(Trainer):
         watch: Watch,
         precision: str,
         packing: bool,
+        method: MethodSpec,
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
         self._batches, self._validation, self._watch, self._precision = batches, validation, watch, precision
         self._next_token = NextToken(self.model)
-        self._packing = packing
+        self._packing, self._method = packing, method
         if packing:
             _refuse_if_mixed(self.model, self._next_token, self.train_dataset)
         self.model_accepts_loss_kwargs = (
@@ -60,7 +61,20 @@ class FineTuner(Trainer):
     ) -> torch.Tensor:
         """Nats per supervised token, normalised over the step's micro-batches."""
         with runtime.autocast(self.args.device, self._precision):
-            return self._next_token.loss(model, inputs, num_items_in_batch)
+            loss = self._next_token.loss(model, inputs, num_items_in_batch)
+        added = methods.penalty(self.model)
+        if added is not None:  # its gradient only, so that the recorded loss stays nats per token
+            share = (inputs["labels"] != tokens.IGNORED).sum() / num_items_in_batch
+            loss = loss + share * (added - added.detach())
+        return loss
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW, or the optimizer that the method names, made from the same settings."""
+        if self.optimizer is None and self._method.optimizer is not None:
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            decay = self.args.weight_decay
+            self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
+        return super().create_optimizer(model)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation: token-weighted, over the whole validation part."""
@@ -91,7 +105,7 @@ def train(
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(spec.model)
     # Seeded again right before: an adapter's random start must not depend on what loading drew.
-    model = models.load_base(spec.model, spec.train.dropout)
+    model = models.load_base(spec.model, spec.train.dropout, methods.quantization(spec.method))
     runtime.prepare(spec.seed)
     model = methods.apply(model, spec.method).to(runtime.device())
     load_seconds = time.perf_counter() - began
@@ -143,7 +157,8 @@ def train(
         watch=watch,
         precision=precision,
         packing=spec.train.packing,
-        callbacks=[*methods.callbacks(model), watch],
+        method=spec.method,
+        callbacks=[*methods.callbacks(model, plan.steps), watch],
     )
     tuner.remove_callback(PrinterCallback)
     progress({"event": "phase", "phase": "training", "steps": plan.steps, "resumed": checkpoint is not None})
