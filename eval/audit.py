@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from toolkit.records import Cell, EvaluationRecord, Finding, RunRecord
+from toolkit.records import Cell, Condition, EvaluationRecord, Finding, RunRecord
 
 Value = Callable[[RunRecord], Any]
 
@@ -13,10 +13,10 @@ Value = Callable[[RunRecord], Any]
 def audit(
     cells: Sequence[Cell], runs: dict[str, RunRecord], evaluations: dict[str, EvaluationRecord]
 ) -> list[Finding]:
-    """All findings over the confirming cells, panel by panel (one base model on one data set)."""
+    """All findings over the confirming cells, condition by condition."""
     findings: list[Finding] = []
-    for base_model, dataset in sorted({(c.base_model, c.dataset) for c in cells}):
-        panel = [c for c in cells if (c.base_model, c.dataset) == (base_model, dataset)]
+    for condition in dict.fromkeys(c.condition for c in cells):
+        panel = [c for c in cells if c.condition == condition]
         trained = [c for c in panel if c.phase == "confirm" and c.run_id in runs]
         said = [
             *_one_seed_one_stream(trained, runs),
@@ -34,14 +34,15 @@ def audit(
             *_left_out(trained, runs),
             *_not_finished(panel),
         ]
-        findings += [f.model_copy(update={"base_model": base_model, "dataset": dataset}) for f in said]
+        findings += [f.model_copy(update=condition._asdict()) for f in said]
     return findings
 
 
-def refused(findings: Iterable[Finding], base_model: str, dataset: str, methods: set[str]) -> str | None:
-    """Why these methods may not be compared on this panel; None where they may."""
+def refused(findings: Iterable[Finding], condition: Condition, methods: set[str]) -> str | None:
+    """Why these methods may not be compared under this condition; None where they may."""
     for finding in findings:
-        here = (finding.base_model, finding.dataset) == (base_model, dataset)
+        where = (finding.base_model, finding.dataset, finding.train_size, finding.epochs)
+        here = where == condition
         if here and finding.status == "refused" and (not finding.methods or methods & set(finding.methods)):
             return f"{finding.check}: {finding.text}"
     return None

@@ -80,10 +80,11 @@ def plan(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         `key=value` pairs laid over the study.
     """
     from experiments import study as studies
+    from experiments.grid import Grid
     from experiments.runner import is_done
 
-    grid = studies.Grid(studies.load(study, overrides), root)
-    cells = [*grid.first(), *grid.confirming()]
+    grid = Grid(studies.load(study, overrides), root)
+    cells = grid.cells()
     rows = [
         {
             "run_id": cell.run.run_id,
@@ -218,11 +219,12 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     from experiments.conclude import results_folder
     from experiments.data_report import as_json as report_of
     from experiments.data_report import draw, show
+    from experiments.grid import Grid
     from toolkit import models
     from toolkit.data.tokens import encode
 
     asked = studies.load(study, overrides)
-    grid = studies.Grid(asked, root)
+    grid = Grid(asked, root)
     prepared = {dataset.name: grid.prepared(dataset) for dataset in asked.dataset}
     tokenizer = models.load_tokenizer(asked.base_models[0])
     said = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +12,15 @@ from eval import stats
 from eval.audit import audit, refused
 from eval.harness import evaluation_digest
 from eval.metrics import Metric, all_metrics, metric
-from experiments.study import ANCHOR, Grid, Planned, StudySpec
+from experiments.grid import Grid, Planned
+from experiments.study import ANCHOR, StudySpec
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
     Comparison,
     Conclusions,
+    Condition,
     Estimate,
     EvaluationRecord,
     Finding,
@@ -27,7 +30,7 @@ from toolkit.records import (
 )
 from toolkit.store import RunFolder, write_text
 
-Side = tuple[str, str, str]  # base model, data set, method
+Side = tuple[Condition, str]  # condition, method
 Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
 Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
 
@@ -40,7 +43,7 @@ def results_folder(root: Path, study: str) -> Path:
 def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> Conclusions:
     """Read what is there, infer, and write `comparisons.json` and `study.yaml`."""
     study, root = grid.study, grid.root
-    cells = [_cell(grid, cell, errors.get(cell.run.run_id)) for cell in planned]
+    cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
     runs = {c.run_id: RunRecord.read(RunFolder(root, c.run_id).record) for c in cells if c.status != "failed"}
     evaluations = {
         c.run_id: EvaluationRecord.read(RunFolder(root, c.run_id).evaluation(c.eval_digest))
@@ -84,6 +87,15 @@ def headline_metrics(study: StudySpec) -> list[Metric]:
     return [metric(name) for name in study.metrics] or [m for m in all_metrics().values() if m.headline]
 
 
+def _cells(grid: Grid, cell: Planned, error: str | None) -> list[Cell]:
+    """The cell's record; an untouched base has one in each condition of its data set."""
+    done = _cell(grid, cell, error)
+    if cell.phase != "anchor":
+        return [done]
+    same = [s.condition for s in grid.settings if (s.model, s.dataset) == (cell.model, cell.dataset)]
+    return [done.model_copy(update=condition._asdict()) for condition in same]
+
+
 def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
     record = grid.record(cell)
     evaluated = None
@@ -95,13 +107,13 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
             evaluated = digest
     failed = record is None or (record.status == "finished" and evaluated is None and cell.phase != "tune")
     return Cell(
-        base_model=cell.model.name,
-        dataset=cell.dataset.name,
+        **cell.setting.condition._asdict(),
         method=cell.method,
         learning_rate=cell.run.learning_rate,
         seed=cell.run.seed,
         tuned=cell.tuned,
         phase=cell.phase,
+        budget=cell.budget,
         run_id=cell.run.run_id,
         eval_digest=evaluated,
         status="failed" if failed or record is None else record.status,
@@ -116,20 +128,19 @@ def _statistics(root: Path, cells: Sequence[Cell]) -> Statistics:
         if cell.eval_digest:
             rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
             by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
-            found.setdefault((cell.base_model, cell.dataset, cell.method), {})[cell.seed] = by_metric
+            found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
     return found
 
 
 def _estimates(statistics: Statistics) -> list[Estimate]:
     result = []
-    for (base_model, dataset, method), seeds in statistics.items():
+    for (condition, method), seeds in statistics.items():
         for name, item in all_metrics().items():
             table = stats.stack([rows[name] for rows in seeds.values()])
             found = stats.estimate(item, table)
             result.append(
                 Estimate(
-                    base_model=base_model,
-                    dataset=dataset,
+                    **condition._asdict(),
                     method=method,
                     metric=name,
                     value=found.value,
@@ -150,18 +161,17 @@ def _comparisons(
     """Every method against the baseline, then every method against the untouched base."""
     result = []
     for against in (study.baseline, ANCHOR):
-        for base_model, dataset, method in statistics:
-            theirs = statistics.get((base_model, dataset, against))
+        for condition, method in statistics:
+            theirs = statistics.get((condition, against))
             if method in (against, ANCHOR) or theirs is None:
                 continue
-            ours = statistics[base_model, dataset, method]
-            why = refused(findings, base_model, dataset, {method, against})
+            ours = statistics[condition, method]
+            why = refused(findings, condition, {method, against})
             if ours.keys() != theirs.keys() and against != ANCHOR:
                 why = f"seeds {list(ours)} against {list(theirs)}: some runs are missing"
             for item in headline:
                 shared = {
-                    "base_model": base_model,
-                    "dataset": dataset,
+                    **condition._asdict(),
                     "method": method,
                     "baseline": against,
                     "metric": item.name,
@@ -175,7 +185,7 @@ def _comparisons(
 
 
 def _comparison(
-    shared: dict[str, str], item: Metric, study: StudySpec, ours: dict[int, Rows], theirs: dict[int, Rows]
+    shared: dict[str, Any], item: Metric, study: StudySpec, ours: dict[int, Rows], theirs: dict[int, Rows]
 ) -> Comparison:
     found = stats.compare(
         item,
@@ -202,7 +212,7 @@ def _comparison(
     )
 
 
-def _refusal(shared: dict[str, str], why: str) -> Comparison:
+def _refusal(shared: dict[str, Any], why: str) -> Comparison:
     empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
     return Comparison(**shared, **empty, verdict="refused", scope="none", seeds=0, documents=0, reason=why)
 

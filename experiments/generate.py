@@ -83,7 +83,7 @@ def _one_a_method(cells: Sequence[Cell]) -> list[Cell]:
     if not usable:
         raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")
     first = usable[0]
-    panel = [c for c in usable if (c.base_model, c.dataset) == (first.base_model, first.dataset)]
+    panel = [c for c in usable if c.condition == first.condition]
     names = sorted(
         {c.method for c in panel}, key=lambda name: (name != ANCHOR, [c.method for c in panel].index(name))
     )

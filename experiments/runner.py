@@ -8,8 +8,9 @@ from pathlib import Path
 from eval.harness import context_of, evaluation_digest, is_current
 from experiments import executors
 from experiments.conclude import conclude, headline_metrics
+from experiments.grid import Grid, Planned
 from experiments.progress import Board
-from experiments.study import Grid, Planned, StudySpec
+from experiments.study import StudySpec
 from experiments.worker import Job
 from toolkit import config, models
 from toolkit.records import Conclusions
@@ -25,14 +26,22 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
     for model in study.base_models:
         models.check(model)
     grid = Grid(study, root)
-    first = grid.first()
-    total = len(first) + sum(len(study.seeds) for _ in study.methods) * len(study.base_models) * len(
-        study.dataset
-    )
-    errors = _execute(grid, first, board, at_once, 0, total)
-    confirming = grid.confirming()
-    errors |= _execute(grid, confirming, board, at_once, len(first), total)
-    return conclude(grid, [*first, *confirming], errors)
+    errors: dict[str, str] = {}
+    planned: list[Planned] = []
+    known: set[str] = set()
+    # What has run decides what is next: a wider grid, the next round of a search, the confirming runs.
+    while new := [cell for cell in grid.cells() if _key(cell) not in known]:
+        total = len(planned) + len(new) + grid.waiting([*planned, *new])
+        errors |= _execute(grid, new, board, at_once, len(planned), total)
+        grid.lost |= errors.keys()
+        planned += new
+        known |= {_key(cell) for cell in new}
+    return conclude(grid, planned, errors)
+
+
+def _key(cell: Planned) -> str:
+    """What a cell is: one run may be tried in a search and confirm under another condition."""
+    return f"{cell.run.run_id} {cell.phase} {cell.setting.condition}"
 
 
 def is_done(grid: Grid, cell: Planned) -> bool:
@@ -60,7 +69,7 @@ def _execute(
             root=str(grid.root),
             run=cell.run,
             dataset=cell.dataset,
-            data=grid.study.data,
+            data=cell.setting.data,
             evaluate=None if cell.phase == "tune" else grid.study.evaluate,
         )
         for _, cell in todo
@@ -84,4 +93,6 @@ def _execute(
 
 
 def _what(cells: Sequence[Planned]) -> str:
-    return "confirming" if all(cell.phase == "confirm" for cell in cells) else "anchor and tuning"
+    phases = {cell.phase for cell in cells}
+    words = {"anchor": "anchor", "tune": "tuning", "confirm": "confirming"}
+    return " and ".join(word for phase, word in words.items() if phase in phases)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from figures.tables import untuned, value_of
 from figures.words import count, decimals, difference_text, interval_text, joined, metric_label, value_text
-from toolkit.records import Comparison, Conclusions
+from toolkit.records import Comparison, Conclusions, Condition
 
 BASE = "base"
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
 
 
-def answer(conclusions: Conclusions, base_model: str, dataset: str) -> list[str]:
-    """Sentences for one base model and data set: the finding first, then its limits."""
-    here = [c for c in conclusions.comparisons if (c.base_model, c.dataset) == (base_model, dataset)]
+def answer(conclusions: Conclusions, condition: Condition) -> list[str]:
+    """Sentences for one condition: the finding first, then its limits."""
+    here = [c for c in conclusions.comparisons if c.condition == condition]
     order = {metric: place for place, metric in enumerate(conclusions.headline)}
     here.sort(key=lambda pair: order.get(pair.metric, len(order)))
     pairs = [pair for pair in here if pair.baseline == conclusions.baseline]
@@ -28,13 +28,13 @@ def answer(conclusions: Conclusions, base_model: str, dataset: str) -> list[str]
     anchored = [pair for pair in here if pair.baseline == BASE and conclusions.baseline != BASE]
     if anchored:
         sentences.append(_against_base(anchored))
-    return [*sentences, *limits(conclusions, base_model, dataset)]
+    return [*sentences, *limits(conclusions, condition)]
 
 
-def limits(conclusions: Conclusions, base_model: str, dataset: str) -> list[str]:
+def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     """What the finding speaks about: seeds, documents, a search for learning rates or none, failed runs."""
-    cells = [c for c in conclusions.cells if (c.base_model, c.dataset) == (base_model, dataset)]
-    estimates = [e for e in conclusions.estimates if (e.base_model, e.dataset) == (base_model, dataset)]
+    cells = [c for c in conclusions.cells if c.condition == condition]
+    estimates = [e for e in conclusions.estimates if e.condition == condition]
     documents = max((e.documents for e in estimates), default=0)
     seeds = {e.seeds for e in estimates if e.method != BASE}
     sentences = []
@@ -49,7 +49,7 @@ def limits(conclusions: Conclusions, base_model: str, dataset: str) -> list[str]
         )
         sentences.append(f"{span} a method, {count(documents, 'test document')}.")
     methods = dict.fromkeys(cell.method for cell in cells if cell.phase == "confirm")
-    raw = [method for method in methods if untuned(conclusions, base_model, dataset, method)]
+    raw = [method for method in methods if untuned(conclusions, condition, method)]
     if raw:
         sentences.append(
             f"Untuned: no search for a learning rate was made for {joined(raw)}; "

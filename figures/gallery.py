@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from figures.load import StudyTables
 from figures.plans import PLANS, Plan
 from figures.style import WIDTH, drawn, gather_legends, gather_notes, save
+from figures.words import condition_label
 from toolkit.errors import UserError
+from toolkit.records import Condition
 from toolkit.store import write_text
 
 
@@ -34,10 +36,10 @@ class Entry:
 
 
 def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
-    """Draw every figure of every base model and data set into ``folder``, as PDF, PNG and CSV."""
+    """Draw every figure of every condition into ``folder``, as PDF, PNG and CSV."""
     entries = []
     for panel in tables.panels:
-        part = tables.panel(*panel)
+        part = tables.panel(panel)
         suffix, where = slug(tables, panel)
         for make in PLANS:
             plan = make(part)
@@ -47,11 +49,12 @@ def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
     return entries
 
 
-def slug(tables: StudyTables, panel: tuple[str, str]) -> tuple[str, str]:
+def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:
     """What a panel adds to file names and titles: nothing where it is the only one."""
     if len(tables.panels) == 1:
         return "", ""
-    return "-" + re.sub(r"[^\w.-]+", "-", "-".join(panel)), f" ({panel[0]} on {panel[1]})"
+    words = condition_label(panel, tables.panels)
+    return "-" + re.sub(r"[^\w.-]+", "-", words.replace(" on ", " ")), f" ({words})"
 
 
 def _write(plan: Plan, folder: Path) -> Entry:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from figures.rows import COLUMNS, Records, rows
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Conclusions, Estimate, EvaluationRecord, RunRecord
+from toolkit.records import Cell, Comparison, Conclusions, Condition, Estimate, EvaluationRecord, RunRecord
 from toolkit.store import RunFolder
 
 R = TypeVar("R", Estimate, Comparison)
@@ -19,7 +19,7 @@ R = TypeVar("R", Estimate, Comparison)
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTables:
-    """What a study left, as frames. Every frame has the columns `base_model`, `dataset` and `test`."""
+    """What a study left, as frames. Every frame has the columns of a `Condition`, and `test`."""
 
     conclusions: Conclusions
     study: str
@@ -46,17 +46,19 @@ class StudyTables:
     """By run id."""
 
     @property
-    def panels(self) -> list[tuple[str, str]]:
-        """Pairs of base model and data set, in the study's order: what may stand in one figure."""
-        return list(dict.fromkeys((cell.base_model, cell.dataset) for cell in self.conclusions.cells))
+    def panels(self) -> list[Condition]:
+        """The conditions, in the study's order: what may stand in one figure."""
+        return self.conclusions.conditions
 
-    def panel(self, base_model: str, dataset: str) -> StudyTables:
-        """The same tables with only the rows of one pair of base model and data set."""
+    def panel(self, condition: Condition) -> StudyTables:
+        """The same tables with only the rows of one condition."""
         cut: dict[str, Any] = {}
         for field in fields(self):
             frame = getattr(self, field.name)
             if isinstance(frame, pd.DataFrame):
-                keep = (frame["base_model"] == base_model) & (frame["dataset"] == dataset)
+                keep = pd.Series(True, index=frame.index)
+                for column, value in condition._asdict().items():
+                    keep &= frame[column].isna() if value is None else frame[column] == value
                 cut[field.name] = frame[keep].reset_index(drop=True)
         return replace(self, **cut)
 
@@ -64,8 +66,8 @@ class StudyTables:
 def load(study_folder: Path, root: Path) -> StudyTables:
     """Read `results/<study>/` and the runs under ``root`` that it names.
 
-    Raises UserError where a record is missing or damaged, where two runs of one base model and data set were
-    scored on different test parts, and where one metric was computed in two ways.
+    Raises UserError where a record is missing or damaged, where two runs of one condition were scored on
+    different test parts, and where one metric was computed in two ways.
     """
     path = study_folder / "comparisons.json"
     if not path.is_file():
@@ -108,7 +110,7 @@ def _read(conclusions: Conclusions, root: Path) -> Records:
         ),
         evaluations=evaluations,
         runs=runs,
-        tests={(base_model, dataset): test for (base_model, dataset, _), test in tests.items()},
+        tests={condition: test for (condition, _), test in tests.items()},
         root=root,
     )
 
@@ -124,14 +126,15 @@ def _signatures(evaluation: EvaluationRecord) -> dict[str, str]:
 
 def _one_value(
     what: str, cells: list[Cell], values: Callable[[Cell], dict[str, str]]
-) -> dict[tuple[str, str, str], str]:
-    """(base model, data set, name) -> the one value that all its cells have, or UserError."""
-    found: dict[tuple[str, str, str], dict[str, str]] = {}
+) -> dict[tuple[Condition, str], str]:
+    """(condition, name) -> the one value that all its cells have, or UserError."""
+    found: dict[tuple[Condition, str], dict[str, str]] = {}
     for cell in cells:
         for name, value in values(cell).items():
-            found.setdefault((cell.base_model, cell.dataset, name), {}).setdefault(value, cell.method)
-    for (base_model, dataset, name), seen in found.items():
-        refuse_mixed(" of ".join(filter(None, (what, name))), f"{base_model} on {dataset}", seen)
+            found.setdefault((cell.condition, name), {}).setdefault(value, cell.method)
+    for (condition, name), seen in found.items():
+        where = f"{condition.base_model} on {condition.dataset}"
+        refuse_mixed(" of ".join(filter(None, (what, name))), where, seen)
     return {key: next(iter(seen)) for key, seen in found.items()}
 
 

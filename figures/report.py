@@ -22,6 +22,7 @@ from figures.plans import headline
 from figures.sections import audit, data_reports, environment, examples, licences, settings, signatures
 from figures.style import BAND, GRID, INK, MUTED
 from figures.tables import Table
+from figures.words import condition_label
 from toolkit.errors import UserError
 from toolkit.store import write_text
 
@@ -73,7 +74,7 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
 def _tables(study: StudyTables) -> list[Table]:
     made = [tables.verdicts(study.conclusions), tables.undecided(study.conclusions)]
     for panel in study.panels:
-        part = study.panel(*panel)
+        part = study.panel(panel)
         suffix, where = slug(study, panel)
         for table in (tables.results(part, headline(part)), tables.all_metrics(part), tables.costs(part)):
             made.append(table._replace(name=table.name + suffix, title=table.title + where))
@@ -84,15 +85,17 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[
     """All that the templates show."""
     conclusions = study.conclusions
     panels = [
-        {"title": f"{base_model} on {dataset}", "answer": answer(conclusions, base_model, dataset)}
-        for base_model, dataset in study.panels
+        {"title": condition_label(panel, study.panels), "answer": answer(conclusions, panel)}
+        for panel in study.panels
     ]
     return {
         "conclusions": conclusions,
         "panels": panels,
         "figures": figures,
         "tables": made,
-        "examples": [examples(study.panel(*panel), panel) for panel in study.panels],
+        "examples": [
+            examples(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels
+        ],
         "data": data_reports(conclusions),
         "audit": audit(conclusions),
         "signatures": signatures(study),

@@ -12,6 +12,7 @@ from toolkit.records import (
     Cell,
     Comparison,
     Conclusions,
+    Condition,
     Costs,
     Estimate,
     EvaluationRecord,
@@ -24,8 +25,8 @@ from toolkit.records import (
 )
 from toolkit.store import RunFolder
 
-PLACE = ["base_model", "dataset", "test"]
-RUN = [*PLACE, "method", "label", "seed", "learning_rate", "tuned", "phase", "run_id", "device"]
+PLACE = [*Condition._fields, "test"]
+RUN = [*PLACE, "method", "label", "seed", "learning_rate", "tuned", "phase", "budget", "run_id", "device"]
 VALUE = ["metric", "value", "documents", "unit", "direction", "signature"]
 STEP = ["step_learning_rate" if name == "learning_rate" else name for name in Step.model_fields]
 TEXT = ["order", "document_id", "title", "reference", *Generation.model_fields]
@@ -59,29 +60,28 @@ class Records:
     conclusions: Conclusions
     evaluations: dict[str, EvaluationRecord]
     runs: dict[str, RunRecord]
-    tests: dict[tuple[str, str], str]
+    tests: dict[Condition, str]
     root: Path
 
     @property
     def evaluated(self) -> list[Cell]:
-        """Cells with an evaluation; a run that stands in two phases counts once."""
+        """Cells with an evaluation; a run that stands in two phases of a condition counts once."""
         cells = [cell for cell in self.conclusions.cells if cell.eval_digest is not None]
-        return list({(cell.run_id, cell.dataset): cell for cell in cells}.values())
+        return list({(cell.run_id, cell.condition): cell for cell in cells}.values())
 
     def about(self, cell: Cell) -> dict[str, Any]:
         """The columns that every row of a run shares."""
         run = self.runs.get(cell.run_id)
         return {
             **cell.model_dump(include={*RUN}),
-            "label": self.label(cell.base_model, cell.dataset, cell.method),
-            "test": self.tests.get((cell.base_model, cell.dataset)),
+            "label": self.label(cell.condition, cell.method),
+            "test": self.tests.get(cell.condition),
             "device": None if run is None else device(run),
         }
 
-    def label(self, base_model: str, dataset: str, method: str) -> str:
+    def label(self, condition: Condition, method: str) -> str:
         """A method's name; *untuned* stands beside it unless all its evaluated runs were searched for."""
-        here = (base_model, dataset, method)
-        cells = [c for c in self.evaluated if (c.base_model, c.dataset, c.method) == here]
+        cells = [c for c in self.evaluated if (c.condition, c.method) == (condition, method)]
         # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
         return method_label(method, tuned=all(c.tuned or c.phase == "anchor" for c in cells))
 
@@ -151,9 +151,9 @@ def _costs(records: Records) -> Iterator[dict[str, Any]]:
 
 
 def _generations(records: Records) -> Iterator[dict[str, Any]]:
-    first: dict[tuple[str, str, str], Cell] = {}
+    first: dict[tuple[Condition, str], Cell] = {}
     for cell in sorted(records.evaluated, key=lambda c: c.seed):
-        first.setdefault((cell.base_model, cell.dataset, cell.method), cell)
+        first.setdefault((cell.condition, cell.method), cell)
     for cell in records.conclusions.cells:
         if cell in first.values():
             path = RunFolder(records.root, cell.run_id).outcomes(str(cell.eval_digest))
@@ -165,23 +165,21 @@ def _generations(records: Records) -> Iterator[dict[str, Any]]:
 
 def _estimates(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.estimates:
-        here = (estimate.base_model, estimate.dataset)
         yield {
             **estimate.model_dump(),
             "direction": records.direction(estimate.metric),
-            "test": records.tests.get(here),
-            "label": records.label(*here, estimate.method),
+            "test": records.tests.get(estimate.condition),
+            "label": records.label(estimate.condition, estimate.method),
         }
 
 
 def _comparisons(records: Records) -> Iterator[dict[str, Any]]:
     for pair in records.conclusions.comparisons:
-        here = (pair.base_model, pair.dataset)
         yield {
             **pair.model_dump(),
-            "test": records.tests.get(here),
-            "label": records.label(*here, pair.method),
-            "baseline_label": records.label(*here, pair.baseline),
+            "test": records.tests.get(pair.condition),
+            "label": records.label(pair.condition, pair.method),
+            "baseline_label": records.label(pair.condition, pair.baseline),
         }
 
 

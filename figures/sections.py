@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from figures.load import StudyTables
-from figures.words import MISSING, method_label
-from toolkit.records import Conclusions
+from figures.words import MISSING, condition_label, method_label
+from toolkit.records import Conclusions, Condition, Finding
 
 EXAMPLES = 6
 LONG = 260
 """Characters from which a fact of the data report is folded away."""
 
 
-def examples(part: StudyTables, panel: tuple[str, str]) -> dict[str, Any]:
+def examples(part: StudyTables, panel: str) -> dict[str, Any]:
     """The first test documents with what each method wrote: the first ones, not chosen ones."""
     texts = part.generations
     first = texts[["prompt_mode", "decoding"]].head(1).to_dict("records")
@@ -26,7 +26,7 @@ def examples(part: StudyTables, panel: tuple[str, str]) -> dict[str, Any]:
         rows = texts[texts["order"] == order].to_dict("records")
         titles.append({"title": rows[0]["title"], "reference": rows[0]["reference"], "texts": rows})
     others = len(part.generations) - len(texts)
-    return {"panel": f"{panel[0]} on {panel[1]}", "titles": titles, "others": others, "setting": setting}
+    return {"panel": panel, "titles": titles, "others": others, "setting": setting}
 
 
 def audit(conclusions: Conclusions) -> list[dict[str, str]]:
@@ -37,10 +37,17 @@ def audit(conclusions: Conclusions) -> list[dict[str, str]]:
             "status": finding.status,
             "check": finding.check,
             "text": finding.text,
-            "about": ", ".join(filter(None, (finding.base_model, finding.dataset, *finding.methods))),
+            "about": ", ".join([*_where(finding, conclusions), *finding.methods]),
         }
         for finding in sorted(conclusions.audit, key=lambda f: order[f.status])
     ]
+
+
+def _where(finding: Finding, conclusions: Conclusions) -> list[str]:
+    if finding.base_model is None or finding.dataset is None:
+        return []
+    place = Condition(finding.base_model, finding.dataset, finding.train_size, finding.epochs)
+    return [condition_label(place, conclusions.conditions)]
 
 
 def data_reports(conclusions: Conclusions) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from figures.words import (
     MISSING,
     amount,
     anchor_label,
+    condition_label,
     decimals,
     difference_text,
     interval_text,
@@ -22,14 +23,14 @@ from figures.words import (
     p_text,
     value_text,
 )
-from toolkit.records import Comparison, Conclusions
+from toolkit.records import Comparison, Conclusions, Condition
 
 
 class VerdictRow(NamedTuple):
     """One line of the verdict table, in words."""
 
     panel: str
-    """Base model and data set; empty where the study has only one pair of them."""
+    """The condition; empty where the study has only one."""
     comparison: str
     metric: str
     value: str
@@ -77,7 +78,7 @@ LATEX = {
 """Signs that LaTeX's own fonts lack, spelled as its commands."""
 
 VERDICT_HEADER = {
-    "panel": "base model, data",
+    "panel": "condition",
     "comparison": "comparison",
     "metric": "metric",
     "value": "value",
@@ -92,7 +93,7 @@ VERDICT_HEADER = {
 def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
     """One row a comparison and metric: the study's baseline first, metrics in the headline's order."""
     order = {metric: place for place, metric in enumerate(conclusions.headline)}
-    several = len({(cell.base_model, cell.dataset) for cell in conclusions.cells}) > 1
+    conditions = conclusions.conditions
 
     def place(pair: Comparison) -> tuple[bool, int]:
         return pair.baseline != conclusions.baseline, order.get(pair.metric, len(order))
@@ -103,7 +104,7 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
         places = decimals(unit, pair.low, pair.high)
         rows.append(
             VerdictRow(
-                panel=f"{pair.base_model}, {pair.dataset}" if several else "",
+                panel=condition_label(pair.condition, conditions) if len(conditions) > 1 else "",
                 comparison=versus(conclusions, pair),
                 metric=metric_label(pair.metric),
                 value=value_text(value_of(conclusions, pair, pair.method), unit, places),
@@ -119,25 +120,24 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
 
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
     """A method's estimate on the metric of a comparison; None where there is none."""
-    here = (pair.base_model, pair.dataset, method, pair.metric)
-    found = (e.value for e in conclusions.estimates if (e.base_model, e.dataset, e.method, e.metric) == here)
+    here = (pair.condition, method, pair.metric)
+    found = (e.value for e in conclusions.estimates if (e.condition, e.method, e.metric) == here)
     return next(found, None)
 
 
-def untuned(conclusions: Conclusions, base_model: str, dataset: str, method: str) -> bool:
+def untuned(conclusions: Conclusions, condition: Condition, method: str) -> bool:
     """Whether any evaluated run of a method had a learning rate that was not searched for."""
     return any(
         not cell.tuned
         for cell in conclusions.cells
-        if (cell.base_model, cell.dataset, cell.method) == (base_model, dataset, method)
-        and cell.phase == "confirm"
+        if (cell.condition, cell.method) == (condition, method) and cell.phase == "confirm"
     )
 
 
 def versus(conclusions: Conclusions, pair: Comparison) -> str:
     """``lora-r16 vs full``, with *untuned* beside whichever is."""
     names = (pair.method, pair.baseline)
-    raw = [untuned(conclusions, pair.base_model, pair.dataset, name) for name in names]
+    raw = [untuned(conclusions, pair.condition, name) for name in names]
     if all(raw):
         return f"{names[0]} vs {names[1]} (both untuned)"
     return " vs ".join(method_label(name, tuned=not flag) for name, flag in zip(names, raw, strict=True))
@@ -165,11 +165,11 @@ def undecided(conclusions: Conclusions) -> Table:
             why = (
                 pair.needed or pair.reason or "these seeds and documents, if the difference stays what it is"
             )
-            where = f"{pair.base_model}, {pair.dataset}"
+            where = condition_label(pair.condition, conclusions.conditions)
             rows.append(
                 (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)
             )
-    header = ("base model, data", "comparison", "metric", "would have seen", "would decide")
+    header = ("condition", "comparison", "metric", "would have seen", "would decide")
     return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)
 
 

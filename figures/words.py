@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+from toolkit.records import Condition
 
 LABELS = {
     "bits_per_byte": "bits per byte",
@@ -36,6 +39,17 @@ def capital(text: str) -> str:
 def anchor_label(name: str) -> str:
     """What an anchor is called next to its mark."""
     return ANCHORS.get(name, name.replace("_", " "))
+
+
+def condition_label(condition: Condition, among: Sequence[Condition]) -> str:
+    """``distilgpt2 on recipe_nlg, 200 training documents``: size and epochs only where they vary."""
+    sizes, epochs = ({c[place] for c in among} for place in (2, 3))
+    words = f"{condition.base_model} on {condition.dataset}"
+    if len(sizes) > 1 and condition.train_size is not None:
+        words += f", {count(condition.train_size, 'training document')}"
+    if len(epochs) > 1 and condition.epochs is not None:
+        words += f", {condition.epochs:g} epoch{'' if condition.epochs == 1 else 's'}"
+    return words
 
 
 def method_label(method: str, *, tuned: bool) -> str:

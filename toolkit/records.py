@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -211,17 +211,41 @@ class EvaluationRecord(Record):
 # --- results/<study>/comparisons.json
 
 
-class Cell(Record):
-    """One run of a study and where its records are."""
+class Condition(NamedTuple):
+    """What methods are compared under. Each is judged, audited and drawn on its own."""
 
     base_model: str
     dataset: str
+    train_size: int | None = None
+    epochs: float | None = None
+
+
+class Placed(Record):
+    """Something said of one condition."""
+
+    base_model: str
+    dataset: str
+    train_size: int | None = None
+    """Training documents."""
+    epochs: float | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """The condition that it belongs to."""
+        return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
+
+
+class Cell(Placed):
+    """One run of a study and where its records are. An untouched base stands in each of its conditions."""
+
     method: str
     learning_rate: float | None
     seed: int
     tuned: bool
     """Whether the learning rate was chosen on validation data among as many as every other method had."""
     phase: Literal["anchor", "tune", "confirm"]
+    budget: float = 1.0
+    """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""
     run_id: str
     eval_digest: str | None
     """None for a tuning run: it is never evaluated on the test part."""
@@ -229,11 +253,9 @@ class Cell(Record):
     error: str | None = None
 
 
-class Estimate(Record):
+class Estimate(Placed):
     """A method's value of a metric over its seeds, with an interval."""
 
-    base_model: str
-    dataset: str
     method: str
     metric: str
     value: float | None
@@ -248,11 +270,9 @@ class Estimate(Record):
     """The metric's unit, as in its MetricValue."""
 
 
-class Comparison(Record):
+class Comparison(Placed):
     """Two methods on one metric. `difference` is method minus baseline, in the metric's unit."""
 
-    base_model: str
-    dataset: str
     method: str
     baseline: str
     metric: str
@@ -289,6 +309,8 @@ class Finding(Record):
     text: str
     base_model: str | None = None
     dataset: str | None = None
+    train_size: int | None = None
+    epochs: float | None = None
     methods: tuple[str, ...] = ()
     """Methods that it concerns; empty for all."""
 
@@ -308,6 +330,11 @@ class Conclusions(Record):
     audit: tuple[Finding, ...] = ()
     data: dict[str, Any] = Field(default_factory=dict)
     """Data set name -> its data report: sizes, refusals, duplicates, leak, fingerprints."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions of its cells, in the study's order."""
+        return list(dict.fromkeys(cell.condition for cell in self.cells))
 
 
 R = TypeVar("R", bound=Record)

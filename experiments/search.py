@@ -1,0 +1,91 @@
+"""Which learning rates a method tries, which go on, and when a grid has to be extended. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import Field, PositiveFloat
+
+from toolkit.specs import MethodSpec, Spec
+
+ADAPTERS = 10.0
+"""Full fine-tuning's best learning rate times this is about an adapter's best (Schulman et al. 2025, *LoRA
+Without Regret*)."""
+PROMPTS = 100.0
+"""The same for methods that train a few vectors in front of the text (published rates: 1e-3 to 3e-1)."""
+PROMPT_TYPES = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CARTRIDGE")
+
+
+class Search(Spec):
+    """How a method that says `tune` finds its learning rate: the same number of tries for all."""
+
+    rates: int = Field(default=3, ge=2)
+    """Learning rates a method tries."""
+    step: float = Field(default=math.sqrt(10), gt=1)
+    """Factor from one rate to the next."""
+    centre: PositiveFloat = 1e-4
+    """Middle of the grid for methods that move all weights; that of an adapter is ten times it."""
+    strategy: Literal["grid", "halving"] = "grid"
+    """Every rate in full, or short runs first, of which the better half goes on with twice the budget."""
+    at_edge: Literal["extend", "flag"] = "extend"
+    """What happens where a best rate is the first or last: one more rate on that side for all, or a flag."""
+
+
+class Rung(NamedTuple):
+    """One round of a search."""
+
+    budget: float
+    """Share of the epochs that its runs train."""
+    keep: int
+    """How many rates go on from it."""
+
+
+def own_rates(method: MethodSpec, search: Search) -> tuple[float, ...]:
+    """The method's grid: even steps on a log scale about the centre of its family, two digits each."""
+    middle = search.centre * _family(method)
+    return tuple(
+        _two_digits(middle * search.step ** (k - (search.rates - 1) / 2)) for k in range(search.rates)
+    )
+
+
+def beyond(rates: Sequence[float], step: float, side: int) -> float:
+    """The rate one step past the grid, below it (``side`` -1) or above it (1)."""
+    return _two_digits(min(rates) / step if side < 0 else max(rates) * step)
+
+
+def rungs(search: Search, rates: int) -> list[Rung]:
+    """The rounds of a search among so many rates.
+
+    Successive halving (Jamieson and Talwalkar 2016) with a factor of two: each round halves the rates and
+    doubles the budget, so that a single one would be left for the whole budget; that last run decides nothing
+    and is not made. Four rates: a quarter of the epochs for four, half for two.
+    """
+    if search.strategy == "grid":
+        return [Rung(1.0, 1)]
+    rounds = math.ceil(math.log2(rates))
+    return [Rung(0.5 ** (rounds - k), max(1, math.ceil(rates / 2 ** (k + 1)))) for k in range(rounds)]
+
+
+def best(scores: Mapping[float, float], keep: int) -> list[float]:
+    """The rates with the lowest scores, best first; one that diverged is no candidate."""
+    finite = [rate for rate in scores if math.isfinite(scores[rate])]
+    return sorted(finite, key=lambda rate: (scores[rate], rate))[:keep]
+
+
+def sides(chosen: Mapping[str, float], tried: Mapping[str, Sequence[float]]) -> list[int]:
+    """On which sides (-1, 1) some method's best rate is the last one it tried."""
+    low = any(rate == min(tried[name]) for name, rate in chosen.items())
+    high = any(rate == max(tried[name]) for name, rate in chosen.items())
+    return [side for side, there in ((-1, low), (1, high)) if there]
+
+
+def _family(method: MethodSpec) -> float:
+    if method.peft is not None and str(method.peft["peft_type"]).upper() in PROMPT_TYPES:
+        return PROMPTS
+    return 1.0 if method.trainable == ("*",) else ADAPTERS
+
+
+def _two_digits(rate: float) -> float:
+    return float(f"{rate:.1e}")
