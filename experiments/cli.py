@@ -69,8 +69,16 @@ def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
 
 
 @app.command
-def plan(study: str, *overrides: str, root: Root = Path(), as_json: Json = False) -> int:
-    """Print a study's runs and which of them are done, before anything runs.
+def plan(
+    study: str,
+    *overrides: str,
+    probe: Annotated[bool, Parameter(negative="")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Print a study's runs, which of them are done, and what the others will cost, before anything runs.
+
+    Time and memory are estimated from finished runs of the same base and method on this machine.
 
     Parameters
     ----------
@@ -78,37 +86,28 @@ def plan(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         A YAML file, or the name of a study.
     overrides
         `key=value` pairs laid over the study.
+    probe
+        Where no finished run tells what a method costs, measure it on a few documents first.
     """
+    from experiments import plan as plans
     from experiments import study as studies
+    from experiments.conclude import results_folder
     from experiments.grid import Grid
-    from experiments.runner import is_done
+    from experiments.progress import Board
+    from experiments.runner import run_probes, state
 
     grid = Grid(studies.load(study, overrides), root)
-    cells = grid.cells()
-    rows = [
-        {
-            "run_id": cell.run.run_id,
-            "phase": cell.phase,
-            "base_model": cell.model.name,
-            "dataset": cell.dataset.name,
-            "method": cell.method,
-            "learning_rate": cell.run.learning_rate,
-            "seed": cell.run.seed,
-            "done": is_done(grid, cell),
-        }
-        for cell in cells
-    ]
-    waiting = [
-        name
-        for name in grid.study.methods
-        if not any(r["method"] == name and r["phase"] == "confirm" for r in rows)
-    ]
+    if probe:
+        with Board(err if as_json else out) as board:
+            run_probes(grid, plans.unknown(grid), board)
+    planned = plans.plan(grid, state, results_folder(root, grid.study.name))
     if as_json:
-        print_json({"study": grid.study.name, "runs": rows, "waiting_for_tuning": waiting})
-        return 0
-    print_rows(f"{grid.study.name}: {sum(r['done'] for r in rows)} of {len(rows)} runs done", rows)
-    if waiting:
-        out.print(f"After tuning: {len(grid.study.seeds)} confirming runs each for {', '.join(waiting)}")
+        print_json(planned)
+    else:
+        print_rows(grid.study.name, plans.lines(planned))
+        out.print(plans.total(planned), soft_wrap=True, highlight=False)
+        if planned["edited"]:
+            out.print(planned["edited"], soft_wrap=True, highlight=False, markup=False)
     return 0
 
 

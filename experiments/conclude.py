@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from eval import stats
-from eval.audit import audit, refused
+from eval.audit import audit
 from eval.harness import evaluation_digest
+from eval.inference.response import Located
 from eval.metrics import Metric, all_metrics, metric
+from experiments import claims, optima
+from experiments.comparisons import Statistics, compare, comparisons, estimates, statistics_of, with_holm
 from experiments.grid import Grid, Planned
-from experiments.study import ANCHOR, StudySpec
+from experiments.published import Band
+from experiments.study import StudySpec
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
-    Comparison,
+    Claim,
     Conclusions,
     Condition,
-    Estimate,
     EvaluationRecord,
     Finding,
-    Outcome,
+    Optimum,
     RunRecord,
-    read_lines,
 )
-from toolkit.store import RunFolder, write_text
-
-Side = tuple[Condition, str]  # condition, method
-Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
-Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
+from toolkit.store import RunFolder
 
 
 def results_folder(root: Path, study: str) -> Path:
@@ -41,7 +35,7 @@ def results_folder(root: Path, study: str) -> Path:
 
 
 def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> Conclusions:
-    """Read what is there, infer, and write `comparisons.json` and `study.yaml`."""
+    """Read what is there, infer, and write `comparisons.json`."""
     study, root = grid.study, grid.root
     cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
     runs = {c.run_id: RunRecord.read(RunFolder(root, c.run_id).record) for c in cells if c.status != "failed"}
@@ -51,22 +45,23 @@ def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> 
         if c.eval_digest
     }
     findings = audit(cells, runs, evaluations)
-    statistics = _statistics(root, cells)
+    statistics = statistics_of(root, cells)
     headline = headline_metrics(study)
+    found = optima.optima(study, cells, runs)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
         baseline=study.baseline,
         headline=tuple(m.name for m in headline),
         cells=tuple(cells),
-        estimates=tuple(_estimates(statistics)),
-        comparisons=tuple(_with_holm(_comparisons(study, statistics, headline, findings))),
+        estimates=tuple(estimates(statistics)),
+        comparisons=tuple(with_holm(comparisons(study, statistics, headline, findings))),
         audit=tuple(findings),
+        optima=tuple(found),
+        claims=tuple(_claims(study, statistics, findings, cells, runs, found)),
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
-    folder = results_folder(root, study.name)
-    write_text(folder / "study.yaml", config.dump_yaml(study.model_dump(mode="json")))
-    conclusions.write(folder / "comparisons.json")
+    conclusions.write(results_folder(root, study.name) / "comparisons.json")
     return conclusions
 
 
@@ -101,7 +96,7 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":
         form = config.form(cell.dataset.format)
-        test = grid.prepared(cell.dataset).fingerprints["test"]
+        test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
         digest = evaluation_digest(grid.study.evaluate, test, form)
         if RunFolder(grid.root, cell.run.run_id).evaluation(digest).is_file():
             evaluated = digest
@@ -121,115 +116,29 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
     )
 
 
-def _statistics(root: Path, cells: Sequence[Cell]) -> Statistics:
-    """What the outcomes hold, seeds in ascending order."""
-    found: Statistics = {}
-    for cell in sorted(cells, key=lambda c: c.seed):
-        if cell.eval_digest:
-            rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
-            by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
-            found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
-    return found
+def _claims(
+    study: StudySpec,
+    statistics: Statistics,
+    findings: Sequence[Finding],
+    cells: Sequence[Cell],
+    runs: Mapping[str, RunRecord],
+    found: Sequence[Optimum],
+) -> list[Claim]:
+    """The published findings that the study asks for; their comparisons are corrected among themselves."""
+    conditions = list(dict.fromkeys(cell.condition for cell in cells))
+    pairs = [(condition, pair) for condition in conditions for pair in claims.pairs_of(study.claims)]
+    compared = {}
+    for condition, pair in pairs:
+        if pair.metric in all_metrics():
+            item = metric(pair.metric)
+            margin = pair.margin or study.margins.get(item.name, item.margin)
+            one = compare(statistics, findings, condition, pair.method, pair.against, item, margin)
+            compared |= {(condition, pair): one} if one else {}
+    corrected = dict(zip(compared, with_holm(list(compared.values())), strict=True))
 
+    def ratio(condition: Condition, band: Band) -> Located:
+        here = [cell for cell in cells if cell.condition == condition]
+        mine = [one for one in found if one.condition == condition]
+        return claims.measured_ratio(band, here, runs, mine, study.baseline)
 
-def _estimates(statistics: Statistics) -> list[Estimate]:
-    result = []
-    for (condition, method), seeds in statistics.items():
-        for name, item in all_metrics().items():
-            table = stats.stack([rows[name] for rows in seeds.values()])
-            found = stats.estimate(item, table)
-            result.append(
-                Estimate(
-                    **condition._asdict(),
-                    method=method,
-                    metric=name,
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
-                    seeds=len(seeds),
-                    documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
-                    scope=found.scope,
-                    unit=item.unit,
-                )
-            )
-    return result
-
-
-def _comparisons(
-    study: StudySpec, statistics: Statistics, headline: Sequence[Metric], findings: Sequence[Finding]
-) -> list[Comparison]:
-    """Every method against the baseline, then every method against the untouched base."""
-    result = []
-    for against in (study.baseline, ANCHOR):
-        for condition, method in statistics:
-            theirs = statistics.get((condition, against))
-            if method in (against, ANCHOR) or theirs is None:
-                continue
-            ours = statistics[condition, method]
-            why = refused(findings, condition, {method, against})
-            if ours.keys() != theirs.keys() and against != ANCHOR:
-                why = f"seeds {list(ours)} against {list(theirs)}: some runs are missing"
-            for item in headline:
-                shared = {
-                    **condition._asdict(),
-                    "method": method,
-                    "baseline": against,
-                    "metric": item.name,
-                    "direction": item.direction,
-                    "unit": item.unit,
-                }
-                result.append(
-                    _refusal(shared, why) if why else _comparison(shared, item, study, ours, theirs)
-                )
-    return result
-
-
-def _comparison(
-    shared: dict[str, Any], item: Metric, study: StudySpec, ours: dict[int, Rows], theirs: dict[int, Rows]
-) -> Comparison:
-    found = stats.compare(
-        item,
-        stats.stack([rows[item.name] for rows in ours.values()]),
-        stats.stack([rows[item.name] for rows in theirs.values()]),
-        margin=study.margins.get(item.name, item.margin),
-    )
-    left_out = f"{found.left_out} documents without a value on one side" if found.left_out else None
-    return Comparison(
-        **shared,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        p_holm=None,
-        margin=found.margin,
-        verdict=found.verdict,
-        scope=found.scope,
-        seeds=found.seeds,
-        documents=found.documents,
-        smallest_detectable=found.smallest_detectable,
-        needed=found.needed,
-        reason=found.reason or left_out,
-    )
-
-
-def _refusal(shared: dict[str, Any], why: str) -> Comparison:
-    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
-    return Comparison(**shared, **empty, verdict="refused", scope="none", seeds=0, documents=0, reason=why)
-
-
-def _with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The verdicts again, by the p-values corrected over all comparisons of the study."""
-    corrected = stats.holm([c.p for c in comparisons])
-    result = []
-    for c, p in zip(comparisons, corrected, strict=True):
-        again = (
-            c.verdict
-            if c.verdict == "refused"
-            else stats.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction)
-        )
-        result.append(
-            c.model_copy(
-                update={"p_holm": p, "verdict": again, "needed": c.needed if again == "undecided" else None}
-            )
-        )
-    return result
+    return claims.judge(study.claims, conditions, lambda c, pair: corrected.get((c, pair)), ratio)

@@ -66,19 +66,19 @@ class Grid:
         self.study, self.root = study, root
         self.lost: set[str] = set()
         """Ids of runs that failed in this session: the search goes on without them."""
-        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self._prepared: dict[tuple[str, str], Prepared] = {}
         self._records: dict[str, RunRecord] = {}
         counts = {len(entry.learning_rates) for entry in study.methods.values()}
         self._tuned = len(counts) == 1 and counts != {1}
 
-    def prepared(self, dataset: DatasetSpec, train_size: int | None = None) -> Prepared:
-        """The data set's parts, read once; with the largest training part unless another is asked for."""
-        size = train_size or max(self.study.data.train)
-        if (dataset.name, size) not in self._prepared:
+    def prepared(self, dataset: DatasetSpec, data: DataSpec | None = None) -> Prepared:
+        """The data set's parts, read once; with the largest training part unless other sizes are given."""
+        sizes = data or self._data(max(self.study.data.train))
+        key = dataset.name, sizes.digest
+        if key not in self._prepared:
             form = config.form(dataset.format)
-            cache = self.root / "runs" / ".data"
-            self._prepared[dataset.name, size] = prepare(dataset, self._data(size), form, cache)
-        return self._prepared[dataset.name, size]
+            self._prepared[key] = prepare(dataset, sizes, form, self.root / "runs" / ".data")
+        return self._prepared[key]
 
     @cached_property
     def base_models(self) -> tuple[ModelSpec, ...]:
@@ -127,6 +127,21 @@ class Grid:
                 mine = sum(cell.phase == "tune" and cell.method == name for cell in cells)
                 missing += max(0, tries - mine)
         return missing
+
+    def to_come(self, cells: Sequence[Planned]) -> list[Planned]:
+        """The confirming runs whose rate is still searched for, at the middle of the grid in its place."""
+        known = {(cell.setting.condition, cell.method) for cell in cells if cell.phase == "confirm"}
+        middle = {
+            name: sorted(entry.learning_rates)[len(entry.learning_rates) // 2]
+            for name, entry in self.study.methods.items()
+        }
+        return [
+            self._cell(setting, name, middle[name], seed, "confirm")
+            for setting in self.settings
+            for seed in self.study.seeds
+            for name in self.study.methods
+            if (setting.condition, name) not in known
+        ]
 
     def record(self, cell: Planned) -> RunRecord | None:
         """The run's record, if it is there."""
@@ -224,7 +239,7 @@ class Grid:
         train = config.validate(TrainSpec, asked, f"method {name}: train")
         if budget < 1:
             train = train.model_copy(update={"epochs": train.epochs * budget, "validations": 1})
-        prints = self.prepared(setting.dataset, setting.data.train).fingerprints
+        prints = self.prepared(setting.dataset, setting.data).fingerprints
         run = RunSpec(
             model=setting.model,
             dataset=setting.dataset,

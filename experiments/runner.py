@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.harness import context_of, evaluation_digest, is_current
-from experiments import executors
-from experiments.conclude import conclude, headline_metrics
+from experiments import edited, executors
+from experiments.conclude import conclude, headline_metrics, results_folder
 from experiments.grid import Grid, Planned
 from experiments.progress import Board
 from experiments.study import StudySpec
 from experiments.worker import Job
 from toolkit import config, models
+from toolkit.errors import UserError
 from toolkit.records import Conclusions
 from toolkit.store import RunFolder, write_text
 
@@ -26,6 +27,10 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
     for model in study.base_models:
         models.check(model)
     grid = Grid(study, root)
+    results = results_folder(root, study.name)
+    if left_behind := edited.note(grid, results, grid.cells()):
+        board.say(left_behind)
+    edited.keep(grid, results)
     errors: dict[str, str] = {}
     planned: list[Planned] = []
     known: set[str] = set()
@@ -44,6 +49,18 @@ def _key(cell: Planned) -> str:
     return f"{cell.run.run_id} {cell.phase} {cell.setting.condition}"
 
 
+def run_probes(grid: Grid, probes: Sequence[Planned], board: Board) -> None:
+    """Run the short runs that tell what a study will cost. Raises UserError where one fails."""
+    errors = _execute(grid, probes, board, 1, 0, len(probes))
+    if errors:
+        raise UserError(f"a probe failed: {next(iter(errors.values()))}")
+
+
+def state(grid: Grid, cell: Planned) -> str:
+    """Whether a cell is done or still to do."""
+    return "done" if is_done(grid, cell) else "to do"
+
+
 def is_done(grid: Grid, cell: Planned) -> bool:
     """Whether nothing is left to do for a cell."""
     folder = RunFolder(grid.root, cell.run.run_id)
@@ -53,7 +70,8 @@ def is_done(grid: Grid, cell: Planned) -> bool:
     if cell.phase == "tune" or record.status == "diverged":
         return True
     form = config.form(cell.dataset.format)
-    digest = evaluation_digest(grid.study.evaluate, grid.prepared(cell.dataset).fingerprints["test"], form)
+    test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
+    digest = evaluation_digest(grid.study.evaluate, test, form)
     return is_current(folder, digest, context_of(grid.study.evaluate, form))
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from experiments.published import PUBLISHED
 from experiments.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
@@ -86,8 +87,20 @@ class StudySpec(Spec):
     evaluate: EvalSpec = EvalSpec()
     metrics: tuple[str, ...] = ()
     """Metrics that get a verdict; those that the metrics themselves call headline when empty."""
+    claims: tuple[str, ...] = ()
+    """Published findings that the study is to judge, by name, or `all`."""
     margins: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Metric -> differences below this are of no account, where the metric's own margin does not suit."""
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> list[str]:
+        known = [published.name for published in PUBLISHED]
+        asked = known if value == "all" else _many(value)
+        for name in asked:
+            if name not in known:
+                raise ValueError(unknown_name("finding", str(name), known))
+        return asked
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

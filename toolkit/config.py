@@ -79,17 +79,20 @@ def validate(kind: type[M], value: Mapping[str, Any], where: str) -> M:
 
 def _explain(error: ValidationError, kind: type[BaseModel], where: str) -> str:
     first = error.errors()[0]
-    *parents, last = [str(part) for part in first["loc"]] or [""]
-    place = ": ".join([where, *parents])
+    place = list(first["loc"])
+    if len(place) > 1 and isinstance(place[-1], int):
+        place.pop()  # an entry of a list is shown by its value
+    *parents, last = [str(part) for part in place] or [""]
+    at = ": ".join([where, *parents])
     if first["type"] == "extra_forbidden":
         known = _fields_at(kind, parents)
-        return f"unknown key in {place}: '{last}'. {nearest(last, known)}"
+        return f"unknown key in {at}: '{last}'. {nearest(last, known)}"
     if first["type"] == "missing":
-        return f"{place}: '{last}' is missing"
+        return f"{at}: '{last}' is missing"
     if first["type"] == "value_error":
-        return f"{place}{f': {last}' if last else ''}: {first['ctx']['error']}"
+        return f"{at}{f': {last}' if last else ''}: {first['ctx']['error']}"
     message = first["msg"].replace("Input should be", "it should be")
-    return f"{place}: '{last}' is {_shown(first['input'])}; {message}"
+    return f"{at}: '{last}' is {_shown(first['input'])}; {message}"
 
 
 def _fields_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:

@@ -315,6 +315,36 @@ class Finding(Record):
     """Methods that it concerns; empty for all."""
 
 
+class Optimum(Placed):
+    """The learning rate at which a method's validation result would be lowest, from its tuning runs."""
+
+    method: str
+    learning_rate: float | None
+    """Geometric mean over the tuning seeds; None where no seed's optimum lies between the rates tried."""
+    low: float | None
+    high: float | None
+    """The 95 % interval over seeds; None with fewer than two. Validation documents are taken as they are."""
+    seeds: int
+    """Tuning seeds whose optimum lies between the rates tried."""
+    outside: int
+    """Tuning seeds whose best rate is the first or last one, or beside one that diverged."""
+    ratio: float | None = None
+    """The optimum over that of the study's baseline, paired by seed."""
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+
+
+class Claim(Placed):
+    """A published finding, and what a study says of it."""
+
+    name: str
+    text: str
+    source: str
+    verdict: Literal["reproduced", "contradicted", "undecided"]
+    evidence: str
+    """The numbers that it was judged by, or what is missing to judge it."""
+
+
 class Conclusions(Record):
     """`results/<study>/comparisons.json`: what a study concludes."""
 
@@ -328,6 +358,10 @@ class Conclusions(Record):
     estimates: tuple[Estimate, ...]
     comparisons: tuple[Comparison, ...]
     audit: tuple[Finding, ...] = ()
+    optima: tuple[Optimum, ...] = ()
+    """Of every method that searched, where a learning rate was searched for."""
+    claims: tuple[Claim, ...] = ()
+    """Published findings, where the study asks for them to be judged."""
     data: dict[str, Any] = Field(default_factory=dict)
     """Data set name -> its data report: sizes, refusals, duplicates, leak, fingerprints."""
 

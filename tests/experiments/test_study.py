@@ -57,7 +57,8 @@ def test_a_smaller_training_size_is_the_start_of_a_larger_one(root):
     """And validation and test are the same recipes."""
     grid = Grid(study.load("quickstart", [*SMALL, "data.train=[20, 40]"]), root)
     wikibooks = grid.study.dataset[0]
-    small, large = grid.prepared(wikibooks, 20), grid.prepared(wikibooks)
+    sizes = [setting.data for setting in grid.settings]
+    small, large = (grid.prepared(wikibooks, data) for data in sizes)
     assert (len(small.train), len(large.train)) == (20, 40)
     assert list(small.train) == list(large.train)[:20]
     assert list(small.validation) == list(large.validation)
@@ -96,7 +97,7 @@ MISTAKES = {
         "'strategy' is 'halvin'; it should be 'grid' or 'halving'",
     ),
     "one rate to search": (["search.rates=1"], "search: 'rates' is 1"),
-    "a search in words": (["search=halving"], "search: expected e.g. {rates: 5}, got 'halving'"),
+    "a search in words": (["search=halving"], "e.g. {rates: 5}, got 'halving'"),
     "methods as a list": (["methods=[full]"], "methods: expected `method: [rates]`"),
 }
 

@@ -21,7 +21,7 @@ def test_every_run_and_metric_is_one_row(make_study: Make) -> None:
     """Base with one seed and two methods with three: (1 + 2 x 3) runs x 5 metrics = 35 rows."""
     tables = load(*make_study(seeds=3, tuned=True))
     assert len(tables.scores) == 35
-    assert tables.panels == [("smollm2-135m-embedded", "wikibooks")]
+    assert tables.panels == [("smollm2-135m-embedded", "wikibooks", None, None)]
     assert set(tables.scores["documents"]) == {40}
 
 

@@ -12,10 +12,10 @@ from figures import tables
 from figures.answer import answer
 from figures.gallery import slug
 from figures.load import load
-from toolkit.records import Comparison, Conclusions
+from toolkit.records import Comparison, Conclusions, Condition
 
 Make = Callable[..., tuple[Path, Path]]
-HERE = ("smollm2-135m-embedded", "wikibooks")
+HERE = Condition("smollm2-135m-embedded", "wikibooks")
 
 
 def with_verdict(conclusions: Conclusions, metric: str, **changes: object) -> Conclusions:
@@ -126,7 +126,7 @@ def test_a_cost_that_nobody_measured_has_no_column(make_study: Make) -> None:
 
 def test_undecided_is_said_to_be_undecided_and_what_would_decide(make_study: Make) -> None:
     """Never equal, never equivalent."""
-    text = " ".join(answer(load(*make_study()).conclusions, *HERE))
+    text = " ".join(answer(load(*make_study()).conclusions, HERE))
     assert text.startswith("On bits per byte, it is undecided whether lora-r16 or full is better")
     assert "about 310 documents would decide" in text
     assert "equal" not in text
@@ -145,7 +145,7 @@ def test_worse_is_said_with_both_values(make_study: Make) -> None:
     """+0.009 [0.002, 0.016]."""
     conclusions = load(*make_study(tuned=True)).conclusions
     changes = {"difference": 0.009, "low": 0.002, "high": 0.016, "verdict": "worse"}
-    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), HERE)[0]
     assert first.startswith("On bits per byte, lora-r16 is worse than full: 0.84")
     assert first.endswith("(difference +0.0090, 95 % interval +0.0020 to +0.0160).")
 
@@ -154,7 +154,7 @@ def test_equivalent_is_said_with_its_margin(make_study: Make) -> None:
     """-0.001 [-0.004, 0.002] inside 0.0085."""
     conclusions = load(*make_study(tuned=True)).conclusions
     changes = {"difference": -0.001, "low": -0.004, "high": 0.002, "verdict": "equivalent"}
-    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), HERE)[0]
     assert "is equivalent to full" in first
     assert "within the margin of 0.0085" in first
 
@@ -163,16 +163,16 @@ def test_a_refused_pair_gets_its_reason_and_no_number(make_study: Make) -> None:
     """The audit refused it."""
     conclusions = load(*make_study()).conclusions
     changes = {"verdict": "refused", "reason": "not the same training stream", "difference": None}
-    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), *HERE)[0]
+    first = answer(with_verdict(conclusions, "bits_per_byte", **changes), HERE)[0]
     assert first == "lora-r16 and full may not be compared on bits per byte: not the same training stream."
 
 
 def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None:
     """One seed, untuned; three seeds, tuned."""
-    weak = " ".join(answer(load(*make_study()).conclusions, *HERE))
+    weak = " ".join(answer(load(*make_study()).conclusions, HERE))
     assert "about these checkpoints, not about the methods" in weak
     assert "Untuned: no search for a learning rate was made for full and lora-r16" in weak
-    strong = " ".join(answer(load(*make_study(seeds=3, tuned=True)).conclusions, *HERE))
+    strong = " ".join(answer(load(*make_study(seeds=3, tuned=True)).conclusions, HERE))
     assert "3 seeds a method, 40 test documents." in strong
     assert "ntuned" not in strong
 
@@ -180,7 +180,7 @@ def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None
 def test_many_methods_are_grouped_by_verdict(make_study: Make) -> None:
     """Three methods against full: ia3 is worse, the other two undecided."""
     study = load(*make_study(methods=("full", "lora-r16", "dora-r16", "ia3")))
-    first = answer(study.conclusions, *HERE)[0]
+    first = answer(study.conclusions, HERE)[0]
     assert first.startswith("On bits per byte, 3 methods against full: worse: ia3 (+0.")
     assert "undecided: lora-r16 (" in first
 
@@ -191,7 +191,7 @@ def test_a_run_that_failed_is_named_in_the_answer(make_study: Make) -> None:
     cells = tuple(
         c.model_copy(update={"status": "failed"}) if c.method == "lora-r16" else c for c in conclusions.cells
     )
-    text = " ".join(answer(conclusions.model_copy(update={"cells": cells}), *HERE))
+    text = " ".join(answer(conclusions.model_copy(update={"cells": cells}), HERE))
     assert "1 of 3 runs did not finish: lora-r16 (seed 0, failed)." in text
 
 
@@ -211,10 +211,10 @@ def test_two_panels_are_named_in_the_table_and_kept_apart_in_the_frames(make_stu
     study = load(folder, root)
     rows = tables.verdict_table(study.conclusions)
     assert len(rows) == 30
-    assert sum(row.panel == "smollm2-135m-embedded, rezepte" for row in rows) == 15
-    assert tables.verdicts(study.conclusions).header[0] == "base model, data"
+    assert sum(row.panel == "smollm2-135m-embedded on rezepte" for row in rows) == 15
+    assert tables.verdicts(study.conclusions).header[0] == "condition"
     assert len(study.scores) == 30
-    assert len(study.panel(*study.panels[1]).scores) == 15
+    assert len(study.panel(study.panels[1]).scores) == 15
     assert {slug(study, panel)[0] for panel in study.panels} == {
         "-smollm2-135m-embedded-wikibooks",
         "-smollm2-135m-embedded-rezepte",

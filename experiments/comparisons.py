@@ -1,0 +1,152 @@
+"""A study's estimates and comparisons, from the statistics that its outcomes hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval import stats
+from eval.audit import refused
+from eval.metrics import Metric, all_metrics
+from experiments.study import ANCHOR, StudySpec
+from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines
+from toolkit.store import RunFolder
+
+Side = tuple[Condition, str]  # condition, method
+Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
+Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
+
+
+def statistics_of(root: Path, cells: Sequence[Cell]) -> Statistics:
+    """What the outcomes hold, seeds in ascending order."""
+    found: Statistics = {}
+    for cell in sorted(cells, key=lambda c: c.seed):
+        if cell.eval_digest:
+            rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
+            by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
+            found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
+    return found
+
+
+def estimates(statistics: Statistics) -> list[Estimate]:
+    """Every method on every metric, with its interval over seeds and documents."""
+    result = []
+    for (condition, method), seeds in statistics.items():
+        for name, item in all_metrics().items():
+            table = stats.stack([rows[name] for rows in seeds.values()])
+            found = stats.estimate(item, table)
+            result.append(
+                Estimate(
+                    **condition._asdict(),
+                    method=method,
+                    metric=name,
+                    value=found.value,
+                    low=found.low,
+                    high=found.high,
+                    seeds=len(seeds),
+                    documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
+                    scope=found.scope,
+                    unit=item.unit,
+                )
+            )
+    return result
+
+
+def comparisons(
+    study: StudySpec, statistics: Statistics, headline: Sequence[Metric], findings: Sequence[Finding]
+) -> list[Comparison]:
+    """Every method against the baseline, then every method against the untouched base."""
+    result = []
+    for against in (study.baseline, ANCHOR):
+        for condition, method in statistics:
+            if method not in (against, ANCHOR):
+                for item in headline:
+                    margin = study.margins.get(item.name, item.margin)
+                    found = compare(statistics, findings, condition, method, against, item, margin)
+                    result += [found] if found else []
+    return result
+
+
+def compare(
+    statistics: Statistics,
+    findings: Sequence[Finding],
+    condition: Condition,
+    method: str,
+    against: str,
+    item: Metric,
+    margin: float | None,
+) -> Comparison | None:
+    """Two methods on a metric, refused where the audit says so; None where one of them is not there."""
+    ours, theirs = statistics.get((condition, method)), statistics.get((condition, against))
+    if ours is None or theirs is None:
+        return None
+    why = refused(findings, condition, {method, against})
+    if ours.keys() != theirs.keys() and against != ANCHOR:
+        why = f"seeds {list(ours)} against {list(theirs)}: some runs are missing"
+    shared = {
+        **condition._asdict(),
+        "method": method,
+        "baseline": against,
+        "metric": item.name,
+        "direction": item.direction,
+        "unit": item.unit,
+    }
+    return _refusal(shared, why) if why else _comparison(shared, item, margin, ours, theirs)
+
+
+def _comparison(
+    shared: dict[str, Any],
+    item: Metric,
+    margin: float | None,
+    ours: dict[int, Rows],
+    theirs: dict[int, Rows],
+) -> Comparison:
+    found = stats.compare(
+        item,
+        stats.stack([rows[item.name] for rows in ours.values()]),
+        stats.stack([rows[item.name] for rows in theirs.values()]),
+        margin=margin,
+    )
+    left_out = f"{found.left_out} documents without a value on one side" if found.left_out else None
+    return Comparison(
+        **shared,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        p=found.p,
+        p_holm=None,
+        margin=found.margin,
+        verdict=found.verdict,
+        scope=found.scope,
+        seeds=found.seeds,
+        documents=found.documents,
+        smallest_detectable=found.smallest_detectable,
+        needed=found.needed,
+        reason=found.reason or left_out,
+    )
+
+
+def _refusal(shared: dict[str, Any], why: str) -> Comparison:
+    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
+    return Comparison(**shared, **empty, verdict="refused", scope="none", seeds=0, documents=0, reason=why)
+
+
+def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The verdicts again, by the p-values corrected over all comparisons of the study."""
+    corrected = stats.holm([c.p for c in comparisons])
+    result = []
+    for c, p in zip(comparisons, corrected, strict=True):
+        again = (
+            c.verdict
+            if c.verdict == "refused"
+            else stats.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction)
+        )
+        result.append(
+            c.model_copy(
+                update={"p_holm": p, "verdict": again, "needed": c.needed if again == "undecided" else None}
+            )
+        )
+    return result

@@ -1,0 +1,64 @@
+"""Where each method's learning rate would be best, by the tuning runs of a study, and how they compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from eval.inference.response import located, lowest
+from experiments.study import StudySpec
+from toolkit.records import Cell, Condition, Optimum, RunRecord
+
+
+def optima(study: StudySpec, cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Optimum]:
+    """One a condition and method that searched, each against the study's baseline, paired by tuning seed.
+
+    Only runs of the largest budget count: those of a search's first rounds are short.
+    """
+    result = []
+    for condition in dict.fromkeys(cell.condition for cell in cells):
+        scores = _scores([c for c in cells if c.condition == condition and c.phase == "tune"], runs)
+        found = {
+            method: {seed: best for seed, tried in seeds.items() if (best := lowest(tried)) is not None}
+            for method, seeds in scores.items()
+        }
+        result += [_optimum(condition, name, scores, found, study.baseline) for name in scores]
+    return result
+
+
+def _optimum(
+    condition: Condition,
+    method: str,
+    scores: Mapping[str, Mapping[int, Mapping[float, float]]],
+    found: Mapping[str, Mapping[int, float]],
+    baseline: str,
+) -> Optimum:
+    mine, theirs = found[method], found.get(baseline, {})
+    at = located(list(mine.values()))
+    both = sorted(mine.keys() & theirs.keys()) if method != baseline else []
+    ratio = located([mine[seed] / theirs[seed] for seed in both])
+    return Optimum(
+        **condition._asdict(),
+        method=method,
+        learning_rate=at.value,
+        low=at.low,
+        high=at.high,
+        seeds=len(mine),
+        outside=len(scores[method]) - len(mine),
+        ratio=ratio.value,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+    )
+
+
+def _scores(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[int, dict[float, float]]]:
+    """Method -> tuning seed -> rate -> validation bits per byte; infinity where it diverged or failed."""
+    scores: dict[str, dict[int, dict[float, float]]] = {}
+    whole = max((cell.budget for cell in cells), default=1.0)
+    for cell in cells:
+        if cell.budget == whole and cell.learning_rate is not None:
+            run = runs.get(cell.run_id)
+            value = run.validation_bits_per_byte if run and run.status == "finished" else None
+            tried = scores.setdefault(cell.method, {}).setdefault(cell.seed, {})
+            tried[cell.learning_rate] = math.inf if value is None else value
+    return scores
