@@ -114,6 +114,12 @@ class StudySpec(Spec):
         for kind, names in (("base model", self.base_models), ("data set", self.dataset)):
             if len({item.name for item in names}) != len(names):
                 raise ValueError(f"two entries of one {kind} name")
+        for dataset in self.dataset:
+            # A prompt that holds the last section would leave nothing to write.
+            modes = [section.name for section in config.form(dataset.format).sections[:-1]]
+            for mode in self.evaluate.prompts:
+                if mode not in modes:
+                    raise unknown_name(f"prompt mode of format '{dataset.format}'", mode, modes)
         return self
 
 

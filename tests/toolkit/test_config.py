@@ -7,7 +7,7 @@ import pytest
 from experiments import study
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import Decoding, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 STUDY = """
 base_models: smollm2-135m-embedded
@@ -72,6 +72,11 @@ def test_overrides_are_yaml_and_reach_any_depth(tmp_path):
         (["seeds.0=1"], r"override 'seeds.0=1': 'seeds' is \[0\], not a mapping"),
         (["train=[1,"], r"override 'train=\[1,'.*not valid YAML"),
         (["data.train=0"], r"data: 'train' is 0; it should be greater than 0"),
+        (["evaluate.prompts=[tite]"], r"prompt mode of format 'recipe' 'tite'. Did you mean 'title'"),
+        (["evaluate.prompts=[directions]"], r"prompt mode .* 'directions'. Did you mean 'ingredients'"),
+        (["evaluate.prompts=[]"], r"'prompts' is .*at least 1 item"),
+        (["evaluate.decodings=[{}, {temperature: 0.8}]"], r"evaluate: decodings: t0.8-p0.9 is given twice"),
+        (["evaluate.decodings=[{num_beams: 4}]"], r"4 beams draw nothing; give temperature: 0 with them"),
         (["base_models={hub: a, folder: b, name: c}"], r"model c: give exactly one of hub, folder, package"),
     ],
 )
@@ -137,6 +142,16 @@ def test_what_can_change_the_weights_changes_the_identity():
         run(train=TrainSpec(epochs=2)).run_id,
     }
     assert len(ids) == 8
+
+
+def test_a_decoding_is_called_what_it_does():
+    """Unless it is given a name: temperature, then what is cut; greedy and beams at temperature 0."""
+    settings = [
+        {}, {"temperature": 0.3}, {"top_k": 50, "top_p": 1}, {"temperature": 0},
+        {"temperature": 0, "num_beams": 4}, {"name": "mine", "temperature": 0},
+    ]  # fmt: skip
+    names = [Decoding(**setting).name for setting in settings]
+    assert names == ["t0.8-p0.9", "t0.3-p0.9", "t0.8-k50", "greedy", "beam4", "mine"]
 
 
 def test_a_note_does_not_change_the_identity():
