@@ -18,7 +18,8 @@ import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documenta
 
 from toolkit.data.tokens import IGNORED
 
-CHUNK_ELEMENTS = 1 << 25  # fp32 logits held at once: 128 MiB
+CHUNK_ELEMENTS = 1 << 25  # logits held at once: 64 MiB in bf16
+CACHED_ELEMENTS = 1 << 19  # fp32 logits worked on at once on a CPU: 2 MiB
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -35,17 +36,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         rows = _rows_at_once(weight)
         for first in range(0, len(labels), rows):
             part = slice(first, first + rows)
-            logits = (states[part] @ head.T).float()
-            normaliser = torch.logsumexp(logits, dim=-1, keepdim=True)
-            target = labels[part, None]
-            total += (normaliser - logits.gather(1, target)).sum()
-            # The gradient of the sum by the logits: softmax minus one at the target. Formed in place.
-            probabilities = logits.sub_(normaliser).exp_()
-            probabilities.scatter_add_(1, target, torch.full_like(target, -1, dtype=torch.float32))
-            slope = probabilities.to(dtype)
-            torch.matmul(slope, head, out=grad_hidden[part])
+            logits = states[part] @ head.T
+            total += _softmax_slope_(logits, labels[part])
+            torch.matmul(logits, head, out=grad_hidden[part])
             if grad_weight is not None:
-                grad_weight += slope.T @ states[part]
+                grad_weight += logits.T @ states[part]
         ctx.grad_hidden, ctx.grad_weight, ctx.hidden_dtype = grad_hidden, grad_weight, hidden.dtype
         return total
 
@@ -54,6 +49,37 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         (scale,) = grad_outputs
         grad_weight = None if ctx.grad_weight is None else ctx.grad_weight.mul_(scale)
         return (ctx.grad_hidden * scale).to(ctx.hidden_dtype), grad_weight, None, None
+
+
+def _softmax_slope_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Summed nll of `logits` [rows, vocabulary]; they become its gradient: softmax minus one at the label.
+
+    In fp32, on a CPU a few rows at a time: passes over a whole chunk would each go through main memory.
+    """
+    total = torch.zeros((), dtype=torch.float32, device=logits.device)
+    for part in _cached(logits):
+        values, label = logits[part].float(), labels[part, None]
+        highest = values.amax(dim=1, keepdim=True)
+        chosen = values.gather(1, label) - highest
+        values.sub_(highest).exp_()
+        mass = values.sum(dim=1, keepdim=True)
+        total += (mass.log() - chosen).sum()
+        values.div_(mass).scatter_add_(1, label, torch.full_like(chosen, -1))
+        logits[part] = values
+    return total
+
+
+def _nll(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood of each label under `logits` [rows, vocabulary]: [rows], fp32, nats."""
+    return torch.cat(
+        [F.cross_entropy(logits[part].float(), labels[part], reduction="none") for part in _cached(logits)]
+    )
+
+
+def _cached(logits: torch.Tensor) -> Iterator[slice]:
+    """Slices of rows that a CPU's cache holds in fp32; all rows at once on a GPU."""
+    rows = len(logits) if logits.is_cuda else max(1, CACHED_ELEMENTS // logits.shape[1])
+    return (slice(first, first + rows) for first in range(0, len(logits), rows))
 
 
 class NextToken:
@@ -84,20 +110,12 @@ class NextToken:
         Zero at the first position and wherever the label is ignored.
         """
         states, labels = self._forward(model, batch)
+        head = None if self._head is None else self._head.weight.to(_compute_dtype(states))
+        rows = _rows_at_once(states if head is None else head)
         parts = []
-        if self._head is None:
-            rows = _rows_at_once(states)
-            parts = [
-                F.cross_entropy(states[i : i + rows].float(), labels[i : i + rows], reduction="none")
-                for i in range(0, len(labels), rows)
-            ]
-        else:
-            rows, dtype = _rows_at_once(self._head.weight), _compute_dtype(states)
-            head = self._head.weight.to(dtype)
-            for i in range(0, len(labels), rows):
-                logits = (states[i : i + rows].to(dtype) @ head.T).float()
-                chosen = logits.gather(1, labels[i : i + rows, None])[:, 0]
-                parts.append(torch.logsumexp(logits, dim=-1) - chosen)
+        for i in range(0, len(labels), rows):
+            part = states[i : i + rows]
+            parts.append(_nll(part if head is None else part.to(head.dtype) @ head.T, labels[i : i + rows]))
         result = torch.zeros(batch["labels"].shape, dtype=torch.float32, device=states.device)
         result[:, 1:][batch["labels"][:, 1:] != IGNORED] = torch.cat(parts) if parts else result.new_zeros(0)
         return result

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from toolkit import methods, models, runtime
+from toolkit import frozen, methods, models, runtime
 from toolkit.data import tokens
 from toolkit.errors import UserError
 from toolkit.loss import NextToken
@@ -137,7 +137,7 @@ def train(
         stream_hash=tokens.stream_hash(rows.ids, batches),
         end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
     )
-    validation = Validation(validation_texts, tokenizer, 2 * spec.train.batch_tokens, precision)
+    validation = Validation(validation_texts, tokenizer, spec.train.batch_tokens, precision)
     checkpoint = last_checkpoint(folder)
     watch = Watch(
         folder,
@@ -161,6 +161,7 @@ def train(
         callbacks=[*methods.callbacks(model, plan.steps), watch],
     )
     tuner.remove_callback(PrinterCallback)
+    frozen.keep_in_compute_precision(model, precision)
     progress({"event": "phase", "phase": "training", "steps": plan.steps, "resumed": checkpoint is not None})
     status = _fit(tuner, str(checkpoint) if checkpoint else None, spec)
     allocated, reserved = runtime.cuda_peaks()

@@ -41,9 +41,7 @@ def test_logits_of_packed_documents_equal_the_unpacked_ones(base):
         together = model(
             input_ids=packed["input_ids"], position_ids=packed["position_ids"], use_cache=False
         ).logits
-        apart = model(
-            input_ids=padded["input_ids"], attention_mask=padded["attention_mask"], use_cache=False
-        ).logits
+        apart = model(input_ids=padded["input_ids"], use_cache=False).logits
     start = 0
     for i, row in enumerate(ROWS):
         torch.testing.assert_close(

@@ -155,22 +155,22 @@ def stream_hash(rows: Sequence[Sequence[int]], batches: Sequence[Sequence[int]])
 
 
 def collate(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
-    """Rows, right-padded -> `input_ids`, `attention_mask`, `labels`, each [rows, longest], int64.
+    """Rows, right-padded -> `input_ids`, `labels`, each [rows, longest], int64.
 
-    Labels follow the lengths and never the pad id, so an end-of-text token that doubles as padding is still
-    learned; only the prefix and the padding are ignored.
+    There is no attention mask: padding comes after all that is supervised, so a causal model never sees it,
+    and without a mask attention kernels skip the half that causality rules out. Labels follow the lengths and
+    never the pad id, so an end-of-text token that doubles as padding is still learned; only the prefix and
+    the padding are ignored.
     """
     import torch
 
     longest = max(map(len, rows))
     ids = torch.full((len(rows), longest), pad, dtype=torch.int64)
-    mask = torch.zeros((len(rows), longest), dtype=torch.int64)
     labels = torch.full((len(rows), longest), IGNORED, dtype=torch.int64)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
         labels[i, 1 : len(row)] = ids[i, 1 : len(row)]
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    return {"input_ids": ids, "labels": labels}
 
 
 def pack(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:

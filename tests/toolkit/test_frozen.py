@@ -1,0 +1,73 @@
+"""Frozen weights kept in bf16 change nothing about what is trained, or stay as they are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from toolkit import methods, models, runtime
+from toolkit.data.tokens import collate, encode
+from toolkit.frozen import keep_in_compute_precision
+from toolkit.loss import NextToken
+from toolkit.specs import MethodSpec, ModelSpec
+
+LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
+
+
+def adapted(folder, options, seed=0):
+    """The tiny model with an adapter on."""
+    base = models.load_base(ModelSpec(name="tiny", folder=str(folder)))
+    runtime.prepare(seed)
+    return methods.apply(base, MethodSpec(name="m", peft=options))
+
+
+def trained(model, texts, tokenizer, *, cast):
+    """The adapter's weights after five steps in bf16."""
+    next_token = NextToken(model)
+    if cast:
+        assert keep_in_compute_precision(model, "bf16")
+    batch = collate(encode(texts[:8], tokenizer).ids, 0)
+    optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
+    for _ in range(5):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = next_token.loss(model, batch, 100.0)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def test_an_adapter_trains_to_the_same_bits_on_a_frozen_base_in_bf16(tiny_gpt2, recipe_texts, tiny_tokenizer):
+    """Autocast rounds the frozen weights at every use; rounded once, five steps end in equal weights."""
+    cast = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer, cast=True)
+    plain = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer, cast=False)
+    assert cast.keys() == plain.keys()
+    assert all(torch.equal(cast[name], plain[name]) for name in plain)
+
+
+def test_casting_keeps_what_trains_in_fp32_and_at_its_start(tiny_gpt2):
+    """The trial moves the adapter and puts it back; the embedding, tied to the head, stays in fp32."""
+    model = adapted(tiny_gpt2, LORA)
+    before = {n: w.detach().clone() for n, w in model.named_parameters() if w.requires_grad}
+    assert keep_in_compute_precision(model, "bf16")
+    now = dict(model.named_parameters())
+    assert all(torch.equal(now[name], value) for name, value in before.items())
+    assert {w.dtype for w in now.values()} == {torch.float32, torch.bfloat16}
+    assert model.get_input_embeddings().weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("options", [{**LORA, "use_dora": True}], ids=["dora"])
+def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2, options):
+    """DoRA takes norms of the base's weights: rounding would show, so nothing is cast."""
+    model = adapted(tiny_gpt2, options)
+    assert not keep_in_compute_precision(model, "bf16")
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_full_models_and_fp32_are_left_alone(tiny_gpt2):
+    """A full model's frozen weights are saved with it, so they keep every bit."""
+    base = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    assert not keep_in_compute_precision(
+        methods.apply(base, MethodSpec(name="f", trainable=("*.bias",))), "bf16"
+    )
+    assert not keep_in_compute_precision(adapted(tiny_gpt2, LORA), "fp32")
