@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,8 @@ def recipe_texts() -> list[str]:
     return recipes(40)
 
 
-@pytest.fixture(scope="session")
-def tiny_tokenizer(recipe_texts: list[str]):
-    """A byte-level BPE of 400 tokens, trained on the recipes: GPT-2's own kind of tokenizer."""
+def tokenizer_of(texts: list[str]):
+    """A byte-level BPE of 400 tokens, trained on the texts: GPT-2's own kind of tokenizer."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -38,29 +38,44 @@ def tiny_tokenizer(recipe_texts: list[str]):
     bpe.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"])
-    bpe.train_from_iterator(recipe_texts, trainer)
+    bpe.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, **dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
     )
 
 
-@pytest.fixture(scope="session")
-def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer) -> Path:
-    """A folder with a random two-layer GPT-2, as `save_pretrained` writes it."""
+def save_tiny(family: str, folder: Path, tokenizer: Any) -> Path:
+    """A random two-layer `gpt2` or `llama`, 32 wide, in a folder as `save_pretrained` writes it."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=len(tiny_tokenizer),
-        n_positions=256,
-        n_embd=32,
-        n_layer=2,
-        n_head=2,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    folder = tmp_path_factory.mktemp("tiny") / "gpt2"
-    GPT2LMHeadModel(config).save_pretrained(folder)
-    tiny_tokenizer.save_pretrained(folder)
+    ends = {"bos_token_id": 0, "eos_token_id": 0}
+    if family == "gpt2":
+        shape = {"n_positions": 256, "n_embd": 32, "n_layer": 2, "n_head": 2}
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **shape, **ends))
+    else:
+        shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+        more = {"num_key_value_heads": 1, "max_position_embeddings": 256}
+        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **shape, **more, **ends))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(recipe_texts: list[str]):
+    """The tokenizer of the forty recipes."""
+    return tokenizer_of(recipe_texts)
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer) -> Path:
+    """A folder with a random two-layer GPT-2."""
+    return save_tiny("gpt2", tmp_path_factory.mktemp("tiny") / "gpt2", tiny_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer) -> Path:
+    """A folder with a random two-layer Llama."""
+    return save_tiny("llama", tmp_path_factory.mktemp("tiny") / "llama", tiny_tokenizer)

@@ -61,6 +61,7 @@ def _counted_from_end(names: list[str]) -> list[str]:
 def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
     import peft
 
+    family = model.config.model_type
     options: dict[str, Any] = {"task_type": "CAUSAL_LM", **(method.peft or {})}
     kind = str(options["peft_type"]).upper()
     if kind not in peft.PEFT_TYPE_TO_CONFIG_MAPPING:
@@ -76,9 +77,29 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         adapted = peft.get_peft_model(model, config)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
         raise UserError(f"method {method.name}: {_words(error)}") from error
+    for layer in adapted.modules():
+        # Once evaluated, a 4-bit layer on such a CPU is repacked for a kernel that passes no gradient back.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
     if not any(weight.requires_grad for weight in adapted.parameters()):
-        raise UserError(f"method {method.name}: nothing is trainable with these peft options")
+        raise UserError(f"method {method.name}: {kind} trains nothing with these options on a {family}")
+    _try(adapted, f"method {method.name}: {kind} cannot run on a {family}")
     return adapted
+
+
+def _try(model: PreTrainedModel, complaint: str) -> None:
+    """Run a few tokens: some options are refused, or found not to fit the base, only now."""
+    import torch
+
+    ids = torch.arange(2, 10, device=next(model.parameters()).device)[None] % model.config.vocab_size
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            model(input_ids=ids, use_cache=False)
+    except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise UserError(f"{complaint}: {_words(error)}") from error
+    model.train(was_training)
 
 
 def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
@@ -91,13 +112,14 @@ def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
         raise UserError(
             f"method {method.name}: quantization needs bitsandbytes: pip install 'bakeoff[quantization]'"
         )
+    known = [name for name in inspect.signature(BitsAndBytesConfig).parameters if name != "kwargs"]
+    for name in method.quantization:
+        if name not in known:
+            raise unknown_name("quantization option", name, known)
     try:
-        config, unknown = BitsAndBytesConfig.from_dict(method.quantization, return_unused_kwargs=True)
+        config = BitsAndBytesConfig(**method.quantization)
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"method {method.name}: quantization: {_words(error)}") from error
-    if unknown:
-        known = inspect.signature(BitsAndBytesConfig).parameters
-        raise unknown_name("quantization option", next(iter(unknown)), list(known))
     if not (config.load_in_4bit or config.load_in_8bit):
         raise UserError(f"method {method.name}: quantization: set load_in_4bit or load_in_8bit to true")
     return config
