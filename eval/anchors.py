@@ -71,8 +71,8 @@ def nearest_training(outcomes: Sequence[Outcome], context: Context) -> list[Outc
     Cosine of words weighted by their rarity among the training prompts; of equals the first. None without
     training texts or a word in common.
     """
-    index = context.from_train("nearest", lambda: _Nearest(context))
     mode = _mode(context)
+    index = context.from_train(f"nearest {mode}", lambda: _Nearest(context))
     found = [index.nearest(prompt(outcome.reference, context.form, mode)) for outcome in outcomes]
     return as_generated([None if n is None else context.train[n] for n in found], outcomes, context)
 

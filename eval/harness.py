@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.anchors import ANCHORS
-from eval.metrics import Context, all_metrics, measure, signature
+from eval.metrics import Context, Metric, all_metrics, measure, signature
 from toolkit.data.format import Format
 from toolkit.errors import UserError
-from toolkit.records import EvaluationRecord, MetricValue, Outcome, RunRecord, read_lines, write_lines
+from toolkit.records import (
+    EvaluationRecord,
+    MetricValue,
+    Outcome,
+    RunRecord,
+    SettingMetrics,
+    read_lines,
+    write_lines,
+)
 from toolkit.specs import EvalSpec, digest_of
 from toolkit.store import RunFolder
+
+Statistics = dict[str, tuple[float, ...] | None]  # metric -> its statistics on a document
 
 
 def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
@@ -20,20 +30,30 @@ def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
     return digest_of([spec.model_dump(mode="json"), test, form.model_dump(mode="json")])
 
 
-def context_of(spec: EvalSpec, form: Format, train: Sequence[str] = ()) -> Context:
-    """What the metrics look at: the first prompt mode and decoding are the headline's."""
-    return Context(form=form, train=train, prompt_mode=spec.prompts[0], decoding=spec.decodings[0].name)
+def contexts_of(spec: EvalSpec, form: Format, train: Sequence[str] = ()) -> list[Context]:
+    """What the metrics look at, one for each prompt mode and decoding; the first is the headline's."""
+    first = Context(form=form, train=train)
+    return [first.at(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
 
 
-def is_current(folder: RunFolder, digest: str, context: Context) -> bool:
+def is_current(folder: RunFolder, digest: str, contexts: Sequence[Context]) -> bool:
     """Whether the evaluation is there and holds every metric there is, with its present signature."""
     path = folder.evaluation(digest)
     if not path.is_file():
         return False
     record = EvaluationRecord.read(path)
-    return {name: value.signature for name, value in record.metrics.items()} == {
-        name: signature(metric, context) for name, metric in all_metrics().items()
-    }
+    there = [record.metrics, *(setting.metrics for setting in record.settings)]
+    return [{name: value.signature for name, value in metrics.items()} for metrics in there] == [
+        {name: signature(metric, context) for name, metric in metrics.items()}
+        for context, metrics in zip(contexts, _asked(contexts), strict=True)
+    ]
+
+
+def _asked(contexts: Sequence[Context]) -> list[dict[str, Metric]]:
+    """The metrics of each context: what does not look at generations is the same in all, and in the first."""
+    every = all_metrics()
+    others = {name: metric for name, metric in every.items() if metric.of_generations}
+    return [every, *(others for _ in contexts[1:])]
 
 
 def evaluate(
@@ -49,7 +69,8 @@ def evaluate(
 ) -> EvaluationRecord:
     """Evaluate a run. Outcomes that are there are not made again, so a new metric needs no model."""
     digest = evaluation_digest(spec, fingerprint, form)
-    context = context_of(spec, form, train)
+    contexts = contexts_of(spec, form, train)
+    headline = contexts[0]
     seconds: dict[str, float] = {}
     if folder.outcomes(digest).is_file():
         outcomes = read_lines(folder.outcomes(digest), Outcome)
@@ -62,8 +83,16 @@ def evaluate(
         )
     progress({"event": "phase", "phase": "measuring"})
     began = time.perf_counter()
-    values, outcomes = _measure(outcomes, context)
-    marks = {name: _measure(make(outcomes, context), context)[0] for name, make in ANCHORS.items()}
+    every, *others = _asked(contexts)
+    values, rows = _measure(outcomes, headline, every)
+    outcomes = [o.model_copy(update={"statistics": row}) for o, row in zip(outcomes, rows, strict=True)]
+    settings = []
+    for context, metrics in zip(contexts[1:], others, strict=True):
+        found, rows = _measure(outcomes, context, metrics)
+        outcomes = [_marked(o, context, row) for o, row in zip(outcomes, rows, strict=True)]
+        place = {"prompt_mode": context.prompt_mode, "decoding": context.decoding}
+        settings.append(SettingMetrics(**place, metrics=found))
+    marks = {name: _measure(make(outcomes, headline), headline, every)[0] for name, make in ANCHORS.items()}
     write_lines(folder.outcomes(digest), outcomes)
     record = EvaluationRecord(
         digest=digest,
@@ -71,6 +100,7 @@ def evaluate(
         test=fingerprint,
         format=form.name,
         metrics=values,
+        settings=tuple(settings),
         anchors={
             name: {key: value for key, value in found.items() if value.value is not None}
             for name, found in marks.items()
@@ -82,19 +112,26 @@ def evaluate(
     return record
 
 
-def _measure(outcomes: Sequence[Outcome], context: Context) -> tuple[dict[str, MetricValue], list[Outcome]]:
-    """Every metric over the outcomes, and the outcomes with their statistics on them."""
+def _measure(
+    outcomes: Sequence[Outcome], context: Context, metrics: dict[str, Metric]
+) -> tuple[dict[str, MetricValue], list[Statistics]]:
+    """The metrics over the outcomes, and each outcome's statistics on them."""
     values: dict[str, MetricValue] = {}
-    statistics: list[dict[str, tuple[float, ...] | None]] = [{} for _ in outcomes]
-    for name, metric in all_metrics().items():
+    statistics: list[Statistics] = [{} for _ in outcomes]
+    for name, metric in metrics.items():
         values[name], rows = measure(metric, outcomes, context)
         for kept, row in zip(statistics, rows, strict=True):
             kept[name] = row
-    marked = [
-        outcome.model_copy(update={"statistics": kept})
-        for outcome, kept in zip(outcomes, statistics, strict=True)
+    return values, statistics
+
+
+def _marked(outcome: Outcome, context: Context, statistics: Statistics) -> Outcome:
+    """The outcome with the statistics beside the generation that they are about."""
+    scored = context.generation(outcome)
+    generations = [
+        g.model_copy(update={"statistics": statistics}) if g is scored else g for g in outcome.generations
     ]
-    return values, marked
+    return outcome.model_copy(update={"generations": tuple(generations)})
 
 
 def _ask(

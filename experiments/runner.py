@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.harness import context_of, evaluation_digest, is_current
+from eval.harness import contexts_of, evaluation_digest, is_current
 from experiments import edited, executors
 from experiments.conclude import conclude, headline_metrics, results_folder
 from experiments.grid import Grid, Planned
@@ -72,7 +72,7 @@ def is_done(grid: Grid, cell: Planned) -> bool:
     form = config.form(cell.dataset.format)
     test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
     digest = evaluation_digest(grid.study.evaluate, test, form)
-    return is_current(folder, digest, context_of(grid.study.evaluate, form))
+    return is_current(folder, digest, contexts_of(grid.study.evaluate, form))
 
 
 def _execute(

@@ -29,7 +29,13 @@ PLACE = [*Condition._fields, "test"]
 RUN = [*PLACE, "method", "label", "seed", "learning_rate", "tuned", "phase", "budget", "run_id", "device"]
 VALUE = ["metric", "value", "documents", "unit", "direction", "signature"]
 STEP = ["step_learning_rate" if name == "learning_rate" else name for name in Step.model_fields]
-TEXT = ["order", "document_id", "title", "reference", *Generation.model_fields]
+TEXT = [
+    "order",
+    "document_id",
+    "title",
+    "reference",
+    *(field for field in Generation.model_fields if field != "statistics"),
+]
 
 COLUMNS = {
     "scores": [*RUN, *VALUE],
@@ -160,7 +166,12 @@ def _generations(records: Records) -> Iterator[dict[str, Any]]:
             for order, outcome in enumerate(read_lines(path, Outcome)):
                 about = outcome.model_dump(include={"document_id", "title", "reference"})
                 for text in outcome.generations:
-                    yield {**records.about(cell), "order": order, **about, **text.model_dump()}
+                    yield {
+                        **records.about(cell),
+                        "order": order,
+                        **about,
+                        **text.model_dump(exclude={"statistics"}),
+                    }
 
 
 def _estimates(records: Records) -> Iterator[dict[str, Any]]:

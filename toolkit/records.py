@@ -146,6 +146,8 @@ class Generation(Record):
     tokens: int
     ended: Literal["end_of_text", "limit"]
     """By itself, or at the length limit."""
+    statistics: dict[str, tuple[float, ...] | None] = Field(default_factory=dict)
+    """Metric -> its additive statistics on this text; empty for the headline's, which the outcome holds."""
 
     @property
     def document(self) -> str:
@@ -190,6 +192,14 @@ class MetricValue(Record):
     """Parts of it worth a look: by section, by check, brevity penalty, …"""
 
 
+class SettingMetrics(Record):
+    """The metrics of generations, on those of one prompt mode and decoding."""
+
+    prompt_mode: str
+    decoding: str
+    metrics: dict[str, MetricValue]
+
+
 class EvaluationRecord(Record):
     """`eval-<digest>.json`: exists if and only if the evaluation finished."""
 
@@ -201,6 +211,9 @@ class EvaluationRecord(Record):
     format: str
     """Name of the document format."""
     metrics: dict[str, MetricValue]
+    """On the first prompt mode and decoding: the headline's."""
+    settings: tuple[SettingMetrics, ...] = ()
+    """The other prompt modes and decodings, in the order of `spec`: prompts, and each one's decodings."""
     anchors: dict[str, dict[str, MetricValue]]
     """Texts scored as if generated: `references`, `unrelated` (a floor), `same_title` (a ceiling)."""
     seconds: dict[str, float]

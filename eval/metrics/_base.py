@@ -45,6 +45,12 @@ class Context:
         object.__setattr__(changed, "_of_train", self._of_train)  # the same texts: made once for all sets
         return changed
 
+    def at(self, prompt_mode: str, decoding: str) -> Context:
+        """The same, for the generations of another setting."""
+        changed = replace(self, prompt_mode=prompt_mode, decoding=decoding)
+        object.__setattr__(changed, "_of_train", self._of_train)
+        return changed
+
     def from_train(self, key: str, make: Callable[[], T]) -> T:
         """What ``make`` makes of the training texts, made once."""
         return _once(self._of_train, key, make)

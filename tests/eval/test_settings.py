@@ -1,0 +1,115 @@
+"""Every prompt mode and decoding is measured and recorded, the headline's as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.harness import contexts_of, evaluate, evaluation_digest, is_current
+from eval.metrics import all_metrics, measure, metric
+from tests.figures.made_up import run_record
+from toolkit import config
+from toolkit.data.format import document_id, prompt
+from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, write_lines
+from toolkit.specs import Decoding, EvalSpec
+from toolkit.store import RunFolder
+
+FORM = config.form("recipe")
+SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))
+SETTINGS = [(mode, decoding.name) for mode in SPEC.prompts for decoding in SPEC.decodings]
+OF_TEXTS = [name for name, item in all_metrics().items() if item.of_generations]
+
+
+def outcome(reference: str, cut: int) -> Outcome:
+    """The reference's own end, written whole at the first setting and cut ever shorter at the next ones."""
+    generations = []
+    for place, (mode, decoding) in enumerate(SETTINGS):
+        start = prompt(reference, FORM, mode)
+        text = reference[len(start) :]
+        generations.append(
+            Generation(
+                prompt_mode=mode, decoding=decoding, prompt=start, text=text[: len(text) - cut * place],
+                tokens=9, ended="end_of_text",
+            )
+        )  # fmt: skip
+    title = reference.split("\n")[0]
+    return Outcome(
+        document_id=document_id(reference), title=title, reference=reference, generations=tuple(generations)
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, recipe_texts):
+    """A folder with an evaluation of six outcomes that no model had to be asked for."""
+    run = run_record("full", 0, 1e-4, "CPU")
+    folder = RunFolder(tmp_path_factory.mktemp("root"), run.run_id)
+    digest = evaluation_digest(SPEC, "print", FORM)
+    test = recipe_texts[:6]
+    write_lines(folder.outcomes(digest), [outcome(text, 9) for text in test])
+    record = evaluate(
+        run, folder, SPEC, FORM, train=recipe_texts[6:], test=test, fingerprint="print", progress=lambda _: 0
+    )
+    return folder, digest, record
+
+
+def test_every_setting_has_every_metric_of_texts(evaluated):
+    """2 prompts x 2 decodings: the headline's metrics and three more sets, each signed with its setting."""
+    _, _, record = evaluated
+    assert len(OF_TEXTS) > 8
+    assert [(s.prompt_mode, s.decoding) for s in record.settings] == SETTINGS[1:]
+    for setting in record.settings:
+        assert list(setting.metrics) == OF_TEXTS
+        signed = f"|prompt:{setting.prompt_mode}|decoding:{setting.decoding}"
+        assert all(value.signature.endswith(signed) for value in setting.metrics.values())
+    assert record.metrics["bleu"].signature.endswith("|prompt:title|decoding:t0.3-p0.9")
+
+
+def test_settings_are_measured_on_their_own_texts(evaluated):
+    """Whole at the first, without `[END]` at the second: compliance 1 and 0; BLEU 100 and below."""
+    _, _, record = evaluated
+    first, second = record.metrics, record.settings[0].metrics
+    assert (first["structure_compliance"].value, second["structure_compliance"].value) == (1.0, 0.0)
+    assert first["bleu"].value == pytest.approx(100)
+    assert second["bleu"].value < 100
+
+
+def test_statistics_lie_beside_their_texts_and_add_up(evaluated):
+    """Their sums give the recorded value; the headline's are the outcome's and not kept twice."""
+    folder, digest, record = evaluated
+    rows = read_lines(folder.outcomes(digest), Outcome)
+    for place, setting in enumerate(record.settings, start=1):
+        for name in ("bleu", "structure_compliance", "rouge_l"):
+            kept = [row.generations[place].statistics[name] for row in rows]
+            sums = [sum(column) for column in zip(*kept, strict=True)]
+            value = metric(name).aggregate(np.asarray(sums))
+            assert float(value) == pytest.approx(setting.metrics[name].value)
+    assert all(row.generations[0].statistics == {} for row in rows)
+    assert all(row.statistics["bleu"] for row in rows)
+
+
+def test_the_order_of_settings_changes_no_value(evaluated, recipe_texts):
+    """Each setting measured alone gives the same."""
+    folder, digest, record = evaluated
+    rows = read_lines(folder.outcomes(digest), Outcome)
+    contexts = contexts_of(SPEC, FORM, recipe_texts[6:])
+    for context, setting in zip(contexts[1:], record.settings, strict=True):
+        for name in OF_TEXTS:
+            assert measure(metric(name), rows, context)[0] == setting.metrics[name]
+
+
+def test_an_evaluation_without_its_settings_is_not_current(evaluated):
+    """As made it is; with a setting's metric lost, or a setting, it is measured again."""
+    folder, digest, record = evaluated
+    contexts = contexts_of(SPEC, FORM)
+    assert is_current(folder, digest, contexts)
+    path: Path = folder.evaluation(digest)
+    whole = path.read_bytes()
+    last = record.settings[-1]
+    less = last.model_copy(update={"metrics": {k: v for k, v in last.metrics.items() if k != "bleu"}})
+    for settings in ((), record.settings[:-1], (*record.settings[:-1], less)):
+        record.model_copy(update={"settings": settings}).write(path)
+        assert not is_current(folder, digest, contexts)
+    path.write_bytes(whole)
+    assert EvaluationRecord.read(path) == record
