@@ -42,12 +42,16 @@ def print_json(value: Any) -> None:
 
 def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> None:
     """The verdict table and where the report is."""
+    from figures.searches import claims, optima
     from figures.tables import verdict_table
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
         return
     print_rows("verdicts", verdict_table(conclusions))
+    for table in (claims(conclusions), optima(conclusions)):
+        if table.rows:
+            print_rows(table.title, [dict(zip(table.header, row, strict=True)) for row in table.rows])
     out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
 
 

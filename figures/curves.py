@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -116,27 +117,49 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     return ax
 
 
-def learning_rates(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Validation bits per byte after training, by learning rate and method; the rate taken is circled."""
+def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[float | None]] = {}) -> Axes:
+    """Validation bits per byte after training, by learning rate and method; the rate taken is circled.
+
+    Where several tuning seeds were tried: a thin line a seed, a thick one their mean. ``optima``: method ->
+    its best rate between those tried, low and high end, marked below. Short runs of a search are left out.
+    """
     table = table[table[VALIDATION].notna() & table["learning_rate"].notna()]
     check(table)
-    for method, mine in table.groupby("method", sort=False):
+    searched = table[table["phase"] == "tune"]
+    searched = searched[searched["budget"] == searched["budget"].max()] if len(searched) else table
+    for method, mine in searched.groupby("method", sort=False):
         colour, mark = look(str(method))
-        tried: Any = mine.groupby("learning_rate")[VALIDATION].mean().sort_index()
+        by_seed = mine.pivot_table(index="learning_rate", columns="seed", values=VALIDATION).sort_index()
+        if by_seed.shape[1] > 1:
+            ax.plot(by_seed.index, by_seed, color=colour, linewidth=0.7, alpha=0.5)
+        tried: Any = by_seed.mean(axis=1)
         ax.plot(tried.index, tried, color=colour, marker=mark, label=mine["label"].iloc[0])
-        chosen = sorted(set(mine[mine["phase"] == "confirm"]["learning_rate"]))
+        taken = table[(table["phase"] == "confirm") & (table["method"] == method)]
+        chosen = sorted(set(taken["learning_rate"]))
         ax.plot(chosen, tried.reindex(chosen), "o", color=colour, markerfacecolor="none", markersize=11)
+        best, low, high = optima.get(str(method), (None, None, None))
+        across = ax.get_xaxis_transform()
+        if best is not None:
+            ax.plot([best], [0.03], "|", color=colour, markersize=8, markeredgewidth=1.6, transform=across)
+        if low is not None and high is not None:
+            ax.plot([low, high], [0.03, 0.03], color=colour, linewidth=1.4, transform=across)
     ax.set_xscale("log")
-    tried_rates = sorted(set(table["learning_rate"]))
+    tried_rates = sorted(set(searched["learning_rate"]))
+    ax.set_xlim(tried_rates[0] / 1.5, tried_rates[-1] * 1.5)
     if len(tried_rates) <= 9:
-        ax.set_xticks(tried_rates, [f"{rate:.0e}".replace("e-0", "e−") for rate in tried_rates])
+        ax.set_xticks(
+            tried_rates, [f"{rate:.1e}".replace(".0e", "e").replace("e-0", "e−") for rate in tried_rates]
+        )
         ax.minorticks_off()
     ax.set_xlabel("Learning rate")
     ax.set_ylabel("Validation bits per byte")
     ax.legend()
-    rates = table.groupby("method")["learning_rate"].nunique()
-    searched = table[table["phase"] == "tune"]
-    seeds = int((searched if len(searched) else table)["seed"].nunique())
+    rates = searched.groupby("method")["learning_rate"].nunique()
+    seeds = int(searched["seed"].nunique())
     span = str(rates.min()) if rates.min() == rates.max() else f"{rates.min()} to {rates.max()}"
-    note(ax, f"{span} learning rates a method, {count(seeds, 'seed')}. Circled: the rate taken.")
+    marks = " Below: the best rate between those tried, with its 95 % interval over seeds." if optima else ""
+    lines = " Thin lines: single seeds; thick: their mean." if seeds > 1 else ""
+    note(
+        ax, f"{span} learning rates a method, {count(seeds, 'seed')}.{lines} Circled: the rate taken.{marks}"
+    )
     return ax

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from figures.load import StudyTables
 from figures.plans import PLANS, Plan
 from figures.style import WIDTH, drawn, gather_legends, gather_notes, save
+from figures.sweeps import capacity, sweeps
 from figures.words import condition_label
 from toolkit.errors import UserError
 from toolkit.records import Condition
@@ -36,16 +37,20 @@ class Entry:
 
 
 def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
-    """Draw every figure of every condition into ``folder``, as PDF, PNG and CSV."""
+    """Draw every figure of every condition, then those across conditions, as PDF, PNG and CSV."""
     entries = []
     for panel in tables.panels:
         part = tables.panel(panel)
         suffix, where = slug(tables, panel)
-        for make in PLANS:
+        for make in (*PLANS, capacity):
             plan = make(part)
             if plan is not None and plan.panels:
                 plan = replace(plan, name=plan.name + suffix, title=plan.title + where)
                 entries.append(_write(plan, folder))
+    for plan, which in sweeps(tables):
+        suffix = "-" + re.sub(r"[^\w.-]+", "-", which) if which else ""
+        title = f"{plan.title} ({which})" if which else plan.title
+        entries.append(_write(replace(plan, name=plan.name + suffix, title=title), folder))
     return entries
 
 

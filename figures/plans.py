@@ -191,12 +191,18 @@ def rates(part: StudyTables) -> Plan | None:
     tried = table.groupby("method")["learning_rate"].nunique()
     if table.empty or tried.max() < 2:
         return None
+    here = table[["base_model", "dataset", "train_size", "epochs"]].iloc[0].to_dict()
+    optima = {
+        one.method: (one.learning_rate, one.low, one.high)
+        for one in part.conclusions.optima
+        if one.learning_rate is not None and one.condition._asdict() == here
+    }
     return Plan(
         name="learning-rates",
         title="The search for a learning rate",
         caption="Validation bits per byte after training. A best rate at the edge of the grid means that the "
         "search was too narrow.",
-        panels=[(curves.learning_rates, table)],
+        panels=[(partial(curves.learning_rates, optima=optima), table)],
         heights=[2.6],
     )
 

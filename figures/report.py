@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from figures import prose, tables
+from figures import prose, searches, tables
 from figures.answer import answer
 from figures.gallery import Entry, draw_all, slug
 from figures.load import StudyTables, load
@@ -73,6 +73,7 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
 
 def _tables(study: StudyTables) -> list[Table]:
     made = [tables.verdicts(study.conclusions), tables.undecided(study.conclusions)]
+    made += [t for t in (searches.claims(study.conclusions), searches.optima(study.conclusions)) if t.rows]
     for panel in study.panels:
         part = study.panel(panel)
         suffix, where = slug(study, panel)

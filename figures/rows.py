@@ -53,7 +53,7 @@ COLUMNS = {
     ],
     "details": [*RUN, "part", *VALUE],
     "steps": [*RUN, "documents", *STEP],
-    "costs": [*RUN, "status", "precision", "validation_bits_per_byte", *Costs.model_fields],
+    "costs": [*RUN, "status", "precision", "validation_bits_per_byte", "train_tokens", *Costs.model_fields],
     "generations": [*RUN, *TEXT],
 }
 """Frame -> its columns, in order; a frame without rows has them too."""
@@ -153,6 +153,7 @@ def _costs(records: Records) -> Iterator[dict[str, Any]]:
         run = records.runs.get(cell.run_id)
         if run is not None:
             status = run.model_dump(include={"status", "precision", "validation_bits_per_byte"})
+            status["train_tokens"] = None if run.data is None else run.data.tokens
             yield {**records.about(cell), **status, **run.costs.model_dump()}
 
 

@@ -1,0 +1,155 @@
+"""Figures along an axis, tables of the search and of published findings: made-up numbers, worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from figures import curves, gallery, plans, searches, sweeps
+from figures.load import StudyTables, load
+from toolkit.errors import UserError
+from toolkit.records import Claim, Conclusions, Optimum
+
+Make = Callable[..., tuple[Path, Path]]
+HERE = {"base_model": "smollm2-135m-embedded", "dataset": "wikibooks"}
+
+
+def in_two_sizes(folder: Path, root: Path) -> StudyTables:
+    """The made-up study twice over, as if trained on 100 and on 200 documents; worse by 0.1 on the fewer."""
+    path = folder / "comparisons.json"
+    one = Conclusions.read(path)
+    twice = {
+        name: tuple(
+            item.model_copy(update={"train_size": size, "epochs": 1.0})
+            for size in (100, 200)
+            for item in getattr(one, name)
+        )
+        for name in ("cells", "estimates", "comparisons")
+    }
+    one.model_copy(update=twice).write(path)
+    return load(folder, root)
+
+
+def test_sizes_of_one_study_are_drawn_along_their_axis(make_study: Make) -> None:
+    """Two sizes, two methods: a line each over 100 and 200, the base as a reference, and n below."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    ((plan, which),) = list(sweeps.sweeps(study))
+    assert (plan.name, which) == ("train-size-sweep", "")
+    plot, table = plan.panels[0]
+    ax = plot(table, Figure().subplots())
+    lines = [line for line in ax.lines if list(line.get_xdata()) == [100, 200]]
+    assert sorted(str(line.get_label()) for line in lines) == ["full", "lora-r16"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["100", "200"]
+    assert ax.get_xlabel() == "Training documents"
+    assert any(text.get_text().startswith("base") for text in ax.texts)
+
+
+def test_a_figure_of_each_condition_and_one_across_them_are_written(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File names carry the size; the sweep has none; none is refused. Drawn with one plan, for speed."""
+    monkeypatch.setattr(gallery, "PLANS", (plans.metrics,))
+    entries = gallery.draw_all(in_two_sizes(*make_study(seeds=3, tuned=True)), tmp_path)
+    names = {entry.name for entry in entries}
+    assert "metrics-smollm2-135m-embedded-wikibooks-100-training-documents" in names
+    assert "train-size-sweep" in names
+    assert [entry.refused for entry in entries if entry.refused] == []
+
+
+def test_a_study_of_one_condition_has_no_sweep(make_study: Make) -> None:
+    """Nothing to draw along."""
+    assert list(sweeps.sweeps(load(*make_study()))) == []
+
+
+def test_capacity_is_parameters_over_tokens() -> None:
+    """3,000 parameters on 1,000 tokens lie at 3, and 500 at 0.5: the line of 1 lies between."""
+    table = pd.DataFrame(
+        {
+            "method": ["lora-r1", "lora-r4", "full"],
+            "label": ["lora-r1", "lora-r4", "full"],
+            "capacity": [0.5, 3.0, 900.0],
+            "value": [0.9, 0.8, 0.79],
+            "low": [0.88, 0.79, 0.78],
+            "high": [0.92, 0.81, 0.80],
+            "metric": "bits_per_byte",
+            "unit": "bits per byte",
+            "direction": "lower",
+            "seeds": 3,
+            "documents": 40,
+            "scope": "the method (3 seeds x 40 documents)",
+            "base_model": "b",
+            "dataset": "d",
+            "test": "t",
+        }
+    )
+    ax = sweeps.along(table, Figure().subplots(), "capacity")
+    assert any("as many as tokens" in text.get_text() for text in ax.texts)
+    with pytest.raises(UserError, match="more than one test part"):
+        sweeps.along(table.assign(test=["t", "u", "t"]), Figure().subplots(), "capacity")
+
+
+def test_the_search_is_drawn_from_tuning_runs_and_marks_the_optimum(make_study: Make) -> None:
+    """Confirming runs move no point; the optimum of LoRA is a mark at its rate, its interval a line."""
+    table = load(*make_study(seeds=3, rates=3, tuned=True)).costs
+    table = table[table["learning_rate"].notna()]
+    tune = table[(table["phase"] == "tune") & (table["method"] == "full")]
+    ax = curves.learning_rates(table, Figure().subplots(), optima={"lora-r16": (9e-4, 5e-4, 2e-3)})
+    line = next(line for line in ax.lines if line.get_label() == "full")
+    expected = tune.groupby("learning_rate")["validation_bits_per_byte"].mean()
+    assert list(line.get_ydata()) == pytest.approx(list(expected))
+    marks = [list(line.get_xdata()) for line in ax.lines]
+    assert [9e-4] in marks
+    assert [5e-4, 2e-3] in marks
+
+
+def test_short_runs_of_a_search_are_not_mixed_with_long_ones(make_study: Make) -> None:
+    """Half the budget with absurd values changes nothing."""
+    table = load(*make_study(seeds=3, rates=3, tuned=True)).costs
+    table = table[table["learning_rate"].notna()]
+    short = table[table["phase"] == "tune"].assign(budget=0.5, validation_bits_per_byte=9.0)
+    ax = curves.learning_rates(pd.concat([table, short]), Figure().subplots())
+    line = next(line for line in ax.lines if line.get_label() == "full")
+    assert max(line.get_ydata()) < 9
+
+
+def test_optima_and_findings_are_tables(make_study: Make) -> None:
+    """A ratio with its interval, a search that ended outside its grid, and a finding with its evidence."""
+    conclusions = load(*make_study()).conclusions
+    conclusions = conclusions.model_copy(
+        update={
+            "optima": (
+                Optimum(
+                    **HERE, method="full", learning_rate=1.04e-4, low=8e-5, high=1.4e-4, seeds=3, outside=0
+                ),
+                Optimum(
+                    **HERE,
+                    method="lora-r16",
+                    learning_rate=1.1e-3,
+                    low=None,
+                    high=None,
+                    seeds=1,
+                    outside=2,
+                    ratio=10.6,
+                    ratio_low=4.0,
+                    ratio_high=28.0,
+                ),
+                Optimum(**HERE, method="ia3", learning_rate=None, low=None, high=None, seeds=0, outside=3),
+            ),
+            "claims": (
+                Claim(
+                    **HERE, name="n", text="LoRA is X", source="A 2025", verdict="undecided", evidence="+0.1"
+                ),
+            ),
+        }
+    )
+    found = [row[2:] for row in searches.optima(conclusions).rows]
+    assert found == [
+        ("0.0001", "8e-05 to 0.00014", "3 of 3", "–", "–"),
+        ("0.0011", "–", "1 of 3", "11", "4 to 28"),
+        ("not between the rates tried", "–", "0 of 3", "–", "–"),
+    ]
+    assert searches.claims(conclusions).rows == [("LoRA is X", "undecided", "+0.1", "A 2025")]
