@@ -85,8 +85,8 @@ def _cached(logits: torch.Tensor) -> Iterator[slice]:
 class NextToken:
     """Scores a causal model's next tokens. Made once a model; knows if its head can be taken apart."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
-        self._head = _plain_head(model)
+    def __init__(self, model: torch.nn.Module, *, chunked: bool = True) -> None:
+        self._head = _plain_head(model) if chunked else None
         if self._head is not None and not self._agrees(model):
             self._head = None
 

@@ -73,7 +73,7 @@ class Costs(Record):
     steps: int | None = None
     supervised_tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
-    """Peak resident memory of the run's own process while it trained."""
+    """Peak resident memory of the run's own process, or the sum of its processes, while it trained."""
     cuda_allocated_bytes: int | None = None
     cuda_reserved_bytes: int | None = None
     optimizer_state_bytes: int | None = None
@@ -81,8 +81,20 @@ class Costs(Record):
     total_parameters: int | None = None
     artifact_bytes: int | None = None
     """As measured on disk: the saved weights or adapter."""
+    flops: float | None = None
+    """Floating-point operations of all training steps: counted on one document, times positions."""
+    peak_flops_per_second: float | None = None
+    """What the machine reached, in this precision and just before, on a product of two square matrices."""
+    processes: int = 1
     interruptions: int = 0
     """How often the run was killed and went on from a checkpoint. Seconds are summed over all its lives."""
+
+    @property
+    def peak_share(self) -> float | None:
+        """Operations a second while training over those of a matrix product: 1.0 is the machine's limit."""
+        if not (self.flops and self.peak_flops_per_second and self.train_seconds):
+            return None
+        return self.flops / self.train_seconds / self.peak_flops_per_second
 
 
 class RunRecord(Record):
@@ -93,13 +105,39 @@ class RunRecord(Record):
     spec: RunSpec
     status: Literal["finished", "diverged"]
     validation_bits_per_byte: float | None
-    """After the last step; None for the untouched base."""
+    """Of the weights that were kept; None for the untouched base."""
+    kept_step: int | None = None
+    """The step whose weights were kept."""
     data: DataCounts | None
     costs: Costs
     precision: str | None
     """What was computed in and what the trainable weights were kept in, e.g. `bf16 compute, fp32 masters`."""
     environment: dict[str, Any]
     """Device, cores, operating system and the versions that matter; not part of the run's identity."""
+
+
+class MergeSide(Record):
+    """An adapter on its base, or merged into it."""
+
+    perplexity: float
+    """Per token, end-of-text included, in fp32."""
+    forward_seconds: float
+    """One document through the model: the median of five."""
+    seconds_per_new_token: float
+    """One document written greedily, 32 tokens: the median of five."""
+
+
+class MergeRecord(Record):
+    """`merge.json`: the adapter beside itself merged."""
+
+    run_id: str
+    documents: int
+    """Validation documents that the perplexities are of."""
+    adapter: MergeSide
+    merged: MergeSide
+    logit_difference: float
+    """The largest, over all tokens of one document."""
+    environment: dict[str, Any]
 
 
 class Step(Record):

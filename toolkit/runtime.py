@@ -37,10 +37,44 @@ ALLOCATOR = {
 
 
 def device() -> torch.device:
-    """CUDA where there is one, else the CPU."""
+    """CUDA where there is one, this process's own where several train one run; else the CPU."""
     import torch
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", torch.cuda.current_device())))
+
+
+def rank() -> int:
+    """Which of the processes that train one run this is; the first one writes and speaks."""
+    return int(os.environ.get("RANK", 0))
+
+
+def processes() -> int:
+    """How many processes train this run."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def summed(value: int) -> int:
+    """The sum of ``value`` over the processes that train this run."""
+    if processes() == 1:
+        return value
+    import torch.distributed
+
+    values: list[int] = [0] * processes()
+    torch.distributed.all_gather_object(values, value)
+    return sum(values)
+
+
+def agreed(value: bool) -> bool:
+    """The first process's word on what each saw a little differently, such as the time."""
+    if processes() == 1:
+        return value
+    import torch.distributed
+
+    said = [value]
+    torch.distributed.broadcast_object_list(said)
+    return said[0]
 
 
 def resolve_precision(asked: str) -> str:

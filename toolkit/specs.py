@@ -193,6 +193,14 @@ class TrainSpec(Spec):
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
     validations: int = Field(default=4, gt=0)
     """How many times a run is validated on its way, besides once before the first step."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights are kept: after the last step, or those of the lowest validation bits per byte."""
+    patience: int | None = Field(default=None, gt=0)
+    """Stop after so many validations in a row without a new lowest bits per byte; never when absent."""
+    processes: int = Field(default=1, gt=0)
+    """Processes that train one run, each on its part of every micro-batch. Not part of a run's identity."""
+    distributed: dict[str, Any] = Field(default_factory=dict)
+    """FSDP or DeepSpeed, by TrainingArguments' names, passed on unchanged: `{fsdp: full_shard auto_wrap}`."""
 
 
 class Decoding(Spec):
@@ -267,6 +275,8 @@ class RunSpec(Spec):
     def run_id(self) -> str:
         """Readable prefix and digest: `smollm2-135m-embedded.lora-r16.s0.1a2b3c4d5e6f`."""
         value = self.model_dump(mode="json", exclude={"dataset", "data"})
+        for execution in ("processes", "distributed"):
+            value["train"].pop(execution)
         for part in ("model", "method"):
             for label in ("name", "note", "license"):
                 value[part].pop(label, None)

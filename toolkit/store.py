@@ -62,6 +62,16 @@ class RunFolder:
         return self.path / "artifact"
 
     @property
+    def merged(self) -> Path:
+        """`merged/`: the adapter merged into its base, where that was asked for."""
+        return self.path / "merged"
+
+    @property
+    def merge(self) -> Path:
+        """`merge.json`: how the merged model compares."""
+        return self.path / "merge.json"
+
+    @property
     def log(self) -> Path:
         """`log.txt`: what the run's process printed."""
         return self.path / "log.txt"

@@ -13,6 +13,7 @@ import torch
 from transformers import TrainerCallback
 
 from toolkit import runtime
+from toolkit.best import Best
 from toolkit.data import tokens
 from toolkit.loss import NextToken
 from toolkit.records import Step, read_lines, write_lines
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 Progress = Callable[[dict[str, Any]], None]
 
 
+RISE = 0.5  # nats per token above the start, at a validation, from which a run counts as diverged
+
+
 class DivergedError(Exception):
-    """The loss became nan or infinite."""
+    """The loss became nan or infinite, or validation is far worse than before the first step."""
 
 
 class Validation:
@@ -87,17 +91,21 @@ class Plan(NamedTuple):
 
     tokens: list[int]
     documents: list[int]
+    positions: list[int]
+    """Tokens fed to the model, padding among them."""
     epoch_documents: int
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]], batches: Sequence[Sequence[int]], accumulate: int) -> Plan:
         """Sums over groups of ``accumulate`` batches."""
-        seen, documents = [0], [0]
+        seen, documents, positions = [0], [0], [0]
         for first in range(0, len(batches), accumulate):
             group = [index for batch in batches[first : first + accumulate] for index in batch]
             seen.append(seen[-1] + sum(len(rows[i]) - 1 for i in group))
             documents.append(documents[-1] + len(group))
-        return cls(seen, documents, len(rows))
+            fed = [len(b) * (max(len(rows[i]) for i in b) - 1) for b in batches[first : first + accumulate]]
+            positions.append(positions[-1] + sum(fed))
+        return cls(seen, documents, positions, len(rows))
 
     @property
     def steps(self) -> int:
@@ -117,19 +125,22 @@ class Watch(TrainerCallback):
         resumed_from: Path | None,
         checkpoint_seconds: float,
         progress: Progress,
+        best: Best,
     ) -> None:
-        self._folder, self._plan, self._progress = folder, plan, progress
+        self._folder, self._plan, self._progress, self.best = folder, plan, progress, best
         self._validate_at = {max(1, round(plan.steps * (i + 1) / validations)) for i in range(validations)}
         self._checkpoint_seconds = checkpoint_seconds
         self.clock = Clock.of(resumed_from)
         self._began = self._last_save = time.perf_counter()
-        self.validation: dict[str, float] | None = None
+        self.last_bits: float | None = None
+        self._start: float | None = None
         step = int(resumed_from.name.rpartition("-")[2]) if resumed_from else -1
         kept = [s for s in read_lines(folder.steps, Step) if s.step <= step] if resumed_from else []
         for line in kept:
-            if line.validation_bits_per_byte is not None:
-                self.validation = {"eval_bits_per_byte": line.validation_bits_per_byte}
-        write_lines(folder.steps, kept)
+            if line.validation_bits_per_byte is not None and line.validation_nll is not None:
+                self._validated(line.step, line.validation_nll, line.validation_bits_per_byte)
+        if runtime.rank() == 0:
+            write_lines(folder.steps, kept)
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
@@ -142,7 +153,7 @@ class Watch(TrainerCallback):
         now = time.perf_counter()
         self.clock = self.clock._replace(train=self.clock.train + now - self._began)
         control.should_evaluate = state.global_step in self._validate_at
-        due = now - self._last_save >= self._checkpoint_seconds
+        due = runtime.agreed(now - self._last_save >= self._checkpoint_seconds)
         control.should_save = due and state.global_step < self._plan.steps
         self._began = now
         return control
@@ -165,17 +176,26 @@ class Watch(TrainerCallback):
             {"event": "step", "step": state.global_step, "steps": self._plan.steps, "loss": logs["loss"]}
         )
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        """A validation line."""
-        if not math.isfinite(metrics["eval_nll"]):
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: dict[str, float], model: Any = None, **_: Any
+    ) -> Any:
+        """A validation line; the end of a run whose patience is at its end."""
+        nll, bits = metrics["eval_nll"], metrics["eval_bits_per_byte"]
+        if not math.isfinite(nll):
             raise DivergedError
-        self.validation = metrics
-        self._write(
-            state.global_step,
-            validation_nll=metrics["eval_nll"],
-            validation_bits_per_byte=metrics["eval_bits_per_byte"],
-        )
+        self._write(state.global_step, validation_nll=nll, validation_bits_per_byte=bits)
         self._progress({"event": "validation", "step": state.global_step, **metrics})
+        if self._validated(state.global_step, nll, bits, model):
+            control.should_training_stop = True
+        if self._start is not None and nll > self._start + RISE:
+            raise DivergedError
+        return control
+
+    def _validated(self, step: int, nll: float, bits: float, model: Any = None) -> bool:
+        self.last_bits = bits
+        if self._start is None:
+            self._start = nll
+        return self.best.seen(step, bits, model)
 
     def validated(self, seconds: float) -> None:
         """Add a validation's seconds."""
@@ -185,10 +205,14 @@ class Watch(TrainerCallback):
         """The checkpoint is there: close it with the clock."""
         self._last_save = time.perf_counter()
         self.clock = self.clock._replace(save=self.clock.save + self._last_save - self._began)
+        if runtime.rank():
+            return
         marker = Path(args.output_dir) / f"checkpoint-{state.global_step}" / Clock.FILE
         write_text(marker, json.dumps(self.clock._asdict()))
 
     def _write(self, step: int, **values: float | None) -> None:
+        if runtime.rank():
+            return
         line = Step(
             step=step,
             epoch=self._plan.documents[step] / self._plan.epoch_documents,

@@ -16,7 +16,7 @@ from transformers import (
 from toolkit.data.tokens import collate, pack
 from toolkit.errors import UserError
 from toolkit.loss import NextToken
-from toolkit.train import _refuse_if_mixed
+from toolkit.tuner import _refuse_if_mixed
 
 ROWS = [[0, *range(3, 20)], [0, *range(30, 41)], [0, 5, 6, 7]]
 BASES = {

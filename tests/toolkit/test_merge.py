@@ -1,0 +1,92 @@
+"""A merged adapter says what it said before; operations are counted as worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from toolkit import config, flops, models, runtime
+from toolkit.errors import UserError
+from toolkit.loss import NextToken
+from toolkit.merge import merge
+from toolkit.records import MergeRecord, RunRecord
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.store import RunFolder
+from toolkit.train import train
+
+LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
+
+
+def trained(folder, root, texts, method):
+    """A short run."""
+    run = RunSpec(
+        model=ModelSpec(name="tiny", folder=str(folder)),
+        dataset=None,
+        data=None,
+        method=method,
+        learning_rate=0.02,
+        train=TrainSpec(batch_tokens=512, precision="fp32"),
+        seed=0,
+    )
+    there = RunFolder(root, run.run_id)
+    return train(run, texts[:12], texts[30:], "[END]", there, progress=lambda _: None), there
+
+
+def test_merged_equals_unmerged(tiny_gpt2, tmp_path, recipe_texts):
+    """Logits to 1e-4, perplexity to 1e-5; the merged folder loads as a plain model."""
+    record, there = trained(tiny_gpt2, tmp_path, recipe_texts, MethodSpec(name="lora", peft=LORA))
+    merged = merge(record, there, recipe_texts[30:])
+    assert merged == MergeRecord.read(there.merge)
+    assert merged.logit_difference < 1e-4
+    assert merged.merged.perplexity == pytest.approx(merged.adapter.perplexity, rel=1e-5)
+    assert min(merged.adapter.seconds_per_new_token, merged.merged.seconds_per_new_token) > 0
+    plain = models.load_base(ModelSpec(name="merged", folder=str(there.merged)))
+    adapted = models.load_artifact(record.spec.model, there.artifact)
+    ids = torch.arange(2, 40)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (MethodSpec(name="full", trainable=("*",)), "nothing to merge: the run left no adapter"),
+        (
+            MethodSpec(name="prompt", peft={"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 4}),
+            "PromptTuningConfig can't be merged",
+        ),
+    ],
+)
+def test_what_cannot_be_merged_is_one_line(tiny_gpt2, tmp_path, recipe_texts, method, words):
+    """Full fine-tuning has no adapter; a prompt stands before the text, not in the weights."""
+    record, there = trained(tiny_gpt2, tmp_path, recipe_texts, method)
+    with pytest.raises(UserError, match=words):
+        merge(record, there, recipe_texts[30:])
+    assert not there.merge.exists()
+
+
+def test_operations_a_position_are_those_of_the_matrices(tiny_gpt2, recipe_texts, tiny_tokenizer):
+    """Two layers of width 32: 12 x 32 x 32 weights each, the head 400 x 32; forward 2 a weight, backward 4.
+
+    Attention adds 2 x 2 x 32 a position attended to, forward; at most 128 positions, three and a half times.
+    """
+    model = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    row = tiny_tokenizer(recipe_texts[3])["input_ids"]
+    counted = flops.per_position(model, NextToken(model), row, "fp32")
+    matrices = 6 * (2 * 12 * 32 * 32 + len(tiny_tokenizer) * 32)
+    attention = 2 * 3.5 * 2 * 2 * 32 * len(row)
+    assert matrices < counted <= matrices + attention
+    assert all(weight.grad is None for weight in model.parameters())
+    assert flops.peak_per_second(runtime.device(), "fp32") > 1e8
+
+
+def test_a_run_records_its_operations(tiny_gpt2, tmp_path, recipe_texts):
+    """LoRA's backward needs no gradient of the frozen matrices: fewer operations than full's, more than 4/6."""
+    full, _ = trained(tiny_gpt2, tmp_path, recipe_texts, MethodSpec(name="full", trainable=("*",)))
+    lora, there = trained(tiny_gpt2, tmp_path, recipe_texts, MethodSpec(name="lora", peft=LORA))
+    assert 0.5 < lora.costs.flops / full.costs.flops < 1
+    assert 0 < lora.costs.peak_share < 1
+    assert RunRecord.read(there.record).costs == lora.costs
+    assert config.method("lora-r16").peft["r"] == 16

@@ -1,0 +1,129 @@
+"""Which weights of a run are kept, when it stops early, and when it counts as diverged."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toolkit.errors import UserError
+from toolkit.records import Step, read_lines
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.store import RunFolder
+from toolkit.train import train
+
+LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
+
+
+def fit(folder, root, texts, rate, method=LORA, **settings):
+    """A run of the tiny model on six recipes, again and again: it soon knows them too well."""
+    asked = {"batch_tokens": 512, "precision": "fp32", "schedule": "constant", "warmup": 0.0, **settings}
+    run = RunSpec(
+        model=ModelSpec(name="tiny", folder=str(folder)),
+        dataset=None,
+        data=None,
+        method=method,
+        learning_rate=rate,
+        train=TrainSpec(**asked),
+        seed=0,
+    )
+    there = RunFolder(root, run.run_id)
+    record = train(run, texts[:6], texts[30:], "[END]", there, progress=lambda _: None, report_to=())
+    curve = {
+        s.step: s.validation_bits_per_byte
+        for s in read_lines(there.steps, Step)
+        if s.validation_bits_per_byte is not None
+    }
+    return record, curve, there
+
+
+def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recipe_texts):
+    """Sixty passes over six recipes: the lowest validation comes before the end, and its weights are saved."""
+    settings = {"epochs": 60, "validations": 12}
+    best, curve, there = fit(tiny_gpt2, tmp_path / "best", recipe_texts, 0.1, keep="best", **settings)
+    last, same, there_too = fit(tiny_gpt2, tmp_path / "last", recipe_texts, 0.1, **settings)
+    assert curve == same
+    lowest = min(curve, key=curve.get)
+    assert 0 < lowest < max(curve)
+    assert (best.kept_step, best.validation_bits_per_byte) == (lowest, curve[lowest])
+    assert (last.kept_step, last.validation_bits_per_byte) == (max(curve), curve[max(curve)])
+    one, other = (load_file(f.artifact / "adapter_model.safetensors") for f in (there, there_too))
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+    # the weights of the best step: a run that ends there leaves the same ones
+    share = lowest / max(curve)
+    short, _, there_short = fit(tiny_gpt2, tmp_path / "short", recipe_texts, 0.1, epochs=60 * share, validations=12)
+    assert short.costs.steps == lowest
+    ended = load_file(there_short.artifact / "adapter_model.safetensors")
+    assert all(torch.equal(one[name], ended[name]) for name in ended)
+
+
+def test_a_run_stops_when_its_patience_is_at_its_end(tiny_gpt2, tmp_path, recipe_texts):
+    """Patience 2: two validations in a row without a new lowest are the last ones."""
+    record, curve, _ = fit(
+        tiny_gpt2, tmp_path, recipe_texts, 0.1, epochs=60, validations=30, patience=2, keep="best"
+    )
+    steps = sorted(curve)
+    assert record.status == "finished"
+    assert record.costs.steps == steps[-1] < 60
+    assert record.kept_step == steps[-3]
+    assert min(curve[s] for s in steps[-2:]) >= curve[steps[-3]]
+
+
+def test_a_run_whose_loss_rises_far_above_its_start_is_diverged(tiny_gpt2, tmp_path, recipe_texts):
+    """Half a nat per token above the first validation: recorded, no weights, no error."""
+    full = MethodSpec(name="full", trainable=("*",))
+    record, _, there = fit(tiny_gpt2, tmp_path, recipe_texts, 3.0, full, epochs=20, validations=20)
+    nll = [s.validation_nll for s in read_lines(there.steps, Step) if s.validation_nll is not None]
+    assert record.status == "diverged"
+    assert nll[-1] > nll[0] + 0.5
+    assert not there.artifact.exists()
+
+
+def test_a_tracker_gets_the_curves(tiny_gpt2, tmp_path, recipe_texts):
+    """TensorBoard's event file names the training loss and the validation bits per byte."""
+    run = RunSpec(
+        model=ModelSpec(name="tiny", folder=str(tiny_gpt2)),
+        dataset=None,
+        data=None,
+        method=LORA,
+        learning_rate=0.01,
+        train=TrainSpec(batch_tokens=512, precision="fp32"),
+        seed=0,
+    )
+    there = RunFolder(tmp_path, run.run_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+        train(
+            run,
+            recipe_texts[:6],
+            recipe_texts[30:],
+            "[END]",
+            there,
+            progress=lambda _: None,
+            report_to=("tensorboard",),
+        )
+        patch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    (events,) = (there.path / "tensorboard").glob("events*")
+    written = events.read_bytes()
+    assert b"train/loss" in written
+    assert b"eval/bits_per_byte" in written
+
+
+@pytest.mark.parametrize(
+    ("tracker", "words"), [("clearml", "requires .clearml. to be installed"), ("nosuch", "is not supported")]
+)
+def test_a_tracker_that_is_not_there_is_one_line(tiny_gpt2, tmp_path, recipe_texts, tracker, words):
+    """Told before anything is trained, in transformers' words."""
+    run = RunSpec(
+        model=ModelSpec(name="tiny", folder=str(tiny_gpt2)),
+        dataset=None,
+        data=None,
+        method=LORA,
+        learning_rate=0.01,
+        train=TrainSpec(precision="fp32"),
+        seed=0,
+    )
+    there = RunFolder(tmp_path, run.run_id)
+    with pytest.raises(UserError, match=words):
+        train(run, recipe_texts[:6], recipe_texts[30:], "[END]", there, progress=print, report_to=(tracker,))
+    assert not there.record.exists()
