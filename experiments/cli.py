@@ -166,6 +166,28 @@ def generate(
 
 
 @app.command
+def merge(run: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Merge a run's adapter into its base, and compare the two: logits, perplexity, latency.
+
+    Parameters
+    ----------
+    run
+        A run's name, or enough of it: a folder of `runs/`.
+    """
+    from experiments.merging import merge as merge_run
+
+    merged = merge_run(run, root)
+    if as_json:
+        print_json(merged.model_dump(mode="json"))
+        return 0
+    print_rows(
+        f"{merged.run_id}: largest difference of logits {merged.logit_difference:.2g}",
+        [{"side": side, **getattr(merged, side).model_dump()} for side in ("adapter", "merged")],
+    )
+    return 0
+
+
+@app.command
 def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Say whether a study's runs may be compared: each check ok, flagged or refused (exit 1)."""
     from experiments.conclude import read
@@ -256,6 +278,31 @@ def bench_data(*, rows: int = 50_000, as_json: Json = False) -> int:
     from experiments.bench.data import bench as measure
 
     return show_bench(measure(rows), as_json)
+
+
+@bench.command(name="train")
+def bench_train(
+    *,
+    base: str = "smollm2-135m-embedded",
+    recipes: int = 60,
+    repeats: int = 1,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Train the same recipes as a tutorial's notebook does, as we do, and as TRL does where it is installed.
+
+    Parameters
+    ----------
+    base
+        A base of the catalog, or `distilgpt2-shape`: that shape with random weights, for want of a hub.
+    recipes
+        Training recipes, one pass.
+    repeats
+        Times that each side is run, in turn; medians are told.
+    """
+    from experiments.bench.train import bench as measure
+
+    return show_bench(measure(base, recipes, repeats, err.print, root), as_json)
 
 
 @bench.command(name="stats")

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from toolkit import config, models
+from toolkit import config, models, weights
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.runtime import ALLOCATOR, machine
@@ -33,7 +33,7 @@ def bench(
     which the notebook never learns.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        folder = _shape(Path(temporary)) if base == SHAPE else models.local_folder(config.model(base))
+        folder = _shape(Path(temporary)) if base == SHAPE else weights.local_folder(config.model(base))
         source = config.dataset("wikibooks")
         parts = prepare(
             source,
@@ -114,5 +114,5 @@ def _shape(parent: Path) -> Path:
     torch.manual_seed(0)
     folder = parent / SHAPE
     GPT2LMHeadModel(GPT2Config(n_layer=6, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
-    models.load_tokenizer(config.model(models.EMBEDDED)).save_pretrained(folder)
+    models.load_tokenizer(config.model(weights.EMBEDDED)).save_pretrained(folder)
     return folder

@@ -44,9 +44,7 @@ def test_merged_equals_unmerged(tiny_gpt2, tmp_path, recipe_texts):
     adapted = models.load_artifact(record.spec.model, there.artifact)
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
-        torch.testing.assert_close(
-            plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4
-        )
+        torch.testing.assert_close(plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

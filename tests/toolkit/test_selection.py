@@ -38,7 +38,7 @@ def fit(folder, root, texts, rate, method=LORA, **settings):
 
 
 def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recipe_texts):
-    """Sixty passes over six recipes: the lowest validation comes before the end, and its weights are saved."""
+    """Sixty passes over six recipes: the lowest validation comes before the end; its weights are saved."""
     settings = {"epochs": 60, "validations": 12}
     best, curve, there = fit(tiny_gpt2, tmp_path / "best", recipe_texts, 0.1, keep="best", **settings)
     last, same, there_too = fit(tiny_gpt2, tmp_path / "last", recipe_texts, 0.1, **settings)
@@ -51,7 +51,9 @@ def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recip
     assert any(not torch.equal(one[name], other[name]) for name in one)
     # the weights of the best step: a run that ends there leaves the same ones
     share = lowest / max(curve)
-    short, _, there_short = fit(tiny_gpt2, tmp_path / "short", recipe_texts, 0.1, epochs=60 * share, validations=12)
+    short, _, there_short = fit(
+        tiny_gpt2, tmp_path / "short", recipe_texts, 0.1, epochs=60 * share, validations=12
+    )
     assert short.costs.steps == lowest
     ended = load_file(there_short.artifact / "adapter_model.safetensors")
     assert all(torch.equal(one[name], ended[name]) for name in ended)

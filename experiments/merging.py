@@ -1,0 +1,36 @@
+"""`bakeoff merge`: which run is meant, and the texts that adapter and merged model are compared on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit import config
+from toolkit.data.prepare import prepare
+from toolkit.errors import UserError
+from toolkit.records import MergeRecord, RunRecord
+from toolkit.store import RunFolder
+
+
+def merge(run: str, root: Path) -> MergeRecord:
+    """Merge the run that ``run`` names, or begins, on the validation part it was trained with."""
+    found = sorted(path.parent.name for path in (root / "runs").glob("*/run.json"))
+    matching = [name for name in found if name.startswith(run) or name.endswith(f".{run}")]
+    if run in found:
+        matching = [run]
+    if len(matching) != 1:
+        some = ", ".join((matching or found)[:5]) or "none"
+        what = "several runs" if matching else "no finished run"
+        raise UserError(f"merge: {what} of that name: '{run}'. There are {some}")
+    folder = RunFolder(root, matching[0])
+    record = RunRecord.read(folder.record)
+    if record.spec.dataset is None or record.spec.data is None:
+        raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
+    parts = prepare(
+        record.spec.dataset,
+        record.spec.data,
+        config.form(record.spec.dataset.format),
+        root / "runs" / ".data",
+    )
+    from toolkit.merge import merge as merge_adapter
+
+    return merge_adapter(record, folder, list(parts.validation))
