@@ -166,6 +166,7 @@ def jobs_of(grid: Grid, cells: Sequence[Planned]) -> list[Job]:
             dataset=cell.dataset,
             data=cell.setting.data,
             evaluate=None if cell.phase == "tune" else grid.study.evaluate,
+            report_to=grid.study.report_to,
         )
         for cell in cells
     ]

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Job(Record):
     evaluate: EvalSpec | None
     """None for a tuning run: the test part is not read."""
     checkpoint_seconds: float = 120
+    report_to: tuple[str, ...] = ()
+    """Trackers, by transformers' names."""
 
 
 def work(job: Job, tell: Any) -> None:
@@ -54,18 +57,13 @@ def work(job: Job, tell: Any) -> None:
     with held:
         prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
         if not folder.record.is_file():
-            from toolkit.train import train
-
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
-            train(
-                job.run,
-                prepared.train,
-                prepared.validation,
-                form.end,
-                folder,
-                progress=tell,
-                checkpoint_seconds=job.checkpoint_seconds,
-            )
+            if job.run.train.processes > 1:
+                from experiments.ranks import train_in_processes
+
+                train_in_processes(job, tell)
+            else:
+                train_here(job, tell)
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
@@ -85,18 +83,41 @@ def work(job: Job, tell: Any) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def main() -> int:
-    """Entry point of the process."""
-    # Libraries print to standard output now and then; events must not be mixed with that.
-    events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+def train_here(job: Job, tell: Any) -> None:
+    """Train the job's run in this process, which may be one of several."""
+    from toolkit.train import train
+
+    form = config.form(job.dataset.format)
+    prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+    train(
+        job.run,
+        prepared.train,
+        prepared.validation,
+        form.end,
+        RunFolder(Path(job.root), job.run.run_id),
+        progress=tell,
+        checkpoint_seconds=job.checkpoint_seconds,
+        report_to=job.report_to,
+    )
+
+
+def events() -> Callable[[dict[str, Any]], None]:
+    """A way to tell events on standard output, where what libraries print goes no longer."""
+    stream = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 
     def tell(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
+        stream.write(json.dumps(event) + "\n")
 
+    return tell
+
+
+def main() -> int:
+    """Entry point of the process."""
+    tell = events()
     try:
         job = Job.model_validate_json(sys.stdin.readline())
-        threading.Thread(target=_end_with_asker, daemon=True).start()
+        threading.Thread(target=end_with_asker, daemon=True).start()
         work(job, tell)
     except UserError as error:
         tell({"event": "error", "text": str(error)})
@@ -125,7 +146,8 @@ def no_room(error: BaseException) -> str | None:
     return None if error.__context__ is None else no_room(error.__context__)
 
 
-def _end_with_asker() -> None:
+def end_with_asker() -> None:
+    """Wait for the end of standard input, then leave at once."""
     while os.read(0, 1024):  # not sys.stdin: a thread that waits in it is fatal when the interpreter ends
         pass
     os._exit(1)  # as after a kill: what is on disk is whole, and the lock is released
