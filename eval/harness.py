@@ -141,6 +141,8 @@ def _ask(
     from eval.outcomes import outcomes
     from toolkit import methods, models, runtime
 
+    if run.spec.learning_rate is not None:
+        folder.require_artifact()
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(run.spec.model)
     model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))

@@ -85,6 +85,8 @@ class StudySpec(Spec):
     """Seeds of the runs that choose a learning rate: none of `seeds`, which must be fresh."""
     train: Training = Training()
     evaluate: EvalSpec = EvalSpec()
+    report_to: tuple[str, ...] = ()
+    """Trackers that get every run's curves, by transformers' names: tensorboard, wandb, mlflow, trackio."""
     metrics: tuple[str, ...] = ()
     """Metrics that get a verdict; those that the metrics themselves call headline when empty."""
     claims: tuple[str, ...] = ()

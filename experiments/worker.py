@@ -1,14 +1,19 @@
 """One run in a process of its own: train it if it is not trained, evaluate it if that is asked for.
 
-Reads a job as JSON from standard input; writes events as JSON lines to standard output, everything else to
-standard error. Exit 0: done. Exit 2: a UserError, told as an event. Any other: a crash, told in the log.
+Reads a job as one line of JSON from standard input; writes events as JSON lines to standard output, all
+else to standard error. Exit 0: done. Exit 2: an error that was told as an event. Any other: a crash, told
+in the log. It ends at once when its standard input does: whoever asked for the run is gone.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,8 @@ from toolkit.records import Record, RunRecord
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
 from toolkit.store import RunFolder, write_text
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 
 class Job(Record):
     """What a worker is told: which run, on which data, evaluated how."""
@@ -31,8 +38,9 @@ class Job(Record):
     data: DataSpec
     evaluate: EvalSpec | None
     """None for a tuning run: the test part is not read."""
-    threads: int | None = None
     checkpoint_seconds: float = 120
+    report_to: tuple[str, ...] = ()
+    """Trackers, by transformers' names."""
 
 
 def work(job: Job, tell: Any) -> None:
@@ -40,7 +48,7 @@ def work(job: Job, tell: Any) -> None:
     folder = RunFolder(Path(job.root), job.run.run_id)
     folder.path.mkdir(parents=True, exist_ok=True)
     form = config.form(job.dataset.format)
-    lock = FileLock(folder.path / ".lock")
+    lock = FileLock(folder.lock)
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -49,23 +57,19 @@ def work(job: Job, tell: Any) -> None:
     with held:
         prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
         if not folder.record.is_file():
-            from toolkit.train import train
-
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
-            train(
-                job.run,
-                prepared.train,
-                prepared.validation,
-                form.end,
-                folder,
-                progress=tell,
-                checkpoint_seconds=job.checkpoint_seconds,
-            )
+            if job.run.train.processes > 1:
+                from experiments.ranks import train_in_processes
+
+                train_in_processes(job, tell)
+            else:
+                train_here(job, tell)
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
+            from experiments.publish import write_card
 
-            evaluate(
+            evaluation = evaluate(
                 record,
                 folder,
                 job.evaluate,
@@ -75,28 +79,78 @@ def work(job: Job, tell: Any) -> None:
                 fingerprint=prepared.fingerprints["test"],
                 progress=tell,
             )
+            write_card(folder, evaluation)
+        folder.failure.unlink(missing_ok=True)
+
+
+def train_here(job: Job, tell: Any) -> None:
+    """Train the job's run in this process, which may be one of several."""
+    from toolkit.train import train
+
+    form = config.form(job.dataset.format)
+    prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+    train(
+        job.run,
+        prepared.train,
+        prepared.validation,
+        form.end,
+        RunFolder(Path(job.root), job.run.run_id),
+        progress=tell,
+        checkpoint_seconds=job.checkpoint_seconds,
+        report_to=job.report_to,
+    )
+
+
+def events() -> Callable[[dict[str, Any]], None]:
+    """A way to tell events on standard output, where what libraries print goes no longer."""
+    stream = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def tell(event: dict[str, Any]) -> None:
+        stream.write(json.dumps(event) + "\n")
+
+    return tell
 
 
 def main() -> int:
     """Entry point of the process."""
-    # Libraries print to standard output now and then; events must not be mixed with that.
-    events = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)
-
-    def tell(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
-
+    tell = events()
     try:
-        job = Job.model_validate_json(sys.stdin.read())
-        if job.threads:
-            import torch
-
-            torch.set_num_threads(job.threads)
+        job = Job.model_validate_json(sys.stdin.readline())
+        threading.Thread(target=end_with_asker, daemon=True).start()
         work(job, tell)
     except UserError as error:
         tell({"event": "error", "text": str(error)})
         return 2
+    except Exception as error:
+        reason = no_room(error)
+        if reason is None:
+            raise
+        text = (
+            f"cannot write under {job.root}: {reason}. What is there is kept; make room, or --root elsewhere"
+        )
+        tell({"event": "error", "text": text})
+        return 2
     return 0
+
+
+def no_room(error: BaseException) -> str | None:
+    """Why a disk took no more, whatever library was told so; None for any other error."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return os.strerror(error.errno)
+    found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors, tokenizers
+    if found and int(found.group(1)) in FULL:
+        return os.strerror(int(found.group(1)))
+    if "PytorchStreamWriter failed" in str(error) or "inline_container" in str(error):
+        return "torch could not write its checkpoint whole"
+    return None if error.__context__ is None else no_room(error.__context__)
+
+
+def end_with_asker() -> None:
+    """Wait for the end of standard input, then leave at once."""
+    while os.read(0, 1024):  # not sys.stdin: a thread that waits in it is fatal when the interpreter ends
+        pass
+    os._exit(1)  # as after a kill: what is on disk is whole, and the lock is released
 
 
 if __name__ == "__main__":
