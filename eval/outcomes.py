@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
 
-from eval.draw import Draw, uniforms
+from eval.generation import generate
 from toolkit import runtime
 from toolkit.data import tokens
 from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
-from toolkit.errors import UserError
 from toolkit.loss import NextToken
 from toolkit.records import Generation, Likelihood, Outcome
-from toolkit.specs import Decoding, EvalSpec
+from toolkit.specs import EvalSpec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SCORE_TOKENS = 4096  # positions of a likelihood batch
-GENERATE_TOKENS = 65536  # positions of the key-value cache of a generation batch
 SCAFFOLD, STOP = "scaffold", "stop"
 Progress = Callable[[dict[str, Any]], None]
 
@@ -142,79 +138,3 @@ def _by_part(
         part: Likelihood(nll=total, tokens=int(count), bytes=sizes.get(part, 0))
         for part, (total, count) in sums.items()
     }
-
-
-def generate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    mode: str,
-    decoding: Decoding,
-    spec: EvalSpec,
-    progress: Progress = lambda _: None,
-) -> list[Generation]:
-    """One continuation of each prompt, in the prompts' order.
-
-    It ends at end-of-text or at the limit and never at the end marker: a model that has not learned to stop
-    shall not be stopped by the judge.
-    """
-    start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
-    rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = getattr(model.config, "max_position_embeddings", None) or math.inf
-    limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
-    if limit < 1:
-        raise UserError(
-            f"a prompt of {max(map(len, rows))} tokens fills the model's context of {room} tokens"
-        )
-    result: dict[int, Generation] = {}
-    batches = tokens.sorted_batches([len(row) + limit for row in rows], GENERATE_TOKENS)
-    for number, batch in enumerate(batches):
-
-        def on_step(step: int, number: int = number) -> None:
-            progress({"event": "generating", "done": number * limit + step, "of": len(batches) * limit})
-
-        numbers = uniforms([f"{mode}/{decoding.name}/{prompts[i]}" for i in batch], limit, spec.seed)
-        draw = Draw(decoding, numbers, on_step)
-        written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, draw)
-        for index, ids in zip(batch, written, strict=True):
-            body = ids[: ids.index(stop)] if stop in ids else ids
-            result[index] = Generation(
-                prompt_mode=mode,
-                decoding=decoding.name,
-                prompt=prompts[index],
-                text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-                tokens=len(body),
-                ended="end_of_text" if stop in ids else "limit",
-            )
-    return [result[index] for index in range(len(prompts))]
-
-
-@torch.no_grad()
-def _continue(
-    model: PreTrainedModel,
-    rows: Sequence[Sequence[int]],
-    limit: int,
-    stop: int,
-    decoding: Decoding,
-    draw: Draw,
-) -> list[list[int]]:
-    """What `generate` adds to each row, padding and all."""
-    where = next(model.parameters()).device
-    longest = max(map(len, rows))
-    ids = torch.tensor([[stop] * (longest - len(row)) + list(row) for row in rows], device=where)
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=where)
-    config = GenerationConfig(
-        max_new_tokens=limit,
-        do_sample=False,  # Draw has drawn
-        num_beams=decoding.num_beams,
-        eos_token_id=stop,
-        pad_token_id=stop,
-        use_cache=True,
-    )
-    written = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        generation_config=config,
-        logits_processor=LogitsProcessorList([draw]),
-    )
-    return written[:, longest:].tolist()

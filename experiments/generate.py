@@ -35,7 +35,7 @@ def side_by_side(
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
 
     # torch only from here on: what is wrong above is told at once
-    from eval.outcomes import generate
+    from eval.generation import generate
     from toolkit import methods, models, runtime
 
     rows = []
