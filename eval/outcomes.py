@@ -31,13 +31,17 @@ def outcomes(
     form: Format,
     spec: EvalSpec,
     *,
+    general: Sequence[str] = (),
     precision: str,
     progress: Progress = lambda _: None,
 ) -> tuple[list[Outcome], dict[str, float]]:
-    """What the model does on each text, in the texts' order, and the seconds of both halves."""
+    """What the model does on each text, in the texts' order, and the seconds of both halves.
+
+    Behind them comes an outcome a ``general`` text, with its likelihood alone.
+    """
     model.eval()
     began = time.perf_counter()
-    scores = likelihoods(model, tokenizer, texts, form, precision=precision, progress=progress)
+    scores = likelihoods(model, tokenizer, [*texts, *general], form, precision=precision, progress=progress)
     scored = time.perf_counter()
     count = len(texts) if spec.generations is None else min(spec.generations, len(texts))
     if precision == "bf16":
@@ -57,7 +61,11 @@ def outcomes(
             likelihood=score,
             generations=tuple(generations),
         )
-        for text, score, generations in zip(texts, scores, written, strict=True)
+        for text, score, generations in zip(texts, scores[: len(texts)], written, strict=True)
+    ]
+    result += [
+        Outcome(document_id=document_id(text), title="", reference=text, general=True, likelihood=score)
+        for text, score in zip(general, scores[len(texts) :], strict=True)
     ]
     seconds = {"likelihood": scored - began, "generation": time.perf_counter() - scored}
     return result, seconds

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval import general
 from eval.harness import contexts_of, evaluation_digest, is_current
+from eval.metrics import not_offered
 from experiments import edited, executors
 from experiments.conclude import conclude, headline_metrics, results_folder
 from experiments.grid import Grid, Planned
@@ -26,6 +28,10 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
     )  # a folder that can't be written is told before anything runs
     for model in study.base_models:
         weights.check(model)
+    if study.evaluate.general:
+        general.check(study.evaluate.general)
+    for said in not_offered().values():
+        board.say(said)
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):

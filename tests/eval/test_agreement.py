@@ -65,12 +65,12 @@ def check(spec: ModelSpec, texts: list[str]) -> None:
 
 
 def test_real_weights_on_real_recipes(tmp_path):
-    """SmolLM2-135M on eight Wikibooks recipes, the shortest and the longest among them."""
+    """SmolLM2-135M on four of twenty Wikibooks recipes, the three shortest and the longest."""
     form, dataset = config.form("recipe"), config.dataset("wikibooks")
     rows = islice(open_source(dataset, form, tmp_path).rows(), 0, 200, 10)
     texts = [render(to_document(row, form, dataset.fields, Counter()), form) for row in rows]
     texts.sort(key=len)
-    check(config.model("smollm2-135m-embedded"), [*texts[:6], *texts[-2:]])
+    check(config.model("smollm2-135m-embedded"), [*texts[:3], texts[-1]])
 
 
 def test_texts_longer_than_the_context(tiny_gpt2, recipe_texts):
