@@ -85,6 +85,8 @@ def likelihoods(
     A text longer than the model's context is scored in windows as lm-evaluation-harness's rolling
     log-likelihood does: disjoint in what they score, the last one filled up with the tokens before it.
     """
+    if not texts:
+        return []
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
@@ -94,15 +96,15 @@ def likelihoods(
     next_token = NextToken(model)
     nlls = [torch.zeros(len(row)) for row in rows]
     batches = tokens.sorted_batches([last - fed for _, fed, _, last in windows], SCORE_TOKENS)
-    for done, batch in enumerate(batches, start=1):
-        fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
-        inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
-        with runtime.autocast(where, precision):
+    with runtime.autocast(where, precision):  # around the loop: inside, weights would be cast for each batch
+        for done, batch in enumerate(batches, start=1):
+            fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
+            inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
             scores = next_token.nll(model, inputs).cpu()
-        for w, score in zip(batch, scores, strict=True):
-            i, fed, first, last = windows[w]
-            nlls[i][first:last] = score[first - fed : last - fed]
-        progress({"event": "scoring", "done": done, "of": len(batches)})
+            for w, score in zip(batch, scores, strict=True):
+                i, fed, first, last = windows[w]
+                nlls[i][first:last] = score[first - fed : last - fed]
+            progress({"event": "scoring", "done": done, "of": len(batches)})
     return [
         _by_part(text, form, offsets, nll[1:].tolist())
         for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)
