@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from eval import general
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
 from toolkit.data.format import Format
@@ -43,10 +44,12 @@ def is_current(folder: RunFolder, digest: str, contexts: Sequence[Context]) -> b
         return False
     record = EvaluationRecord.read(path)
     there = [record.metrics, *(setting.metrics for setting in record.settings)]
-    return [{name: value.signature for name, value in metrics.items()} for metrics in there] == [
-        {name: signature(metric, context) for name, metric in metrics.items()}
-        for context, metrics in zip(contexts, _asked(contexts), strict=True)
-    ]
+    # A metric that was measured where its package is, and can't be had here, is no reason to measure again.
+    return len(there) == len(contexts) and all(
+        name in found and found[name].signature == signature(metric, context)
+        for found, context, metrics in zip(there, contexts, _asked(contexts), strict=True)
+        for name, metric in metrics.items()
+    )
 
 
 def _asked(contexts: Sequence[Context]) -> list[dict[str, Metric]]:
@@ -77,9 +80,10 @@ def evaluate(
     else:
         outcomes, seconds = _ask(run, folder, spec, form, test, progress)
         write_lines(folder.outcomes(digest), outcomes)
-    if len(outcomes) != len(test):
+    held_out = [outcome for outcome in outcomes if not outcome.general]
+    if len(held_out) != len(test):
         raise UserError(
-            f"{folder.outcomes(digest)} has {len(outcomes)} outcomes for {len(test)} documents: delete it"
+            f"{folder.outcomes(digest)} has {len(held_out)} outcomes for {len(test)} documents: delete it"
         )
     progress({"event": "phase", "phase": "measuring"})
     began = time.perf_counter()
@@ -92,7 +96,7 @@ def evaluate(
         outcomes = [_marked(o, context, row) for o, row in zip(outcomes, rows, strict=True)]
         place = {"prompt_mode": context.prompt_mode, "decoding": context.decoding}
         settings.append(SettingMetrics(**place, metrics=found))
-    marks = {name: _measure(make(outcomes, headline), headline, every)[0] for name, make in ANCHORS.items()}
+    marks = {name: _measure(make(held_out, headline), headline, every)[0] for name, make in ANCHORS.items()}
     write_lines(folder.outcomes(digest), outcomes)
     record = EvaluationRecord(
         digest=digest,
@@ -143,10 +147,11 @@ def _ask(
 
     if run.spec.learning_rate is not None:
         folder.require_artifact()
+    probe = general.texts(spec.general) if spec.general else []
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(run.spec.model)
     model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
     model = model.to(runtime.device())
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress({"event": "phase", "phase": "evaluating"})
-    return outcomes(model, tokenizer, test, form, spec, precision=precision, progress=progress)
+    return outcomes(model, tokenizer, test, form, spec, general=probe, precision=precision, progress=progress)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessorList
 
-from eval.draw import Draw, uniforms
+from eval.generation import generate
 from toolkit import runtime
 from toolkit.data import tokens
 from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
-from toolkit.errors import UserError
 from toolkit.loss import NextToken
 from toolkit.records import Generation, Likelihood, Outcome
-from toolkit.specs import Decoding, EvalSpec
+from toolkit.specs import EvalSpec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SCORE_TOKENS = 4096  # positions of a likelihood batch
-GENERATE_TOKENS = 65536  # positions of the key-value cache of a generation batch
 SCAFFOLD, STOP = "scaffold", "stop"
 Progress = Callable[[dict[str, Any]], None]
 
@@ -35,13 +31,17 @@ def outcomes(
     form: Format,
     spec: EvalSpec,
     *,
+    general: Sequence[str] = (),
     precision: str,
     progress: Progress = lambda _: None,
 ) -> tuple[list[Outcome], dict[str, float]]:
-    """What the model does on each text, in the texts' order, and the seconds of both halves."""
+    """What the model does on each text, in the texts' order, and the seconds of both halves.
+
+    Behind them comes an outcome a ``general`` text, with its likelihood alone.
+    """
     model.eval()
     began = time.perf_counter()
-    scores = likelihoods(model, tokenizer, texts, form, precision=precision, progress=progress)
+    scores = likelihoods(model, tokenizer, [*texts, *general], form, precision=precision, progress=progress)
     scored = time.perf_counter()
     count = len(texts) if spec.generations is None else min(spec.generations, len(texts))
     if precision == "bf16":
@@ -61,7 +61,11 @@ def outcomes(
             likelihood=score,
             generations=tuple(generations),
         )
-        for text, score, generations in zip(texts, scores, written, strict=True)
+        for text, score, generations in zip(texts, scores[: len(texts)], written, strict=True)
+    ]
+    result += [
+        Outcome(document_id=document_id(text), title="", reference=text, general=True, likelihood=score)
+        for text, score in zip(general, scores[len(texts) :], strict=True)
     ]
     seconds = {"likelihood": scored - began, "generation": time.perf_counter() - scored}
     return result, seconds
@@ -81,6 +85,8 @@ def likelihoods(
     A text longer than the model's context is scored in windows as lm-evaluation-harness's rolling
     log-likelihood does: disjoint in what they score, the last one filled up with the tokens before it.
     """
+    if not texts:
+        return []
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
@@ -90,15 +96,15 @@ def likelihoods(
     next_token = NextToken(model)
     nlls = [torch.zeros(len(row)) for row in rows]
     batches = tokens.sorted_batches([last - fed for _, fed, _, last in windows], SCORE_TOKENS)
-    for done, batch in enumerate(batches, start=1):
-        fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
-        inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
-        with runtime.autocast(where, precision):
+    with runtime.autocast(where, precision):  # around the loop: inside, weights would be cast for each batch
+        for done, batch in enumerate(batches, start=1):
+            fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
+            inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
             scores = next_token.nll(model, inputs).cpu()
-        for w, score in zip(batch, scores, strict=True):
-            i, fed, first, last = windows[w]
-            nlls[i][first:last] = score[first - fed : last - fed]
-        progress({"event": "scoring", "done": done, "of": len(batches)})
+            for w, score in zip(batch, scores, strict=True):
+                i, fed, first, last = windows[w]
+                nlls[i][first:last] = score[first - fed : last - fed]
+            progress({"event": "scoring", "done": done, "of": len(batches)})
     return [
         _by_part(text, form, offsets, nll[1:].tolist())
         for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)
@@ -142,79 +148,3 @@ def _by_part(
         part: Likelihood(nll=total, tokens=int(count), bytes=sizes.get(part, 0))
         for part, (total, count) in sums.items()
     }
-
-
-def generate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    mode: str,
-    decoding: Decoding,
-    spec: EvalSpec,
-    progress: Progress = lambda _: None,
-) -> list[Generation]:
-    """One continuation of each prompt, in the prompts' order.
-
-    It ends at end-of-text or at the limit and never at the end marker: a model that has not learned to stop
-    shall not be stopped by the judge.
-    """
-    start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
-    rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = getattr(model.config, "max_position_embeddings", None) or math.inf
-    limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
-    if limit < 1:
-        raise UserError(
-            f"a prompt of {max(map(len, rows))} tokens fills the model's context of {room} tokens"
-        )
-    result: dict[int, Generation] = {}
-    batches = tokens.sorted_batches([len(row) + limit for row in rows], GENERATE_TOKENS)
-    for number, batch in enumerate(batches):
-
-        def on_step(step: int, number: int = number) -> None:
-            progress({"event": "generating", "done": number * limit + step, "of": len(batches) * limit})
-
-        numbers = uniforms([f"{mode}/{decoding.name}/{prompts[i]}" for i in batch], limit, spec.seed)
-        draw = Draw(decoding, numbers, on_step)
-        written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, draw)
-        for index, ids in zip(batch, written, strict=True):
-            body = ids[: ids.index(stop)] if stop in ids else ids
-            result[index] = Generation(
-                prompt_mode=mode,
-                decoding=decoding.name,
-                prompt=prompts[index],
-                text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-                tokens=len(body),
-                ended="end_of_text" if stop in ids else "limit",
-            )
-    return [result[index] for index in range(len(prompts))]
-
-
-@torch.no_grad()
-def _continue(
-    model: PreTrainedModel,
-    rows: Sequence[Sequence[int]],
-    limit: int,
-    stop: int,
-    decoding: Decoding,
-    draw: Draw,
-) -> list[list[int]]:
-    """What `generate` adds to each row, padding and all."""
-    where = next(model.parameters()).device
-    longest = max(map(len, rows))
-    ids = torch.tensor([[stop] * (longest - len(row)) + list(row) for row in rows], device=where)
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=where)
-    config = GenerationConfig(
-        max_new_tokens=limit,
-        do_sample=False,  # Draw has drawn
-        num_beams=decoding.num_beams,
-        eos_token_id=stop,
-        pad_token_id=stop,
-        use_cache=True,
-    )
-    written = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        generation_config=config,
-        logits_processor=LogitsProcessorList([draw]),
-    )
-    return written[:, longest:].tolist()

@@ -59,7 +59,7 @@ class Difference:
     seeds: int
     documents: int
     left_out: int
-    """Documents on which the metric is undefined for either side at any seed."""
+    """Documents on which the metric is defined for one side or seed, and not for another."""
     smallest_detectable: float | None
     """The smallest true difference that is called with 80 % power."""
     needed: str | None
@@ -208,10 +208,14 @@ def _spread(metric: Metric, ours: Floats, theirs: Floats) -> tuple[Spread | None
 
 
 def _complete(metric: Metric, *sides: Floats) -> tuple[tuple[Floats, ...], int]:
-    """The sides' leading statistics on the documents where all are defined, and how many are not."""
-    defined = np.logical_and.reduce([np.isfinite(side).all(axis=(0, 2)) for side in sides])
+    """The sides' leading statistics on the documents where all are defined, and how many are not.
+
+    A document on which none is defined was never in question, and is not counted.
+    """
+    by_seed = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
+    defined = by_seed.all(axis=0)
     kept = tuple(side[:, defined, : metric.core] for side in sides)
-    return kept, int((~defined).sum())
+    return kept, int((by_seed.any(axis=0) & ~defined).sum())
 
 
 def _same_shape(metric: Metric, method: Floats, baseline: Floats) -> None:

@@ -339,6 +339,36 @@ def bench_train(
     return show_bench(measure(base, recipes, repeats, err.print, root), as_json)
 
 
+@bench.command(name="generate")
+def bench_generate(*, prompts: int = 128, baseline_prompts: int = 12, as_json: Json = False) -> int:
+    """Write recipes with the notebook's sampling, against its one prompt at a time.
+
+    Parameters
+    ----------
+    prompts
+        Prompts that ours writes for.
+    baseline_prompts
+        Prompts that the notebook's way writes for: it takes seconds for each.
+    """
+    from experiments.bench.generate import bench as measure
+
+    return show_bench(measure(prompts, baseline_prompts), as_json)
+
+
+@bench.command(name="likelihood")
+def bench_likelihood(*, documents: int = 48, as_json: Json = False) -> int:
+    """Score recipes, against a perplexity loop over padded batches of 16 in fp32.
+
+    Parameters
+    ----------
+    documents
+        Recipes that both sides score.
+    """
+    from experiments.bench.likelihood import bench as measure
+
+    return show_bench(measure(documents), as_json)
+
+
 @bench.command(name="stats")
 def bench_stats(*, as_json: Json = False) -> int:
     """Bootstrap every metric for ten methods on 500 documents, 10,000 draws."""

@@ -38,7 +38,7 @@ def side_by_side(
             RunFolder(root, cell.run_id).require_artifact()
 
     # torch only from here on: what is wrong above is told at once
-    from eval.outcomes import generate
+    from eval.generation import generate
     from toolkit import methods, models, runtime
 
     rows = []

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from eval import general
 from eval.harness import contexts_of, evaluation_digest, is_current
+from eval.metrics import not_offered
 from experiments import edited
 from experiments.conclude import conclude, headline_metrics, results_folder
 from experiments.executors import Executor
@@ -43,6 +45,10 @@ def bring_up_to_date(
     for model in study.base_models:
         weights.check(model)
     execute = execute or Local()
+    if study.evaluate.general:
+        general.check(study.evaluate.general)
+    for said in not_offered().values():
+        board.say(said)
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):

@@ -144,6 +144,10 @@ def _resolved(value: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key, look_up in (("base_models", config.model), ("dataset", config.dataset)):
         if full.get(key):
             full[key] = [look_up(item).model_dump() for item in _many(full[key])]
+    probe = full.get("evaluate", {}).get("general") if isinstance(full.get("evaluate"), Mapping) else None
+    if isinstance(probe, Mapping) and probe.get("dataset"):
+        named = {**probe, "dataset": config.dataset(probe["dataset"]).model_dump()}
+        full["evaluate"] = {**full["evaluate"], "general": named}
     methods = full.get("methods")
     if methods is not None:
         if not isinstance(methods, Mapping):

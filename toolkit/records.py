@@ -214,6 +214,8 @@ class Outcome(Record):
     title: str
     reference: str
     """The document itself, rendered, without the end-of-text token."""
+    general: bool = False
+    """Whether it is a general text, which only tells what a model has forgotten, and no held-out document."""
     likelihood: dict[str, Likelihood] | None = None
     """By part: each section by name, `scaffold` (markers, line ends, end marker) and `stop` (end-of-text).
 

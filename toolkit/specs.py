@@ -232,6 +232,15 @@ class Decoding(Spec):
         return "-".join([f"t{self.temperature:g}", *cuts])
 
 
+class General(Spec):
+    """General text on which every run is scored too, to see what it has forgotten."""
+
+    dataset: DatasetSpec
+    """A data set whose documents the runs do not train on, e.g. `lee-news`."""
+    texts: int = Field(default=100, gt=0)
+    """Its first so many texts."""
+
+
 class EvalSpec(Spec):
     """How runs are evaluated. Has a digest of its own: changing it re-evaluates and never retrains."""
 
@@ -245,6 +254,8 @@ class EvalSpec(Spec):
     """Generate for only the first so many test documents; all when absent."""
     seed: int = 0
     """Seed of the draws."""
+    general: General | None = None
+    """General text that is scored as well; nothing when absent, and then it costs nothing."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import math
 import pkgutil
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from eval.metrics._base import Context, Metric, number
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MetricValue, Outcome
 
-__all__ = ["Context", "Metric", "all_metrics", "measure", "metric", "signature"]
+__all__ = ["Context", "Metric", "all_metrics", "measure", "metric", "not_offered", "signature"]
 
 
 @cache
@@ -31,8 +32,26 @@ def _registry() -> dict[str, Metric]:
 
 
 def all_metrics() -> dict[str, Metric]:
-    """Every metric of the folder by name: those that get a verdict first, then by name."""
-    return dict(_registry())
+    """Every metric that is offered by name: those that get a verdict first, then by name."""
+    return {name: item for name, item in _registry().items() if name not in not_offered()}
+
+
+@cache
+def not_offered() -> dict[str, str]:
+    """Metrics whose package is not installed: name -> the line that says how to have it."""
+    found = {}
+    for name, item in _registry().items():
+        package, _, version = (item.needs or "").partition("==")
+        if package and _version(package) != version:
+            found[name] = f"metric '{name}' is not measured; for it: pip install --no-deps {item.needs}"
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def metric(name: str) -> Metric:
@@ -40,6 +59,8 @@ def metric(name: str) -> Metric:
     found = _registry()
     if name not in found:
         raise unknown_name("metric", name, found)
+    if name in not_offered():
+        raise UserError(not_offered()[name])
     return found[name]
 
 
@@ -56,11 +77,15 @@ def measure(
 ) -> tuple[MetricValue, list[tuple[float, ...] | None]]:
     """The metric over all outcomes, and its statistics on each of them in the same order.
 
-    Documents on which it is not defined are left out; `documents` counts those that are in. A metric that
-    fails on a document is a UserError that names both.
+    Documents on which it is not defined are left out, and so are general texts, unless the metric is about
+    these; `documents` counts those that are in. A metric that fails on a document is a UserError that names
+    both.
     """
-    context = context.among(outcomes)
-    rows = [_statistics(metric, outcome, context) for outcome in outcomes]
+    context = context.among([o for o in outcomes if o.general == metric.of_general])
+    rows = [
+        _statistics(metric, outcome, context) if outcome.general == metric.of_general else None
+        for outcome in outcomes
+    ]
     defined = [row for row in rows if row is not None]
     if len({len(row) for row in defined}) > 1:
         raise UserError(f"metric '{metric.name}': documents differ in their number of statistics")

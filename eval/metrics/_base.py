@@ -98,6 +98,10 @@ class Metric(Protocol):
     """How many leading statistics the value rests on, the others being for `details`; None for all."""
     of_generations: bool = True
     """Whether it looks at generations, so that prompt mode and decoding belong to its signature."""
+    needs: str | None = None
+    """A pip package without which it is not offered, with its version; `pip install --no-deps` adds it."""
+    of_general: bool = False
+    """Whether it is about the general texts, and not about the held-out documents."""
 
     @property
     def signature(self) -> str:

@@ -1,4 +1,4 @@
-"""Rows of local files: CSV, TSV, JSONL, JSON and Parquet, plain or gzip; what is broken is said."""
+"""Rows of local files: CSV, TSV, JSONL, JSON, Parquet and text, plain or gzip; what is broken is said."""
 
 from __future__ import annotations
 
@@ -85,6 +85,8 @@ def _reader(path: Path) -> Reader:
         ".ndjson": _jsonl,
         ".json": _json,
         ".parquet": _parquet,
+        ".txt": _text_lines,
+        ".cor": _text_lines,
     }
     if suffix not in readers:
         known = ", ".join(readers)
@@ -153,6 +155,14 @@ def _json_lines(stream: IO[str], path: Path) -> Iterator[Row]:
             yield Broken("a line that is not JSON", f"line {number}: {line[:200]}")
             continue
         yield value if isinstance(value, dict) else Broken("a line that is no JSON object", line[:200])
+
+
+def _text_lines(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    """Plain text, a document a line, in a column named `text`."""
+    del delimiter
+    check_columns(["text"], columns, str(path), "A line of a text file is a row of one column")
+    with _text(path) as stream:
+        yield from ({"text": line.rstrip("\r\n")} for line in stream if line.strip())
 
 
 def _json(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:

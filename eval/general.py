@@ -1,0 +1,57 @@
+"""General text beside the held-out documents: what a model forgets while it learns them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from toolkit import config
+from toolkit.data.clean import RefusedError, to_document
+from toolkit.data.format import body_text
+from toolkit.data.readers import Broken
+from toolkit.data.sources import Source, open_source
+from toolkit.errors import UserError
+from toolkit.specs import General
+
+
+def check(general: General) -> None:
+    """Raise the UserError of a data set that can't be had, before anything is begun."""
+    _source(general)
+
+
+def texts(general: General) -> list[str]:
+    """The first so many texts: bodies of the sections, without markers, a line each.
+
+    Rows that make no document of the data set's format are passed over. Raises UserError where there are
+    fewer than asked for.
+    """
+    source = _source(general)
+    found: list[str] = []
+    for row in source.rows():
+        if len(found) == general.texts:
+            break
+        if isinstance(row, Broken) or any(str(row.get(k)) != v for k, v in source.dataset.where.items()):
+            continue
+        try:
+            document = to_document(row, source.form, source.dataset.fields, Counter())
+        except RefusedError:
+            continue
+        pairs = zip(source.form.sections, document.bodies, strict=True)
+        found.append("\n".join(body_text(section, body) for section, body in pairs))
+    if len(found) < general.texts:
+        raise UserError(
+            f"evaluate.general: {general.texts} texts were asked for, and data set "
+            f"'{general.dataset.name}' has {len(found)}"
+        )
+    return found
+
+
+def _source(general: General) -> Source:
+    dataset = general.dataset
+    if dataset.mixture or dataset.parser:
+        raise UserError(
+            f"evaluate.general: data set '{dataset.name}' is a mixture or needs a parser; name a plain one"
+        )
+    # Only a hub data set keeps something there: the commit it last had.
+    return open_source(dataset, config.form(dataset.format), Path(tempfile.gettempdir()) / "bakeoff-general")

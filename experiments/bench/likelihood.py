@@ -1,0 +1,120 @@
+"""`bakeoff bench likelihood`: tokens scored a second, against a perplexity loop as `evaluate` has it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from experiments.bench.apart import BASE, held_out, in_a_process, median_seconds
+from toolkit import config
+from toolkit.runtime import machine
+
+BATCH = 16
+EXACT = 16
+"""Documents that are scored in fp32 too, to compare with the loop's results."""
+Scores = list[float]
+
+
+def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
+    """Time both on the same documents, and compare what they find.
+
+    The loop: sixteen texts a batch in the order given, padded to the longest, fp32, the logits of the whole
+    batch, cross-entropy by token. Our peak memory is measured on all documents and on a quarter of them.
+    """
+    texts = held_out(documents)
+    asked = {"texts": texts, "repeats": repeats}
+    baseline = in_a_process(__name__, "baseline", asked)
+    ours = in_a_process(__name__, "ours", asked)
+    quarter = in_a_process(__name__, "ours", {"texts": texts[: max(1, len(texts) // 4)], "repeats": 1})
+    whole = baseline["nll"]
+    return {
+        "name": "likelihood",
+        "ratio": round(baseline["seconds"] / ours["seconds"], 2),
+        "baseline": round(baseline["tokens"] / baseline["seconds"], 1),
+        "ours": round(baseline["tokens"] / ours["seconds"], 1),
+        "unit": "tokens a second",
+        "base_model": BASE,
+        "documents": len(texts),
+        "tokens": baseline["tokens"],
+        "repeats": repeats,
+        "precision": ours["precision"],
+        "nll_difference": {
+            ours["precision"]: _apart(ours["nll"], whole),
+            "fp32": _apart(ours["fp32_nll"], whole[: len(ours["fp32_nll"])]),
+        },
+        "peak_memory_bytes": {
+            "baseline": baseline["peak"],
+            "ours": ours["peak"],
+            "ours_quarter_of_the_documents": quarter["peak"],
+        },
+        "machine": machine(),
+    }
+
+
+def _apart(ours: Scores, theirs: Scores) -> dict[str, float]:
+    """Relative differences: of the sum, which is what perplexity rests on, and the largest of a document."""
+    return {
+        "whole": abs(sum(ours) / sum(theirs) - 1),
+        "largest": max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True)),
+    }
+
+
+def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    from toolkit import models, runtime
+    from toolkit.data.tokens import prefix_token
+
+    spec = config.model(BASE)
+    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    start, pad = prefix_token(tokenizer), tokenizer.eos_token_id
+    rows = [[start, *ids] for ids in tokenizer(asked["texts"], add_special_tokens=False).input_ids]
+
+    def score(chosen: list[list[int]]) -> Scores:
+        found: Scores = []
+        for first in range(0, len(chosen), BATCH):
+            batch = chosen[first : first + BATCH]
+            longest = max(map(len, batch))
+            ids = torch.tensor([row + [pad] * (longest - len(row)) for row in batch], device=model.device)
+            mask = torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in batch], device=model.device)
+            with torch.no_grad():
+                logits = model(ids, attention_mask=mask).logits
+            losses = torch.nn.functional.cross_entropy(
+                logits[:, :-1].transpose(1, 2), ids[:, 1:], reduction="none"
+            )
+            found += (losses * mask[:, 1:]).sum(dim=1).tolist()
+        return found
+
+    score(rows[:BATCH])
+    nll: Scores = []
+    seconds = median_seconds(asked["repeats"], lambda: nll.__setitem__(slice(None), score(rows)))
+    tokens = sum(len(row) - 1 for row in rows)
+    return {"seconds": seconds, "nll": nll, "tokens": tokens, "peak": runtime.peak_memory_bytes()}
+
+
+def _ours(asked: dict[str, Any]) -> dict[str, Any]:
+    from eval.outcomes import STOP, likelihoods
+    from toolkit import models, runtime
+
+    spec, form = config.model(BASE), config.form("recipe")
+    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    precision = runtime.resolve_precision("auto")
+
+    def score(texts: list[str], kind: str) -> Scores:
+        scored = likelihoods(model, tokenizer, texts, form, precision=kind)
+        return [sum(part.nll for name, part in parts.items() if name != STOP) for parts in scored]
+
+    score(asked["texts"][:BATCH], precision)
+    nll: Scores = []
+    seconds = median_seconds(
+        asked["repeats"], lambda: nll.__setitem__(slice(None), score(asked["texts"], precision))
+    )
+    peak = runtime.peak_memory_bytes()
+    exact = score(asked["texts"][:EXACT], "fp32")
+    return {"seconds": seconds, "nll": nll, "fp32_nll": exact, "peak": peak, "precision": precision}
+
+
+if __name__ == "__main__":
+    sides = {"baseline": _baseline, "ours": _ours}
+    print(json.dumps(sides[sys.argv[1]](json.load(sys.stdin))))

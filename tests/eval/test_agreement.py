@@ -1,0 +1,86 @@
+"""Likelihoods are lm-evaluation-harness's, on the same texts and weights."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from eval.metrics import Context, measure, metric
+from eval.outcomes import likelihoods
+from toolkit import config, models
+from toolkit.data.clean import to_document
+from toolkit.data.format import document_id, render
+from toolkit.data.sources import open_source
+from toolkit.records import Outcome
+from toolkit.specs import ModelSpec
+
+
+def theirs(folder: Path, texts: list[str]) -> list[float]:
+    """Rolling log-likelihood of each text, nats, by lm-evaluation-harness in fp32 on the CPU."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    model = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=4)
+    requests = [
+        Instance(request_type="loglikelihood_rolling", doc={}, arguments=(text,), idx=0) for text in texts
+    ]
+    return model.loglikelihood_rolling(requests, disable_tqdm=True)
+
+
+def ours(spec: ModelSpec, texts: list[str]) -> list[Outcome]:
+    """The evaluation pass's outcomes of each text, in fp32 on the CPU."""
+    form = config.form("recipe")
+    model, tokenizer = models.load_base(spec).eval(), models.load_tokenizer(spec)
+    scored = likelihoods(model, tokenizer, texts, form, precision="fp32")
+    return [
+        Outcome(document_id=document_id(text), title="", reference=text, likelihood=parts)
+        for text, parts in zip(texts, scored, strict=True)
+    ]
+
+
+def check(spec: ModelSpec, texts: list[str]) -> None:
+    """Each text's log-likelihood, bits per byte and word perplexity of all, to 1e-5 relative."""
+    from lm_eval.api.metrics import bits_per_byte, weighted_perplexity
+
+    found, expected = ours(spec, texts), theirs(models.local_folder(spec), texts)
+    for outcome, value in zip(found, expected, strict=True):
+        nll = sum(part.nll for name, part in outcome.likelihood.items() if name != "stop")
+        assert nll == pytest.approx(-value, rel=1e-5)
+    context = Context(form=config.form("recipe"))
+    sizes = [len(text.encode()) for text in texts]
+    tokens = [sum(p.tokens for name, p in o.likelihood.items() if name != "stop") for o in found]
+    words = [len(text.split()) for text in texts]
+    for name, formula, weights in (
+        ("bits_per_byte", bits_per_byte, sizes),
+        ("perplexity", weighted_perplexity, tokens),
+        ("word_perplexity", weighted_perplexity, words),
+    ):
+        value, _ = measure(metric(name), found, context)
+        theirs_value = formula(list(zip(expected, weights, strict=True)))
+        close = 1e-5 if name != "word_perplexity" else 1e-4  # exp of nats a word: the error grows with them
+        assert value.value == pytest.approx(theirs_value, rel=close)
+
+
+def test_real_weights_on_real_recipes(tmp_path):
+    """SmolLM2-135M on four of twenty Wikibooks recipes, the three shortest and the longest."""
+    form, dataset = config.form("recipe"), config.dataset("wikibooks")
+    rows = islice(open_source(dataset, form, tmp_path).rows(), 0, 200, 10)
+    texts = [render(to_document(row, form, dataset.fields, Counter()), form) for row in rows]
+    texts.sort(key=len)
+    check(config.model("smollm2-135m-embedded"), [*texts[:3], texts[-1]])
+
+
+def test_texts_longer_than_the_context(tiny_gpt2, recipe_texts):
+    """256 positions; texts of 60, 255 to 258, 400 and 1,000 tokens: one window, the edge, several."""
+    tokenizer = models.load_tokenizer(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    long = "RECIPE: Long\nINGREDIENTS: salt\nDIRECTIONS:" + " Stir the rice." * 700
+    ids = tokenizer(long, add_special_tokens=False, return_offsets_mapping=True)
+    texts = [recipe_texts[0]]
+    for count in (255, 256, 257, 258, 400, 1000):
+        text = long[: ids.offset_mapping[count - 1][1]]
+        assert len(tokenizer(text, add_special_tokens=False).input_ids) == count
+        texts.append(text)
+    check(ModelSpec(name="tiny", folder=str(tiny_gpt2)), texts)
