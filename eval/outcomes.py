@@ -11,7 +11,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessorList
 
 from eval.draw import Draw, uniforms
-from toolkit import runtime
+from toolkit import models, runtime
 from toolkit.data import tokens
 from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
 from toolkit.errors import UserError
@@ -84,7 +84,7 @@ def likelihoods(
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
-    context = getattr(model.config, "max_position_embeddings", None) or max(map(len, rows))
+    context = models.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
     where = next(model.parameters()).device
     next_token = NextToken(model)
@@ -160,7 +160,7 @@ def generate(
     """
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = getattr(model.config, "max_position_embeddings", None) or math.inf
+    room = models.context(model) or math.inf
     limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
     if limit < 1:
         raise UserError(

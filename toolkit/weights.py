@@ -55,7 +55,8 @@ def revision(spec: ModelSpec) -> str | None:
     folder = local_folder(spec)
     if spec.hub:
         return folder.name  # the hub's cache names a snapshot by its commit
-    return sha256(sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")))
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    return sha256([*files, *sorted(folder.glob("*.py"))] if spec.trust_remote_code else files)
 
 
 def sha256(files: list[Path]) -> str:
