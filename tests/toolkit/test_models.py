@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from huggingface_hub.errors import StrictDataclassClassValidationError
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    GatedRepoError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    StrictDataclassClassValidationError,
+)
 from transformers import (
     CONFIG_MAPPING,
     AutoModelForCausalLM,
@@ -104,6 +112,28 @@ def test_the_hub_out_of_reach_names_the_embedded_model():
     assert "\n" not in text
     assert "cannot get 'openai-community/gpt2'" in text
     assert "base_models=smollm2-135m-embedded" in text
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (GatedRepoError, "wants you to accept its terms on its page, then `hf auth login`"),
+        (RepositoryNotFoundError, "does not exist, or is private: check the id, or `hf auth login`"),
+        (RevisionNotFoundError, "has no revision '9b0cfec892e2bc2afd938c98eabe4e4a7b1e0ca1'"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_the_hub_says_of_a_model_is_passed_on(monkeypatch, error, told):
+    """Terms to accept, a wrong id, a wrong revision: each with what to do about it."""
+
+    def info(self: HfApi, repo: str, **_: Any) -> None:
+        answer: Any = SimpleNamespace(headers={}, request=None, status_code=404)
+        raise error("404 Client Error\nRequest id", response=answer)
+
+    monkeypatch.setattr(HfApi, "model_info", info)
+    with pytest.raises(UserError) as caught:
+        weights.check(config.model("gemma3-270m"))
+    assert str(caught.value) == f"model gemma3-270m: 'google/gemma-3-270m' on the Hugging Face hub {told}"
 
 
 def test_a_folder_without_a_model_is_told(tmp_path):
