@@ -12,6 +12,7 @@ from transformers import GenerationConfig
 from transformers.cache_utils import DynamicLayer
 
 from eval.draw import sample, uniforms
+from toolkit import models
 from toolkit.data import tokens
 from toolkit.errors import UserError
 from toolkit.records import Generation
@@ -44,7 +45,7 @@ def generate(
         return []
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = getattr(model.config, "max_position_embeddings", None) or math.inf
+    room = models.context(model) or math.inf
     limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
     if limit < 1:
         raise UserError(

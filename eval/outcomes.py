@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from eval.generation import generate
-from toolkit import runtime
+from toolkit import models, runtime
 from toolkit.data import tokens
 from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
 from toolkit.loss import NextToken
@@ -90,7 +90,7 @@ def likelihoods(
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
-    context = getattr(model.config, "max_position_embeddings", None) or max(map(len, rows))
+    context = models.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
     where = next(model.parameters()).device
     next_token = NextToken(model)

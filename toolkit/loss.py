@@ -3,13 +3,12 @@
 A language model's largest tensor is its logits, tokens x vocabulary in fp32. Here the output head is applied
 to a few hundred supervised positions at a time, the loss's gradient is formed in the same pass (as Liger
 Kernel and Cut Cross-Entropy do on GPUs), and padding never reaches the head. Where a model does more to its
-logits than one linear map (soft-capping, scaling, a bias), that is found out by trying, and the plain way is
-taken.
+logits than one linear map (soft-capping, scaling), that is found out by trying, and the plain way is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,28 +26,38 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, labels: torch.Tensor, dtype: torch.dtype
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        labels: torch.Tensor,
+        dtype: torch.dtype,
     ) -> torch.Tensor:
         states, head = hidden.to(dtype), weight.to(dtype)
+        shift = None if bias is None else bias.to(dtype)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         grad_hidden = torch.empty_like(states)
         grad_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if ctx.needs_input_grad[2] else None
         rows = _rows_at_once(weight)
         for first in range(0, len(labels), rows):
             part = slice(first, first + rows)
-            logits = states[part] @ head.T
+            logits = F.linear(states[part], head, shift)
             total += _softmax_slope_(logits, labels[part])
             torch.matmul(logits, head, out=grad_hidden[part])
             if grad_weight is not None:
                 grad_weight += logits.T @ states[part]
-        ctx.grad_hidden, ctx.grad_weight, ctx.hidden_dtype = grad_hidden, grad_weight, hidden.dtype
+            if grad_bias is not None:
+                grad_bias += logits.sum(0, dtype=torch.float32)
+        ctx.grads, ctx.hidden_dtype = (grad_hidden, grad_weight, grad_bias), hidden.dtype
         return total
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (scale,) = grad_outputs
-        grad_weight = None if ctx.grad_weight is None else ctx.grad_weight.mul_(scale)
-        return (ctx.grad_hidden * scale).to(ctx.hidden_dtype), grad_weight, None, None
+        grad_hidden, *of_head = ctx.grads
+        of_head = [None if grad is None else grad.mul_(scale) for grad in of_head]
+        return (grad_hidden * scale).to(ctx.hidden_dtype), *of_head, None, None
 
 
 def _softmax_slope_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -101,7 +110,7 @@ class NextToken:
         if self._head is None:
             return F.cross_entropy(states.float(), labels, reduction="sum") / tokens
         dtype = _compute_dtype(states)
-        return _ChunkedCrossEntropy.apply(states, self._head.weight, labels, dtype) / tokens
+        return _ChunkedCrossEntropy.apply(states, self._head.weight, self._head.bias, labels, dtype) / tokens
 
     @torch.no_grad()
     def nll(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -111,11 +120,13 @@ class NextToken:
         """
         states, labels = self._forward(model, batch)
         head = None if self._head is None else self._head.weight.to(_compute_dtype(states))
+        bias = None if self._head is None or self._head.bias is None else self._head.bias.to(head.dtype)
         rows = _rows_at_once(states if head is None else head)
         parts = []
         for i in range(0, len(labels), rows):
             part = states[i : i + rows]
-            parts.append(_nll(part if head is None else part.to(head.dtype) @ head.T, labels[i : i + rows]))
+            logits = part if head is None else F.linear(part.to(head.dtype), head, bias)
+            parts.append(_nll(logits, labels[i : i + rows]))
         result = torch.zeros(batch["labels"].shape, dtype=torch.float32, device=states.device)
         result[:, 1:][batch["labels"][:, 1:] != IGNORED] = torch.cat(parts) if parts else result.new_zeros(0)
         return result
@@ -126,40 +137,53 @@ class NextToken:
         """Hidden states (logits, where the head stays on) before each supervised token, and the tokens."""
         # The last token of a row predicts nothing here, and may be one more than the context holds.
         inputs = {key: value[:, :-1] for key, value in batch.items() if key != "labels"}
-        with _without(self._head):
+        with _answering(self._head, _identity):
             states = model(**inputs, use_cache=False).logits
         labels = batch["labels"][:, 1:]
         states = states[:, -labels.shape[1] :]  # virtual tokens of a prompt method stand in front
         return states[labels != IGNORED], labels[labels != IGNORED]
 
     def _agrees(self, model: torch.nn.Module) -> bool:
-        """Whether head after hidden states gives the model's own logits, on a few tokens."""
-        training = model.training
+        """Whether the model gives out what its head says, and nothing else: tried on a few tokens.
+
+        The head is made to answer with logits far from zero, where soft-capping shows whatever the weights.
+        """
+        training, weight = model.training, self._head.weight
         model.eval()
-        weight = self._head.weight
         ids = torch.arange(2, 10, device=weight.device)[None] % weight.shape[0]
+        far = torch.linspace(-1000, 1000, weight.shape[0], device=weight.device)
+        heard = []
+
+        def answer(states: torch.Tensor) -> torch.Tensor:
+            heard.append(states)
+            return far.to(states.dtype).expand(*states.shape[:-1], -1)
+
         with torch.no_grad():
-            whole = model(input_ids=ids, use_cache=False).logits
-            with _without(self._head):
+            with _answering(self._head, answer):
+                logits = model(input_ids=ids, use_cache=False).logits
+            with _answering(self._head, _identity):
                 states = model(input_ids=ids, use_cache=False).logits
         model.train(training)
-        return states.shape[-1] == weight.shape[1] and torch.allclose(
-            F.linear(states, weight), whole, rtol=1e-3, atol=1e-3
-        )
+        if len(heard) != 1 or states.shape != heard[0].shape or logits.shape[-1] != len(far):
+            return False
+        said = far.to(heard[0].dtype).to(logits.dtype).expand_as(logits)
+        return torch.equal(logits, said) and torch.allclose(states.float(), heard[0].float())
 
 
 def _plain_head(model: torch.nn.Module) -> torch.nn.Linear | None:
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    return head if type(head) is torch.nn.Linear and head.bias is None else None
+    return head if type(head) is torch.nn.Linear else None
 
 
 @contextmanager
-def _without(head: torch.nn.Module | None) -> Iterator[None]:
-    """Inside, the output head hands its input on: the model's `logits` are its last hidden states."""
+def _answering(
+    head: torch.nn.Module | None, answer: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Inside, the output head answers so; with `_identity`, a model's `logits` are its last hidden states."""
     if head is None:
         yield
         return
-    head.forward = _identity
+    head.forward = answer
     try:
         yield
     finally:

@@ -23,7 +23,10 @@ def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
     if not tokenizer.is_fast:
         raise UserError(f"model {spec.name}: its tokenizer gives no character offsets (it is not a fast one)")
     if tokenizer.eos_token_id is None:
-        raise UserError(f"model {spec.name}: its tokenizer names no end-of-text token (eos_token); add one")
+        raise UserError(
+            f"model {spec.name}: its tokenizer names no end-of-text token: set "
+            '"eos_token" in its tokenizer_config.json'
+        )
     return tokenizer
 
 
@@ -36,19 +39,20 @@ def load_base(
     fine-tuning pure bf16 and adapters fp32. With ``quantization`` its linear layers are few-bit and frozen.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     folder = local_folder(spec)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    config = _configuration(spec, folder)
     set_dropout(config, dropout)
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
             quantization_config=quantization,
             use_safetensors=None if spec.allow_pickle else True,
             trust_remote_code=spec.trust_remote_code,
+            output_loading_info=True,
         )
     except OSError as error:
         if not list(folder.glob("*.safetensors")) and not spec.allow_pickle:
@@ -63,6 +67,65 @@ def load_base(
                 f"model {spec.name}: a {config.model_type} has no causal language-model head"
             ) from error
         raise UserError(f"model {spec.name}: cannot load: {first_line(error)}") from error
+    if missing := sorted(loading["missing_keys"]):
+        raise UserError(
+            f"model {spec.name}: the checkpoint lacks {len(missing)} of a {config.model_type}'s weights "
+            f"({missing[0]}, …), which would start at random. Was it saved without its language-model head?"
+        )
+    _refuse_unless_causal(model, spec)
+    # An end-of-text token that doubles as padding is learned like any other; the padding itself never is.
+    model.get_input_embeddings().padding_idx = None
+    return model
+
+
+def context(model: PreTrainedModel) -> int | None:
+    """How many tokens the model takes at once; None where its positions have no limit (ALiBi, Mamba)."""
+    config = model.config.get_text_config()
+    limits = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+    return next((limit for limit in limits if limit), None)
+
+
+def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) -> None:
+    """Raise UserError where a document of ``longest`` tokens does not fit; lowering ``setting`` helps."""
+    room = context(model)
+    if room and longest > room + 1:  # the last token is predicted and never read
+        raise UserError(
+            f"a document of {longest} tokens is longer than the {room} that this {model.config.model_type} "
+            f"takes: lower {setting}"
+        )
+
+
+def _configuration(spec: ModelSpec, folder: Path) -> PretrainedConfig:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    except (ValueError, KeyError, OSError) as error:
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"model {spec.name}: it comes with Python code of its own, which would run on this machine; "
+                "if you trust it, add `trust_remote_code: true` to the model's entry"
+            ) from error
+        raise UserError(f"model {spec.name}: cannot read its config.json: {first_line(error)}") from error
+
+
+def _refuse_unless_causal(model: PreTrainedModel, spec: ModelSpec) -> None:
+    """Encoders load with a head for next tokens too, and would see the token that they are to predict."""
+    import torch
+
+    ids = torch.arange(2, 10, device=model.device)[None] % model.get_input_embeddings().weight.shape[0]
+    other = ids.clone()
+    other[0, -1] = ids[0, 0]
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        before, after = (model(input_ids=x, use_cache=False).logits[:, :-1] for x in (ids, other))
+    model.train(training)
+    if not torch.allclose(before, after, rtol=1e-4, atol=1e-5 * float(before.abs().max())):
+        raise UserError(
+            f"model {spec.name}: a {model.config.model_type} is not causal here: what it says of a token "
+            "changes with the tokens after it"
+        )
 
 
 def set_dropout(config: PretrainedConfig, rate: float) -> None:

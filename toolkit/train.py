@@ -63,6 +63,7 @@ def train(
     kept = folder.path.parent / ".data"
     rows = tokens.encode_once(train_texts, tokenizer, spec.train.max_length, kept)
     lengths = [len(row) for row in rows.ids]
+    models.refuse_beyond_context(model, "train.max_length", max(lengths))
     batches = tokens.training_batches(
         lengths,
         spec.train.batch_tokens,
@@ -80,6 +81,7 @@ def train(
         end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
     )
     validation = Validation(validation_texts, tokenizer, spec.train.batch_tokens, precision)
+    models.refuse_beyond_context(model, "data.max_characters", validation.longest)
     checkpoint = folder.last_checkpoint
     watch = Watch(
         folder,

@@ -43,6 +43,11 @@ class Validation:
         self._bytes = sum(len(text.encode()) for text in texts)
         self._pad, self._precision = tokenizer.eos_token_id, precision
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest validation document."""
+        return max(map(len, self._rows))
+
     def __call__(self, model: PreTrainedModel, next_token: NextToken) -> dict[str, float]:
         """`eval_nll`, nats per token with end-of-text; `eval_bits_per_byte`, of the text alone."""
         training, where = model.training, next(model.parameters()).device

@@ -16,6 +16,7 @@ from toolkit.specs import ModelSpec
 
 EMBEDDED = "smollm2-135m-embedded"
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+TIMEOUT_SECONDS = 5.0
 
 
 def cache_folder() -> Path:
@@ -55,7 +56,8 @@ def revision(spec: ModelSpec) -> str | None:
     folder = local_folder(spec)
     if spec.hub:
         return folder.name  # the hub's cache names a snapshot by its commit
-    return sha256(sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")))
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    return sha256([*files, *sorted(folder.glob("*.py"))] if spec.trust_remote_code else files)
 
 
 def sha256(files: list[Path]) -> str:
@@ -70,20 +72,56 @@ def sha256(files: list[Path]) -> str:
 
 def _downloaded(spec: ModelSpec) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     patterns = [
         *(spec.gguf or HUB_FILES),
         *(["*.bin"] if spec.allow_pickle else []),
         *(["*.py"] if spec.trust_remote_code else []),
     ]
+    commit, reason = _ask(spec)
     try:
-        return Path(snapshot_download(str(spec.hub), revision=spec.revision, allow_patterns=patterns))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        return Path(
+            snapshot_download(
+                str(spec.hub),
+                revision=commit or spec.revision,
+                allow_patterns=patterns,
+                local_files_only=commit is None,
+            )
+        )
+    except LocalEntryNotFoundError as error:
         raise UserError(
-            f"model {spec.name}: cannot get '{spec.hub}' from the Hugging Face hub ({first_line(error)}). "
-            f"Without a connection, use base_models={EMBEDDED}"
+            f"model {spec.name}: cannot get '{spec.hub}' from the Hugging Face hub ({reason}), and it was "
+            f"not fetched before. Without a connection, use base_models={EMBEDDED}"
         ) from error
+    except OSError as error:
+        raise UserError(f"model {spec.name}: cannot fetch '{spec.hub}': {first_line(error)}") from error
+
+
+def _ask(spec: ModelSpec) -> tuple[str | None, str]:
+    """The commit by the hub's word, or why there was none. Asked shortly: a download would try for 30 s."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where = f"model {spec.name}: '{spec.hub}' on the Hugging Face hub"
+    try:
+        info = HfApi().model_info(str(spec.hub), revision=spec.revision, timeout=TIMEOUT_SECONDS)
+    except GatedRepoError as error:
+        raise UserError(f"{where} wants you to accept its terms on its page, then `hf auth login`") from error
+    except RepositoryNotFoundError as error:
+        raise UserError(f"{where} does not exist, or is private: check the id, or `hf auth login`") from error
+    except RevisionNotFoundError as error:
+        raise UserError(f"{where} has no revision '{spec.revision}'") from error
+    except HFValidationError as error:
+        raise UserError(f"{where}: not an id of the form owner/name") from error
+    except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
+        return None, type(error).__name__
+    return info.sha, ""
 
 
 def _converted(spec: ModelSpec) -> Path:
@@ -164,8 +202,10 @@ def _convert(files: list[Path], folder: Path) -> None:
         # A model loaded from GGUF refuses to be saved while its config still says it is quantised.
         config = loaded.config
         del config.quantization_config
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        model.load_state_dict(loaded.state_dict())
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(loaded.state_dict(), assign=True)
+        model.tie_weights()
         model.generation_config = loaded.generation_config
         model.save_pretrained(work / "converted")
         tokenizer.save_pretrained(work / "converted")

@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from huggingface_hub.errors import StrictDataclassClassValidationError
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    GatedRepoError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    StrictDataclassClassValidationError,
+)
 from transformers import (
     CONFIG_MAPPING,
     AutoModelForCausalLM,
+    BertConfig,
+    BertLMHeadModel,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaModel,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -102,6 +114,28 @@ def test_the_hub_out_of_reach_names_the_embedded_model():
     assert "base_models=smollm2-135m-embedded" in text
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (GatedRepoError, "wants you to accept its terms on its page, then `hf auth login`"),
+        (RepositoryNotFoundError, "does not exist, or is private: check the id, or `hf auth login`"),
+        (RevisionNotFoundError, "has no revision '9b0cfec892e2bc2afd938c98eabe4e4a7b1e0ca1'"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_the_hub_says_of_a_model_is_passed_on(monkeypatch, error, told):
+    """Terms to accept, a wrong id, a wrong revision: each with what to do about it."""
+
+    def info(self: HfApi, repo: str, **_: Any) -> None:
+        answer: Any = SimpleNamespace(headers={}, request=None, status_code=404)
+        raise error("404 Client Error\nRequest id", response=answer)
+
+    monkeypatch.setattr(HfApi, "model_info", info)
+    with pytest.raises(UserError) as caught:
+        weights.check(config.model("gemma3-270m"))
+    assert str(caught.value) == f"model gemma3-270m: 'google/gemma-3-270m' on the Hugging Face hub {told}"
+
+
 def test_a_folder_without_a_model_is_told(tmp_path):
     """No config.json: the folder is named."""
     with pytest.raises(UserError, match="model mine: no config.json in folder"):
@@ -127,6 +161,81 @@ def test_a_base_without_a_causal_head_is_told(tmp_path):
     T5ForConditionalGeneration(shape).save_pretrained(tmp_path)
     with pytest.raises(UserError, match="model mine: a t5 has no causal language-model head"):
         models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+
+
+def test_an_encoder_that_loads_with_a_head_is_still_refused(tmp_path):
+    """BERT loads as a causal model and sees the tokens it is to predict."""
+    shape = BertConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
+    BertLMHeadModel(shape).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="model mine: a bert is not causal here: what it says of a token"):
+        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+
+
+def test_a_checkpoint_without_its_head_is_refused(tmp_path):
+    """A Llama saved as the body alone: its head would start at random, so the missing weight is named."""
+    shape = LlamaConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
+    LlamaModel(shape).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"lacks 1 of a llama's weights \(lm_head.weight, …\)"):
+        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+
+
+CODE = """
+from transformers import GPT2Config, GPT2LMHeadModel
+
+class MineConfig(GPT2Config):
+    model_type = "mine-of-my-own"
+
+class MineForCausalLM(GPT2LMHeadModel):
+    config_class = MineConfig
+"""
+
+
+def test_code_that_comes_with_weights_needs_an_explicit_line(tmp_path, monkeypatch, tiny_gpt2):
+    """An architecture of its own: refused with the line to add; with that, loaded, saved and reloaded."""
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_gpt2, folder)
+    (folder / "mine.py").write_text(CODE)
+    shape = json.loads((folder / "config.json").read_text())
+    auto = {"AutoConfig": "mine.MineConfig", "AutoModelForCausalLM": "mine.MineForCausalLM"}
+    (folder / "config.json").write_text(
+        json.dumps(shape | {"model_type": "mine-of-my-own", "auto_map": auto})
+    )
+    with pytest.raises(UserError) as caught:
+        models.load_base(ModelSpec(name="mine", folder=str(folder)))
+    assert "add `trust_remote_code: true` to the model's entry" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    spec = ModelSpec(name="mine", folder=str(folder), trust_remote_code=True)
+    model = models.load_base(spec)
+    assert type(model).__name__ == "MineForCausalLM"
+    models.save_artifact(model, models.load_tokenizer(spec), tmp_path / "artifact")
+    again = models.load_artifact(spec, tmp_path / "artifact")
+    assert torch.equal(again.transformer.wte.weight, model.transformer.wte.weight)
+    before = weights.revision(spec)
+    (folder / "mine.py").write_text(CODE + "# changed")
+    assert weights.revision(spec) != before
+
+
+def test_an_architecture_that_nobody_knows_is_told(tmp_path):
+    """config.json names a model type that transformers has not heard of."""
+    (tmp_path / "config.json").write_text('{"model_type": "quux"}')
+    with pytest.raises(UserError, match=r"model mine: cannot read its config.json: .*quux"):
+        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+
+
+def test_a_tokenizer_without_an_end_of_text_names_the_remedy(tmp_path, tiny_gpt2, tiny_tokenizer):
+    """Without it no document could end."""
+    shutil.copytree(tiny_gpt2, tmp_path / "mine")
+    file = tmp_path / "mine" / "tokenizer_config.json"
+    known = json.loads(file.read_text())
+    known.pop("eos_token")
+    file.write_text(json.dumps(known))
+    with pytest.raises(UserError, match='no end-of-text token: set "eos_token" in its tokenizer_config.json'):
+        models.load_tokenizer(ModelSpec(name="mine", folder=str(tmp_path / "mine")))
 
 
 def test_a_missing_package_names_how_to_install_it():
