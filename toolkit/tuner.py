@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
-from toolkit import methods, runtime
+from toolkit import methods, resume, runtime
 from toolkit.data import tokens
 from toolkit.errors import UserError
 from toolkit.loss import NextToken
@@ -77,6 +78,16 @@ class FineTuner(Trainer):
             decay = self.args.weight_decay
             self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
         return super().create_optimizer(model)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if hasattr(self.model, "peft_config") and output_dir is not None and not self._sharded:
+            resume.keep(self.model, Path(output_dir))
+        else:
+            super()._save(output_dir, state_dict)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not resume.restore(self.model, Path(resume_from_checkpoint)):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation: token-weighted, over the whole validation part."""
