@@ -11,6 +11,7 @@ from eval.inference.response import Located
 from eval.metrics import Metric, all_metrics, metric
 from experiments import claims, optima
 from experiments.comparisons import Statistics, compare, comparisons, estimates, statistics_of, with_holm
+from experiments.generations import read_generations
 from experiments.grid import Grid, Planned
 from experiments.published import Band
 from experiments.study import StudySpec
@@ -25,6 +26,7 @@ from toolkit.records import (
     Finding,
     Optimum,
     RunRecord,
+    write_lines,
 )
 from toolkit.store import RunFolder
 
@@ -35,7 +37,7 @@ def results_folder(root: Path, study: str) -> Path:
 
 
 def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> Conclusions:
-    """Read what is there, infer, and write `comparisons.json`."""
+    """Read what is there, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
     study, root = grid.study, grid.root
     cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
     runs = {c.run_id: RunRecord.read(RunFolder(root, c.run_id).record) for c in cells if c.status != "failed"}
@@ -48,6 +50,7 @@ def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> 
     statistics = statistics_of(root, cells)
     headline = headline_metrics(study)
     found = optima.optima(study, cells, runs)
+    texts = read_generations(study, root, cells)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
@@ -59,9 +62,14 @@ def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> 
         audit=tuple(findings),
         optima=tuple(found),
         claims=tuple(_claims(study, statistics, findings, cells, runs, found)),
+        settings=tuple(texts.settings),
+        decoding=tuple(texts.decoding),
+        failures=tuple(texts.failures),
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
-    conclusions.write(results_folder(root, study.name) / "comparisons.json")
+    folder = results_folder(root, study.name)
+    write_lines(folder / "failures.jsonl", texts.failing)
+    conclusions.write(folder / "comparisons.json")
     return conclusions
 
 

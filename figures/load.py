@@ -40,6 +40,14 @@ class StudyTables:
     """One row a run, the search for a learning rate included."""
     generations: pd.DataFrame
     """One row a text, of each method's lowest seed."""
+    settings: pd.DataFrame
+    """One row a method, metric, prompt mode and decoding, where there is more than one of these."""
+    effects: pd.DataFrame
+    """One row a metric and prompt mode: how much is decoding, how much is method."""
+    failures: pd.DataFrame
+    """One row a run, prompt mode, decoding and class of failure."""
+    failing: pd.DataFrame
+    """One row a text that fails."""
     runs: dict[str, RunRecord]
     """By run id."""
     evaluations: dict[str, EvaluationRecord]

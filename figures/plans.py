@@ -10,7 +10,7 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures import curves, plots
+from figures import curves, decodings, plots
 from figures.load import StudyTables
 from figures.words import capital, metric_label
 
@@ -140,6 +140,77 @@ def structure(part: StudyTables) -> Plan | None:
     )
 
 
+def failures(part: StudyTables) -> Plan | None:
+    """Classes of failures by method, at the headline's setting, and what human texts have of them."""
+    table = part.failures
+    mine = table[table["decoding"].notna()]
+    if mine.empty:
+        return None
+    first = mine.iloc[0]
+    here = mine[(mine["prompt_mode"] == first["prompt_mode"]) & (mine["decoding"] == first["decoding"])]
+    human = table[table["decoding"].isna() & (table["prompt_mode"] == first["prompt_mode"])]
+    shown = pd.concat([here, human])
+    occurs = set(shown[shown["value"] > 0]["part"])
+    shown = shown[shown["part"].isin(occurs)]
+    shown = shown.assign(part=shown["part"].str.replace("_", " "))
+    if shown.empty:
+        return None
+    return Plan(
+        name="failures",
+        title="How generations fail",
+        caption="A text may fail in several ways. Loop: a phrase three times in a row, or eight words three "
+        "times. Unused ingredients: fewer than a quarter of those listed are mentioned again. References: "
+        "the test documents, as if generated: what such rules say of texts by people.",
+        panels=[(plots.failed_checks, shown)],
+        heights=[0.7 + 0.22 * shown["part"].nunique()],
+    )
+
+
+def decoding_values(part: StudyTables) -> Plan | None:
+    """The headline's metrics of texts over the decodings: a row a metric, a column a prompt mode."""
+    table = part.settings[part.settings["metric"].isin(part.conclusions.headline)]
+    table = table[table["value"].notna()]
+    if part.settings.empty or table.empty:
+        return None
+    names, modes = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(part.settings["prompt_mode"]))
+    first = part.settings.iloc[0]
+    return Plan(
+        name="decodings",
+        title="Every decoding and prompt",
+        caption=f"Verdicts are about {first['decoding']}, prompted through the {first['prompt_mode']}. "
+        "From left to right the draw is bolder. A longer prompt leaves less to write and to be scored, so "
+        "values from two prompts are not compared.",
+        panels=[
+            (decodings.decoding_values, table[(table["metric"] == name) & (table["prompt_mode"] == mode)])
+            for name in names
+            for mode in modes
+        ],
+        columns=len(modes),
+        heights=[2.3] * len(names),
+        share_y=True,
+    )
+
+
+def decoding_or_method(part: StudyTables) -> Plan | None:
+    """Shares of decoding, method, both and noise, a bar a metric, a panel a prompt mode."""
+    table = part.effects[part.effects["share_noise"].notna()]
+    if table.empty:
+        return None
+    modes = list(dict.fromkeys(table["prompt_mode"]))
+    return Plan(
+        name="decoding-or-method",
+        title="How much is decoding, how much is method",
+        caption="The differences between all cells of trained method x decoding, divided by a two-way "
+        "analysis of variance; what noise is expected to add to each part is taken off it and shown as noise "
+        "(method of moments: Searle, Casella and McCulloch 1992). Both together: decodings that do more for "
+        "one method than for another. With other decodings or methods the shares are others.",
+        panels=[(decodings.decoding_shares, table[table["prompt_mode"] == mode]) for mode in modes],
+        columns=len(modes),
+        heights=[1.1 + 0.22 * table["metric"].nunique()],
+        share_y=True,
+    )
+
+
 def costs(part: StudyTables) -> Plan | None:
     """Quality against peak memory and training time."""
     metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
@@ -212,6 +283,9 @@ PLANS: tuple[Callable[[StudyTables], Plan | None], ...] = (
     metrics,
     learning,
     structure,
+    failures,
+    decoding_values,
+    decoding_or_method,
     costs,
     sections,
     rates,

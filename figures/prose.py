@@ -28,8 +28,8 @@ LIMITS = (
     "Structure checks look at form alone. A text can pass them all and make no sense.",
     "Seconds and memory are those of the machine named below, with the batch sizes of this study. Other "
     "hardware, sizes and software give other ratios.",
-    "The texts are drawn with one decoding setting. Another one can move a metric by more than the method "
-    "does.",
+    "Verdicts are about texts of one prompt and one decoding setting, the first. Another one can move a "
+    "metric by more than the method does; a study with several decodings shows by how much.",
     "The result holds for this base model, these documents and this amount of training. It need not carry "
     "over to larger models, longer training or other data.",
 )

@@ -19,7 +19,7 @@ from figures.answer import answer
 from figures.gallery import Entry, draw_all, slug
 from figures.load import StudyTables, load
 from figures.plans import headline
-from figures.sections import audit, data_reports, environment, examples, licences, settings, signatures
+from figures.sections import audit, data_reports, environment, examples, licences, settings, signatures, worst
 from figures.style import BAND, GRID, INK, MUTED
 from figures.tables import Table
 from figures.words import condition_label
@@ -77,7 +77,14 @@ def _tables(study: StudyTables) -> list[Table]:
     for panel in study.panels:
         part = study.panel(panel)
         suffix, where = slug(study, panel)
-        for table in (tables.results(part, headline(part)), tables.all_metrics(part), tables.costs(part)):
+        several = [tables.effects(part), tables.settings(part)] if len(part.settings) else []
+        for table in (
+            tables.results(part, headline(part)),
+            tables.all_metrics(part),
+            *several,
+            *([tables.failures(part)] if len(part.failures) else []),
+            tables.costs(part),
+        ):
             made.append(table._replace(name=table.name + suffix, title=table.title + where))
     return made
 
@@ -97,6 +104,7 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[
         "examples": [
             examples(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels
         ],
+        "worst": [worst(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels],
         "data": data_reports(conclusions),
         "audit": audit(conclusions),
         "signatures": signatures(study),

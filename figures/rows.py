@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from figures.words import method_label
+from figures.words import anchor_label, method_label
 from toolkit.records import (
     Cell,
     Comparison,
     Conclusions,
     Condition,
     Costs,
+    DecodingEffect,
     Estimate,
     EvaluationRecord,
+    FailedGeneration,
     Generation,
     MetricValue,
     Outcome,
     RunRecord,
+    SettingEstimate,
     Step,
     read_lines,
 )
+from toolkit.specs import Decoding
 from toolkit.store import RunFolder
 
 PLACE = [*Condition._fields, "test"]
@@ -36,6 +40,7 @@ TEXT = [
     "reference",
     *(field for field in Generation.model_fields if field != "statistics"),
 ]
+FAILURES = ["method", "seed", "prompt_mode", "decoding"]
 
 COLUMNS = {
     "scores": [*RUN, *VALUE],
@@ -55,6 +60,14 @@ COLUMNS = {
     "steps": [*RUN, "documents", *STEP],
     "costs": [*RUN, "status", "precision", "validation_bits_per_byte", "train_tokens", *Costs.model_fields],
     "generations": [*RUN, *TEXT],
+    "settings": [
+        *PLACE,
+        *(f for f in SettingEstimate.model_fields if f not in PLACE),
+        *("label", "direction", "order"),
+    ],
+    "effects": [*PLACE, *(f for f in DecodingEffect.model_fields if f not in PLACE)],
+    "failures": [*PLACE, *FAILURES, "label", "metric", "failing", "documents", "part", "value"],
+    "failing": [*PLACE, *(f for f in FailedGeneration.model_fields if f not in PLACE), "label"],
 }
 """Frame -> its columns, in order; a frame without rows has them too."""
 
@@ -175,6 +188,52 @@ def _generations(records: Records) -> Iterator[dict[str, Any]]:
                     }
 
 
+def _settings(records: Records) -> Iterator[dict[str, Any]]:
+    order = {d.name: place for place, d in enumerate(sorted(_decodings(records), key=_mildness))}
+    for estimate in records.conclusions.settings:
+        yield {
+            **estimate.model_dump(),
+            "direction": records.direction(estimate.metric),
+            "test": records.tests.get(estimate.condition),
+            "label": records.label(estimate.condition, estimate.method),
+            "order": order.get(estimate.decoding),
+        }
+
+
+def _decodings(records: Records) -> tuple[Decoding, ...]:
+    return next((record.spec.decodings for record in records.evaluations.values()), ())
+
+
+def _mildness(decoding: Decoding) -> tuple[float, int, int, float]:
+    """From what never surprises to what does: beams, greedy, then by temperature."""
+    return decoding.temperature, -decoding.num_beams, decoding.top_k, decoding.top_p
+
+
+def _effects(records: Records) -> Iterator[dict[str, Any]]:
+    for effect in records.conclusions.decoding:
+        yield {**effect.model_dump(), "test": records.tests.get(effect.condition)}
+
+
+def _failures(records: Records) -> Iterator[dict[str, Any]]:
+    for count in records.conclusions.failures:
+        about = count.model_dump(include={*FAILURES, *Condition._fields, "failing"})
+        label = (
+            anchor_label(count.method)
+            if count.decoding is None
+            else records.label(count.condition, count.method)
+        )
+        shared = {"test": records.tests.get(count.condition), "label": label, "documents": count.generations}
+        for name, value in count.classes.items():
+            yield {**about, **shared, "metric": "failures", "part": name, "value": value}
+
+
+def _failing(records: Records) -> Iterator[dict[str, Any]]:
+    path = records.root / "results" / records.conclusions.study / "failures.jsonl"
+    for failure in read_lines(path, FailedGeneration) if path.is_file() else ():
+        label = records.label(failure.condition, failure.method)
+        yield {**failure.model_dump(), "test": records.tests.get(failure.condition), "label": label}
+
+
 def _estimates(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.estimates:
         yield {
@@ -204,4 +263,8 @@ _SOURCES = {
     "steps": _steps,
     "costs": _costs,
     "generations": _generations,
+    "settings": _settings,
+    "effects": _effects,
+    "failures": _failures,
+    "failing": _failing,
 }

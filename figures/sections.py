@@ -10,6 +10,8 @@ from figures.words import MISSING, condition_label, method_label
 from toolkit.records import Conclusions, Condition, Finding
 
 EXAMPLES = 6
+WORST = 2
+"""Failing texts that are shown of each method."""
 LONG = 260
 """Characters from which a fact of the data report is folded away."""
 
@@ -27,6 +29,23 @@ def examples(part: StudyTables, panel: str) -> dict[str, Any]:
         titles.append({"title": rows[0]["title"], "reference": rows[0]["reference"], "texts": rows})
     others = len(part.generations) - len(texts)
     return {"panel": panel, "titles": titles, "others": others, "setting": setting}
+
+
+def worst(part: StudyTables, panel: str) -> dict[str, Any]:
+    """Of each method, the texts of the headline's setting in which most is wrong, with words for it."""
+    keys = ["method", "run_id", "document_id", "prompt_mode", "decoding"]
+    texts = part.generations
+    first = texts[["prompt_mode", "decoding"]].head(1)
+    failing = part.failing[[*keys, "classes"]].merge(first, on=["prompt_mode", "decoding"])
+    joined = failing.merge(texts, on=keys)
+    found = []
+    for _, mine in joined.groupby("method", sort=False):
+        rows = sorted(mine.to_dict("records"), key=lambda row: (-len(row["classes"]), row["order"]))
+        found += [
+            {**row, "wrong": [(name.replace("_", " "), said) for name, said in row["classes"].items()]}
+            for row in rows[:WORST]
+        ]
+    return {"panel": panel, "texts": found}
 
 
 def audit(conclusions: Conclusions) -> list[dict[str, str]]:

@@ -21,6 +21,7 @@ from figures.words import (
     method_label,
     metric_label,
     p_text,
+    present,
     value_text,
 )
 from toolkit.records import Comparison, Conclusions, Condition
@@ -217,6 +218,65 @@ def _with_interval(row: dict[str, Any]) -> str:
     return (
         value if MISSING in ends else f"{value} [{ends[0].removesuffix(' %')}, {ends[1].removesuffix(' %')}]"
     )
+
+
+def settings(part: StudyTables) -> Table:
+    """A metric, prompt mode and decoding a row, a method a column; the headline's metrics first."""
+    lead = {metric: place for place, metric in enumerate(part.conclusions.headline)}
+    table = part.settings.assign(rank=part.settings["metric"].map(lead).fillna(len(lead)))
+    labels = list(dict.fromkeys(table["label"]))
+    rows = []
+    table = table.sort_values("rank", kind="stable")
+    for (metric, mode), mine in table.groupby(["metric", "prompt_mode"], sort=False):
+        for decoding, here in mine.sort_values("order", kind="stable").groupby("decoding", sort=False):
+            cells = {row["label"]: _with_interval(row) for row in records(here)}
+            words = [cells.get(label, MISSING) for label in labels]
+            rows.append((metric_label(str(metric)), str(mode), str(decoding), *words))
+    header = ("metric", "prompt through", "decoding", *labels)
+    return Table(name="settings", title="Every prompt and decoding", header=header, rows=rows)
+
+
+def effects(part: StudyTables) -> Table:
+    """How far a metric moves over decodings and over methods, and the shares of its differences."""
+    rows = []
+    for row in records(part.effects[part.effects["over_decodings"].notna()]):
+        moves = [_size(row[name], row["unit"]) for name in ("over_decodings", "over_methods")]
+        shares = [value_text(row[f"share_{name}"], "share", 0) for name in EFFECTS]
+        rows.append((metric_label(row["metric"]), row["prompt_mode"], *moves, *shares))
+    header = ("metric", "prompt through", "range over decodings", "range over methods", *EFFECTS.values())
+    title = "How much is decoding, how much is method"
+    return Table(name="decoding-or-method", title=title, header=header, rows=rows)
+
+
+EFFECTS = {"decodings": "decoding", "methods": "method", "both": "both together", "noise": "noise"}
+
+
+def failures(part: StudyTables) -> Table:
+    """A method, prompt mode and decoding a row, a class a column: shares of generations, seeds together."""
+    table = part.failures.assign(decoding=part.failures["decoding"].fillna(MISSING))
+    classes = list(dict.fromkeys(table["part"]))
+    rows: list[tuple[str, ...]] = []
+    for place, mine in table.groupby(["label", "prompt_mode", "decoding"], sort=False):
+        runs = mine.drop_duplicates("seed")
+        texts, failing = int(runs["documents"].sum()), int(runs["failing"].sum())
+        counts = mine.groupby("part", sort=False)["value"].sum()
+        shares = [_share(int(counts[name]), texts) for name in classes]
+        rows.append((*map(str, place), str(texts), _share(failing, texts), *shares))
+    rows.sort(key=lambda row: row[2] == MISSING)  # people's texts last
+    worded = (name.replace("_", " ") for name in classes)
+    header = ("method", "prompt through", "decoding", "texts", "failing", *worded)
+    return Table(name="failures", title="How generations fail", header=header, rows=rows)
+
+
+def _share(number: int, of: int) -> str:
+    return value_text(number / of, "share", 0) if of else MISSING
+
+
+def _size(value: float | None, unit: str) -> str:
+    """A range in words, to two digits."""
+    if value is None or not present(value):
+        return MISSING
+    return difference_text(value, unit, decimals(unit, -value, value)).removeprefix("+")
 
 
 COSTS = {

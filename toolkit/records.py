@@ -336,6 +336,70 @@ class Estimate(Placed):
     """The metric's unit, as in its MetricValue."""
 
 
+class SettingEstimate(Estimate):
+    """The same on the generations of one prompt mode and decoding."""
+
+    prompt_mode: str
+    decoding: str
+
+
+class DecodingEffect(Placed):
+    """How much of a metric's differences is decoding and how much is method, from one prompt mode's texts.
+
+    Shares are of the sum of squares of a table of trained methods x decodings, less what documents (and
+    seeds, where there are several) are expected to add to each by chance; they add up to 1 with that noise.
+    """
+
+    prompt_mode: str
+    metric: str
+    unit: str
+    methods: tuple[str, ...]
+    decodings: tuple[str, ...]
+    seeds: int
+    """Of the method that has fewest."""
+    documents: int
+    over_decodings: float | None
+    """Highest less lowest value over decodings within a method, mean over methods, in the metric's unit."""
+    over_methods: float | None
+    """Highest less lowest value over methods within a decoding, mean over decodings."""
+    share_decodings: float | None
+    share_methods: float | None
+    share_both: float | None
+    """Of decodings that suit one method more than another: the interaction."""
+    share_noise: float | None
+    """None for all four with fewer than two methods, or where the metric is not defined on the documents."""
+
+
+class FailureCount(Placed):
+    """How many generations of a run fail, by class. A text may have several classes."""
+
+    method: str
+    """A method, `base`, or `references`: the test documents as if generated."""
+    seed: int
+    prompt_mode: str
+    decoding: str | None
+    """None for the references."""
+    generations: int
+    failing: int
+    """Generations with any class."""
+    classes: dict[str, int]
+    """Class -> generations that have it; every class, in the order of tables."""
+
+
+class FailedGeneration(Placed):
+    """One line of `failures.jsonl`: a generation that fails, to be found in its run's outcomes."""
+
+    method: str
+    seed: int
+    run_id: str
+    document_id: str
+    title: str
+    prompt_mode: str
+    decoding: str
+    classes: dict[str, str]
+    """Class -> what is wrong, in words."""
+
+
 class Comparison(Placed):
     """Two methods on one metric. `difference` is method minus baseline, in the metric's unit."""
 
@@ -428,6 +492,11 @@ class Conclusions(Record):
     """Of every method that searched, where a learning rate was searched for."""
     claims: tuple[Claim, ...] = ()
     """Published findings, where the study asks for them to be judged."""
+    settings: tuple[SettingEstimate, ...] = ()
+    """Every prompt mode and decoding, the headline's too, where there is more than one."""
+    decoding: tuple[DecodingEffect, ...] = ()
+    """Where there is more than one decoding."""
+    failures: tuple[FailureCount, ...] = ()
     data: dict[str, Any] = Field(default_factory=dict)
     """Data set name -> its data report: sizes, refusals, duplicates, leak, fingerprints."""
 

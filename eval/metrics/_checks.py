@@ -48,7 +48,7 @@ def check_structure(text: str, form: Format, stopped: bool) -> dict[str, bool | 
     ended = form.end in first
     checks["end present"] = ended
     checks["end once"] = counts[form.end] == 1 if ended else None
-    checks["nothing after end"] = not _after_end(text, form) if ended else None
+    checks["nothing after end"] = not text_after_end(text, form) if ended else None
     checks["stopped by itself"] = stopped
     return checks
 
@@ -66,7 +66,7 @@ def failures(checks: dict[str, bool | None]) -> list[float]:
     return [float(passed is False) for passed in checks.values()]
 
 
-def _after_end(text: str, form: Format) -> str:
+def text_after_end(text: str, form: Format) -> str:
     """What stands after the first end marker, further end markers aside: those are `end once`'s."""
     spans = [span for marker, span in find_markers(text, form) if marker == form.end]
     rest, at = "", spans[0].stop

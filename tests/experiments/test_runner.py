@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from eval.metrics import all_metrics
 from experiments.conclude import read
 from figures.report import build
 from tests.experiments.small import run
 from toolkit.errors import UserError
-from toolkit.records import EvaluationRecord, RunRecord
+from toolkit.records import EvaluationRecord, FailedGeneration, RunRecord, read_lines
 
 
 def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
@@ -65,6 +66,38 @@ def test_another_evaluation_trains_nothing(done, tiny_gpt2):
     assert {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/run.json")} == trained
     assert len(list(root.glob("runs/tiny*/eval-*.json"))) == 6
     assert all(cell.eval_digest for cell in conclusions.cells)
+
+
+def test_every_prompt_and_decoding_is_concluded_and_every_failure_listed(done, tiny_gpt2):
+    """2 prompts x 3 decodings x 3 models; a random model writes nothing of the form: 108 texts fail."""
+    root, first, _ = done
+    decodings = "[{}, {temperature: 1.5}, {temperature: 0, num_beams: 2}]"
+    asked = f"evaluate={{max_new_tokens: 6, prompts: [title, ingredients], decodings: {decodings}}}"
+    conclusions, _ = run(root, tiny_gpt2, "settings", asked)
+    texts = [name for name, item in all_metrics().items() if item.of_generations]
+    assert first.settings == first.decoding == ()
+    assert len(conclusions.settings) == 6 * 3 * len(texts)
+    lead = [e for e in conclusions.settings if (e.prompt_mode, e.decoding) == ("title", "t0.8-p0.9")]
+    assert {(e.method, e.metric): (e.value, e.low, e.high) for e in lead} == {
+        (e.method, e.metric): (e.value, e.low, e.high) for e in conclusions.estimates if e.metric in texts
+    }
+    assert len(conclusions.decoding) == 2 * len(texts)
+    for effect in conclusions.decoding:
+        assert (effect.methods, len(effect.decodings)) == (("full", "lora-r16"), 3)
+        shares = [effect.share_decodings, effect.share_methods, effect.share_both, effect.share_noise]
+        assert shares == [None] * 4 or sum(shares) == pytest.approx(1)
+    counts = [c for c in conclusions.failures if c.decoding]
+    assert len(counts) == 3 * 6
+    assert sum(c.failing for c in counts) == sum(c.generations for c in counts) == 108
+    human = [c for c in conclusions.failures if c.decoding is None]
+    assert [(c.method, c.prompt_mode, c.classes["missing_marker"]) for c in human] == [
+        ("references", "title", 0), ("references", "ingredients", 0),
+    ]  # fmt: skip
+    lines = read_lines(root / "results" / "settings" / "failures.jsonl", FailedGeneration)
+    assert len(lines) == 108
+    assert all("missing_marker" in line.classes for line in lines if line.prompt_mode == "title")
+    page = build(root / "results" / "settings", root)
+    assert "How much is decoding, how much is method" in page.read_text(encoding="utf-8")
 
 
 def test_every_number_of_the_estimates_is_in_an_evaluation_record(done):

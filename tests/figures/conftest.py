@@ -12,13 +12,18 @@ from figures.report import build
 from tests.figures.made_up import (
     BASE,
     DATASET,
+    DECODING,
     DOCUMENTS,
     RECIPE,
     UNITS,
+    decoding_effects,
     evaluation,
+    failing,
+    failure_counts,
     level,
     outcomes,
     run_record,
+    setting_estimates,
     steps,
 )
 from toolkit import records as r
@@ -91,6 +96,7 @@ def write_study(
     tests: dict[str, str] | None = None,
     devices: dict[str, str] | None = None,
     rates: int = 1,
+    decodings: tuple[str, ...] = (DECODING,),
 ) -> tuple[Path, Path]:
     """Write a study with the untouched base and ``methods``; ``tests`` and ``devices`` differ by method."""
     cells: list[r.Cell] = []
@@ -132,12 +138,14 @@ def write_study(
                     test = (tests or {}).get(method, "7e577e57")
                     evaluation(record, method, seed, test).write(folder.evaluation("e0e0e0"))
                     r.write_lines(folder.outcomes("e0e0e0"), outcomes(method))
-    write_conclusions(root, cells, methods, seeds)
+    write_conclusions(root, cells, methods, seeds, decodings)
     return root / "results" / "made-up", root
 
 
-def write_conclusions(root: Path, cells: list[r.Cell], methods: tuple[str, ...], seeds: int) -> None:
-    """Write comparisons.json and study.yaml."""
+def write_conclusions(
+    root: Path, cells: list[r.Cell], methods: tuple[str, ...], seeds: int, decodings: tuple[str, ...]
+) -> None:
+    """Write comparisons.json, failures.jsonl and study.yaml."""
     estimates = [
         r.Estimate(
             base_model=BASE,
@@ -176,8 +184,12 @@ def write_conclusions(root: Path, cells: list[r.Cell], methods: tuple[str, ...],
         estimates=tuple(estimates),
         comparisons=tuple(compare(m, b, name, seeds) for m, b in pairs for name in UNITS),
         audit=findings,
+        settings=setting_estimates(methods, decodings) if len(decodings) > 1 else (),
+        decoding=decoding_effects(methods, decodings) if len(decodings) > 1 else (),
+        failures=tuple(failure_counts(cells, decodings)),
         data={DATASET: report},
     ).write(root / "results" / "made-up" / "comparisons.json")
+    r.write_lines(root / "results" / "made-up" / "failures.jsonl", failing(cells))
     write_text(
         root / "results" / "made-up" / "study.yaml", "base_models: [smollm2-135m-embedded]\nseeds: 1\n"
     )

@@ -11,6 +11,8 @@ from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec
 BASE = "smollm2-135m-embedded"
 DATASET = "wikibooks"
 DOCUMENTS = 40
+DECODING = "t0.8-p0.9"
+MODES = ("title", "ingredients")
 CHECKS = (
     "ingredients present",
     "directions present",
@@ -136,7 +138,7 @@ def outcomes(method: str) -> list[r.Outcome]:
         wrote = "I like <b>dishes</b> | a lot" if method == "base" else f"{body}\n```by {method}```"
         text = r.Generation(
             prompt_mode="title",
-            decoding="t0.8-p0.9",
+            decoding=DECODING,
             prompt=prompt + "\n",
             text=wrote,
             tokens=60,
@@ -182,3 +184,70 @@ def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.Evaluat
         seconds={"likelihood": 9.0, "generation": 100.0, "metrics": 0.4},
         run=run,
     )
+
+
+def setting_estimates(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tuple[r.SettingEstimate, ...]:
+    """BLEU of every method from both prompts, half a point less with every decoding."""
+    shared = {"base_model": BASE, "dataset": DATASET, "metric": "bleu", "unit": "BLEU", "seeds": 1}
+    shared |= {"documents": DOCUMENTS, "scope": "this checkpoint (documents only, one seed)"}
+    return tuple(
+        r.SettingEstimate(
+            **shared, method=method, prompt_mode=mode, decoding=decoding, value=BLEU[method] - place / 2 + 1,
+            low=BLEU[method] - place / 2, high=BLEU[method] - place / 2 + 2,
+        )
+        for mode in MODES
+        for place, decoding in enumerate(decodings)
+        for method in ("base", *methods)
+    )  # fmt: skip
+
+
+def decoding_effects(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tuple[r.DecodingEffect, ...]:
+    """Three quarters of BLEU's differences are decoding; self-BLEU is not defined on the documents."""
+    shared = {"base_model": BASE, "dataset": DATASET, "methods": methods, "decodings": decodings, "seeds": 1}
+    parts = ("share_decodings", "share_methods", "share_both", "share_noise")
+    known = {
+        "over_decodings": 1.5,
+        "over_methods": 0.7,
+        **dict(zip(parts, (0.75, 0.15, 0.0, 0.1), strict=True)),
+    }
+    unknown = dict.fromkeys(("over_decodings", "over_methods", *parts))
+    return tuple(
+        r.DecodingEffect(**shared, prompt_mode=mode, metric=name, unit="BLEU", documents=DOCUMENTS, **values)
+        for mode in MODES
+        for name, values in (("bleu", known), ("self_bleu", unknown))
+    )
+
+
+def failure_counts(cells: list[r.Cell], decodings: tuple[str, ...]) -> list[r.FailureCount]:
+    """A quarter of every method's texts loop, half lack a marker; one reference loops."""
+    found = []
+    for cell in cells:
+        for decoding in decodings if cell.eval_digest else ():
+            found.append(
+                r.FailureCount(
+                    base_model=BASE, dataset=DATASET, method=cell.method, seed=cell.seed, prompt_mode="title",
+                    decoding=decoding, generations=DOCUMENTS, failing=DOCUMENTS // 2,
+                    classes={"missing_marker": DOCUMENTS // 2, "out_of_order": 0, "loop": DOCUMENTS // 4},
+                )
+            )  # fmt: skip
+    human = found[0].model_copy(
+        update={
+            "method": "references", "decoding": None, "failing": 1,
+            "classes": {"missing_marker": 0, "out_of_order": 0, "loop": 1},
+        }
+    )  # fmt: skip
+    return [human, *found]
+
+
+def failing(cells: list[r.Cell]) -> list[r.FailedGeneration]:
+    """The fourth text of every run lacks a marker, the sixth loops as well, in words that are no HTML."""
+    return [
+        r.FailedGeneration(
+            base_model=BASE, dataset=DATASET, method=cell.method, seed=cell.seed, run_id=cell.run_id,
+            document_id=f"{place:016x}", title=f"Dish {place}", prompt_mode="title", decoding=DECODING,
+            classes={"missing_marker": "lacks [END]", "loop": "“<i>so on</i>” 9 times"} if place == 5
+            else {"missing_marker": "lacks [END]"},
+        )
+        for cell in cells if cell.eval_digest
+        for place in (3, 5)
+    ]  # fmt: skip

@@ -1,0 +1,214 @@
+"""What a study's generations say besides the verdicts: every prompt and decoding, and what fails how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from eval import stats
+from eval.anchors import references
+from eval.failures import CLASSES, failures
+from eval.inference.twoway import Shares, error_covariance, shares
+from eval.metrics import Context, Metric, all_metrics
+from eval.metrics._base import Floats
+from experiments.comparisons import Rows
+from experiments.study import ANCHOR, StudySpec
+from toolkit import config
+from toolkit.data.format import Format
+from toolkit.records import (
+    Cell,
+    Condition,
+    DecodingEffect,
+    FailedGeneration,
+    FailureCount,
+    Generation,
+    Outcome,
+    SettingEstimate,
+    read_lines,
+)
+from toolkit.store import RunFolder
+
+Setting = tuple[str, str]  # prompt mode, decoding
+Tables = dict[str, dict[int, dict[Setting, Rows]]]  # method -> seed -> setting -> metric -> statistics
+
+
+@dataclass
+class Found:
+    """What the generations of a study say."""
+
+    settings: list[SettingEstimate] = field(default_factory=list)
+    decoding: list[DecodingEffect] = field(default_factory=list)
+    failures: list[FailureCount] = field(default_factory=list)
+    failing: list[FailedGeneration] = field(default_factory=list)
+
+
+def read_generations(study: StudySpec, root: Path, cells: Sequence[Cell]) -> Found:
+    """Read the outcomes of every evaluated run, in the order of ``cells``."""
+    spec = study.evaluate
+    settings = [(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
+    forms = {dataset.name: config.form(dataset.format) for dataset in study.dataset}
+    found = Found()
+    conditions: dict[Condition, Tables] = {}
+    evaluated = {(c.run_id, c.condition): c for c in cells if c.eval_digest is not None}
+    for cell in evaluated.values():
+        outcomes = read_lines(RunFolder(root, cell.run_id).outcomes(str(cell.eval_digest)), Outcome)
+        form = forms[cell.dataset]
+        if cell.condition not in conditions:
+            conditions[cell.condition] = {}
+            found.failures += _of_references(cell.condition, outcomes, form, spec.prompts)
+        _classify(cell, outcomes, form, found)
+        if len(settings) > 1:
+            rows = {setting: _rows(outcomes, setting, setting == settings[0]) for setting in settings}
+            conditions[cell.condition].setdefault(cell.method, {})[cell.seed] = rows
+    for condition, tables in conditions.items():
+        if len(settings) > 1:
+            found.settings += _estimates(condition, tables, settings)
+        if len(spec.decodings) > 1:
+            names = tuple(decoding.name for decoding in spec.decodings)
+            found.decoding += _effects(condition, tables, spec.prompts, names)
+    return found
+
+
+def _classify(cell: Cell, outcomes: Sequence[Outcome], form: Format, found: Found) -> None:
+    place = {**cell.condition._asdict(), "method": cell.method, "seed": cell.seed}
+    classes: dict[Setting, list[dict[str, str]]] = {}
+    for outcome in outcomes:
+        for text in outcome.generations:
+            wrong = failures(text, form)
+            setting = (text.prompt_mode, text.decoding)
+            classes.setdefault(setting, []).append(wrong)
+            if wrong:
+                found.failing.append(
+                    FailedGeneration(
+                        **place,
+                        run_id=cell.run_id,
+                        document_id=outcome.document_id,
+                        title=outcome.title,
+                        prompt_mode=text.prompt_mode,
+                        decoding=text.decoding,
+                        classes=wrong,
+                    )
+                )
+    for (mode, decoding), texts in classes.items():
+        found.failures.append(
+            FailureCount(**place, prompt_mode=mode, decoding=decoding, **_counted(texts))  # type: ignore[arg-type]
+        )
+
+
+def _of_references(
+    condition: Condition, outcomes: Sequence[Outcome], form: Format, modes: Sequence[str]
+) -> Iterator[FailureCount]:
+    for mode in modes:
+        texts: list[Generation] = []
+        for outcome in references(outcomes, Context(form=form, prompt_mode=mode)):
+            texts += outcome.generations
+        counted = _counted([failures(text, form) for text in texts])
+        yield FailureCount(
+            **condition._asdict(), method="references", seed=0, prompt_mode=mode, decoding=None, **counted
+        )
+
+
+def _counted(texts: Sequence[dict[str, str]]) -> dict[str, int | dict[str, int]]:
+    return {
+        "generations": len(texts),
+        "failing": sum(map(bool, texts)),
+        "classes": {name: sum(name in wrong for wrong in texts) for name in CLASSES},
+    }
+
+
+def _of_texts() -> dict[str, Metric]:
+    return {name: metric for name, metric in all_metrics().items() if metric.of_generations}
+
+
+def _rows(outcomes: Sequence[Outcome], setting: Setting, headline: bool) -> Rows:
+    """Metric -> statistics of each document at a setting."""
+    here = []
+    for outcome in outcomes:
+        if headline:
+            here.append(outcome.statistics)
+        else:
+            texts = {(text.prompt_mode, text.decoding): text.statistics for text in outcome.generations}
+            here.append(texts.get(setting, {}))
+    return {name: [row.get(name) for row in here] for name in _of_texts()}
+
+
+def _estimates(
+    condition: Condition, tables: Tables, settings: Sequence[Setting]
+) -> Iterator[SettingEstimate]:
+    for mode, decoding in settings:
+        for method, seeds in tables.items():
+            for name, metric in _of_texts().items():
+                table = _stacked(seeds, (mode, decoding), name)
+                value = stats.estimate(metric, table)
+                yield SettingEstimate(
+                    **condition._asdict(),
+                    prompt_mode=mode,
+                    decoding=decoding,
+                    method=method,
+                    metric=name,
+                    value=value.value,
+                    low=value.low,
+                    high=value.high,
+                    seeds=len(seeds),
+                    documents=int(_defined(table).sum()),
+                    scope=value.scope,
+                    unit=metric.unit,
+                )
+
+
+def _stacked(seeds: dict[int, dict[Setting, Rows]], setting: Setting, metric: str) -> Floats:
+    return stats.stack([seeds[seed][setting][metric] for seed in sorted(seeds)])
+
+
+def _defined(table: Floats) -> np.ndarray:
+    """Documents on which the metric is defined at every seed."""
+    return np.isfinite(table).all(axis=(0, 2))
+
+
+def _effects(
+    condition: Condition, tables: Tables, modes: Sequence[str], decodings: tuple[str, ...]
+) -> Iterator[DecodingEffect]:
+    """Of the trained methods: an untouched base lies so far off that it would drown them."""
+    methods = tuple(method for method in tables if method != ANCHOR)
+    for mode in modes if methods else ():
+        for name, metric in _of_texts().items():
+            grid = [
+                [_stacked(tables[method], (mode, decoding), name) for decoding in decodings]
+                for method in methods
+            ]
+            kept = np.logical_and.reduce([_defined(cell) for row in grid for cell in row])
+            over_decodings, over_methods, parts = _split(
+                metric, [[cell[:, kept, : metric.core] for cell in row] for row in grid]
+            )
+            yield DecodingEffect(
+                **condition._asdict(),
+                prompt_mode=mode,
+                metric=name,
+                unit=metric.unit,
+                methods=methods,
+                decodings=decodings,
+                seeds=min(len(tables[method]) for method in methods),
+                documents=int(kept.sum()),
+                over_decodings=over_decodings,
+                over_methods=over_methods,
+                share_decodings=parts.columns if parts else None,
+                share_methods=parts.rows if parts else None,
+                share_both=parts.both if parts else None,
+                share_noise=parts.noise if parts else None,
+            )
+
+
+def _split(metric: Metric, grid: list[list[Floats]]) -> tuple[float | None, float | None, Shares | None]:
+    """Mean ranges over columns and over rows, and the shares, of statistics ``[rows][columns]``."""
+    values = np.array([[metric.aggregate(cell.sum(axis=1)).mean() for cell in row] for row in grid])
+    if not np.isfinite(values).all() or grid[0][0].shape[1] < 2:
+        return None, None, None
+    over_columns = float(np.ptp(values, axis=1).mean())
+    if len(grid) < 2:
+        return over_columns, None, None
+    covariance = error_covariance(metric, grid)
+    parts = shares(values, covariance) if np.isfinite(covariance).all() else None
+    return over_columns, float(np.ptp(values, axis=0).mean()), parts
