@@ -138,8 +138,8 @@ def plan(
     else:
         print_rows(grid.study.name, plans.lines(planned))
         out.print(plans.total(planned), soft_wrap=True, highlight=False)
-        if planned["edited"]:
-            out.print(planned["edited"], soft_wrap=True, highlight=False, markup=False)
+        for said in filter(None, (planned["edited"], planned["uneven"])):
+            out.print(said, soft_wrap=True, highlight=False, markup=False)
     return 0
 
 

@@ -34,6 +34,7 @@ def plan(grid: Grid, state: State, results: Path) -> dict[str, Any]:
     return {
         "study": grid.study.name,
         "edited": edited,
+        "uneven": _uneven(grid),
         "runs": rows,
         "done": len(rows) - len(left),
         "failed": sum(row["status"] == "failed" for row in rows),
@@ -81,6 +82,15 @@ def total(planned: dict[str, Any]) -> str:
             f"; {planned['left_of_unknown_cost']} more of unknown cost (--probe measures it in short runs)"
         )
     return words
+
+
+def _uneven(grid: Grid) -> str | None:
+    """Said before anything runs: what the audit would refuse at the end."""
+    tries = {name: len(entry.learning_rates) for name, entry in grid.study.methods.items()}
+    if len(set(tries.values())) == 1:
+        return None
+    counts = ", ".join(f"{name} {number}" for name, number in tries.items())
+    return f"not the same number of learning rates for all ({counts}): the audit will refuse to compare them"
 
 
 def _row(grid: Grid, costs: Costs, cell: Planned, status: str) -> dict[str, Any]:

@@ -167,6 +167,9 @@ def _resolved(value: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _refuse_other_lists(value: Mapping[str, Any], where: str) -> None:
     """A list of batch sizes, say, would be an axis that a study does not have."""
+    for name, item in value.items():
+        if isinstance(item, list) and name not in StudySpec.model_fields:
+            raise UserError(f"{where}: unknown axis '{name}': the axes of a study are {', '.join(AXES)}")
     for key, kind in (("data", DataSpec), ("train", TrainSpec)):
         given = value.get(key)
         for name, item in given.items() if isinstance(given, Mapping) else ():

@@ -143,6 +143,7 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
             ax.plot([best], [0.03], "|", color=colour, markersize=8, markeredgewidth=1.6, transform=across)
         if low is not None and high is not None:
             ax.plot([low, high], [0.03, 0.03], color=colour, linewidth=1.4, transform=across)
+    ax.margins(y=0.15)
     ax.set_xscale("log")
     tried_rates = sorted(set(searched["learning_rate"]))
     ax.set_xlim(tried_rates[0] / 1.5, tried_rates[-1] * 1.5)

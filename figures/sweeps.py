@@ -20,6 +20,8 @@ LABELS = {
     "capacity": "Trainable parameters per training token",
 }
 BASE = "base"
+DODGE = 1.05
+"""Factor along the axis between methods, so that their intervals don't lie on each other."""
 
 
 def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
@@ -31,12 +33,16 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     check(trained, "metric")
     unit = str(trained["unit"].iloc[0])
     scale = factor(unit)
-    for method, mine in trained.sort_values(x).groupby("method", sort=False):
+    groups = list(trained.sort_values(x).groupby("method", sort=False))
+    for place, (method, mine) in enumerate(groups):
         colour, mark = look(str(method))
+        aside = 1.0 if x == "capacity" else DODGE ** (place - (len(groups) - 1) / 2)
         for row in records(mine):
             if present(row["low"]):
-                ax.plot([row[x]] * 2, [row["low"] * scale, row["high"] * scale], color=colour, linewidth=1.4)
-        ax.plot(mine[x], mine["value"] * scale, color=colour, marker=mark, label=mine["label"].iloc[0])
+                ends = [row["low"] * scale, row["high"] * scale]
+                ax.plot([row[x] * aside] * 2, ends, color=colour, linewidth=1.4)
+        label = str(mine["label"].iloc[0])
+        ax.plot(mine[x] * aside, mine["value"] * scale, color=colour, marker=mark, label=label)
     ax.set_xscale("log")
     levels = sorted(set(trained[x]))
     if x != "capacity" and len(levels) <= 9:
@@ -95,5 +101,5 @@ def _plan(metrics: list[str], table: pd.DataFrame, x: str) -> Plan:
         caption=captions[x],
         panels=[(partial(along, x=x), one) for one in tables if len(one)],
         columns=min(3, len(tables)) or 1,
-        heights=[2.6] * -(-len(tables) // 3),
+        heights=[2.8] * -(-len(tables) // 3),
     )

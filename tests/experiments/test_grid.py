@@ -264,6 +264,13 @@ def test_a_plan_shows_what_waits_for_tuning(make):
     assert [line["seeds"] for line in plan.lines(said) if line["status"] == "after tuning"] == ["0 1", "0 1"]
 
 
+def test_uneven_searches_are_told_before_anything_runs(make):
+    """Three rates against one; the same number for all says nothing."""
+    uneven = plan.plan(make("methods={full: tune, lora-r16: 1e-3}"), lambda *_: "to do", Path("nowhere"))
+    assert "(full 3, lora-r16 1): the audit will refuse" in uneven["uneven"]
+    assert plan.plan(make(BOTH), lambda *_: "to do", Path("nowhere"))["uneven"] is None
+
+
 def test_a_probe_is_a_short_run_of_the_same_method(make):
     """One a method and one anchor; 32 documents, 4 of each held-out part, the study's own batches."""
     grid = make("methods={full: 1e-4, lora-r16: [1e-4, 1e-3]}", "train.epochs=3")

@@ -82,6 +82,7 @@ MISTAKES = {
         ["train.batch_tokens=[512, 1024]"],
         "train.batch_tokens can't be a list: the axes of a study are base_models, dataset, data.train",
     ),
+    "an unknown list": (["epochs=[1, 2]"], "unknown axis 'epochs': the axes of a study are base_models"),
     "an axis of a mistyped key": (["data.trian=[1, 2]"], "'trian'. Did you mean 'train'"),
     "an empty axis": (["data.train=[]"], "data: train: empty: an axis needs at least one value"),
     "no seeds": (["seeds=[]"], "seeds: empty: an axis needs at least one value"),
