@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.table import Table
 
+from experiments.cli_options import Json, Root
+from experiments.cli_sharing import export_, import_, push
 from experiments.terminal import err, out, plain, print_json, print_rows, show_bench, show_conclusions
 from toolkit.errors import UserError
 
@@ -17,16 +20,28 @@ app = App(
     name="bakeoff",
     help="Full fine-tuning or LoRA? Compare fine-tuning methods for causal language models, with evidence.",
     help_format="markdown",
+    suppress_keyboard_interrupt=False,  # main() says what is kept
 )
-Root = Annotated[Path, Parameter(help="Folder that holds `runs/` and `results/`.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
 
 
 @app.command
-def run(study: str, *overrides: str, root: Root = Path(), jobs: int = 1, as_json: Json = False) -> int:
+def run(
+    study: str,
+    *overrides: str,
+    root: Root = Path(),
+    jobs: int | None = None,
+    retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    cpus: float | None = None,
+    gpus: float | None = None,
+    memory_gb: float | None = None,
+    as_json: Json = False,
+) -> int:
     """Bring a study up to date: train what is missing, evaluate, compare, and write the report.
 
-    Finished work is never repeated; stopped work goes on where it was.
+    Finished work is never repeated; stopped work goes on where it was. What is said meanwhile is kept in
+    `results/<study>/study.log`.
 
     Parameters
     ----------
@@ -35,16 +50,31 @@ def run(study: str, *overrides: str, root: Root = Path(), jobs: int = 1, as_json
     overrides
         `key=value` pairs laid over the study: `train.epochs=2 seeds=[0,1,2]`.
     jobs
-        Runs at once on this machine; they share its cores.
+        Runs at once on this machine; they share its cores. As many as it has GPUs, one each, or one.
+    retry_failed
+        Try runs again that have failed before; without it they are left alone.
+    executor
+        `local`: processes of this machine. `ray`: tasks of a Ray cluster; `--root` is a path all nodes see.
+    address
+        The Ray cluster, `host:port`; the one that runs on this machine when not given.
+    cpus
+        Cores that a run asks of a Ray node; a fair share of the smallest one when not given.
+    gpus
+        GPUs that a run asks of a Ray node; one where there are any.
+    memory_gb
+        Memory that a run asks of a Ray node.
     """
     from experiments import study as studies
     from experiments.conclude import results_folder
+    from experiments.executors import choose
     from experiments.progress import Board
     from experiments.runner import bring_up_to_date
 
     asked = studies.load(study, overrides)
-    with Board(err if as_json else out) as board:
-        conclusions = bring_up_to_date(asked, root, board, at_once=_at_least_one(jobs))
+    execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with Board(err if as_json else out, results_folder(root, asked.name) / "study.log") as board:
+        conclusions = bring_up_to_date(asked, root, board, execute=execute, retry_failed=retry_failed)
         board.say("drawing the report")
         from figures.report import build
 
@@ -53,6 +83,8 @@ def run(study: str, *overrides: str, root: Root = Path(), jobs: int = 1, as_json
     show_conclusions(conclusions, page, as_json=as_json)
     for cell in failed:
         err.print(f"failed: {cell.method}, seed {cell.seed}: {cell.error}", soft_wrap=True, style="red")
+    if failed:
+        err.print("Once the reason is mended, the same command with --retry-failed tries them again.")
     return 1 if failed else 0
 
 
@@ -262,6 +294,8 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     return 0
 
 
+for command, name in ((export_, "export"), (import_, "import"), (push, "push")):
+    app.command(command, name=name)
 bench = App(name="bench", help="Measure speed and memory against a baseline, both in one run.")
 app.command(bench)
 
@@ -343,10 +377,9 @@ def bench_stats(*, as_json: Json = False) -> int:
     return show_bench(measure(), as_json)
 
 
-def _at_least_one(jobs: int) -> int:
-    if jobs < 1:
-        raise UserError(f"--jobs {jobs}: at least one run at a time")
-    return jobs
+def _as_interrupt(*_: object) -> None:
+    """What ends a job on a cluster is told and handled like Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -33,6 +33,9 @@ def side_by_side(
         raise UserError("generate: a title is empty")
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
+    for cell in cells:
+        if cell.method != ANCHOR:
+            RunFolder(root, cell.run_id).require_artifact()
 
     # torch only from here on: what is wrong above is told at once
     from eval.generation import generate

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from eval import general
 from eval.harness import contexts_of, evaluation_digest, is_current
 from eval.metrics import not_offered
-from experiments import edited, executors
+from experiments import edited
 from experiments.conclude import conclude, headline_metrics, results_folder
+from experiments.executors import Executor
+from experiments.executors.local import Local
+from experiments.executors.process import log_tail
 from experiments.grid import Grid, Planned
 from experiments.progress import Board
 from experiments.study import StudySpec
 from experiments.worker import Job
 from toolkit import config, weights
 from toolkit.errors import UserError
-from toolkit.records import Conclusions
+from toolkit.records import Conclusions, Failure
 from toolkit.store import RunFolder, write_text
 
+State = Literal["done", "failed", "to do"]
 
-def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int = 1) -> Conclusions:
-    """Run what is missing and conclude. Finished work is never repeated; killed work goes on."""
+
+def bring_up_to_date(
+    study: StudySpec,
+    root: Path,
+    board: Board,
+    *,
+    execute: Executor | None = None,
+    retry_failed: bool = False,
+) -> Conclusions:
+    """Run what is missing and conclude. Finished work is never repeated; killed work goes on.
+
+    A run that has failed before is left alone unless ``retry_failed``.
+    """
     headline_metrics(study)  # an unknown metric is told before anything runs
     write_text(
         root / "runs" / ".gitignore", "*\n"
@@ -32,6 +48,7 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
         general.check(study.evaluate.general)
     for said in not_offered().values():
         board.say(said)
+    execute = execute or Local()
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):
@@ -43,7 +60,8 @@ def bring_up_to_date(study: StudySpec, root: Path, board: Board, *, at_once: int
     # What has run decides what is next: a wider grid, the next round of a search, the confirming runs.
     while new := [cell for cell in grid.cells() if _key(cell) not in known]:
         total = len(planned) + len(new) + grid.waiting([*planned, *new])
-        errors |= _execute(grid, new, board, at_once, len(planned), total)
+        board.plan(total)
+        errors |= _execute(grid, new, board, execute, retry_failed, len(planned))
         grid.lost |= errors.keys()
         planned += new
         known |= {_key(cell) for cell in new}
@@ -57,14 +75,17 @@ def _key(cell: Planned) -> str:
 
 def run_probes(grid: Grid, probes: Sequence[Planned], board: Board) -> None:
     """Run the short runs that tell what a study will cost. Raises UserError where one fails."""
-    errors = _execute(grid, probes, board, 1, 0, len(probes))
+    board.plan(len(probes))
+    errors = _execute(grid, probes, board, Local(1), True, 0)
     if errors:
         raise UserError(f"a probe failed: {next(iter(errors.values()))}")
 
 
-def state(grid: Grid, cell: Planned) -> str:
-    """Whether a cell is done or still to do."""
-    return "done" if is_done(grid, cell) else "to do"
+def state(grid: Grid, cell: Planned) -> State:
+    """Whether a cell is done, has failed, or is still to do."""
+    if is_done(grid, cell):
+        return "done"
+    return "failed" if failure(grid, cell) else "to do"
 
 
 def is_done(grid: Grid, cell: Planned) -> bool:
@@ -81,39 +102,109 @@ def is_done(grid: Grid, cell: Planned) -> bool:
     return is_current(folder, digest, contexts_of(grid.study.evaluate, form))
 
 
+def failure(grid: Grid, cell: Planned) -> Failure | None:
+    """Why a cell could not be brought up to date, where that was tried; for a cell that is not done."""
+    folder = RunFolder(grid.root, cell.run.run_id)
+    if not folder.failure.is_file():
+        return None
+    found = Failure.read(folder.failure)
+    trained = folder.record.is_file()  # then it was the evaluation that failed
+    return None if trained and found.evaluate != grid.study.evaluate else found
+
+
 def _execute(
-    grid: Grid, cells: Sequence[Planned], board: Board, at_once: int, before: int, total: int
+    grid: Grid,
+    cells: Sequence[Planned],
+    board: Board,
+    execute: Executor,
+    retry_failed: bool,
+    before: int,
 ) -> dict[str, str]:
-    """Run the cells that are not done; run id -> what went wrong."""
-    todo = [(number, cell) for number, cell in enumerate(cells, start=before + 1) if not is_done(grid, cell)]
-    if len(cells) > len(todo):
-        board.say(f"{len(cells) - len(todo)} of {len(cells)} {_what(cells)} runs are there already")
-    jobs = [
+    """Run the cells that are to be run; run id -> what went wrong, now or before."""
+    numbered = list(enumerate(cells, start=before + 1))
+    states = {number: state(grid, cell) for number, cell in numbered}
+    todo = [
+        (number, cell)
+        for number, cell in numbered
+        if states[number] == "to do" or (retry_failed and states[number] == "failed")
+    ]
+    old = [cell for number, cell in numbered if states[number] == "failed"]
+    errors = {cell.run.run_id: found.error for cell in old if (found := failure(grid, cell))}
+    there = sum(found == "done" for found in states.values())
+    board.found(there, 0 if retry_failed else len(old))
+    if there:
+        board.say(f"{there} of {len(cells)} {_what(cells)} runs are there already")
+    if old and not retry_failed:
+        what = f"{len(old)} of {len(cells)} {_what(cells)} runs"
+        board.say(f"{what} failed before and are left alone; --retry-failed tries them again")
+    jobs = jobs_of(grid, [cell for _, cell in todo])
+
+    def listen(index: int, event: dict[str, object]) -> None:
+        number, cell = todo[index]
+        key = str(number)
+        if event["event"] == "begin":
+            board.begin(key, number, _words(cell), event.get("node"))
+        elif event["event"] == "end":
+            if event["error"]:
+                _note(grid, jobs[index], str(event["error"]), board)
+            board.end(key, event["error"])
+        else:
+            board.event(key, event)
+
+    try:
+        ended = execute(jobs, listen)
+    except KeyboardInterrupt:
+        _tell_what_is_kept(grid, todo, board)
+        raise
+    for (_, cell), error in zip(todo, ended, strict=True):
+        errors.pop(cell.run.run_id, None)
+        if error:
+            errors[cell.run.run_id] = error
+    return errors
+
+
+def jobs_of(grid: Grid, cells: Sequence[Planned]) -> list[Job]:
+    """What workers are told to bring the cells up to date."""
+    return [
         Job(
-            root=str(grid.root),
+            root=str(grid.root.resolve()),
             run=cell.run,
             dataset=cell.dataset,
             data=cell.setting.data,
             evaluate=None if cell.phase == "tune" else grid.study.evaluate,
         )
-        for _, cell in todo
+        for cell in cells
     ]
 
-    def listen(index: int, event: dict[str, object]) -> None:
-        number, cell = todo[index]
-        key = cell.run.run_id
-        if event["event"] == "begin":
-            rate = "" if cell.run.learning_rate is None else f" at {cell.run.learning_rate:g}"
-            board.begin(
-                key, f"run {number} of {total} · {cell.model.name} {cell.method}{rate}, seed {cell.run.seed}"
-            )
-        elif event["event"] == "end":
-            board.end(key, f"failed: {event['error']}" if event["error"] else "done")
-        else:
-            board.event(key, event)
 
-    ended = executors.local(jobs, at_once, listen)
-    return {cell.run.run_id: e.error for (_, cell), e in zip(todo, ended, strict=True) if e.error}
+def _note(grid: Grid, job: Job, error: str, board: Board) -> None:
+    """Record a failure. Where even that can't be written, the run is simply tried again next time."""
+    folder = RunFolder(grid.root, job.run.run_id)
+    found = Failure(run_id=job.run.run_id, error=error, evaluate=job.evaluate, log=log_tail(folder))
+    try:
+        found.write(folder.failure)
+    except UserError as problem:
+        board.say(f"the failure could not be recorded: {problem}")
+
+
+def _tell_what_is_kept(grid: Grid, todo: Sequence[tuple[int, Planned]], board: Board) -> None:
+    board.say("stopped")
+    for number, cell in todo:
+        folder = RunFolder(grid.root, cell.run.run_id)
+        if str(number) not in board.running:
+            continue
+        if folder.record.is_file():
+            kept = "is trained; its evaluation starts again"
+        elif folder.last_checkpoint:
+            kept = f"goes on from step {folder.last_checkpoint.name.rpartition('-')[2]}"
+        else:
+            kept = "had no checkpoint yet; it starts again"
+        board.say(f"run {number} · {_words(cell)}: {kept}")
+
+
+def _words(cell: Planned) -> str:
+    rate = "" if cell.run.learning_rate is None else f" at {cell.run.learning_rate:g}"
+    return f"{cell.model.name} {cell.method}{rate}, seed {cell.run.seed}"
 
 
 def _what(cells: Sequence[Planned]) -> str:

@@ -1,7 +1,8 @@
 """One run in a process of its own: train it if it is not trained, evaluate it if that is asked for.
 
-Reads a job as JSON from standard input; writes events as JSON lines to standard output, everything else to
-standard error. Exit 0: done. Exit 2: a UserError, told as an event. Any other: a crash, told in the log.
+Reads a job as one line of JSON from standard input; writes events as JSON lines to standard output, all
+else to standard error. Exit 0: done. Exit 2: an error that was told as an event. Any other: a crash, told
+in the log. It ends at once when its standard input does: whoever asked for the run is gone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,6 @@ class Job(Record):
     data: DataSpec
     evaluate: EvalSpec | None
     """None for a tuning run: the test part is not read."""
-    threads: int | None = None
     checkpoint_seconds: float = 120
 
 
@@ -40,7 +41,7 @@ def work(job: Job, tell: Any) -> None:
     folder = RunFolder(Path(job.root), job.run.run_id)
     folder.path.mkdir(parents=True, exist_ok=True)
     form = config.form(job.dataset.format)
-    lock = FileLock(folder.path / ".lock")
+    lock = FileLock(folder.lock)
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -64,8 +65,9 @@ def work(job: Job, tell: Any) -> None:
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
+            from experiments.publish import write_card
 
-            evaluate(
+            evaluation = evaluate(
                 record,
                 folder,
                 job.evaluate,
@@ -75,6 +77,8 @@ def work(job: Job, tell: Any) -> None:
                 fingerprint=prepared.fingerprints["test"],
                 progress=tell,
             )
+            write_card(folder, evaluation)
+        folder.failure.unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -87,16 +91,19 @@ def main() -> int:
         events.write(json.dumps(event) + "\n")
 
     try:
-        job = Job.model_validate_json(sys.stdin.read())
-        if job.threads:
-            import torch
-
-            torch.set_num_threads(job.threads)
+        job = Job.model_validate_json(sys.stdin.readline())
+        threading.Thread(target=_end_with_asker, daemon=True).start()
         work(job, tell)
     except UserError as error:
         tell({"event": "error", "text": str(error)})
         return 2
     return 0
+
+
+def _end_with_asker() -> None:
+    while os.read(0, 1024):  # not sys.stdin: a thread that waits in it is fatal when the interpreter ends
+        pass
+    os._exit(1)  # as after a kill: what is on disk is whole, and the lock is released
 
 
 if __name__ == "__main__":

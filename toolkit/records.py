@@ -140,6 +140,19 @@ class MergeRecord(Record):
     environment: dict[str, Any]
 
 
+class Failure(Record):
+    """`failed.json`: a run that could not be finished, or not be evaluated. Removed once it could."""
+
+    version: int = FORMAT_VERSION
+    run_id: str
+    error: str
+    """One line: what went wrong."""
+    evaluate: EvalSpec | None
+    """The evaluation that was asked for too; one asked for with other settings has not failed."""
+    log: tuple[str, ...]
+    """The last lines that the run's process printed; all of them are in `log.txt`."""
+
+
 class Step(Record):
     """One line of `steps.jsonl`: an optimizer step, or a validation after it."""
 

@@ -30,6 +30,10 @@ def write_text(path: Path, text: str) -> None:
         ) from error
 
 
+CLOCK = "clock.json"
+"""Written last into a checkpoint: it marks a whole one."""
+
+
 class RunFolder:
     """Names of what lies in `runs/<run_id>/`. The one place that spells them."""
 
@@ -57,9 +61,34 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def last_checkpoint(self) -> Path | None:
+        """The latest whole checkpoint; one that was being written when the process died does not count."""
+        whole = [marker.parent for marker in self.checkpoints.glob(f"checkpoint-*/{CLOCK}")]
+        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+    @property
+    def failure(self) -> Path:
+        """`failed.json`: why the run could not be finished or evaluated; gone as soon as it could."""
+        return self.path / "failed.json"
+
+    @property
+    def lock(self) -> Path:
+        """`.lock`: held by the process that works on the run. The system releases it when that one dies."""
+        return self.path / ".lock"
+
+    @property
     def artifact(self) -> Path:
         """`artifact/`: the saved weights or adapter, with the tokenizer."""
         return self.path / "artifact"
+
+    def require_artifact(self) -> Path:
+        """`artifact/`, or a UserError where a trained run's weights are on another machine."""
+        if not self.artifact.is_dir():
+            raise UserError(
+                f"{self.path} has no weights here: it came from another machine, or they were deleted. "
+                "Do this where they are, or delete the folder to train the run again"
+            )
+        return self.artifact
 
     @property
     def merged(self) -> Path:

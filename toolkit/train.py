@@ -21,7 +21,7 @@ from toolkit.records import Costs, DataCounts, RunRecord
 from toolkit.specs import RunSpec
 from toolkit.store import RunFolder
 from toolkit.tuner import FineTuner, arguments
-from toolkit.watch import DivergedError, Plan, Progress, Validation, Watch, last_checkpoint
+from toolkit.watch import DivergedError, Plan, Progress, Validation, Watch
 
 
 def train(
@@ -80,7 +80,7 @@ def train(
         end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
     )
     validation = Validation(validation_texts, tokenizer, spec.train.batch_tokens, precision)
-    checkpoint = last_checkpoint(folder)
+    checkpoint = folder.last_checkpoint
     watch = Watch(
         folder,
         plan,

@@ -17,7 +17,7 @@ from toolkit.best import Best
 from toolkit.data import tokens
 from toolkit.loss import NextToken
 from toolkit.records import Step, read_lines, write_lines
-from toolkit.store import RunFolder, write_text
+from toolkit.store import CLOCK, RunFolder, write_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -69,21 +69,13 @@ class Clock(NamedTuple):
     save: float = 0.0
     interruptions: int = 0
 
-    FILE = "clock.json"
-
     @classmethod
     def of(cls, checkpoint: Path | None) -> Clock:
         """The clock of a checkpoint that a run goes on from, or a new one."""
         if checkpoint is None:
             return cls()
-        kept = cls(**json.loads((checkpoint / cls.FILE).read_text()))
+        kept = cls(**json.loads((checkpoint / CLOCK).read_text()))
         return kept._replace(interruptions=kept.interruptions + 1)
-
-
-def last_checkpoint(folder: RunFolder) -> Path | None:
-    """The latest whole checkpoint; one that was being written when the process died does not count."""
-    whole = [marker.parent for marker in folder.checkpoints.glob(f"checkpoint-*/{Clock.FILE}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 class Plan(NamedTuple):
@@ -173,7 +165,14 @@ class Watch(TrainerCallback):
             gradient_norm=_finite(logs.get("grad_norm")),
         )
         self._progress(
-            {"event": "step", "step": state.global_step, "steps": self._plan.steps, "loss": logs["loss"]}
+            {
+                "event": "step",
+                "step": state.global_step,
+                "steps": self._plan.steps,
+                "loss": logs["loss"],
+                "tokens": self._plan.tokens[state.global_step],
+                "seconds": self.clock.train,
+            }
         )
 
     def on_evaluate(
@@ -207,7 +206,7 @@ class Watch(TrainerCallback):
         self.clock = self.clock._replace(save=self.clock.save + self._last_save - self._began)
         if runtime.rank():
             return
-        marker = Path(args.output_dir) / f"checkpoint-{state.global_step}" / Clock.FILE
+        marker = Path(args.output_dir) / f"checkpoint-{state.global_step}" / CLOCK
         write_text(marker, json.dumps(self.clock._asdict()))
 
     def _write(self, step: int, **values: float | None) -> None:

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from experiments import study
 from experiments.conclude import read
-from experiments.progress import Board
-from experiments.runner import bring_up_to_date
 from figures.report import build
+from tests.experiments.small import run
 from toolkit.errors import UserError
-from toolkit.records import Conclusions, EvaluationRecord, RunRecord
-
-SMALL = [
-    "dataset=wikibooks",
-    "data={train: 12, validation: 4, test: 6, max_characters: 320}",
-    "train={batch_tokens: 1024, validations: 1, precision: fp32}",
-    "evaluate={max_new_tokens: 12}",
-]
-
-
-def run(root: Path, folder: Path, name: str, *overrides: str) -> tuple[Conclusions, str]:
-    """Bring a study on the tiny model up to date; its conclusions and what was said meanwhile."""
-    base = f"base_models={{name: tiny, folder: '{folder}'}}"
-    asked = study.load("quickstart", [f"name={name}", base, *SMALL, *overrides])
-    said = io.StringIO()
-    with Board(Console(file=said, width=200)) as board:
-        return bring_up_to_date(asked, root, board), said.getvalue()
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory, tiny_gpt2):
-    """A root with one study run."""
-    root = tmp_path_factory.mktemp("root")
-    conclusions, said = run(root, tiny_gpt2, "small")
-    return root, conclusions, said
+from toolkit.records import EvaluationRecord, RunRecord
 
 
 def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):

@@ -1,0 +1,101 @@
+"""The commands that carry runs away from this machine: `bakeoff export`, `import` and `push`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from experiments.cli_options import Json, Root
+from experiments.terminal import out, print_json
+
+
+def export_(
+    study: str, *overrides: str, to: Path | None = None, root: Root = Path(), as_json: Json = False
+) -> int:
+    """Pack a study's finished runs and its report, without weights, into one file for another machine.
+
+    Parameters
+    ----------
+    study
+        A YAML file, the name of a study, or the name of one that has results.
+    overrides
+        `key=value` pairs laid over the study.
+    to
+        The file; `STUDY.bakeoff.zip` here when not given.
+    """
+    from experiments.sharing import export
+
+    done = export(study, overrides, root, to)
+    if as_json:
+        print_json({**done._asdict(), "file": str(done.file)})
+        return 0
+    left_out = f"; {done.left_out} are not finished and not in it" if done.left_out else ""
+    out.print(f"{done.file}: {done.runs} runs, {done.bytes / 1e6:.1f} MB{left_out}", soft_wrap=True)
+    return 0
+
+
+def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Add the runs of an exported file to those that are here. What is finished here is never changed.
+
+    After that `bakeoff run` of the study counts them as done.
+
+    Parameters
+    ----------
+    file
+        What `bakeoff export` wrote, on this or another machine.
+    """
+    from experiments.sharing import take
+
+    found = take(file, root)
+    if as_json:
+        print_json(found._asdict())
+        return 0
+    texts = {
+        "added": "added",
+        "completed": "were here and got evaluations",
+        "here_already": "were here already",
+        "kept_ours": "are finished here too, with other records, which stay",
+        "busy": "are being worked on here, and were left alone",
+    }
+    for field, text in texts.items():
+        runs = getattr(found, field)
+        if runs:
+            out.print(f"{len(runs)} runs {text}", soft_wrap=True, highlight=False)
+        if field in ("kept_ours", "busy"):
+            for run_id in runs:
+                out.print(f"  {run_id}", soft_wrap=True, highlight=False)
+    if not found.results:
+        out.print(f"results/{found.study} is as it was", soft_wrap=True, highlight=False)
+    out.print("`bakeoff run` of the study counts them as done and concludes", soft_wrap=True, highlight=False)
+    return 0
+
+
+def push(
+    run_id: str,
+    repository: str,
+    *,
+    private: Annotated[bool, Parameter(negative="")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Upload a run's weights or adapter with its model card to the Hugging Face hub.
+
+    Parameters
+    ----------
+    run_id
+        A folder of `runs/`.
+    repository
+        `owner/name` on the hub; made if it is not there.
+    private
+        Only you can see it.
+    """
+    from experiments.publish import push as upload
+
+    address = upload(run_id, repository, root, private=private)
+    if as_json:
+        print_json({"run_id": run_id, "url": address})
+    else:
+        out.print(address, soft_wrap=True)
+    return 0

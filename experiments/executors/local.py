@@ -1,0 +1,108 @@
+"""Runs as processes of this machine, several at once: GPUs are dealt out one each, cores divided."""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from experiments.executors import Listen
+from experiments.executors.process import WorkerProcess
+from experiments.worker import Job
+from toolkit.store import RunFolder
+
+
+class Local:
+    """``jobs`` runs at once; as many as there are GPUs when None, or one."""
+
+    def __init__(self, jobs: int | None = None) -> None:
+        self._gpus = gpus()
+        self._at_once = jobs or len(self._gpus) or 1
+
+    def __call__(self, jobs: Sequence[Job], listen: Listen) -> list[str | None]:
+        """See Executor."""
+        inbox: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
+        waiting = deque(enumerate(jobs))
+        free = deque(places(self._at_once, self._gpus, _cores()))
+        running: dict[int, tuple[WorkerProcess | None, dict[str, str]]] = {}
+        errors: list[str | None] = [None] * len(jobs)
+        try:
+            while waiting or running:
+                while waiting and free:
+                    index, job = _take(waiting)
+                    place = free.popleft()
+                    running[index] = (None, place)
+                    listen(index, {"event": "begin"})
+                    running[index] = (_start(index, job, place, inbox), place)
+                index, event = inbox.get()
+                if event["event"] == "end":
+                    errors[index] = event["error"]
+                    free.append(running.pop(index)[1])
+                listen(index, event)
+        finally:
+            for process, _ in running.values():
+                if process is not None:
+                    process.stop()
+        return errors
+
+
+def _take(waiting: deque[tuple[int, Job]]) -> tuple[int, Job]:
+    """The first job that no other process works on, so that several commands share a study's runs."""
+    found = next((entry for entry in waiting if _is_free(entry[1])), waiting[0])
+    waiting.remove(found)
+    return found
+
+
+def _is_free(job: Job) -> bool:
+    try:
+        with FileLock(RunFolder(Path(job.root), job.run.run_id).lock, timeout=0):
+            return True
+    except (Timeout, OSError):
+        return False
+
+
+def _start(
+    index: int, job: Job, place: dict[str, str], inbox: queue.Queue[tuple[int, dict[str, Any]]]
+) -> WorkerProcess | None:
+    try:
+        return WorkerProcess(job, place, lambda event: inbox.put((index, event)))
+    except OSError as error:
+        text = f"cannot start: {error.filename or 'its process'}: {error.strerror}"
+        inbox.put((index, {"event": "end", "error": text}))
+        return None
+
+
+def places(at_once: int, gpus: Sequence[str], cores: int) -> list[dict[str, str]]:
+    """Environments for so many runs at once: a GPU each in turn, and a share of the cores.
+
+    A number of threads that the user has set stays.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // at_once))
+    shared = {"OMP_NUM_THREADS": threads}
+    return [
+        {**shared, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else shared for i in range(at_once)
+    ]
+
+
+def gpus() -> list[str]:
+    """The GPUs that may be used, as `CUDA_VISIBLE_DEVICES` names them; torch is not asked."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    asked = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

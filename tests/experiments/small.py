@@ -1,0 +1,43 @@
+"""A study of minutes made one of seconds: the quickstart on a tiny random model and a few real recipes."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments import study
+from experiments.executors import Executor
+from experiments.progress import Board
+from experiments.runner import bring_up_to_date
+from toolkit.records import Conclusions
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "dataset=wikibooks",
+    "data={train: 12, validation: 4, test: 6, max_characters: 320}",
+    "train={batch_tokens: 1024, validations: 1, precision: fp32}",
+    "evaluate={max_new_tokens: 12}",
+]
+
+
+def asked(base: Path, name: str, *overrides: str) -> list[str]:
+    """Overrides that make the quickstart a study of this name on the model in folder ``base``."""
+    return [f"name={name}", f"base_models={{name: tiny, folder: '{base}'}}", *SMALL, *overrides]
+
+
+def environment() -> dict[str, str]:
+    """A user's, with one thread a run so that numbers are equal to the last bit."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+def run(
+    root: Path, base: Path, name: str, *overrides: str, execute: Executor | None = None
+) -> tuple[Conclusions, str]:
+    """Bring a study on the tiny model up to date; its conclusions and what was said meanwhile."""
+    wanted = study.load("quickstart", asked(base, name, *overrides))
+    said = io.StringIO()
+    with Board(Console(file=said, width=200)) as board:
+        return bring_up_to_date(wanted, root, board, execute=execute), said.getvalue()
