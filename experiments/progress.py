@@ -70,7 +70,7 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
+        if kind is not None and self._began is not None:
             self._note("stopped" if issubclass(kind, KeyboardInterrupt) else f"ended: {error}")
         self._live.stop()
 
