@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -125,7 +127,14 @@ def _shown(value: Any) -> str:
 
 def catalog(kind: str) -> dict[str, dict[str, Any]]:
     """All entries of `catalog/<kind>.yaml` (`models`, `datasets`, `methods`, `formats`), by name."""
-    return read_yaml(CATALOG / f"{kind}.yaml")
+    return copy.deepcopy(_read_once(kind))
+
+
+@cache
+def _read_once(kind: str) -> dict[str, dict[str, Any]]:
+    return read_yaml(
+        CATALOG / f"{kind}.yaml"
+    )  # parsing takes a tenth of a second; a study asks for each cell
 
 
 def _entry(kind: str, given: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -156,6 +165,7 @@ def method(given: str | Mapping[str, Any]) -> MethodSpec:
     return validate(MethodSpec, _entry("methods", given), f"method {_label(given)}")
 
 
+@cache
 def form(name: str) -> Format:
     """A document format by its catalog name."""
     return validate(Format, _entry("formats", name), f"format {name}")
