@@ -7,8 +7,10 @@ in the log. It ends at once when its standard input does: whoever asked for the 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +24,8 @@ from toolkit.errors import UserError
 from toolkit.records import Record, RunRecord
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
 from toolkit.store import RunFolder, write_text
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class Job(Record):
@@ -97,7 +101,28 @@ def main() -> int:
     except UserError as error:
         tell({"event": "error", "text": str(error)})
         return 2
+    except Exception as error:
+        reason = no_room(error)
+        if reason is None:
+            raise
+        text = (
+            f"cannot write under {job.root}: {reason}. What is there is kept; make room, or --root elsewhere"
+        )
+        tell({"event": "error", "text": text})
+        return 2
     return 0
+
+
+def no_room(error: BaseException) -> str | None:
+    """Why a disk took no more, whatever library was told so; None for any other error."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return os.strerror(error.errno)
+    found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors, tokenizers
+    if found and int(found.group(1)) in FULL:
+        return os.strerror(int(found.group(1)))
+    if "PytorchStreamWriter failed" in str(error) or "inline_container" in str(error):
+        return "torch could not write its checkpoint whole"
+    return None if error.__context__ is None else no_room(error.__context__)
 
 
 def _end_with_asker() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import resource
 import signal
 import subprocess
 import sys
@@ -27,10 +29,21 @@ def command(root: Path, base: Path, *overrides: str) -> list[str]:
     return [sys.executable, "-m", "experiments.cli", "run", *study, "--root", str(root)]
 
 
-def run(root: Path, base: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    """Run to the end."""
+def run(
+    root: Path, base: Path, *overrides: str, limit: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run to the end; no file may be larger than ``limit`` bytes."""
+
+    def hold() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
     return subprocess.run(
-        command(root, base, *overrides), env=environment(), capture_output=True, text=True, check=False
+        command(root, base, *overrides),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=hold if limit else None,
     )
 
 
@@ -102,7 +115,9 @@ def test_a_failed_run_is_recorded_left_alone_and_retried_on_request(tmp_path, ti
 
     second = run(tmp_path, tiny_gpt2, ODD)
     assert second.returncode == 1
-    assert "1 of 2 anchor and confirming runs failed before and are left alone; --retry-failed" in second.stdout
+    assert (
+        "1 of 2 anchor and confirming runs failed before and are left alone; --retry-failed" in second.stdout
+    )
     assert "starting" not in second.stdout
     assert "nowhere" in second.stderr
 
@@ -178,3 +193,20 @@ def test_two_commands_on_one_study_train_every_run_once(tmp_path, tiny_gpt2):
     for record in tmp_path.glob("runs/tiny.full.*/run.json"):
         steps = [s.step for s in read_lines(record.parent / "steps.jsonl", StepRecord) if s.loss is not None]
         assert steps == list(range(1, RunRecord.read(record).costs.steps + 1))
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_path, tiny_gpt2):
+    """The system refuses files above 60 kB, so no weights are saved: told, and nothing half there.
+
+    Without the limit --retry-failed ends it well."""
+    one = ["methods={full: 1e-4}"]
+    limited = run(tmp_path, tiny_gpt2, *one, limit=60_000)
+    assert limited.returncode == 1, limited.stdout + limited.stderr
+    (record,) = tmp_path.glob("runs/tiny.full.*/failed.json")
+    assert re.search(r"cannot write .*File too large", Failure.read(record).error)
+    assert "Traceback" not in limited.stdout + limited.stderr
+    assert not (record.parent / "run.json").exists()
+    assert not (record.parent / "artifact").exists()
+    again = run(tmp_path, tiny_gpt2, *one, "--retry-failed")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert not record.exists()
