@@ -377,6 +377,22 @@ def bench_stats(*, as_json: Json = False) -> int:
     return show_bench(measure(), as_json)
 
 
+@bench.command(name="study")
+def bench_study(*, cells: int = 500, many: int = 10_000, as_json: Json = False) -> int:
+    """Overhead of a cell beside loading and training; a study of many finished cells; reading more of them.
+
+    Parameters
+    ----------
+    cells
+        Finished cells of the study that is planned, concluded and reported.
+    many
+        Cells whose records are read.
+    """
+    from experiments.bench.study import bench as measure
+
+    return show_bench(measure(cells, many), as_json)
+
+
 def _as_interrupt(*_: object) -> None:
     """What ends a job on a cluster is told and handled like Ctrl-C."""
     raise KeyboardInterrupt
