@@ -180,7 +180,7 @@ class Board:
         """Of the study, by the rate at which runs ended; None before the first."""
         if not self._ended or self._began is None:
             return None
-        remaining = self._total - self._there - self._left_alone - self._ended
+        remaining = max(0, self._total - self._there - self._left_alone - self._ended)
         return (time.monotonic() - self._began) / self._ended * remaining
 
     def _summary(self) -> str:

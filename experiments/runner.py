@@ -49,6 +49,7 @@ def bring_up_to_date(
         general.check(study.evaluate.general)
     for said in not_offered().values():
         board.say(said)
+    execute = execute or Local()
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):

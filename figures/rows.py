@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class Records:
     tests: dict[Condition, str]
     root: Path
 
-    @property
+    @cached_property
     def evaluated(self) -> list[Cell]:
         """Cells with an evaluation; a run that stands in two phases of a condition counts once."""
         cells = [cell for cell in self.conclusions.cells if cell.eval_digest is not None]
@@ -100,9 +101,12 @@ class Records:
 
     def label(self, condition: Condition, method: str) -> str:
         """A method's name; *untuned* stands beside it unless all its evaluated runs were searched for."""
-        cells = [c for c in self.evaluated if (c.condition, c.method) == (condition, method)]
+        return method_label(method, tuned=(condition, method) not in self._untuned)
+
+    @cached_property
+    def _untuned(self) -> set[tuple[Condition, str]]:
         # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
-        return method_label(method, tuned=all(c.tuned or c.phase == "anchor" for c in cells))
+        return {(c.condition, c.method) for c in self.evaluated if not c.tuned and c.phase != "anchor"}
 
     def direction(self, metric: str) -> str:
         """Which way a metric is better, as its evaluations state it."""

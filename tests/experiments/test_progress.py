@@ -98,11 +98,12 @@ def test_the_log_keeps_what_was_said_and_its_loss_stops_nothing(tmp_path):
     """Lines with dates; a folder that can't be written is told once, and the work goes on."""
     log = tmp_path / "results" / "study.log"
     with Board(Console(file=io.StringIO(), force_terminal=True), log) as board:
+        board.plan(1)
         board.begin("a", 1, "tiny full")
         board.end("a", None)
     lines = log.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 2
-    assert lines[0].endswith("run 1 of 0 · tiny full: starting")
+    assert lines[0].endswith("run 1 of 1 · tiny full: starting")
     assert lines[0][4] == lines[0][7] == "-"
 
     (tmp_path / "file").write_text("")
