@@ -72,7 +72,8 @@ def load_base(
             f"model {spec.name}: the checkpoint lacks {len(missing)} of a {config.model_type}'s weights "
             f"({missing[0]}, …), which would start at random. Was it saved without its language-model head?"
         )
-    _refuse_unless_causal(model, spec)
+    if quantization is None:  # bitsandbytes packs its weights anew at the first pass, and again for training
+        _refuse_unless_causal(model, spec)
     # An end-of-text token that doubles as padding is learned like any other; the padding itself never is.
     model.get_input_embeddings().padding_idx = None
     return model
