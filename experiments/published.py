@@ -80,7 +80,7 @@ PUBLISHED = (
         "Biderman et al. 2024, LoRA Learns Less and Forgets Less",
         (
             Pair("lora-r16", "full", BITS, ("worse",)),
-            Pair("lora-r16", "full", "forgetting", ("better",)),
+            Pair("lora-r16", "full", "general_bits_per_byte", ("better",)),
         ),
     ),
     Published(
