@@ -20,6 +20,7 @@ def plan(grid: Grid, state: State, results: Path) -> dict[str, Any]:
     A run that waits for a search has the rate None and the status `after tuning`. Later rounds of a search,
     and an extension of its grid, add runs that are not in it yet.
     """
+    grid.lost |= {cell.run.run_id for cell in grid.cells() if state(grid, cell) == "failed"}
     cells = grid.cells()
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, state(grid, cell)) for cell in cells]

@@ -44,7 +44,6 @@ def bring_up_to_date(
     )  # a folder that can't be written is told before anything runs
     for model in study.base_models:
         weights.check(model)
-    execute = execute or Local()
     if study.evaluate.general:
         general.check(study.evaluate.general)
     for said in not_offered().values():

@@ -281,3 +281,18 @@ def test_a_probe_is_a_short_run_of_the_same_method(make):
     }  # fmt: skip
     assert probes[1].run.train == grid.cells()[1].run.train.model_copy(update={"epochs": 1, "validations": 1})
     assert isinstance(grid.study.evaluate, EvalSpec)
+
+
+def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
+    """Five of six are there and the sixth has failed: both methods are confirmed at what is left."""
+    grid = make(BOTH, "search.at_edge=flag")
+    *there, lost = grid.cells()[1:]
+    for cell in there:
+        finish(grid, cell, 0.8)
+
+    def state(_: Grid, cell: Planned) -> str:
+        return "failed" if cell.run.run_id == lost.run.run_id else "done"
+
+    said = plan.plan(grid, state, Path("nowhere"))
+    assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
+    assert (said["failed"], said["left"]) == (1, 1)
