@@ -46,14 +46,14 @@ def bring_up_to_date(
         weights.check(model)
     if study.evaluate.general:
         general.check(study.evaluate.general)
-    for said in not_offered().values():
-        board.say(said)
     execute = execute or Local()
     grid = Grid(study, root)
     results = results_folder(root, study.name)
     if left_behind := edited.note(grid, results, grid.cells()):
         board.say(left_behind)
     edited.keep(grid, results)
+    for said in not_offered().values():
+        board.say(said)
     errors: dict[str, str] = {}
     planned: list[Planned] = []
     known: set[str] = set()
