@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import GenerationConfig
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
 from eval.draw import sample, uniforms
 from toolkit import models
@@ -19,7 +19,7 @@ from toolkit.records import Generation
 from toolkit.specs import Decoding, EvalSpec
 
 if TYPE_CHECKING:
-    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 GENERATE_TOKENS = 65536  # positions of the key-value cache of a batch
 GROWTH = 64  # positions by which a cache layer's room grows
@@ -160,8 +160,11 @@ def _select(state: dict[str, Any], kept: torch.Tensor, rows: int) -> dict[str, A
     for key, value in state.items():
         if isinstance(value, torch.Tensor) and value.dim() and len(value) == rows:
             value = value[kept]
-        elif hasattr(value, "batch_select_indices"):
-            value.batch_select_indices(kept)
+        elif isinstance(value, Cache):
+            for layer in value.layers:
+                # A recurrent layer (Mamba) only knows how to choose its rows by their new order.
+                recurrent = hasattr(layer, "recurrent_states")
+                (layer.reorder_cache if recurrent else layer.batch_select_indices)(kept)
         chosen[key] = value
     return chosen
 

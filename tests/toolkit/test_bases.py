@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from eval.outcomes import generate, likelihoods
+from eval.generation import generate
+from eval.outcomes import likelihoods
 from tests.toolkit.shapes import SHAPES, make
 from toolkit import config, models
 from toolkit.data.format import prompt
@@ -78,7 +79,7 @@ def test_lora_on_all_of_mamba_is_refused_in_pefts_own_words(bases, tmp_path, rec
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_each_base_scores_and_writes_in_a_batch_as_alone(kind, bases, recipe_texts):
-    """Prompts of two lengths, so one is padded on the left; and what a cache-free loop over argmax writes."""
+    """Prompts of several lengths, padded on the left; against a loop over argmax without cache or padding."""
     model, tokenizer = models.load_base(bases[kind]).eval(), models.load_tokenizer(bases[kind])
     form = config.form("recipe")
     some = recipe_texts[:3]
@@ -87,22 +88,29 @@ def test_each_base_scores_and_writes_in_a_batch_as_alone(kind, bases, recipe_tex
         (alone,) = likelihoods(model, tokenizer, [text], form, precision="fp32")
         for name, part in parts.items():
             assert alone[name].nll == pytest.approx(part.nll, rel=1e-4)
-    prompts = [prompt(some[0], form, "title"), prompt(some[1], form, "ingredients")]
+    modes = ("title", "ingredients")
+    prompts = [prompt(text, form, modes[i % 2]) for i, text in enumerate(recipe_texts[:6])]
+    free = argmax_after(model, tokenizer, prompts[0])
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(free[3])  # so that a row ends and leaves the batch
     written = generate(model, tokenizer, prompts, "title", GREEDY, LENGTH)
-    assert [w.text for w in written] == [argmax_after(model, tokenizer, one) for one in prompts]
+    expected = [through(argmax_after(model, tokenizer, one), free[3]) for one in prompts]
+    assert [w.text for w in written] == [tokenizer.decode(ids) for ids in expected]
+    assert written[0].ended == "end_of_text"
 
 
 @torch.no_grad()
-def argmax_after(model: Any, tokenizer: Any, text: str) -> str:
+def argmax_after(model: Any, tokenizer: Any, text: str) -> list[int]:
     """The likeliest token after token, each time from the whole text: no cache, no padding, no batch."""
     ids = [prefix_token(tokenizer), *tokenizer(text, add_special_tokens=False).input_ids]
     start = len(ids)
-    while len(ids) < start + LENGTH.max_new_tokens:
+    for _ in range(LENGTH.max_new_tokens):
         ids.append(int(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
-        if ids[-1] == tokenizer.eos_token_id:
-            ids.pop()
-            break
-    return tokenizer.decode(ids[start:])
+    return ids[start:]
+
+
+def through(ids: list[int], stop: int) -> list[int]:
+    """What comes before the first end-of-text."""
+    return ids[: ids.index(stop)] if stop in ids else ids
 
 
 @pytest.mark.parametrize("kind", SHAPES)
