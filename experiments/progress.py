@@ -204,12 +204,13 @@ class Board:
             table.add_column("tok/s", justify="right", no_wrap=True)
             table.add_column("left", justify="right", no_wrap=True)
             room = max(1, self._console.height - 4)
+            room_of_name = max(20, self._console.width - 51)  # its end tells runs of one base apart
             for run in list(self._running.values())[:room]:
                 speed, rest = run.tokens_per_second, run.seconds_left
                 loss = f"{sparkline(run.losses)} {run.losses[-1]:.2f}" if run.losses else ""
                 table.add_row(
                     f"{run.number}",
-                    Text(run.what),
+                    Text(run.what if len(run.what) <= room_of_name else f"…{run.what[1 - room_of_name :]}"),
                     run.progress,
                     loss,
                     f"{speed:.0f}" if speed and run.stage == "training" else "",

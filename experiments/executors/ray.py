@@ -117,6 +117,8 @@ def _connect(address: str) -> Any:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+        if address == "auto":
+            raise UserError(f"no Ray cluster runs on this machine; --address says where. {remedy}") from error
         first = str(error).strip().splitlines()[0]
         raise UserError(f"no Ray cluster answers at {address}: {first[:200]}. {remedy}") from error
     return ray
