@@ -148,8 +148,6 @@ def _ask(
     if run.spec.learning_rate is not None:
         folder.require_artifact()
     probe = general.texts(spec.general) if spec.general else []
-    if run.spec.learning_rate is not None:
-        folder.require_artifact()
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(run.spec.model)
     model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))

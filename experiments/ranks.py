@@ -17,6 +17,8 @@ from typing import Any
 import torch
 
 from experiments.worker import Job, end_with_asker, events, train_here
+from toolkit import config
+from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.store import RunFolder, write_text
 from toolkit.watch import Progress
@@ -64,7 +66,10 @@ def main() -> int:
     if first:
         threading.Thread(target=end_with_asker, daemon=True).start()
     try:
-        train_here(Job.model_validate_json(Path(sys.argv[1]).read_text()), tell if first else _silent)
+        job = Job.model_validate_json(Path(sys.argv[1]).read_text())
+        form = config.form(job.dataset.format)
+        prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+        train_here(job, prepared, form.end, tell if first else _silent)
     except UserError as error:
         if first:
             tell({"event": "error", "text": str(error)})

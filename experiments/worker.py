@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit import config
-from toolkit.data.prepare import prepare
+from toolkit.data.prepare import Prepared, prepare
 from toolkit.errors import UserError
 from toolkit.records import Record, RunRecord
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
@@ -63,7 +63,7 @@ def work(job: Job, tell: Any) -> None:
 
                 train_in_processes(job, tell)
             else:
-                train_here(job, tell)
+                train_here(job, prepared, form.end, tell)
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
@@ -83,17 +83,15 @@ def work(job: Job, tell: Any) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def train_here(job: Job, tell: Any) -> None:
+def train_here(job: Job, prepared: Prepared, end_marker: str, tell: Any) -> None:
     """Train the job's run in this process, which may be one of several."""
     from toolkit.train import train
 
-    form = config.form(job.dataset.format)
-    prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
     train(
         job.run,
         prepared.train,
         prepared.validation,
-        form.end,
+        end_marker,
         RunFolder(Path(job.root), job.run.run_id),
         progress=tell,
         checkpoint_seconds=job.checkpoint_seconds,

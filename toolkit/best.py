@@ -40,7 +40,7 @@ class Best:
 
     @torch.no_grad()
     def restore(self, model: Any) -> bool:
-        """Put the best weights back; False where the last ones are to be kept, or are the best."""
+        """Put the best weights back; False where the last ones are to be kept."""
         if not self._keep or not self._file.is_file():
             return False
         kept = load_file(self._file)

@@ -11,12 +11,12 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from toolkit import hub
 from toolkit.errors import UserError
 from toolkit.specs import ModelSpec
 
 EMBEDDED = "smollm2-135m-embedded"
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-TIMEOUT_SECONDS = 5.0
 
 
 def cache_folder() -> Path:
@@ -79,7 +79,8 @@ def _downloaded(spec: ModelSpec) -> Path:
         *(["*.bin"] if spec.allow_pickle else []),
         *(["*.py"] if spec.trust_remote_code else []),
     ]
-    commit, reason = _ask(spec)
+    where = f"model {spec.name}: '{spec.hub}' on the Hugging Face hub"
+    commit, reason = hub.commit("model", str(spec.hub), spec.revision, where)
     try:
         return Path(
             snapshot_download(
@@ -96,32 +97,6 @@ def _downloaded(spec: ModelSpec) -> Path:
         ) from error
     except OSError as error:
         raise UserError(f"model {spec.name}: cannot fetch '{spec.hub}': {first_line(error)}") from error
-
-
-def _ask(spec: ModelSpec) -> tuple[str | None, str]:
-    """The commit by the hub's word, or why there was none. Asked shortly: a download would try for 30 s."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    where = f"model {spec.name}: '{spec.hub}' on the Hugging Face hub"
-    try:
-        info = HfApi().model_info(str(spec.hub), revision=spec.revision, timeout=TIMEOUT_SECONDS)
-    except GatedRepoError as error:
-        raise UserError(f"{where} wants you to accept its terms on its page, then `hf auth login`") from error
-    except RepositoryNotFoundError as error:
-        raise UserError(f"{where} does not exist, or is private: check the id, or `hf auth login`") from error
-    except RevisionNotFoundError as error:
-        raise UserError(f"{where} has no revision '{spec.revision}'") from error
-    except HFValidationError as error:
-        raise UserError(f"{where}: not an id of the form owner/name") from error
-    except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
-        return None, type(error).__name__
-    return info.sha, ""
 
 
 def _converted(spec: ModelSpec) -> Path:

@@ -1,6 +1,7 @@
 """The sides of `bakeoff bench train`, each in a process of its own: ours, a tutorial's notebook, TRL.
 
-Reads one JSON object (`side`, `base`, `train`, `validation`, `method`, `learning_rate`), writes one.
+The side is the argument. Reads one JSON object (`base`, `train`, `validation`, `method`, `learning_rate`) and
+writes one.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is not the answer
     asked = json.load(sys.stdin)
     with answer:
-        json.dump({"ours": ours, "notebook": notebook, "trl": trl}[asked["side"]](asked), answer)
+        json.dump({"ours": ours, "notebook": notebook, "trl": trl}[sys.argv[1]](asked), answer)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from experiments.bench.apart import in_a_process
 from toolkit import config, models, weights
 from toolkit.data.prepare import prepare
-from toolkit.errors import UserError
-from toolkit.runtime import ALLOCATOR, machine
+from toolkit.runtime import machine
 from toolkit.specs import DataSpec
 
 SHAPE = "distilgpt2-shape"
@@ -52,7 +48,9 @@ def bench(
         for turn in range(repeats):
             for name, side in asked.items():
                 say(f"turn {turn + 1} of {repeats}: {name}")
-                measured[name].append(_run(name, {**common, **side}))
+                measured[name].append(
+                    in_a_process("experiments.bench.sides", side["side"], {**common, **side})
+                )
     return _summary(measured, base, recipes, repeats)
 
 
@@ -86,24 +84,6 @@ def _summary(
         "sides": sides,
         "machine": machine(),
     }
-
-
-def _run(name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
-    if asked["side"] == "ours":
-        environment |= ALLOCATOR
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.bench.sides"],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"bench train: {name} failed: {last}")
-    return dict(json.loads(done.stdout))
 
 
 def _shape(parent: Path) -> Path:

@@ -23,14 +23,15 @@ class Local:
     """``jobs`` runs at once; as many as there are GPUs when None, or one."""
 
     def __init__(self, jobs: int | None = None) -> None:
-        self._gpus = gpus()
-        self._at_once = jobs or len(self._gpus) or 1
+        self._gpus, self._jobs = gpus(), jobs
 
     def __call__(self, jobs: Sequence[Job], listen: Listen) -> list[str | None]:
         """See Executor."""
         inbox: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
         waiting = deque(enumerate(jobs))
-        free = deque(places(self._at_once, self._gpus, _cores()))
+        each = max((job.run.train.processes for job in jobs), default=1)
+        at_once = self._jobs or max(1, len(self._gpus) // each)
+        free = deque(places(at_once, self._gpus, _cores(), each))
         running: dict[int, tuple[WorkerProcess | None, dict[str, str]]] = {}
         errors: list[str | None] = [None] * len(jobs)
         try:
@@ -79,16 +80,17 @@ def _start(
         return None
 
 
-def places(at_once: int, gpus: Sequence[str], cores: int) -> list[dict[str, str]]:
-    """Environments for so many runs at once: a GPU each in turn, and a share of the cores.
+def places(at_once: int, gpus: Sequence[str], cores: int, each: int = 1) -> list[dict[str, str]]:
+    """Environments for so many runs at once: ``each`` so many GPUs in turn, and a share of the cores.
 
     A number of threads that the user has set stays.
     """
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // at_once))
     shared = {"OMP_NUM_THREADS": threads}
-    return [
-        {**shared, "CUDA_VISIBLE_DEVICES": gpus[i % len(gpus)]} if gpus else shared for i in range(at_once)
-    ]
+    if not gpus:
+        return [shared] * at_once
+    dealt = ([gpus[(i * each + k) % len(gpus)] for k in range(min(each, len(gpus)))] for i in range(at_once))
+    return [{**shared, "CUDA_VISIBLE_DEVICES": ",".join(names)} for names in dealt]
 
 
 def gpus() -> list[str]:

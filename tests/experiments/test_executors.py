@@ -84,6 +84,8 @@ def test_gpus_are_dealt_out_one_each_and_cores_divided(monkeypatch):
         {"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": gpu} for gpu in ("4", "7", "4")
     ]
     assert places(2, [], 1) == [{"OMP_NUM_THREADS": "1"}] * 2
+    both = [place["CUDA_VISIBLE_DEVICES"] for place in places(2, ["0", "1", "2", "3"], 8, each=2)]
+    assert both == ["0,1", "2,3"]  # runs that train in two processes
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert places(1, [], 8) == [{"OMP_NUM_THREADS": "3"}]
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from toolkit import hub
 from toolkit.data.readers import Row, arrow_rows, check_columns
 from toolkit.errors import UserError
 from toolkit.specs import DatasetSpec, digest_of
 from toolkit.store import write_text
 
-TIMEOUT_SECONDS = 5.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _BATCH = 2_000
 
@@ -37,29 +37,8 @@ def resolve(dataset: DatasetSpec, cache: Path) -> str:
 
 
 def _ask(dataset: DatasetSpec) -> tuple[str | None, str]:
-    """The commit by the hub's word, or the reason why there was no answer."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
     where = f"data set '{dataset.name}': hub data set {dataset.hub}"
-    try:
-        info = HfApi().dataset_info(str(dataset.hub), revision=dataset.revision, timeout=TIMEOUT_SECONDS)
-    except GatedRepoError as error:
-        raise UserError(f"{where} wants you to accept its terms on its page, then `hf auth login`") from error
-    except RepositoryNotFoundError as error:
-        raise UserError(f"{where} does not exist, or is private: check the id, or `hf auth login`") from error
-    except RevisionNotFoundError as error:
-        raise UserError(f"{where} has no revision '{dataset.revision}'") from error
-    except HFValidationError as error:
-        raise UserError(f"{where}: not an id of the form owner/name") from error
-    except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
-        return None, type(error).__name__
-    return info.sha, ""
+    return hub.commit("dataset", str(dataset.hub), dataset.revision, where)
 
 
 def _unreachable(dataset: DatasetSpec, reason: str) -> UserError:
