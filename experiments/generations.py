@@ -203,8 +203,10 @@ def _effects(
 
 def _split(metric: Metric, grid: list[list[Floats]]) -> tuple[float | None, float | None, Shares | None]:
     """Mean ranges over columns and over rows, and the shares, of statistics ``[rows][columns]``."""
+    if grid[0][0].shape[1] < 2:  # documents; a metric that is defined on none has no width either
+        return None, None, None
     values = np.array([[metric.aggregate(cell.sum(axis=1)).mean() for cell in row] for row in grid])
-    if not np.isfinite(values).all() or grid[0][0].shape[1] < 2:
+    if not np.isfinite(values).all():
         return None, None, None
     over_columns = float(np.ptp(values, axis=1).mean())
     if len(grid) < 2:

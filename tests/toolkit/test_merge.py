@@ -1,6 +1,9 @@
-"""A merged adapter says what it said before; operations are counted as worked out by hand."""
+"""A merged adapter says what it said before; operations and memory are counted as they are."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -88,3 +91,13 @@ def test_a_run_records_its_operations(tiny_gpt2, tmp_path, recipe_texts):
     assert 0 < lora.costs.peak_share < 1
     assert RunRecord.read(there.record).costs == lora.costs
     assert config.method("lora-r16").peft["r"] == 16
+
+
+def test_peak_memory_is_of_the_process_and_not_of_the_one_that_started_it():
+    """Half a gigabyte held here does not count there: a child that holds 100 MB says 100 to 300 MB."""
+    held = bytearray(b"x" * 500_000_000)
+    script = (
+        "from toolkit import runtime; x = bytearray(b'x' * 100_000_000); print(runtime.peak_memory_bytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert 100e6 < int(done.stdout) < 300e6 < len(held) < runtime.peak_memory_bytes()
