@@ -1,0 +1,60 @@
+"""What a run, an evaluation and a study leave on disk: typed, strict, readable without torch."""
+
+from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
+from toolkit.records.evaluation import (
+    EvaluationRecord,
+    Generation,
+    Likelihood,
+    MetricValue,
+    Outcome,
+    SettingMetrics,
+)
+from toolkit.records.run import Costs, DataCounts, Failure, MergeRecord, MergeSide, RunRecord, Step
+from toolkit.records.study import (
+    Cell,
+    Claim,
+    Comparison,
+    Conclusions,
+    Condition,
+    DecodingEffect,
+    Estimate,
+    FailedGeneration,
+    FailureCount,
+    Finding,
+    Optimum,
+    Placed,
+    SettingEstimate,
+)
+
+__all__ = [
+    "Cell",
+    "Claim",
+    "Comparison",
+    "Conclusions",
+    "Condition",
+    "Costs",
+    "DataCounts",
+    "DecodingEffect",
+    "Estimate",
+    "EvaluationRecord",
+    "FORMAT_VERSION",
+    "FailedGeneration",
+    "Failure",
+    "FailureCount",
+    "Finding",
+    "Generation",
+    "Likelihood",
+    "MergeRecord",
+    "MergeSide",
+    "MetricValue",
+    "Optimum",
+    "Outcome",
+    "Placed",
+    "Record",
+    "RunRecord",
+    "SettingEstimate",
+    "SettingMetrics",
+    "Step",
+    "read_lines",
+    "write_lines",
+]

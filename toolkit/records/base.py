@@ -1,0 +1,68 @@
+"""A frozen, strict value that goes to disk as JSON, alone or one a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from toolkit.errors import UserError
+from toolkit.store import write_text
+
+FORMAT_VERSION = 1
+
+
+class Record(BaseModel):
+    """A frozen value that goes to disk as JSON. What is unknown is None; NaN and infinity are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    def write(self, path: Path) -> None:
+        """Write to ``path`` as indented JSON, whole or not at all."""
+        value = self.model_dump(mode="json")
+        write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read from ``path``; a file that is missing or not of this form is a UserError that names it."""
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise UserError(
+                f"{path}: {where}: {first['msg']}. The record is damaged or of another version; "
+                "delete it and `bakeoff run` makes it anew"
+            ) from error
+
+
+R = TypeVar("R", bound=Record)
+
+
+def write_lines(path: Path, records: Iterable[Record]) -> None:
+    """Write records as JSON lines, whole or not at all."""
+    rows = (json.dumps(r.model_dump(mode="json"), ensure_ascii=False, allow_nan=False) for r in records)
+    write_text(path, "".join(f"{row}\n" for row in rows))
+
+
+def read_lines(path: Path, kind: type[R]) -> list[R]:
+    """Read JSON lines; a damaged line is a UserError that names file and line."""
+    return list(_lines(path, kind))
+
+
+def _lines(path: Path, kind: type[R]) -> Iterator[R]:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, start=1):
+                try:
+                    yield kind.model_validate_json(line)
+                except ValidationError as error:
+                    problem = f"{error.errors()[0]['msg']}; the file is damaged"
+                    raise UserError(f"{path}, line {number}: {problem}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,108 @@
+"""What an evaluation leaves beside its run: an outcome for each held-out document, and the metrics."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.run import RunRecord
+from toolkit.specs import EvalSpec
+
+
+class Likelihood(Record):
+    """Summed negative log-likelihood of one part of a document."""
+
+    nll: float
+    """Nats."""
+    tokens: int
+    bytes: int
+    """UTF-8 bytes of the part's text; 0 for the end-of-text token."""
+
+
+class Generation(Record):
+    """One text that the model wrote after one prompt."""
+
+    prompt_mode: str
+    """The last section that the prompt holds."""
+    decoding: str
+    """Name of the decoding setting."""
+    prompt: str
+    text: str
+    """What the model wrote, without the prompt and without special tokens."""
+    tokens: int
+    ended: Literal["end_of_text", "limit"]
+    """By itself, or at the length limit."""
+    statistics: dict[str, tuple[float, ...] | None] = Field(default_factory=dict)
+    """Metric -> its additive statistics on this text; empty for the headline's, which the outcome holds."""
+
+    @property
+    def document(self) -> str:
+        """Prompt and continuation: the whole document as a reader sees it."""
+        return self.prompt + self.text
+
+
+class Outcome(Record):
+    """All that the model did on one held-out document. Every metric is arithmetic on these."""
+
+    document_id: str
+    """Hash of the document's text."""
+    title: str
+    reference: str
+    """The document itself, rendered, without the end-of-text token."""
+    general: bool = False
+    """Whether it is a general text, which only tells what a model has forgotten, and no held-out document."""
+    likelihood: dict[str, Likelihood] | None = None
+    """By part: each section by name, `scaffold` (markers, line ends, end marker) and `stop` (end-of-text).
+
+    The whole text is all parts but `stop`. None for an anchor that is no model."""
+    generations: tuple[Generation, ...] = ()
+    statistics: dict[str, tuple[float, ...] | None] = Field(default_factory=dict)
+    """Metric -> its additive statistics on this document; None where the metric is not defined on it."""
+
+
+class MetricValue(Record):
+    """One metric over the whole test part."""
+
+    value: float | None
+    """None where it is not defined (never a stand-in number)."""
+    documents: int
+    """How many documents it rests on."""
+    unit: str
+    """e.g. `bits per byte`, `BLEU`, `share`."""
+    direction: Literal["lower", "higher", "neither"]
+    """Which way is better."""
+    signature: str
+    """Every choice that changes the number."""
+    details: dict[str, float | None] = Field(default_factory=dict)
+    """Parts of it worth a look: by section, by check, brevity penalty, …"""
+
+
+class SettingMetrics(Record):
+    """The metrics of generations, on those of one prompt mode and decoding."""
+
+    prompt_mode: str
+    decoding: str
+    metrics: dict[str, MetricValue]
+
+
+class EvaluationRecord(Record):
+    """`eval-<digest>.json`: exists if and only if the evaluation finished."""
+
+    version: int = FORMAT_VERSION
+    digest: str
+    spec: EvalSpec
+    test: str
+    """Fingerprint of the test part."""
+    format: str
+    """Name of the document format."""
+    metrics: dict[str, MetricValue]
+    """On the first prompt mode and decoding: the headline's."""
+    settings: tuple[SettingMetrics, ...] = ()
+    """The other prompt modes and decodings, in the order of `spec`: prompts, and each one's decodings."""
+    anchors: dict[str, dict[str, MetricValue]]
+    """Texts scored as if generated: `references`, `unrelated` (a floor), `same_title` (a ceiling)."""
+    seconds: dict[str, float]
+    """Likelihood pass, generation, metrics."""
+    run: RunRecord

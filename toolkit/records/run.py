@@ -1,0 +1,134 @@
+"""What a training run leaves in `runs/<run_id>/`: its record, its costs, its steps, its failure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.specs import EvalSpec, RunSpec
+
+
+class DataCounts(Record):
+    """What a run saw of its training part."""
+
+    documents: int
+    """Documents trained on."""
+    left_out_too_long: int
+    """Documents of the part that have more tokens than `max_length`."""
+    tokens: int
+    """Supervised tokens of one epoch."""
+    padding_share: float
+    """Share of the positions in its batches that are padding."""
+    stream_hash: str
+    """Hash of every token id and label of the first epoch's batches, in order: equal for all methods."""
+    end_labels: float
+    """Share of the documents whose end marker and end-of-text token are both supervised. 1.0 is right."""
+
+
+class Costs(Record):
+    """What a run cost. Unmeasured is None."""
+
+    load_seconds: float | None = None
+    train_seconds: float | None = None
+    """Optimizer steps alone, without validation and saving."""
+    validate_seconds: float | None = None
+    save_seconds: float | None = None
+    steps: int | None = None
+    supervised_tokens_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    """Peak resident memory of the run's own process, or the sum of its processes, while it trained."""
+    cuda_allocated_bytes: int | None = None
+    cuda_reserved_bytes: int | None = None
+    optimizer_state_bytes: int | None = None
+    trainable_parameters: int | None = None
+    total_parameters: int | None = None
+    artifact_bytes: int | None = None
+    """As measured on disk: the saved weights or adapter."""
+    flops: float | None = None
+    """Floating-point operations of all training steps: counted on one document, times positions."""
+    peak_flops_per_second: float | None = None
+    """What the machine reached, in this precision and just before, on a product of two square matrices."""
+    processes: int = 1
+    interruptions: int = 0
+    """How often the run was killed and went on from a checkpoint. Seconds are summed over all its lives."""
+
+    @property
+    def peak_share(self) -> float | None:
+        """Operations a second while training over those of a matrix product: 1.0 is the machine's limit."""
+        if not (self.flops and self.peak_flops_per_second and self.train_seconds):
+            return None
+        return self.flops / self.train_seconds / self.peak_flops_per_second
+
+
+class RunRecord(Record):
+    """`run.json`: exists if and only if the run finished."""
+
+    version: int = FORMAT_VERSION
+    run_id: str
+    spec: RunSpec
+    status: Literal["finished", "diverged"]
+    validation_bits_per_byte: float | None
+    """Of the weights that were kept; None for the untouched base."""
+    kept_step: int | None = None
+    """The step whose weights were kept."""
+    data: DataCounts | None
+    costs: Costs
+    precision: str | None
+    """What was computed in and what the trainable weights were kept in, e.g. `bf16 compute, fp32 masters`."""
+    environment: dict[str, Any]
+    """Device, cores, operating system and the versions that matter; not part of the run's identity."""
+
+
+class MergeSide(Record):
+    """An adapter on its base, or merged into it."""
+
+    perplexity: float
+    """Per token, end-of-text included, in fp32."""
+    forward_seconds: float
+    """One document through the model: the median of five."""
+    seconds_per_new_token: float
+    """One document written greedily, 32 tokens: the median of five."""
+
+
+class MergeRecord(Record):
+    """`merge.json`: the adapter beside itself merged."""
+
+    run_id: str
+    documents: int
+    """Validation documents that the perplexities are of."""
+    adapter: MergeSide
+    merged: MergeSide
+    logit_difference: float
+    """The largest, over all tokens of one document."""
+    environment: dict[str, Any]
+
+
+class Failure(Record):
+    """`failed.json`: a run that could not be finished, or not be evaluated. Removed once it could."""
+
+    version: int = FORMAT_VERSION
+    run_id: str
+    error: str
+    """One line: what went wrong."""
+    evaluate: EvalSpec | None
+    """The evaluation that was asked for too; one asked for with other settings has not failed."""
+    log: tuple[str, ...]
+    """The last lines that the run's process printed; all of them are in `log.txt`."""
+
+
+class Step(Record):
+    """One line of `steps.jsonl`: an optimizer step, or a validation after it."""
+
+    step: int
+    epoch: float
+    seconds: float
+    """Training seconds so far, validation and saving left out."""
+    tokens: int
+    """Supervised tokens so far."""
+    loss: float | None = None
+    """Training loss of this step, nats per supervised token. None on a validation line."""
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    validation_nll: float | None = None
+    """Nats per token over the validation part. None on a training line."""
+    validation_bits_per_byte: float | None = None

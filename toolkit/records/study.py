@@ -1,0 +1,238 @@
+"""What a study concludes, in `results/<study>/`: cells, estimates, comparisons, the audit and more."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from toolkit.records.base import FORMAT_VERSION, Record
+
+
+class Condition(NamedTuple):
+    """What methods are compared under. Each is judged, audited and drawn on its own."""
+
+    base_model: str
+    dataset: str
+    train_size: int | None = None
+    epochs: float | None = None
+
+
+class Placed(Record):
+    """Something said of one condition."""
+
+    base_model: str
+    dataset: str
+    train_size: int | None = None
+    """Training documents."""
+    epochs: float | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """The condition that it belongs to."""
+        return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
+
+
+class Cell(Placed):
+    """One run of a study and where its records are. An untouched base stands in each of its conditions."""
+
+    method: str
+    learning_rate: float | None
+    seed: int
+    tuned: bool
+    """Whether the learning rate was chosen on validation data among as many as every other method had."""
+    phase: Literal["anchor", "tune", "confirm"]
+    budget: float = 1.0
+    """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""
+    run_id: str
+    eval_digest: str | None
+    """None for a tuning run: it is never evaluated on the test part."""
+    status: Literal["finished", "diverged", "failed"]
+    error: str | None = None
+
+
+class Estimate(Placed):
+    """A method's value of a metric over its seeds, with an interval."""
+
+    method: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    """The 95 % interval."""
+    seeds: int
+    documents: int
+    scope: str
+    """What the interval speaks about, e.g. `documents only, one seed`."""
+    unit: str | None = None
+    """The metric's unit, as in its MetricValue."""
+
+
+class SettingEstimate(Estimate):
+    """The same on the generations of one prompt mode and decoding."""
+
+    prompt_mode: str
+    decoding: str
+
+
+class DecodingEffect(Placed):
+    """How much of a metric's differences is decoding and how much is method, from one prompt mode's texts.
+
+    Shares are of the sum of squares of a table of trained methods x decodings, less what documents (and
+    seeds, where there are several) are expected to add to each by chance; they add up to 1 with that noise.
+    """
+
+    prompt_mode: str
+    metric: str
+    unit: str
+    methods: tuple[str, ...]
+    decodings: tuple[str, ...]
+    seeds: int
+    """Of the method that has fewest."""
+    documents: int
+    over_decodings: float | None
+    """Highest less lowest value over decodings within a method, mean over methods, in the metric's unit."""
+    over_methods: float | None
+    """Highest less lowest value over methods within a decoding, mean over decodings."""
+    share_decodings: float | None
+    share_methods: float | None
+    share_both: float | None
+    """Of decodings that suit one method more than another: the interaction."""
+    share_noise: float | None
+    """None for all four with fewer than two methods, or where the metric is not defined on the documents."""
+
+
+class FailureCount(Placed):
+    """How many generations of a run fail, by class. A text may have several classes."""
+
+    method: str
+    """A method, `base`, or `references`: the test documents as if generated."""
+    seed: int
+    prompt_mode: str
+    decoding: str | None
+    """None for the references."""
+    generations: int
+    failing: int
+    """Generations with any class."""
+    classes: dict[str, int]
+    """Class -> generations that have it; every class, in the order of tables."""
+
+
+class FailedGeneration(Placed):
+    """One line of `failures.jsonl`: a generation that fails, to be found in its run's outcomes."""
+
+    method: str
+    seed: int
+    run_id: str
+    document_id: str
+    title: str
+    prompt_mode: str
+    decoding: str
+    classes: dict[str, str]
+    """Class -> what is wrong, in words."""
+
+
+class Comparison(Placed):
+    """Two methods on one metric. `difference` is method minus baseline, in the metric's unit."""
+
+    method: str
+    baseline: str
+    metric: str
+    direction: Literal["lower", "higher", "neither"]
+    difference: float | None
+    low: float | None
+    high: float | None
+    """The 95 % interval of the difference."""
+    p: float | None
+    p_holm: float | None
+    """Holm-corrected over the study's methods x metrics."""
+    margin: float | None
+    """Differences smaller than this are of no account, in the metric's unit."""
+    verdict: Literal["better", "worse", "equivalent", "undecided", "refused"]
+    scope: str
+    """What the interval speaks about: these checkpoints (one seed), or the methods (several)."""
+    seeds: int
+    documents: int
+    smallest_detectable: float | None = None
+    """The smallest difference that this study would have called with 80 % power."""
+    needed: str | None = None
+    """How many documents or seeds would decide, when undecided."""
+    reason: str | None = None
+    """Why it was refused, or what the reader should know."""
+    unit: str | None = None
+    """The metric's unit, as in its MetricValue."""
+
+
+class Finding(Record):
+    """One line of the audit."""
+
+    check: str
+    status: Literal["ok", "flagged", "refused"]
+    text: str
+    base_model: str | None = None
+    dataset: str | None = None
+    train_size: int | None = None
+    epochs: float | None = None
+    methods: tuple[str, ...] = ()
+    """Methods that it concerns; empty for all."""
+
+
+class Optimum(Placed):
+    """The learning rate at which a method's validation result would be lowest, from its tuning runs."""
+
+    method: str
+    learning_rate: float | None
+    """Geometric mean over the tuning seeds; None where no seed's optimum lies between the rates tried."""
+    low: float | None
+    high: float | None
+    """The 95 % interval over seeds; None with fewer than two. Validation documents are taken as they are."""
+    seeds: int
+    """Tuning seeds whose optimum lies between the rates tried."""
+    outside: int
+    """Tuning seeds whose best rate is the first or last one, or beside one that diverged."""
+    ratio: float | None = None
+    """The optimum over that of the study's baseline, paired by seed."""
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+
+
+class Claim(Placed):
+    """A published finding, and what a study says of it."""
+
+    name: str
+    text: str
+    source: str
+    verdict: Literal["reproduced", "contradicted", "undecided"]
+    evidence: str
+    """The numbers that it was judged by, or what is missing to judge it."""
+
+
+class Conclusions(Record):
+    """`results/<study>/comparisons.json`: what a study concludes."""
+
+    version: int = FORMAT_VERSION
+    study: str
+    question: str | None
+    baseline: str
+    headline: tuple[str, ...]
+    """Metrics that get a verdict, in the order of the tables."""
+    cells: tuple[Cell, ...]
+    estimates: tuple[Estimate, ...]
+    comparisons: tuple[Comparison, ...]
+    audit: tuple[Finding, ...] = ()
+    optima: tuple[Optimum, ...] = ()
+    """Of every method that searched, where a learning rate was searched for."""
+    claims: tuple[Claim, ...] = ()
+    """Published findings, where the study asks for them to be judged."""
+    settings: tuple[SettingEstimate, ...] = ()
+    """Every prompt mode and decoding, the headline's too, where there is more than one."""
+    decoding: tuple[DecodingEffect, ...] = ()
+    """Where there is more than one decoding."""
+    failures: tuple[FailureCount, ...] = ()
+    data: dict[str, Any] = Field(default_factory=dict)
+    """Data set name -> its data report: sizes, refusals, duplicates, leak, fingerprints."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions of its cells, in the study's order."""
+        return list(dict.fromkeys(cell.condition for cell in self.cells))
