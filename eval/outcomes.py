@@ -19,7 +19,7 @@ from toolkit.specs import EvalSpec
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-SCORE_TOKENS = 4096  # positions of a likelihood batch
+SCORE_TOKENS = {"cpu": 1024, "cuda": 16384}  # positions of a likelihood batch: those of a CPU fit its cache
 SCAFFOLD, STOP = "scaffold", "stop"
 Progress = Callable[[dict[str, Any]], None]
 
@@ -95,7 +95,9 @@ def likelihoods(
     where = next(model.parameters()).device
     next_token = NextToken(model)
     nlls = [torch.zeros(len(row)) for row in rows]
-    batches = tokens.sorted_batches([last - fed for _, fed, _, last in windows], SCORE_TOKENS)
+    batches = tokens.sorted_batches(
+        [last - fed for _, fed, _, last in windows], SCORE_TOKENS.get(where.type, 1024)
+    )
     with runtime.autocast(where, precision):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
             fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
