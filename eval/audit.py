@@ -160,7 +160,7 @@ def _not_finished(cells: Sequence[Cell]) -> list[Finding]:
         Finding(
             check=cell.status,
             status="flagged",
-            text=f"{cell.method} at {cell.learning_rate}, seed {cell.seed}: {cell.error or 'its loss'}",
+            text=f"{cell.method} at {cell.learning_rate}, seed {cell.seed}: {cell.error or 'not said why'}",
             methods=(cell.method,),
         )
         for cell in cells

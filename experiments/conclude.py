@@ -120,7 +120,7 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
         run_id=cell.run.run_id,
         eval_digest=evaluated,
         status="failed" if failed or record is None else record.status,
-        error=(error or "not there") if failed else None,
+        error=(error or "not there") if failed or record is None else record.diverged,
     )
 
 

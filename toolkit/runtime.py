@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 LIBRARIES = (
+    "bakeoff",
     "torch",
     "transformers",
     "peft",

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from typing import Any
+from importlib import metadata
 
 import torch
 from transformers import PrinterCallback, Trainer, TrainingArguments
@@ -54,9 +54,20 @@ def train(
     trainable, total = methods.parameter_counts(model)
     costs = Costs(load_seconds=load_seconds, trainable_parameters=trainable, total_parameters=total)
     environment = {**runtime.environment(), "base_revision": weights.revision(spec.model)}
+    if spec.method.quantization:
+        environment["quantized_by"] = f"bitsandbytes {metadata.version('bitsandbytes')}"
     masters = f"{precision} compute, {_dtypes(model)} weights"
     if not trainable:
-        record = _record(spec, folder, "finished", None, None, costs, masters, environment)
+        record = RunRecord(
+            run_id=spec.run_id,
+            spec=spec,
+            status="finished",
+            validation_bits_per_byte=None,
+            data=None,
+            costs=costs,
+            precision=masters,
+            environment=environment,
+        )
         record.write(folder.record)
         return record
 
@@ -112,7 +123,7 @@ def train(
         flops = counting.per_position(model, tuner.next_token, rows.ids[batches[0][0]], precision)
         runtime.prepare(spec.seed)  # as if nothing had been counted
     progress({"event": "phase", "phase": "training", "steps": plan.steps, "resumed": checkpoint is not None})
-    status = _fit(tuner, str(checkpoint) if checkpoint else None, spec)
+    diverged = _fit(tuner, str(checkpoint) if checkpoint else None, spec)
     allocated, reserved = runtime.cuda_peaks()
     costs = costs.model_copy(
         update={
@@ -132,22 +143,23 @@ def train(
         }
     )
     saved = time.perf_counter()
-    best = status == "finished" and watch.best.restore(model)
-    if status == "finished" and runtime.rank() == 0:
+    best = diverged is None and watch.best.restore(model)
+    if diverged is None and runtime.rank() == 0:
         progress({"event": "phase", "phase": "saving"})
         size = models.save_artifact(model, tokenizer, folder.artifact)
         costs = costs.model_copy(update={"artifact_bytes": size})
     costs = costs.model_copy(update={"save_seconds": watch.clock.save + time.perf_counter() - saved})
-    record = _record(
-        spec,
-        folder,
-        status,
-        watch.best.bits if best else watch.last_bits,
-        counts,
-        costs,
-        masters,
-        environment,
-        watch.best.step if best else tuner.state.global_step,
+    record = RunRecord(
+        run_id=spec.run_id,
+        spec=spec,
+        status="diverged" if diverged else "finished",
+        diverged=diverged,
+        validation_bits_per_byte=watch.best.bits if best else watch.last_bits,
+        kept_step=watch.best.step if best else tuner.state.global_step,
+        data=counts,
+        costs=costs,
+        precision=masters,
+        environment=environment,
     )
     if runtime.rank() == 0:
         record.write(folder.record)
@@ -167,13 +179,14 @@ def _settings(
         raise UserError(f"report_to or train.distributed: {' '.join(str(error).split())}") from error
 
 
-def _fit(tuner: FineTuner, checkpoint: str | None, spec: RunSpec) -> str:
+def _fit(tuner: FineTuner, checkpoint: str | None, spec: RunSpec) -> str | None:
+    """Train; what showed that the run diverged, if it did."""
     try:
         if checkpoint is None:
             tuner.evaluate()
         tuner.train(resume_from_checkpoint=checkpoint)
-    except DivergedError:
-        return "diverged"
+    except DivergedError as error:
+        return str(error)
     except (torch.OutOfMemoryError, RuntimeError) as error:
         if "memory" not in str(error):
             raise
@@ -181,31 +194,7 @@ def _fit(tuner: FineTuner, checkpoint: str | None, spec: RunSpec) -> str:
             f"out of memory at train.batch_tokens={spec.train.batch_tokens}: lower it, and raise "
             "train.accumulate by as much to keep the batch"
         ) from error
-    return "finished"
-
-
-def _record(
-    spec: RunSpec,
-    folder: RunFolder,
-    status: Any,
-    validation: float | None,
-    counts: DataCounts | None,
-    costs: Costs,
-    precision: str,
-    environment: dict[str, Any],
-    kept_step: int | None = None,
-) -> RunRecord:
-    return RunRecord(
-        run_id=spec.run_id,
-        spec=spec,
-        status=status,
-        validation_bits_per_byte=validation,
-        kept_step=kept_step,
-        data=counts,
-        costs=costs,
-        precision=precision,
-        environment=environment,
-    )
+    return None
 
 
 def _dtypes(model: torch.nn.Module) -> str:

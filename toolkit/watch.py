@@ -29,7 +29,7 @@ RISE = 0.5  # nats per token above the start, at a validation, from which a run 
 
 
 class DivergedError(Exception):
-    """The loss became nan or infinite, or validation is far worse than before the first step."""
+    """The loss became nan or infinite, or validation is far worse than before the first step; says which."""
 
 
 class Validation:
@@ -162,7 +162,7 @@ class Watch(TrainerCallback):
         if not logs or "loss" not in logs:
             return
         if not math.isfinite(logs["loss"]):
-            raise DivergedError
+            raise DivergedError(f"training loss {logs['loss']} at step {state.global_step}")
         self._write(
             state.global_step,
             loss=logs["loss"],
@@ -186,13 +186,14 @@ class Watch(TrainerCallback):
         """A validation line; the end of a run whose patience is at its end."""
         nll, bits = metrics["eval_nll"], metrics["eval_bits_per_byte"]
         if not math.isfinite(nll):
-            raise DivergedError
+            raise DivergedError(f"validation loss {nll} at step {state.global_step}")
         self._write(state.global_step, validation_nll=nll, validation_bits_per_byte=bits)
         self._progress({"event": "validation", "step": state.global_step, **metrics})
         if self._validated(state.global_step, nll, bits, model):
             control.should_training_stop = True
         if self._start is not None and nll > self._start + RISE:
-            raise DivergedError
+            rise = f"validation loss rose from {self._start:.2f} to {nll:.2f} nats per token"
+            raise DivergedError(f"{rise} at step {state.global_step}")
         return control
 
     def _validated(self, step: int, nll: float, bits: float, model: Any = None) -> bool:

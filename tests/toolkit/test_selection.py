@@ -77,6 +77,7 @@ def test_a_run_whose_loss_rises_far_above_its_start_is_diverged(tiny_gpt2, tmp_p
     record, _, there = fit(tiny_gpt2, tmp_path, recipe_texts, 3.0, full, epochs=20, validations=20)
     nll = [s.validation_nll for s in read_lines(there.steps, Step) if s.validation_nll is not None]
     assert record.status == "diverged"
+    assert record.diverged.startswith(f"validation loss rose from {nll[0]:.2f} to {nll[-1]:.2f} nats")
     assert nll[-1] > nll[0] + 0.5
     assert not there.artifact.exists()
 

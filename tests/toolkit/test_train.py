@@ -178,6 +178,7 @@ def test_a_loss_that_leaves_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, re
     run = spec(tiny_gpt2, FULL, rate=1e9, max_grad_norm=1e12)
     record = fit(run, tmp_path, recipe_texts)
     assert record.status == "diverged"
+    assert record.diverged.startswith("training loss nan at step ")
     assert not RunFolder(tmp_path, run.run_id).artifact.exists()
 
 

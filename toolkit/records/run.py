@@ -67,6 +67,8 @@ class RunRecord(Record):
     run_id: str
     spec: RunSpec
     status: Literal["finished", "diverged"]
+    diverged: str | None = None
+    """What showed that it diverged."""
     validation_bits_per_byte: float | None
     """Of the weights that were kept; None for the untouched base."""
     kept_step: int | None = None

@@ -49,6 +49,7 @@ class Cell(Placed):
     """None for a tuning run: it is never evaluated on the test part."""
     status: Literal["finished", "diverged", "failed"]
     error: str | None = None
+    """Why it failed, or what showed that it diverged."""
 
 
 class Estimate(Placed):
