@@ -24,6 +24,7 @@ AXES = {
 """Column -> its axis label, and what one unit of the axis is in the column's unit."""
 
 VALIDATION = "validation_bits_per_byte"
+FEW = 8  # lines, up to which the value at the end of each is written beside it
 
 
 def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
@@ -50,7 +51,8 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
     ax.set_ylabel("Validation bits per byte")
     ax.set_xlim(left=0)
     ax.legend()
-    _end_values(ax, ends)
+    if len(ends) <= FEW:
+        _end_values(ax, ends)
     shown = table.groupby("method", sort=False).agg(
         seeds=("run_id", "nunique"), documents=("documents", "max")
     )

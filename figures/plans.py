@@ -10,7 +10,7 @@ from math import ceil
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures import curves, decodings, plots
+from figures import curves, decodings, parts, plots
 from figures.load import StudyTables
 from figures.words import capital, metric_label
 
@@ -135,9 +135,16 @@ def structure(part: StudyTables) -> Plan | None:
         title="Which structure checks the generations fail",
         caption="A check that cannot be made because its marker is missing counts as failed only once, as "
         "“present”. A generation complies if it passes all of them.",
-        panels=[(plots.failed_checks, table)],
-        heights=[0.7 + 0.22 * table["part"].nunique()],
+        panels=[(parts.failed_checks, table)],
+        heights=[_grid_height(table)],
     )
+
+
+def _grid_height(table: pd.DataFrame) -> float:
+    """Inches: a row a part, and room for upright labels where there are many methods."""
+    labels = table["label"].unique()
+    upright = 0.06 * max(map(len, labels)) if len(labels) > parts.MANY else 0.0
+    return float(0.7 + 0.22 * table["part"].nunique() + upright)
 
 
 def failures(part: StudyTables) -> Plan | None:
@@ -161,8 +168,8 @@ def failures(part: StudyTables) -> Plan | None:
         caption="A text may fail in several ways. Loop: a phrase three times in a row, or eight words three "
         "times. Unused ingredients: fewer than a quarter of those listed are mentioned again. References: "
         "the test documents, as if generated: what such rules say of texts by people.",
-        panels=[(plots.failed_checks, shown)],
-        heights=[0.7 + 0.22 * shown["part"].nunique()],
+        panels=[(parts.failed_checks, shown)],
+        heights=[_grid_height(shown)],
     )
 
 
@@ -251,7 +258,7 @@ def sections(part: StudyTables) -> Plan | None:
         title="Bits per byte by section",
         caption="Which parts of the held-out documents a method predicts better. The scaffold is markers and "
         "line ends: nearly free to predict once learnt, and no sign of knowledge about the subject.",
-        panels=[(plots.section_values, table)],
+        panels=[(parts.section_values, table)],
         heights=[height],
     )
 

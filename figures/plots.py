@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from figures.load import records, refuse_mixed
-from figures.style import BAND, GRID, INK, MUTED, Look, look, note
+from figures.style import BAND, INK, MUTED, Look, look, note
 from figures.words import (
-    MISSING,
     anchor_label,
     capital,
     count,
@@ -31,6 +30,7 @@ from toolkit.errors import UserError
 
 PLACE = ("base_model", "dataset", "test")
 SMALL = 6.5
+CLOSE = 0.12  # share of an axis within which two reference marks have one label
 
 
 def check(table: pd.DataFrame, *columns: str) -> None:
@@ -98,6 +98,24 @@ def reference_mark(ax: Axes, value: float, text: str, *, axis: str, style: str =
     beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)
 
 
+def reference_marks(ax: Axes, marks: Iterable[tuple[float, str]]) -> None:
+    """Marks of the x-axis; those close together, or beyond the same edge, are named together."""
+    low, high = sorted(ax.get_xlim())
+    groups: list[tuple[int, float, list[float], list[str]]] = []
+    for value, text in sorted(marks):
+        share = (value - low) / (high - low)
+        beyond = int(share > 1) - int(share < 0)
+        if groups and groups[-1][0] == beyond and (beyond or share - groups[-1][1] < CLOSE):
+            groups[-1][2].append(value)
+            groups[-1][3].append(text)
+        else:
+            groups.append((beyond, share, [value], [text]))
+    for beyond, _, values, texts in groups:
+        reference_mark(ax, values[0], ("\n" if beyond else ", ").join(texts), axis="x")
+        for value in values[1:] if not beyond else ():
+            reference_mark(ax, value, "", axis="x")
+
+
 def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     """One metric: a method a row, its interval as a bar, its seeds as ticks, anchors as reference marks.
 
@@ -128,9 +146,14 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.autoscale_view(scaley=False)
     ax.autoscale(enable=False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    for row in records(table[(table["kind"] == "anchor") & table["value"].notna()]):
-        text = f"{anchor_label(row['label'])} {value_text(row['value'], unit, 1)}"
-        reference_mark(ax, row["value"] * scale, text, axis="x")
+    anchors = records(table[(table["kind"] == "anchor") & table["value"].notna()])
+    reference_marks(
+        ax,
+        (
+            (row["value"] * scale, f"{anchor_label(row['label'])} {value_text(row['value'], unit, 1)}")
+            for row in anchors
+        ),
+    )
     name = metric_label(str(table["metric"].iloc[0]))
     ax.set_title(capital(name), pad=12)
     direction = direction_label(str(table["direction"].iloc[0]))
@@ -188,60 +211,4 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
         f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)} "
         "Band: margin within which a difference is of no account.",
     )
-    return ax
-
-
-def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Share of generations that fail each structure check, by method: the darker, the more.
-
-    ``table`` has a row a run and check: `part` names the check, `value` counts the documents that fail it.
-    """
-    check(table, "metric")
-    shares = table.assign(share=table["value"] / table["documents"])
-    failing = shares.pivot_table(index="part", columns="label", values="share", sort=False)
-    grid = failing.to_numpy(dtype=float)
-    ax.pcolormesh(grid, cmap="Blues", vmin=0, vmax=1.1, edgecolors=GRID, linewidth=0.8)
-    for (y, x), share in np.ndenumerate(grid):
-        text = MISSING if np.isnan(share) else f"{100 * share:.0f} %"
-        # Fixed colours: the page behind may be dark, the cell is not.
-        colour = "#fdfdfd" if share > 0.6 else "#141414"
-        ax.text(x + 0.5, y + 0.5, text, ha="center", va="center_baseline", color=colour, fontsize=7.5)
-    ax.set_yticks(np.arange(len(failing)) + 0.5, [str(part) for part in failing.index])
-    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, list(failing.columns))
-    ax.tick_params(axis="x", top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
-    ax.invert_yaxis()
-    ax.grid(visible=False)
-    ax.spines[:].set_visible(False)
-    seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
-    note(ax, f"Share of generations that fail, mean over seeds: {extent(seeds)}. No interval is drawn.")
-    return ax
-
-
-def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Bits per byte of each section of the held-out documents: a section a row, a method a mark."""
-    table = table[table["value"].notna()]
-    check(table, "metric")
-    parts, labels = list(dict.fromkeys(table["part"])), list(dict.fromkeys(table["label"]))
-    lanes = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
-    for lane, label in zip(lanes, labels, strict=True):
-        mine = table[table["label"] == label]
-        colour, mark = look(str(mine["method"].iloc[0]))
-        means = mine.groupby("part", sort=False)["value"].mean().reindex(parts)
-        rows = np.arange(len(parts)) + lane
-        ax.hlines(rows, 0, means, color=colour, linewidth=0.8, alpha=0.45)
-        ax.plot(means, rows, mark, color=colour, label=label, markeredgewidth=1.6)
-        if mine["seed"].nunique() > 1:
-            ax.plot(
-                mine["value"], [rows[parts.index(p)] for p in mine["part"]], "|", color=colour, markersize=5
-            )
-    rows_of(ax, [str(part) for part in parts])
-    for y in np.arange(len(parts) - 1) + 0.5:
-        ax.axhline(y, color=GRID, linewidth=0.6)
-    ax.set_xlim(left=0)
-    ax.legend(loc="best")
-    ax.set_xlabel(
-        f"{capital(str(table['unit'].iloc[0]))} ({direction_label(str(table['direction'].iloc[0]))})"
-    )
-    seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
-    note(ax, f"{extent(seeds)}; marks: mean over seeds, ticks: single seeds. No interval is drawn.")
     return ax

@@ -7,6 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,7 +154,10 @@ def gather_legends(figure: Figure) -> None:
         handles, labels = legends[0].axes.get_legend_handles_labels()
         for legend in legends:
             legend.remove()
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(5, len(labels)))
+        widest = 0.45 + 0.06 * max(map(len, labels))  # inches: a mark, and characters of 7.5 points
+        columns = max(1, min(5, len(labels), int(figure.get_figwidth() / widest)))
+        figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+        figure.set_figheight(figure.get_figheight() + 0.16 * (ceil(len(labels) / columns) - 1))
 
 
 def drawn(draw: Callable[[], Figure]) -> Figure:

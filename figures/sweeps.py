@@ -17,7 +17,7 @@ from figures.words import capital, decimals, direction_label, factor, metric_lab
 LABELS = {
     "train_size": "Training documents",
     "epochs": "Epochs",
-    "capacity": "Trainable parameters per training token",
+    "capacity": "Trainable parameters\nper training token",
 }
 BASE = "base"
 DODGE = 1.05

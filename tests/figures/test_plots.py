@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from figures import curves, plans, plots
 from figures.load import StudyTables, load
-from figures.style import FAMILIES, look
+from figures.style import FAMILIES, drawn, gather_legends, look
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
@@ -154,3 +154,34 @@ def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
     assert len(ax.lines) == 6
     first, second, mean = (line.get_ydata()[-1] for line in ax.lines[:3])
     assert mean == pytest.approx((first + second) / 2)
+
+
+def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
+    """Names of 25 characters: three columns of 7 inches, and the figure grows by nine lines."""
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        ax = figure.subplots()
+        for number in range(30):
+            ax.plot([0, 1], [0, number], label=f"a-method-of-length-{number:02} (t)")
+        ax.legend()
+        gather_legends(figure)
+        return figure
+
+    figure = drawn(draw)
+    (legend,) = figure.legends
+    assert legend._ncols == 3
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+    assert figure.get_figheight() == pytest.approx(3 + 9 * 0.16)
+
+
+def test_marks_close_together_are_named_together() -> None:
+    """0.50 and 0.52 of an axis from 0 to 1 share a label, 0.9 has its own, 2 and 3 lie beyond the edge."""
+    ax = axes()
+    ax.set_xlim(0, 1)
+    plots.reference_marks(ax, [(0.9, "d"), (0.52, "b"), (0.5, "a"), (3, "f"), (2, "e")])
+    named = [text.get_text() for text in ax.texts]
+    assert [name for name in named if name] == ["a, b", "d", "e\nf →"]
+    assert len(ax.lines) == 3
