@@ -25,10 +25,14 @@ def _many(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _axis(value: Any) -> list[Any]:
-    values = _many(value)
-    if not values:
+def _some(values: Any) -> Any:
+    if values in ([], {}):
         raise ValueError("empty: an axis needs at least one value")
+    return values
+
+
+def _axis(value: Any) -> list[Any]:
+    values = _some(_many(value))
     twice = [item for place, item in enumerate(values) if item in values[:place]]
     if twice:
         raise ValueError(f"{twice[0]} is given twice" if not isinstance(twice[0], dict) else "one is twice")
@@ -74,7 +78,7 @@ class StudySpec(Spec):
     dataset: Axis[DatasetSpec]
     """One data set, or several."""
     data: Parts
-    methods: dict[str, StudyMethod] = Field(min_length=1)
+    methods: Annotated[dict[str, StudyMethod], BeforeValidator(_some)]
     """Method -> its learning rates, or `tune`: the grid of `search`."""
     search: Search = Search()
     baseline: str

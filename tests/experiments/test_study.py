@@ -85,6 +85,7 @@ MISTAKES = {
     "an unknown list": (["epochs=[1, 2]"], "unknown axis 'epochs': the axes of a study are base_models"),
     "an axis of a mistyped key": (["data.trian=[1, 2]"], "'trian'. Did you mean 'train'"),
     "an empty axis": (["data.train=[]"], "data: train: empty: an axis needs at least one value"),
+    "no method": (["methods={}"], "methods: empty: an axis needs at least one value"),
     "no seeds": (["seeds=[]"], "seeds: empty: an axis needs at least one value"),
     "no base model": (["base_models=[]"], "base_models: empty: an axis needs at least one value"),
     "no rates": (["methods={full: []}"], "full: learning_rates: empty"),
