@@ -19,11 +19,14 @@ $(STAMP): pyproject.toml constraints.txt requirements-embedded.txt
 demo: setup
 	$(BIN)/bakeoff run quickstart
 
+# A file's tests stay together: they share a study that has been run.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub, unless it is marked `hub`
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models are tiny, and tests run beside each other
 
 
 def recipes(count: int) -> list[str]:
