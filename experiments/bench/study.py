@@ -79,7 +79,10 @@ def _overhead(base: Path, root: Path) -> tuple[float, float]:
         began = time.perf_counter()
         kind = "lora" if job.run.method.peft else "full"
         subprocess.run(
-            _command("plain", str(base), str(texts), kind, str(root / "plain")), check=True, env=_one()
+            _command("plain", str(base), str(texts), kind, str(root / "plain")),
+            check=True,
+            env=_one(),
+            capture_output=True,
         )
         plain.append(time.perf_counter() - began)
         began = time.perf_counter()
