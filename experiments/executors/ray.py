@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,8 @@ from toolkit.errors import UserError
 from toolkit.store import RunFolder
 
 ANSWER_SECONDS = 5
+TRIES = 1
+"""How often Ray tries to reach a cluster, some forty seconds; by itself it tries for minutes."""
 LOST_NODES = 3
 """How often a run is tried again because its node, or Ray's worker on it, was lost."""
 
@@ -100,10 +104,8 @@ def _outcome(ray: Any, reference: Any) -> str | None:
 
 
 def _connect(address: str) -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise UserError("--executor ray needs the package ray: pip install 'bakeoff[ray]'") from None
+    if find_spec("ray") is None:
+        raise UserError("--executor ray needs the package ray: pip install 'bakeoff[ray]'")
     host, _, port = address.removeprefix("ray://").rpartition(":")
     remedy = "`ray start --head` begins a cluster on this machine and prints its address"
     if host and port.isdigit():
@@ -112,8 +114,15 @@ def _connect(address: str) -> Any:
         except OSError as error:
             why = error.strerror or "no answer"
             raise UserError(f"no Ray cluster answers at {address}: {why}. {remedy}") from error
+        if host in ("127.0.0.1", "localhost") and not _answers(_own_address(), int(port)):
+            # Ray would look for it at this machine's own address, and wait there for minutes.
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     elif address != "auto":
         raise UserError(f"--address '{address}' is not of the form host:port, or auto. {remedy}")
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(TRIES))
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
+    import ray
+
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
@@ -122,6 +131,24 @@ def _connect(address: str) -> Any:
         first = str(error).strip().splitlines()[0]
         raise UserError(f"no Ray cluster answers at {address}: {first[:200]}. {remedy}") from error
     return ray
+
+
+def _own_address() -> str:
+    """The address that this machine has towards others; loopback where it has none. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _settled(needs: Needs, nodes: Sequence[dict[str, Any]]) -> Needs:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from toolkit.errors import UserError
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.store import RunFolder
 
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read on import: these clusters are on loopback alone
 ray = pytest.importorskip("ray", reason="the extra `bakeoff[ray]` is not installed")
 pytestmark = pytest.mark.slow
 
@@ -80,7 +82,7 @@ def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(clust
     """The run goes on from its checkpoint, on the node that is left, to the weights of one undisturbed."""
     from experiments.executors.ray import OnRay
 
-    overrides = ["methods={full: 1e-4}", "train.epochs=150", "train.batch_tokens=256"]
+    overrides = ["methods={full: 1e-4}", "train.epochs=300", "train.batch_tokens=256"]
     wanted = study.load("quickstart", asked(tiny_gpt2, "small", *overrides))
 
     def job(root: Path):
@@ -97,18 +99,19 @@ def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(clust
     folder = RunFolder(tmp_path / "b", disturbed.run.run_id)
     begun: list[dict] = []
 
-    def kill_when_there_is_a_checkpoint() -> None:
+    def listen(_: int, event: dict) -> None:
+        if event["event"] == "begin":
+            begun.append(event)
+
+    with ThreadPoolExecutor(1) as pool:  # nodes come and go in the main thread, as Ray wants it
+        running = pool.submit(execute, [disturbed], listen)
         deadline = time.monotonic() + 120
         while folder.last_checkpoint is None and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(1.5)  # so that some steps after it are lost
         add_node(cluster)
         cluster.remove_node(first, allow_graceful=False)
-
-    killer = threading.Thread(target=kill_when_there_is_a_checkpoint)
-    killer.start()
-    errors = execute([disturbed], lambda _, event: begun.append(event) if event["event"] == "begin" else None)
-    killer.join()
+        errors = running.result()
     assert errors == [None]
     assert len(begun) == 2
     record = RunRecord.read(folder.record)
