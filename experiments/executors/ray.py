@@ -120,7 +120,6 @@ def _connect(address: str) -> Any:
     elif address != "auto":
         raise UserError(f"--address '{address}' is not of the form host:port, or auto. {remedy}")
     os.environ.setdefault("RAY_gcs_server_port_wait_time_s", str(TRIES))
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     import ray
 
     try:
