@@ -96,7 +96,7 @@ def likelihoods(
     next_token = NextToken(model)
     nlls = [torch.zeros(len(row)) for row in rows]
     batches = tokens.sorted_batches(
-        [last - fed for _, fed, _, last in windows], SCORE_TOKENS.get(where.type, 1024)
+        [last - fed for _, fed, _, last in windows], SCORE_TOKENS["cuda" if where.type == "cuda" else "cpu"]
     )
     with runtime.autocast(where, precision):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):

@@ -78,7 +78,9 @@ def beside(ax: Axes, text: str, **options: Any) -> None:
     ax.annotate(text, **given).set_in_layout(False)
 
 
-def reference_mark(ax: Axes, value: float, text: str, *, axis: str, style: str = ":") -> None:
+def reference_mark(
+    ax: Axes, value: float, text: str, *, axis: str, style: str = ":", ha: str | None = None
+) -> None:
     """A line at ``value`` of the ``axis``; where that lies beyond the limits, an arrow at the edge."""
     across = axis == "x"
     low, high = sorted(ax.get_xlim() if across else ax.get_ylim())
@@ -90,9 +92,10 @@ def reference_mark(ax: Axes, value: float, text: str, *, axis: str, style: str =
         text = f"{text} {'→' if across else '↑'}" if share > 1 else f"{'←' if across else '↓'} {text}"
     place = min(1.0, max(0.0, share))
     if across:
-        ha = "left" if place < 0.3 else "right" if place > 0.7 else "center"
-        # What lies beyond is named below the edge, so that it does not meet what lies within.
-        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom" if inside else "top"}
+        ha = ha or ("left" if place < 0.3 else "right" if place > 0.7 else "center")
+        # What lies beyond, and several lines, are named below the edge: above it is room for one line.
+        above = inside and "\n" not in text
+        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom" if above else "top"}
     else:
         options = {"xy": (1.0, place), "ha": "right", "va": "top" if place > 0.9 else "bottom"}
     beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)
@@ -110,8 +113,13 @@ def reference_marks(ax: Axes, marks: Iterable[tuple[float, str]]) -> None:
             groups[-1][3].append(text)
         else:
             groups.append((beyond, share, [value], [text]))
-    for beyond, _, values, texts in groups:
-        reference_mark(ax, values[0], ("\n" if beyond else ", ").join(texts), axis="x")
+    within = [group for group in groups if not group[0]]
+    for group in groups:
+        beyond, _, values, texts = group
+        ha = None
+        if len(within) > 1:  # the first and the last one away from each other
+            ha = "right" if group is within[0] else "left" if group is within[-1] else None
+        reference_mark(ax, values[0], "\n".join(texts), axis="x", ha=ha)
         for value in values[1:] if not beyond else ():
             reference_mark(ax, value, "", axis="x")
 

@@ -109,12 +109,9 @@ def _connect(address: str) -> Any:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     remedy = "`ray start --head` begins a cluster on this machine and prints its address"
     if host and port.isdigit():
-        try:
-            socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
-        except OSError as error:
-            why = error.strerror or "no answer"
-            raise UserError(f"no Ray cluster answers at {address}: {why}. {remedy}") from error
-        if host in ("127.0.0.1", "localhost") and not _answers(_own_address(), int(port)):
+        if why := _refusal(host, int(port)):
+            raise UserError(f"no Ray cluster answers at {address}: {why}. {remedy}")
+        if host in ("127.0.0.1", "localhost") and _refusal(_own_address(), int(port)):
             # Ray would look for it at this machine's own address, and wait there for minutes.
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     elif address != "auto":
@@ -142,12 +139,13 @@ def _own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def _answers(host: str, port: int) -> bool:
+def _refusal(host: str, port: int) -> str | None:
+    """Why nothing answers there; None where something does."""
     try:
         socket.create_connection((host, port), timeout=ANSWER_SECONDS).close()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error.strerror or "no answer"
+    return None
 
 
 def _settled(needs: Needs, nodes: Sequence[dict[str, Any]]) -> Needs:

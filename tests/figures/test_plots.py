@@ -183,5 +183,5 @@ def test_marks_close_together_are_named_together() -> None:
     ax.set_xlim(0, 1)
     plots.reference_marks(ax, [(0.9, "d"), (0.52, "b"), (0.5, "a"), (3, "f"), (2, "e")])
     named = [text.get_text() for text in ax.texts]
-    assert [name for name in named if name] == ["a, b", "d", "e\nf →"]
+    assert [name for name in named if name] == ["a\nb", "d", "e\nf →"]
     assert len(ax.lines) == 3
