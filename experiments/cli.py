@@ -124,12 +124,13 @@ def plan(
     """
     from experiments import plan as plans
     from experiments import study as studies
-    from experiments.conclude import results_folder
+    from experiments.conclude import headline_metrics, results_folder
     from experiments.grid import Grid
     from experiments.progress import Board
     from experiments.runner import run_probes, state
 
     grid = Grid(studies.load(study, overrides), root)
+    headline_metrics(grid.study)  # a metric that isn't known is told here too
     if probe:
         with Board(err if as_json else out) as board:
             run_probes(grid, plans.unknown(grid), board)

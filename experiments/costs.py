@@ -19,6 +19,9 @@ PROBE = 32
 HELD_OUT = 4
 """Validation and test documents of a probe."""
 
+TRAINED = ("to evaluate", "to measure")
+"""The runner's words for cells that have no training left."""
+
 
 class Cost(NamedTuple):
     """An estimate. Unknown is None."""
@@ -37,23 +40,28 @@ class Costs:
         self._grid = grid
         self._known: dict[tuple[str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
-    def __call__(self, cell: Planned) -> Cost:
+    def __call__(self, cell: Planned, status: str = "to do") -> Cost:
         """Median over finished runs of the cell's base and method here, scaled to its tokens and documents.
 
         Time is loading, training, validation, saving and, but for a tuning run, loading again and evaluation;
-        it is known only from runs on the same data set, and with an evaluation where the cell has one. Memory
-        is known only where a run had batches of the same size, and is the largest that such a run took.
+        it is known only from runs on the same data set, and with an evaluation where the cell has one. Of a
+        cell that is *to evaluate* or *to measure* it is what is left. Memory is that of training, known only
+        where a run had batches of the same size, and the largest that such a run took.
         """
         key = cell.model.name, cell.method
         if key not in self._known:
             self._known[key] = list(_finished(self._grid.root, cell))
         seconds, memory = [], []
         for record, evaluation in self._known[key]:
-            known = _seconds(cell, self._grid.study.evaluate, record, evaluation)
+            known = _seconds(cell, status, self._grid.study.evaluate, record, evaluation)
             if known is not None:
                 seconds.append(known)
             spent = record.costs.cuda_allocated_bytes or record.costs.peak_memory_bytes
-            if spent is not None and _batch(record.spec.train) == _batch(cell.run.train):
+            if (
+                status not in TRAINED
+                and spent is not None
+                and _batch(record.spec.train) == _batch(cell.run.train)
+            ):
                 memory.append(spent)
         return Cost(median(seconds) if seconds else None, max(memory, default=None), len(seconds))
 
@@ -91,36 +99,51 @@ def _finished(root: Path, cell: Planned) -> Iterator[tuple[RunRecord, Evaluation
 
 
 def _seconds(
-    cell: Planned, asked: EvalSpec, record: RunRecord, evaluation: EvaluationRecord | None
+    cell: Planned, status: str, asked: EvalSpec, record: RunRecord, evaluation: EvaluationRecord | None
 ) -> float | None:
     """Seconds that the cell would take at the pace of a finished run; None where that can't be said."""
-    spent, seen, old = record.costs, record.data, record.spec
-    if spent.load_seconds is None:
+    loading = record.costs.load_seconds
+    if loading is None:
         return None
-    total = spent.load_seconds
-    if cell.phase != "anchor":
-        if seen is None or old.dataset is None or old.dataset.name != cell.dataset.name or old.data is None:
-            return None
-        if not (spent.supervised_tokens_per_second and spent.validate_seconds is not None):
-            return None
-        tokens = seen.tokens / seen.documents * cell.setting.data.train * cell.run.train.epochs
-        a_document = spent.validate_seconds / ((old.train.validations + 1) * old.data.validation)
-        validated = (cell.run.train.validations + 1) * cell.setting.data.validation
-        total += tokens / spent.supervised_tokens_per_second + a_document * validated
-        total += spent.save_seconds or 0.0
-    if cell.phase == "tune":
-        return total
+    trained = 0.0
+    if status not in TRAINED:
+        pace = loading if cell.phase == "anchor" else _training_seconds(cell, record)
+        if pace is None or cell.phase == "tune":
+            return pace
+        trained = pace
     if evaluation is None:
         return None
-    return total + spent.load_seconds + _evaluation_seconds(evaluation, asked, cell.setting.data.test)
+    documents = cell.setting.data.test
+    measured = evaluation.seconds.get("metrics", 0.0) / _scored(evaluation) * documents
+    if status == "to measure":
+        return measured
+    return trained + loading + measured + _asking_seconds(evaluation, asked, documents)
 
 
-def _evaluation_seconds(old: EvaluationRecord, asked: EvalSpec, documents: int) -> float:
+def _training_seconds(cell: Planned, record: RunRecord) -> float | None:
+    """Loading, training, validation and saving."""
+    spent, seen, old = record.costs, record.data, record.spec
+    if seen is None or old.dataset is None or old.dataset.name != cell.dataset.name or old.data is None:
+        return None
+    if not (spent.supervised_tokens_per_second and spent.validate_seconds is not None):
+        return None
+    tokens = seen.tokens / seen.documents * cell.setting.data.train * cell.run.train.epochs
+    a_document = spent.validate_seconds / ((old.train.validations + 1) * old.data.validation)
+    validated = (cell.run.train.validations + 1) * cell.setting.data.validation
+    fixed = (spent.load_seconds or 0.0) + (spent.save_seconds or 0.0)
+    return fixed + tokens / spent.supervised_tokens_per_second + a_document * validated
+
+
+def _asking_seconds(old: EvaluationRecord, asked: EvalSpec, documents: int) -> float:
     """At the pace of an old evaluation: likelihoods by document, generation by new token at most."""
-    there = max((metric.documents for metric in old.metrics.values()), default=1) or 1
-    scored = (old.seconds["likelihood"] + old.seconds.get("metrics", 0.0)) / there * documents
+    there = _scored(old)
     written = _new_tokens(asked, documents) / _new_tokens(old.spec, there)
-    return scored + old.seconds["generation"] * written
+    return old.seconds["likelihood"] / there * documents + old.seconds["generation"] * written
+
+
+def _scored(evaluation: EvaluationRecord) -> int:
+    """Documents of an evaluation."""
+    return max((metric.documents for metric in evaluation.metrics.values()), default=1) or 1
 
 
 def _new_tokens(spec: EvalSpec, documents: int) -> int:

@@ -95,7 +95,7 @@ def _uneven(grid: Grid) -> str | None:
 
 
 def _row(grid: Grid, costs: Costs, cell: Planned, status: str) -> dict[str, Any]:
-    spent = Cost() if status == "done" else costs(cell)
+    spent = Cost() if status == "done" else costs(cell, status)
     conditions = [setting.condition for setting in grid.settings]
     place = cell.setting.condition
     return {

@@ -23,7 +23,7 @@ from toolkit.errors import UserError
 from toolkit.records import Conclusions, Failure
 from toolkit.store import RunFolder, write_text
 
-State = Literal["done", "failed", "to do"]
+State = Literal["done", "failed", "to do", "to evaluate", "to measure"]
 
 
 def bring_up_to_date(
@@ -82,24 +82,24 @@ def run_probes(grid: Grid, probes: Sequence[Planned], board: Board) -> None:
 
 
 def state(grid: Grid, cell: Planned) -> State:
-    """Whether a cell is done, has failed, or is still to do."""
-    if is_done(grid, cell):
-        return "done"
-    return "failed" if failure(grid, cell) else "to do"
+    """Whether a cell is done, has failed, or what is left of it.
 
-
-def is_done(grid: Grid, cell: Planned) -> bool:
-    """Whether nothing is left to do for a cell."""
+    A trained run is *to evaluate*; one that has been asked already, but not measured by every metric that
+    there is now, is *to measure*, which is arithmetic.
+    """
     folder = RunFolder(grid.root, cell.run.run_id)
     record = grid.record(cell)
-    if record is None:
-        return False
-    if cell.phase == "tune" or record.status == "diverged":
-        return True
-    form = config.form(cell.dataset.format)
-    test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
-    digest = evaluation_digest(grid.study.evaluate, test, form)
-    return is_current(folder, digest, contexts_of(grid.study.evaluate, form))
+    left: State = "to do"
+    if record is not None:
+        if cell.phase == "tune" or record.status == "diverged":
+            return "done"
+        form = config.form(cell.dataset.format)
+        test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
+        digest = evaluation_digest(grid.study.evaluate, test, form)
+        if is_current(folder, digest, contexts_of(grid.study.evaluate, form)):
+            return "done"
+        left = "to measure" if folder.outcomes(digest).is_file() else "to evaluate"
+    return "failed" if failure(grid, cell) else left
 
 
 def failure(grid: Grid, cell: Planned) -> Failure | None:
@@ -126,7 +126,7 @@ def _execute(
     todo = [
         (number, cell)
         for number, cell in numbered
-        if states[number] == "to do" or (retry_failed and states[number] == "failed")
+        if states[number] not in ("done", "failed") or (retry_failed and states[number] == "failed")
     ]
     old = [cell for number, cell in numbered if states[number] == "failed"]
     errors = {cell.run.run_id: found.error for cell in old if (found := failure(grid, cell))}

@@ -247,6 +247,9 @@ def test_costs_are_scaled_from_finished_runs(make):
     assert run["memory_bytes"] == 3_000_000_000
     assert (said["left"], said["left_of_unknown_cost"], said["left_seconds"]) == (2, 1, pytest.approx(227))
     assert "about 3.8 min one at a time, up to 3.00 GB of memory; 1 more of unknown cost" in plan.total(said)
+    for status, seconds in (("to evaluate", 46), ("to measure", 1)):
+        left = plan.plan(make("methods={full: 1e-4}"), lambda *_, s=status: s, first.root)["runs"][1]
+        assert (left["seconds"], left["memory_bytes"]) == (pytest.approx(seconds), None)
     other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"), lambda *_: "to do", first.root)
     assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
 
