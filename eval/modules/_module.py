@@ -18,7 +18,7 @@ DESCRIPTION = """{title}: {about}
 
 Args:
     predictions: whole documents as a reader sees them, prompt and continuation; or continuations alone.
-    references: the documents that should have been written.
+    references: the documents that should have been written; structure needs none.
     format: a name in the catalog's formats.
     prompt_mode: the last section that the prompts hold; the first section of the format when absent.
     stopped: for each prediction, whether the model ended it by itself; all did when absent.
@@ -32,6 +32,15 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
     """One of our metrics behind `evaluate`'s interface; a subclass names it."""
 
     metric_name: str
+    needs_references = True
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
+        """As `evaluate` has it; without references where the metric looks at none."""
+        if references is None and predictions is not None:
+            if self.needs_references:
+                raise UserError(f"{self.metric_name} compares with references, and none are given")
+            references = [""] * len(predictions)
+        super().add_batch(predictions=predictions, references=references, **kwargs)
 
     def _info(self) -> evaluate.MetricInfo:
         item = metric(self.metric_name)

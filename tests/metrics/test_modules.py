@@ -24,6 +24,11 @@ for name in names:
     found |= module.compute(predictions=[good, good], references=[good, good], train=[good])
 one = evaluate.load("eval/modules/structure_compliance")
 found["alone"] = one.compute(predictions=[good, endless], references=[good, good], stopped=[True, False])
+found["of predictions"] = one.compute(predictions=[good, endless, ""])
+try:
+    evaluate.load("eval/modules/bleu").compute(predictions=[good])
+except Exception as error:
+    found["refused"] = str(error)
 both = evaluate.combine([evaluate.load(f"eval/modules/{{n}}") for n in ("structure_compliance", "bleu")])
 found["combined"] = both.compute(predictions=[good, endless], references=[good, good])
 print(json.dumps(found))
@@ -65,6 +70,12 @@ def test_a_module_takes_how_texts_ended(found):
     assert alone["structure_compliance"] == 0.5
     failed = {name for name, count in alone["structure_compliance_details"].items() if count}
     assert failed == {"failed: end present", "failed: stopped by itself"}
+
+
+def test_structure_needs_no_references(found):
+    """One of three is a recipe; a metric that compares says that it can't."""
+    assert found["of predictions"]["structure_compliance"] == pytest.approx(1 / 3)
+    assert found["refused"] == "bleu compares with references, and none are given"
 
 
 def test_modules_combine(found):

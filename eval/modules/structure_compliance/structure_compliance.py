@@ -8,3 +8,4 @@ class StructureCompliance(_module.DocumentMetric):
     """See `eval/metrics/structure_compliance.py`."""
 
     metric_name = "structure_compliance"
+    needs_references = False

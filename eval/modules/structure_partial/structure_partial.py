@@ -8,3 +8,4 @@ class StructurePartial(_module.DocumentMetric):
     """See `eval/metrics/structure_partial.py`."""
 
     metric_name = "structure_partial"
+    needs_references = False
