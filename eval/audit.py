@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from eval.metrics import all_metrics
 from toolkit.records import Cell, Condition, EvaluationRecord, Finding, RunRecord
 
 Value = Callable[[RunRecord], Any]
+
+FEW = 30
+"""Held-out documents below which verdicts are flagged; docs/calibration.md checks them from 50 on."""
 
 
 def audit(
@@ -25,6 +29,7 @@ def audit(
             _same("decoding", "refused", panel, evaluations, lambda e: e.spec.digest),
             _same("epochs", "refused", trained, runs, lambda r: r.spec.train.epochs),
             _same("precision", "refused", trained, runs, lambda r: r.precision),
+            *_few_documents(panel, evaluations),
             _end_labels(trained, runs),
             *_training_settings(trained, runs),
             _learning_rates(panel),
@@ -83,6 +88,25 @@ def _one_seed_one_stream(cells: Sequence[Cell], runs: dict[str, RunRecord]) -> l
 
 def _stream(run: RunRecord) -> Any:
     return run.data and (run.data.stream_hash, run.data.tokens)
+
+
+def _few_documents(cells: Sequence[Cell], evaluations: dict[str, EvaluationRecord]) -> list[Finding]:
+    """Texts written at a setting may be fewer than the documents scored."""
+    counts = set()
+    held_out = {name for name, item in all_metrics().items() if not item.of_general}
+    for cell in cells:
+        if cell.run_id in evaluations:
+            record = evaluations[cell.run_id]
+            scored = max((v.documents for name, v in record.metrics.items() if name in held_out), default=0)
+            counts.add((scored, min(scored, record.spec.generations or scored)))
+    if not counts:
+        return []
+    scored, written = min(counts)
+    text = f"{scored} scored, {written} written for"
+    if min(scored, written) < FEW:
+        text += f": too few for intervals to be relied on (fewer than {FEW})"
+        return [Finding(check="held-out documents", status="flagged", text=text)]
+    return [Finding(check="held-out documents", status="ok", text=text)]
 
 
 def _end_labels(cells: Sequence[Cell], runs: dict[str, RunRecord]) -> Finding:

@@ -29,11 +29,11 @@ def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
 
 
 def test_the_audit_finds_one_stream_and_says_untuned(done):
-    """Full and LoRA were fed the same tokens; one learning rate each is flagged, nothing is refused."""
+    """Full and LoRA were fed the same tokens; one learning rate each and few documents are flagged."""
     _, conclusions, _ = done
     status = {finding.check: finding.status for finding in conclusions.audit}
     assert status["training tokens"] == "ok"
-    assert status["learning rates tried"] == "flagged"
+    assert status["learning rates tried"] == status["held-out documents"] == "flagged"
     assert "refused" not in status.values()
 
 
