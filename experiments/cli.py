@@ -14,7 +14,7 @@ from rich.table import Table
 from experiments.cli_bench import bench
 from experiments.cli_options import Json, Root
 from experiments.cli_sharing import export_, import_, push
-from experiments.terminal import err, out, plain, print_json, print_rows, show_conclusions
+from experiments.terminal import err, hush, out, plain, print_json, print_rows, show_conclusions
 from toolkit.errors import UserError
 
 app = App(
@@ -175,6 +175,7 @@ def generate(
 
     if not titles:
         raise UserError('generate: give at least one title, e.g. bakeoff generate "Banana Bread"')
+    hush()
     written = side_by_side(
         titles,
         study=study,
@@ -206,17 +207,26 @@ def merge(run: str, *, root: Root = Path(), as_json: Json = False) -> int:
     Parameters
     ----------
     run
-        A run's name, or enough of it: a folder of `runs/`.
+        A run's name (a folder of `runs/`), or enough of it: `lora-r16` where only one run has that method.
     """
     from experiments.merging import merge as merge_run
 
+    hush()
     merged = merge_run(run, root)
     if as_json:
         print_json(merged.model_dump(mode="json"))
         return 0
     print_rows(
         f"{merged.run_id}: largest difference of logits {merged.logit_difference:.2g}",
-        [{"side": side, **getattr(merged, side).model_dump()} for side in ("adapter", "merged")],
+        [
+            {
+                "side": name,
+                "perplexity": f"{side.perplexity:.5f}",
+                "forward": f"{side.forward_seconds * 1e3:.0f} ms",
+                "a new token": f"{side.seconds_per_new_token * 1e3:.1f} ms",
+            }
+            for name, side in (("adapter", merged.adapter), ("merged", merged.merged))
+        ],
     )
     return 0
 

@@ -12,9 +12,12 @@ from toolkit.store import RunFolder
 
 
 def merge(run: str, root: Path) -> MergeRecord:
-    """Merge the run that ``run`` names, or begins, on the validation part it was trained with."""
+    """Merge the run that ``run`` names, wholly or in part, on the validation part it was trained with.
+
+    A part is the start of the name or what stands between two dots: the method, the seed, the digest.
+    """
     found = sorted(path.parent.name for path in (root / "runs").glob("*/run.json"))
-    matching = [name for name in found if name.startswith(run) or name.endswith(f".{run}")]
+    matching = [name for name in found if name.startswith(run) or f".{run}." in f"{name}."]
     if run in found:
         matching = [run]
     if len(matching) != 1:

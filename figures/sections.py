@@ -17,10 +17,15 @@ LONG = 260
 
 
 def examples(part: StudyTables, panel: str) -> dict[str, Any]:
-    """The first test documents with what each method wrote: the first ones, not chosen ones."""
+    """The first test documents with what each method wrote: the first ones, not chosen ones.
+
+    The setting is None where no run was evaluated, and then there are no texts.
+    """
     texts = part.generations
+    if texts.empty:
+        return {"panel": panel, "titles": [], "others": 0, "setting": None}
     first = texts[["prompt_mode", "decoding"]].head(1).to_dict("records")
-    setting = {str(key): str(value) for key, value in first[0].items()} if first else {}
+    setting = {str(key): str(value) for key, value in first[0].items()}
     for name, value in setting.items():
         texts = texts[texts[name] == value]
     titles = []
@@ -45,7 +50,7 @@ def worst(part: StudyTables, panel: str) -> dict[str, Any]:
             {**row, "wrong": [(name.replace("_", " "), said) for name, said in row["classes"].items()]}
             for row in rows[:WORST]
         ]
-    return {"panel": panel, "texts": found}
+    return {"panel": panel, "texts": found, "written": len(texts)}
 
 
 def audit(conclusions: Conclusions) -> list[dict[str, str]]:

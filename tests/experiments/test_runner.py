@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from eval.metrics import all_metrics
 from experiments.conclude import read
+from experiments.merging import merge
 from figures.report import build
 from tests.experiments.small import run
 from toolkit.errors import UserError
@@ -110,6 +113,31 @@ def test_every_number_of_the_estimates_is_in_an_evaluation_record(done):
         for estimate in estimates:
             value = record.metrics[estimate.metric].value
             assert estimate.value == (None if value is None else pytest.approx(value, rel=1e-12))
+
+
+@pytest.mark.parametrize("part", ["lora-r16", "tiny.lora-r16"])
+def test_merge_takes_enough_of_a_name(done, part):
+    """A method's name where one run has it; what names several runs is told with their names."""
+    root, _, _ = done
+    merged = merge(part, root)
+    assert ".lora-r16.s0." in merged.run_id
+    assert merged.merged.perplexity == pytest.approx(merged.adapter.perplexity, rel=1e-4)
+    with pytest.raises(UserError, match="several runs"):
+        merge("s0", root)
+    with pytest.raises(UserError, match="nothing to merge"):
+        merge("full", root)
+
+
+def test_a_study_in_which_nothing_ran_has_a_report_that_says_so(tmp_path, tiny_gpt2):
+    """Every run failed, the base too: one page without verdicts, with the reasons."""
+    base = Path(shutil.copytree(tiny_gpt2, tmp_path / "base"))
+    config = json.loads((base / "config.json").read_text())
+    code = {"auto_map": {"AutoConfig": "its.Own"}, "model_type": "its-own"}
+    (base / "config.json").write_text(json.dumps(config | code))
+    conclusions, _ = run(tmp_path, base, "lost")
+    assert {cell.status for cell in conclusions.cells} == {"failed"}
+    page = build(tmp_path / "results" / "lost", tmp_path)
+    assert "No run was evaluated" in page.read_text(encoding="utf-8")
 
 
 def test_the_report_stands_on_its_own(done):
