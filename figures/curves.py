@@ -40,8 +40,8 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
         colour, mark = look(str(method))
         seeds = [run.reset_index(drop=True) for _, run in mine.groupby("run_id", sort=False)]
         if len(seeds) > 1:
-            for run in seeds:
-                ax.plot(run[x] / one, run[VALIDATION], color=colour, linewidth=0.7, alpha=0.5)
+            thin = _with_gaps([run[[x, VALIDATION]] for run in seeds])
+            ax.plot(thin[x] / one, thin[VALIDATION], color=colour, linewidth=0.7, alpha=0.5)
         # The k-th validation of every seed lies at nearly the same x, so their means go together.
         mean = pd.concat(seeds).groupby(level=0)[[x, VALIDATION]].mean()
         label = str(mine["label"].iloc[0])
@@ -59,6 +59,11 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
     lines = " Thin lines: single seeds; thick: their mean." if int(shown["seeds"].max()) > 1 else ""
     note(ax, f"{extent(shown)}.{lines} No interval is drawn.")
     return ax
+
+
+def _with_gaps(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Runs one after the other with a gap between them: one line to draw, where hundreds take seconds."""
+    return pd.concat([part for run in runs for part in (run, run[:1] * float("nan"))])
 
 
 def _end_values(ax: Axes, ends: list[tuple[float, float, str]]) -> None:
@@ -95,12 +100,13 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     scale = factor(unit)
     text, one = AXES[cost]
     ax.set_xlim(0, 1.1 * float(priced[cost].max()) / one)
-    for row in records(priced):
+    for method, seeds in priced[priced["kind"] == "seed"].groupby("method", sort=False):
+        small: dict[str, Any] = {"markersize": 2.5, "alpha": 0.6, "markeredgewidth": 0, "linestyle": ""}
+        colour, mark = look(str(method))
+        ax.plot(seeds[cost] / one, seeds["value"] * scale, marker=mark, color=colour, **small)
+    for row in records(priced[priced["kind"] != "seed"]):
         colour, mark = look(row["method"])
         at, value = row[cost] / one, row["value"] * scale
-        if row["kind"] == "seed":
-            ax.plot([at], [value], mark, color=colour, markersize=2.5, alpha=0.6, markeredgewidth=0)
-            continue
         ends = [value if not present(end) else end * scale for end in (row["low"], row["high"])]
         ax.plot([at, at], ends, color=colour, linewidth=1.6)
         ax.plot([at], [value], mark, color=colour, markersize=6, label=row["label"])

@@ -135,22 +135,26 @@ def _value(name: str, metric: MetricValue) -> dict[str, Any]:
 
 def _scores(records: Records) -> Iterator[dict[str, Any]]:
     for cell in records.evaluated:
+        about = records.about(cell)
         for name, metric in records.evaluations[cell.run_id].metrics.items():
-            yield {**records.about(cell), **_value(name, metric)}
+            yield {**about, **_value(name, metric)}
 
 
 def _anchors(records: Records) -> Iterator[dict[str, Any]]:
     for cell in records.evaluated:
+        about = records.about(cell)
         for anchor, metrics in records.evaluations[cell.run_id].anchors.items():
             for name, metric in metrics.items():
-                yield {**records.about(cell), "anchor": anchor, **_value(name, metric)}
+                yield {**about, "anchor": anchor, **_value(name, metric)}
 
 
 def _details(records: Records) -> Iterator[dict[str, Any]]:
     for cell in records.evaluated:
+        about = records.about(cell)
         for name, metric in records.evaluations[cell.run_id].metrics.items():
+            shared = {**about, **_value(name, metric)}
             for part, value in metric.details.items():
-                yield {**records.about(cell), **_value(name, metric), "part": part, "value": value}
+                yield {**shared, "part": part, "value": value}
 
 
 def _steps(records: Records) -> Iterator[dict[str, Any]]:
@@ -158,11 +162,11 @@ def _steps(records: Records) -> Iterator[dict[str, Any]]:
         path = RunFolder(records.root, cell.run_id).steps
         if cell.run_id in records.runs and path.is_file():
             data = records.runs[cell.run_id].spec.data
-            validated = {"documents": None if data is None else data.validation}
+            shared = {**records.about(cell), "documents": None if data is None else data.validation}
             for step in read_lines(path, Step):
                 line = step.model_dump()
                 line["step_learning_rate"] = line.pop("learning_rate")
-                yield {**records.about(cell), **validated, **line}
+                yield {**shared, **line}
 
 
 def _costs(records: Records) -> Iterator[dict[str, Any]]:
@@ -181,15 +185,11 @@ def _generations(records: Records) -> Iterator[dict[str, Any]]:
     for cell in records.conclusions.cells:
         if cell in first.values():
             path = RunFolder(records.root, cell.run_id).outcomes(str(cell.eval_digest))
+            about = records.about(cell)
             for order, outcome in enumerate(read_lines(path, Outcome)):
-                about = outcome.model_dump(include={"document_id", "title", "reference"})
+                document = outcome.model_dump(include={"document_id", "title", "reference"})
                 for text in outcome.generations:
-                    yield {
-                        **records.about(cell),
-                        "order": order,
-                        **about,
-                        **text.model_dump(exclude={"statistics"}),
-                    }
+                    yield {**about, "order": order, **document, **text.model_dump(exclude={"statistics"})}
 
 
 def _settings(records: Records) -> Iterator[dict[str, Any]]:

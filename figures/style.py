@@ -164,7 +164,8 @@ def drawn(draw: Callable[[], Figure]) -> Figure:
     """Call ``draw`` under the style, and leave matplotlib's settings as they were."""
     with style_context(["default", RC]):
         figure = draw()
-        figure.draw_without_rendering()
+        if (layout := figure.get_layout_engine()) is not None:
+            layout.execute(figure)
         figure.set_layout_engine(None)  # laid out once: the three files then agree, and take half the time
         return figure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -147,13 +148,15 @@ def test_a_failed_check_is_a_share_of_the_documents(make_study: Make) -> None:
 
 
 def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
-    """Two methods x (2 seeds + 1 mean) = 6 lines; the mean lies halfway."""
+    """A method has one line with a gap after each of its 2 seeds, and their mean, which lies halfway."""
     steps = load(*make_study(seeds=2)).steps
     steps = steps[steps["validation_bits_per_byte"].notna()]
     ax = curves.learning_curve(steps, axes())
-    assert len(ax.lines) == 6
-    first, second, mean = (line.get_ydata()[-1] for line in ax.lines[:3])
-    assert mean == pytest.approx((first + second) / 2)
+    assert len(ax.lines) == 4
+    thin, mean = (np.asarray(line.get_ydata()) for line in ax.lines[:2])
+    first, second, nothing = np.split(thin, np.flatnonzero(np.isnan(thin)) + 1)
+    assert (len(first), len(second), len(nothing)) == (len(mean) + 1, len(mean) + 1, 0)
+    assert mean == pytest.approx((first[:-1] + second[:-1]) / 2)
 
 
 def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
