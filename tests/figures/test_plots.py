@@ -136,7 +136,7 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
 
 def test_an_anchor_beyond_the_axis_is_an_arrow_and_does_not_stretch_it(make_study: Make) -> None:
     """BLEU of the references is 100 where the methods have about 6."""
-    ax = plots.metric_values(plans.with_seeds(load(*make_study()), "bleu"), axes())
+    ax = plots.metric_values(plans.base.with_seeds(load(*make_study()), "bleu"), axes())
     assert "references 100.0 →" in words(ax)
     assert ax.get_xlim()[1] < 10
 
