@@ -1,0 +1,97 @@
+"""The commands that ask trained models: `bakeoff generate` and `merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from experiments.cli_options import Json, Root
+from experiments.terminal import err, hush, out, plain, print_json, print_rows
+from toolkit.errors import UserError
+
+
+def generate(
+    *titles: str,
+    study: str = "quickstart",
+    temperature: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.8,),
+    top_p: float = 0.9,
+    max_new_tokens: int = 300,
+    seed: int = 0,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Write recipes for titles: the untouched base and every method of a study, side by side.
+
+    Parameters
+    ----------
+    titles
+        One or more dishes: `"Banana Bread" "Lemon Cake"`.
+    study
+        A study that has been run; its first seed's models write.
+    temperature
+        One or several: `--temperature 0.3 0.7 1.0 1.5`; 0 is greedy.
+    top_p
+        Nucleus sampling's share.
+    seed
+        Seed of the draws.
+    """
+    from experiments.generate import side_by_side
+
+    if not titles:
+        raise UserError('generate: give at least one title, e.g. bakeoff generate "Banana Bread"')
+    hush()
+    written = side_by_side(
+        titles,
+        study=study,
+        temperatures=temperature,
+        top_p=top_p,
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        root=root,
+        say=lambda text: err.print(text, style="dim"),
+    )
+    if as_json:
+        print_json(written)
+        return 0
+    for title in titles:
+        for degree in temperature:
+            table = Table(title=f"{title} · temperature {degree:g}", show_lines=True, title_justify="left")
+            here = [row for row in written if row["title"] == title and row["temperature"] == degree]
+            for row in here:
+                table.add_column(str(row["method"]), ratio=1, overflow="fold")
+            table.add_row(*(plain(f"{row['text']}\n\n({row['ended']})") for row in here))
+            out.print(table)
+    return 0
+
+
+def merge(run: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Merge a run's adapter into its base, and compare the two: logits, perplexity, latency.
+
+    Parameters
+    ----------
+    run
+        A run's name (a folder of `runs/`), or enough of it: `lora-r16` where only one run has that method.
+    """
+    from experiments.merging import merge as merge_run
+
+    hush()
+    merged = merge_run(run, root)
+    if as_json:
+        print_json(merged.model_dump(mode="json"))
+        return 0
+    print_rows(
+        f"{merged.run_id}: largest difference of logits {merged.logit_difference:.2g}",
+        [
+            {
+                "side": name,
+                "perplexity": f"{side.perplexity:.5f}",
+                "forward": f"{side.forward_seconds * 1e3:.0f} ms",
+                "a new token": f"{side.seconds_per_new_token * 1e3:.1f} ms",
+            }
+            for name, side in (("adapter", merged.adapter), ("merged", merged.merged))
+        ],
+    )
+    return 0
