@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, StoppingCriteria
 from transformers.cache_utils import Cache, DynamicLayer
 
 from eval.draw import sample, uniforms
@@ -100,7 +100,8 @@ def _continue(
         use_cache=True,
     )
     if decoding.num_beams > 1:
-        whole = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
+        watch: Any = [_Watch(on_step)]
+        whole = model.generate(ids, attention_mask=mask, generation_config=config, stopping_criteria=watch)
         return whole[:, longest:].tolist()
     numbers = numbers.to(where)
 
@@ -109,6 +110,18 @@ def _continue(
 
     # `generate` prepares what the architecture (or the adapter) needs, and hands over to the loop.
     return model.generate(input_ids=ids, attention_mask=mask, generation_config=config, custom_generate=loop)
+
+
+class _Watch(StoppingCriteria):
+    """Tells each step of transformers' own loop, and stops nothing."""
+
+    def __init__(self, on_step: Callable[[int], None]) -> None:
+        self.on_step, self.step = on_step, 0
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        self.on_step(self.step)
+        self.step += 1
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def _loop(

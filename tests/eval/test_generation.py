@@ -140,9 +140,14 @@ def test_adapters_write_what_their_plain_forward_pass_says(adapter, ending, tiny
 
 
 def test_beams_write_what_transformers_does(ending, tiny_tokenizer, prompts):
-    """Three beams of `generate` itself, one prompt at a time."""
+    """Three beams of `generate` itself, one prompt at a time; every step is told."""
     decoding = Decoding(name="beam", temperature=0, num_beams=3)
-    found = generate(ending, tiny_tokenizer, prompts[:4], "title", decoding, EvalSpec(max_new_tokens=12))
+    told: list[dict] = []
+    spec = EvalSpec(max_new_tokens=12)
+    found = generate(ending, tiny_tokenizer, prompts[:4], "title", decoding, spec, told.append)
+    assert [event["done"] for event in told] == list(range(len(told)))
+    assert {event["of"] for event in told} == {12}
+    assert 1 < len(told) <= 12
     for text, one in zip(prompts[:4], found, strict=True):
         ids = torch.tensor([[0, *tiny_tokenizer(text, add_special_tokens=False).input_ids]])
         theirs = ending.generate(ids, num_beams=3, max_new_tokens=12, do_sample=False, pad_token_id=0)
