@@ -47,12 +47,17 @@ def outcomes(
     if precision == "bf16":
         model.to(torch.bfloat16)  # or the weights would be cast again at every token
     written: list[list[Generation]] = [[] for _ in texts]
-    for mode in spec.prompts:
+    settings = [(mode, decoding) for mode in spec.prompts for decoding in spec.decodings]
+    for number, (mode, decoding) in enumerate(settings):
+
+        def on_step(event: dict[str, Any], number: int = number) -> None:
+            done = (number + event["done"] / event["of"]) * spec.max_new_tokens
+            progress({**event, "done": int(done), "of": len(settings) * spec.max_new_tokens})
+
         prompts = [prompt(text, form, mode) for text in texts[:count]]
-        for decoding in spec.decodings:
-            texts_written = generate(model, tokenizer, prompts, mode, decoding, spec, progress)
-            for generations, generation in zip(written[:count], texts_written, strict=True):
-                generations.append(generation)
+        texts_written = generate(model, tokenizer, prompts, mode, decoding, spec, on_step)
+        for generations, generation in zip(written[:count], texts_written, strict=True):
+            generations.append(generation)
     result = [
         Outcome(
             document_id=document_id(text),

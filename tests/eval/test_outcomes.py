@@ -124,3 +124,16 @@ def test_the_pass_keeps_the_order_and_limits_generations(tiny, form, recipe_text
     assert [len(o.generations) for o in found] == [2, 2, 2, 0, 0]
     assert [g.decoding for g in found[0].generations] == ["greedy", "t0.8-p0.9"]
     assert seconds.keys() == {"likelihood", "generation"}
+
+
+def test_progress_goes_once_from_start_to_end_over_all_settings(tiny, form, recipe_texts):
+    """Two prompts x two decodings of 8 tokens: 32 steps, told in order, the first of each setting in place."""
+    decodings = (Decoding(temperature=0), Decoding(temperature=0, num_beams=2))
+    spec = EvalSpec(max_new_tokens=8, prompts=("title", "ingredients"), decodings=decodings)
+    told: list[dict] = []
+    outcomes(*tiny, recipe_texts[:3], form, spec, precision="fp32", progress=told.append)
+    steps = [event for event in told if event["event"] == "generating"]
+    assert {event["of"] for event in steps} == {32}
+    done = [event["done"] for event in steps]
+    assert done == sorted(done)
+    assert {0, 8, 16, 24} <= set(done)
