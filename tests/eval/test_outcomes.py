@@ -127,7 +127,7 @@ def test_the_pass_keeps_the_order_and_limits_generations(tiny, form, recipe_text
 
 
 def test_progress_goes_once_from_start_to_end_over_all_settings(tiny, form, recipe_texts):
-    """Two prompts x two decodings of 8 tokens: 32 steps, told in order, the first of each setting in place."""
+    """Two prompts x two decodings of 8 tokens: 32 steps in order, the first of each setting in place."""
     decodings = (Decoding(temperature=0), Decoding(temperature=0, num_beams=2))
     spec = EvalSpec(max_new_tokens=8, prompts=("title", "ingredients"), decodings=decodings)
     told: list[dict] = []
