@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError
 from toolkit.specs import ModelSpec
@@ -161,11 +161,19 @@ def load_artifact(
     return PeftModel.from_pretrained(load_base(spec, quantization=quantization), artifact)
 
 
-def save_artifact(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, artifact: Path) -> int:
-    """Write weights (or adapter) and tokenizer, whole or not at all; returns the bytes of the weights."""
+def save_artifact(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    artifact: Path,
+    gathered: dict[str, Any] | None = None,
+) -> int:
+    """Write weights (or adapter) and tokenizer, whole or not at all; returns the bytes of the weights.
+
+    ``gathered`` are the weights where the model itself holds but a shard of each.
+    """
     unfinished = artifact.with_name(artifact.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    model.save_pretrained(unfinished)
+    model.save_pretrained(unfinished, state_dict=gathered)
     tokenizer.save_pretrained(unfinished)
     shutil.rmtree(artifact, ignore_errors=True)
     unfinished.rename(artifact)

@@ -200,7 +200,7 @@ class TrainSpec(Spec):
     processes: int = Field(default=1, gt=0)
     """Processes that train one run, each on its part of every micro-batch. Not part of a run's identity."""
     distributed: dict[str, Any] = Field(default_factory=dict)
-    """FSDP or DeepSpeed, by TrainingArguments' names, passed on unchanged: `{fsdp: full_shard auto_wrap}`."""
+    """FSDP or DeepSpeed, by TrainingArguments' names, passed on: `{fsdp: true, fsdp_config: {…}}`."""
 
 
 class Decoding(Spec):

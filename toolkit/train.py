@@ -144,9 +144,10 @@ def train(
     )
     saved = time.perf_counter()
     best = diverged is None and watch.best.restore(model)
+    gathered = tuner.gathered() if diverged is None else None  # asked of all processes, given to the first
     if diverged is None and runtime.rank() == 0:
         progress({"event": "phase", "phase": "saving"})
-        size = models.save_artifact(model, tokenizer, folder.artifact)
+        size = models.save_artifact(model, tokenizer, folder.artifact, gathered)
         costs = costs.model_copy(update={"artifact_bytes": size})
     costs = costs.model_copy(update={"save_seconds": watch.clock.save + time.perf_counter() - saved})
     record = RunRecord(

@@ -38,6 +38,14 @@ class FineTuner(Trainer):
         self._batches, self._validation, self._watch, self._precision = batches, validation, watch, precision
         # Sharded weights are whole only inside the model's own forward: there the head stays on.
         self._sharded = bool(spec.train.distributed)
+        if self._sharded and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            kind = self.accelerator.distributed_type.value
+            raise UserError(
+                f"train.distributed: it would take no effect (accelerate trains {kind} here): weights are "
+                "sharded over several GPUs, one for each of train.processes. Leave it out, or set these"
+            )
+        if self._sharded and spec.train.keep == "best":
+            raise UserError("train.keep=best: the best weights are not kept where weights are sharded")
         self.next_token = NextToken(self.model, chunked=not self._sharded)
         self._packing, self._method = spec.train.packing, spec.method
         if self._packing:
@@ -78,6 +86,14 @@ class FineTuner(Trainer):
             decay = self.args.weight_decay
             self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
         return super().create_optimizer(model)
+
+    def gathered(self) -> dict[str, Any] | None:
+        """The whole weights where they are sharded, else None. Every process has to ask."""
+        if not self._sharded:
+            return None
+        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        weights: dict[str, Any] = self.accelerator.get_state_dict(model)
+        return weights
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if hasattr(self.model, "peft_config") and output_dir is not None and not self._sharded:
