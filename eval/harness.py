@@ -96,7 +96,9 @@ def evaluate(
         outcomes = [_marked(o, context, row) for o, row in zip(outcomes, rows, strict=True)]
         place = {"prompt_mode": context.prompt_mode, "decoding": context.decoding}
         settings.append(SettingMetrics(**place, metrics=found))
-    marks = {name: _measure(make(held_out, headline), headline, every)[0] for name, make in ANCHORS.items()}
+    # Of the documents that were written for: a set's diversity depends on its size.
+    asked = [outcome for outcome in held_out if outcome.generations] or held_out
+    marks = {name: _measure(make(asked, headline), headline, every)[0] for name, make in ANCHORS.items()}
     write_lines(folder.outcomes(digest), outcomes)
     record = EvaluationRecord(
         digest=digest,

@@ -119,6 +119,7 @@ def compare(
     baseline: Floats,
     *,
     margin: float | None,
+    tests: int = 1,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Difference:
@@ -128,8 +129,9 @@ def compare(
     having no seed at all, as the untouched base. With one seed on both sides the interval is the paired
     bootstrap's (Student's where that is wider) and p is approximate randomisation's; for a share of documents
     they are Bonett and Price's and McNemar's. They speak about two checkpoints. With several seeds, both come
-    from seeds and documents crossed. ``margin`` is in the metric's `margin_kind`. Documents on which the
-    metric is undefined at any seed of either side are left out of both.
+    from seeds and documents crossed. ``margin`` is in the metric's `margin_kind`; ``tests`` is how many
+    comparisons p will be corrected over, for what could have been seen and what would decide. Documents on
+    which the metric is undefined at any seed of either side are left out of both.
     """
     _same_shape(metric, method, baseline)
     (ours, theirs), left_out = _complete(metric, method, baseline)
@@ -167,10 +169,10 @@ def compare(
         seeds=seeds,
         documents=documents,
         left_out=left_out,
-        smallest_detectable=None if found is None else found.guarded().smallest_detectable,
+        smallest_detectable=None if found is None else found.guarded().smallest_detectable(tests),
         needed=None
         if found is None or difference is None
-        else needed(found, difference, margin, seeded=seeds > 1),
+        else needed(found, difference, margin, seeded=seeds > 1, tests=tests),
         reason=None if found is not None else reason,
     )
 

@@ -84,11 +84,16 @@ def measured_ratio(
                 return Located(found.ratio, found.ratio_low, found.ratio_high)
         return Located(None, None, None)
     spent: dict[str, dict[int, float]] = {}
+    places = set()
     for cell in cells:
-        if cell.phase == "confirm" and cell.run_id in runs:
-            value = _cost(band.what, runs[cell.run_id])
-            if value is not None:
+        run = runs.get(cell.run_id)
+        if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
+            value = _cost(band.what, run)
+            if value is not None and run.status == "finished":
                 spent.setdefault(cell.method, {})[cell.seed] = value
+                places.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
+    if len(places) > 1:  # costs of two machines are no ratio
+        return Located(None, None, None)
     ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
     return located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
 

@@ -92,10 +92,11 @@ def run(
 @app.command
 def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Draw a study's figures, tables and report again from its records, and print the verdicts."""
+    from experiments import study as studies
     from experiments.conclude import read, results_folder
     from figures.report import build
 
-    conclusions = read(root, Path(study).stem)
+    conclusions = read(root, studies.name_of(study))
     page = build(results_folder(root, conclusions.study), root)
     show_conclusions(conclusions, page, as_json=as_json)
     return 0
@@ -148,9 +149,10 @@ def plan(
 @app.command
 def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Say whether a study's runs may be compared: each check ok, flagged or refused (exit 1)."""
+    from experiments import study as studies
     from experiments.conclude import read
 
-    findings = read(root, Path(study).stem).audit
+    findings = read(root, studies.name_of(study)).audit
     rows = [f.model_dump(mode="json") for f in findings]
     if as_json:
         print_json(rows)

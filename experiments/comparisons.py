@@ -12,6 +12,7 @@ from eval import stats
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from experiments.study import ANCHOR, StudySpec
+from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines
 from toolkit.store import RunFolder
 
@@ -21,11 +22,21 @@ Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
 
 
 def statistics_of(root: Path, cells: Sequence[Cell]) -> Statistics:
-    """What the outcomes hold, seeds in ascending order."""
+    """What the outcomes hold, seeds in ascending order.
+
+    UserError where runs of a condition were asked about different documents: they are paired by their place.
+    """
     found: Statistics = {}
+    documents: dict[Condition, list[str]] = {}
     for cell in sorted(cells, key=lambda c: c.seed):
         if cell.eval_digest:
             rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
+            ids = [row.document_id for row in rows]
+            if documents.setdefault(cell.condition, ids) != ids:
+                raise UserError(
+                    f"{cell.run_id} was evaluated on other documents than the runs beside it: delete "
+                    f"eval-{cell.eval_digest}.* in its folder and run again"
+                )
             by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
             found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
     return found
@@ -59,15 +70,19 @@ def comparisons(
     study: StudySpec, statistics: Statistics, headline: Sequence[Metric], findings: Sequence[Finding]
 ) -> list[Comparison]:
     """Every method against the baseline, then every method against the untouched base."""
-    result = []
-    for against in (study.baseline, ANCHOR):
-        for condition, method in statistics:
-            if method not in (against, ANCHOR):
-                for item in headline:
-                    margin = study.margins.get(item.name, item.margin)
-                    found = compare(statistics, findings, condition, method, against, item, margin)
-                    result += [found] if found else []
-    return result
+    asked = [
+        (condition, method, against, item)
+        for against in (study.baseline, ANCHOR)
+        for condition, method in statistics
+        if method not in (against, ANCHOR) and (condition, against) in statistics
+        for item in headline
+    ]
+    margins = {item.name: study.margins.get(item.name, item.margin) for item in headline}
+    found = [
+        compare(statistics, findings, *one, margins[one[-1].name], seeds=study.seeds, tests=len(asked))
+        for one in asked
+    ]
+    return [one for one in found if one is not None]
 
 
 def compare(
@@ -78,14 +93,18 @@ def compare(
     against: str,
     item: Metric,
     margin: float | None,
+    *,
+    seeds: Sequence[int],
+    tests: int,
 ) -> Comparison | None:
     """Two methods on a metric, refused where the audit says so; None where one of them is not there."""
     ours, theirs = statistics.get((condition, method)), statistics.get((condition, against))
     if ours is None or theirs is None:
         return None
     why = refused(findings, condition, {method, against})
-    if ours.keys() != theirs.keys() and against != ANCHOR:
-        why = f"seeds {list(ours)} against {list(theirs)}: some runs are missing"
+    for name, side in ((method, ours), (against, theirs)):
+        if name != ANCHOR and (lost := sorted(set(seeds) - side.keys())):
+            why = f"{name} has no evaluated run of seed {', '.join(map(str, lost))}"
     shared = {
         **condition._asdict(),
         "method": method,
@@ -94,7 +113,7 @@ def compare(
         "direction": item.direction,
         "unit": item.unit,
     }
-    return _refusal(shared, why) if why else _comparison(shared, item, margin, ours, theirs)
+    return _refusal(shared, why) if why else _comparison(shared, item, margin, ours, theirs, tests)
 
 
 def _comparison(
@@ -103,12 +122,14 @@ def _comparison(
     margin: float | None,
     ours: dict[int, Rows],
     theirs: dict[int, Rows],
+    tests: int,
 ) -> Comparison:
     found = stats.compare(
         item,
         stats.stack([rows[item.name] for rows in ours.values()]),
         stats.stack([rows[item.name] for rows in theirs.values()]),
         margin=margin,
+        tests=tests,
     )
     left_out = f"{found.left_out} documents without a value on one side" if found.left_out else None
     return Comparison(

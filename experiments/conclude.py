@@ -140,7 +140,10 @@ def _claims(
         if pair.metric in all_metrics():
             item = metric(pair.metric)
             margin = pair.margin or study.margins.get(item.name, item.margin)
-            one = compare(statistics, findings, condition, pair.method, pair.against, item, margin)
+            sides = pair.method, pair.against
+            one = compare(
+                statistics, findings, condition, *sides, item, margin, seeds=study.seeds, tests=len(pairs)
+            )
             compared |= {(condition, pair): one} if one else {}
     corrected = dict(zip(compared, with_holm(list(compared.values())), strict=True))
 

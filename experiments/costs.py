@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from eval.metrics import all_metrics
 from experiments.grid import Grid, Planned, Setting
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
@@ -38,7 +39,7 @@ class Costs:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._known: dict[tuple[str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
+        self._known: dict[tuple[str, str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
     def __call__(self, cell: Planned, status: str = "to do") -> Cost:
         """Median over finished runs of the cell's base and method here, scaled to its tokens and documents.
@@ -48,7 +49,7 @@ class Costs:
         cell that is *to evaluate* or *to measure* it is what is left. Memory is that of training, known only
         where a run had batches of the same size, and the largest that such a run took.
         """
-        key = cell.model.name, cell.method
+        key = cell.model.name, cell.dataset.name, cell.method
         if key not in self._known:
             self._known[key] = list(_finished(self._grid.root, cell))
         seconds, memory = [], []
@@ -89,11 +90,17 @@ def _finished(root: Path, cell: Planned) -> Iterator[tuple[RunRecord, Evaluation
     wanted, here = cell.run, runtime.machine()
     paths = root.glob(f"runs/{wanted.model.name}.{wanted.method.name}.s*/run.json")
     latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in latest[:LATEST]:
+    found_ones = 0
+    for path in latest:
+        if found_ones == LATEST:
+            return
         record = RunRecord.read(path)
         same = record.spec.model == wanted.model and record.spec.method == wanted.method
+        about = record.spec.dataset
+        same &= about is None or about.name == cell.dataset.name
         near = all(record.environment.get(fact) == here[fact] for fact in ("processor", "cores"))
         if same and near and record.status == "finished":
+            found_ones += 1
             found = [EvaluationRecord.read(file) for file in sorted(path.parent.glob("eval-*.json"))]
             yield record, next((e for e in found if {"likelihood", "generation"} <= e.seconds.keys()), None)
 
@@ -142,8 +149,10 @@ def _asking_seconds(old: EvaluationRecord, asked: EvalSpec, documents: int) -> f
 
 
 def _scored(evaluation: EvaluationRecord) -> int:
-    """Documents of an evaluation."""
-    return max((metric.documents for metric in evaluation.metrics.values()), default=1) or 1
+    """Held-out documents of an evaluation."""
+    general = {name for name, metric in all_metrics().items() if metric.of_general}
+    counts = (value.documents for name, value in evaluation.metrics.items() if name not in general)
+    return max(counts, default=1) or 1
 
 
 def _new_tokens(spec: EvalSpec, documents: int) -> int:

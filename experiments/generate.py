@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.conclude import read
-from experiments.study import ANCHOR
+from experiments.study import ANCHOR, name_of
 from toolkit import config
-from toolkit.errors import UserError, unknown_name
+from toolkit.data.format import Format
+from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
 from toolkit.specs import Decoding, EvalSpec
 from toolkit.store import RunFolder
@@ -27,10 +28,12 @@ def side_by_side(
     say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     """One row a title, temperature and model: `title`, `temperature`, `method`, `text`, `ended`, `tokens`."""
-    cells = _one_a_method(read(root, study).cells)
+    cells = _one_a_method(read(root, name_of(study)).cells)
     names = [" ".join(title.split()) for title in titles]
     if not all(names):
         raise UserError("generate: a title is empty")
+    if max_new_tokens < 1:
+        raise UserError(f"generate: --max-new-tokens is at least 1, got {max_new_tokens}")
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
     for cell in cells:
@@ -42,10 +45,10 @@ def side_by_side(
     from toolkit import methods, models, runtime
 
     rows = []
+    form = _format(root, cells)
     for cell in cells:
         say(f"{cell.method}: writing")
         run = RunRecord.read(RunFolder(root, cell.run_id).record)
-        form = config.form(_format(cell.dataset))
         tokenizer = models.load_tokenizer(run.spec.model)
         artifact = RunFolder(root, cell.run_id).artifact
         model = models.load_artifact(run.spec.model, artifact, methods.quantization(run.spec.method))
@@ -73,7 +76,7 @@ def side_by_side(
 
 
 def _decodings(temperatures: Sequence[float], top_p: float) -> list[Decoding]:
-    if any(t < 0 or t > 100 for t in temperatures):
+    if not all(0 <= t <= 100 for t in temperatures):
         raise UserError("generate: --temperature is 0 (greedy) or above, e.g. --temperature 0.3 0.7 1.0")
     if not 0 < top_p <= 1:
         raise UserError(f"generate: --top-p is above 0 and at most 1, got {top_p}")
@@ -93,8 +96,10 @@ def _one_a_method(cells: Sequence[Cell]) -> list[Cell]:
     return [next(c for c in panel if c.method == name) for name in names]
 
 
-def _format(dataset: str) -> str:
-    entries = config.catalog("datasets")
-    if dataset not in entries:
-        raise unknown_name("data set", dataset, entries)
-    return config.dataset(dataset).format
+def _format(root: Path, cells: Sequence[Cell]) -> Format:
+    """The format of the documents that the methods were trained on."""
+    for cell in cells:
+        dataset = RunRecord.read(RunFolder(root, cell.run_id).record).spec.dataset
+        if dataset is not None:
+            return config.form(dataset.format)
+    raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")

@@ -54,7 +54,8 @@ def read_generations(study: StudySpec, root: Path, cells: Sequence[Cell]) -> Fou
     conditions: dict[Condition, Tables] = {}
     evaluated = {(c.run_id, c.condition): c for c in cells if c.eval_digest is not None}
     for cell in evaluated.values():
-        outcomes = read_lines(RunFolder(root, cell.run_id).outcomes(str(cell.eval_digest)), Outcome)
+        every = read_lines(RunFolder(root, cell.run_id).outcomes(str(cell.eval_digest)), Outcome)
+        outcomes = [outcome for outcome in every if not outcome.general]
         form = forms[cell.dataset]
         if cell.condition not in conditions:
             conditions[cell.condition] = {}

@@ -28,6 +28,8 @@ def merge(run: str, root: Path) -> MergeRecord:
     record = RunRecord.read(folder.record)
     if record.spec.dataset is None or record.spec.data is None:
         raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
+    if record.spec.method.peft is not None:
+        folder.require_artifact()
     parts = prepare(
         record.spec.dataset,
         record.spec.data,

@@ -16,9 +16,8 @@ from typing import Any
 
 import torch
 
-from experiments.worker import Job, end_with_asker, events, train_here
+from experiments.worker import Job, end_with_asker, events, prepared_for, train_here
 from toolkit import config
-from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.store import RunFolder, write_text
 from toolkit.watch import Progress
@@ -68,7 +67,7 @@ def main() -> int:
     try:
         job = Job.model_validate_json(Path(sys.argv[1]).read_text())
         form = config.form(job.dataset.format)
-        prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+        prepared = prepared_for(job, form)
         train_here(job, prepared, form.end, tell if first else _silent)
     except UserError as error:
         if first:

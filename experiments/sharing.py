@@ -89,12 +89,12 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
 
 def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list[str]]:
     """The study's name and its run ids: those that were concluded on, and those that its file asks for."""
-    concluded = results_folder(root, Path(name).stem) / "comparisons.json"
+    concluded = results_folder(root, studies.name_of(name)) / "comparisons.json"
     ids = []
     if concluded.is_file() and not overrides:
         ids = [cell.run_id for cell in Conclusions.read(concluded).cells]
         if not _is_study(name):
-            return Path(name).stem, list(dict.fromkeys(ids))
+            return studies.name_of(name), list(dict.fromkeys(ids))
     asked = studies.load(name, overrides)
     ids += [cell.run.run_id for cell in Grid(asked, root).cells()]
     return asked.name, list(dict.fromkeys(ids))
@@ -165,6 +165,7 @@ def take(file: Path, root: Path) -> Imported:
         zipfile.BadZipFile,
         EOFError,
         ValueError,
+        KeyError,
         NotImplementedError,
         RuntimeError,
         zipfile.zlib.error,

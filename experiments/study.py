@@ -12,7 +12,7 @@ from experiments.published import PUBLISHED
 from experiments.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Spec, TrainSpec
+from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 
 STUDIES = Path(__file__).parent / "studies"
 ANCHOR = "base"
@@ -40,6 +40,7 @@ def _axis(value: Any) -> list[Any]:
 
 
 T = TypeVar("T")
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Axis = Annotated[tuple[T, ...], BeforeValidator(_axis)]
 """One value, or a list of them: each is a level of the grid."""
 
@@ -71,7 +72,7 @@ class StudyMethod(Spec):
 class StudySpec(Spec):
     """What a study file says, names resolved."""
 
-    name: str
+    name: Name
     question: str | None = None
     """What the study is to answer; the report opens with it."""
     base_models: Axis[ModelSpec]
@@ -83,9 +84,9 @@ class StudySpec(Spec):
     search: Search = Search()
     baseline: str
     """The method that the others are compared with; the first one unless said otherwise."""
-    seeds: Axis[int] = (0,)
+    seeds: Axis[Seed] = (0,)
     """A seed moves data order, initialisation and dropout together."""
-    tuning_seeds: Axis[int] = (1000,)
+    tuning_seeds: Axis[Seed] = (1000,)
     """Seeds of the runs that choose a learning rate: none of `seeds`, which must be fresh."""
     train: Training = Training()
     evaluate: EvalSpec = EvalSpec()
@@ -127,6 +128,14 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format}'", mode, modes)
         return self
+
+
+def name_of(given: str) -> str:
+    """The name of a study that is given by its name or its file."""
+    path = Path(given)
+    if path.suffix not in (".yaml", ".yml"):
+        return given
+    return str(config.read_yaml(path).get("name", path.stem)) if path.is_file() else path.stem
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> StudySpec:

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit import config
+from toolkit.data.format import Format
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.errors import UserError
 from toolkit.records import Record, RunRecord
@@ -55,7 +56,7 @@ def work(job: Job, tell: Any) -> None:
         tell({"event": "phase", "phase": "waiting for another process"})
         held = lock.acquire()
     with held:
-        prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+        prepared = prepared_for(job, form)
         if not folder.record.is_file():
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
             if job.run.train.processes > 1:
@@ -81,6 +82,14 @@ def work(job: Job, tell: Any) -> None:
             )
             write_card(folder, evaluation)
         folder.failure.unlink(missing_ok=True)
+
+
+def prepared_for(job: Job, form: Format) -> Prepared:
+    """The job's documents. UserError where they are no longer those that the run is named after."""
+    prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+    if any(prepared.fingerprints[part] != found for part, found in job.run.recipes.items()):
+        raise UserError(f"data set {job.dataset.name} has changed since this study began: run it again")
+    return prepared
 
 
 def train_here(job: Job, prepared: Prepared, end_marker: str, tell: Any) -> None:

@@ -35,7 +35,8 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     """What the finding speaks about: seeds, documents, a search for learning rates or none, failed runs."""
     cells = [c for c in conclusions.cells if c.condition == condition]
     estimates = [e for e in conclusions.estimates if e.condition == condition]
-    documents = max((e.documents for e in estimates), default=0)
+    judged = [e for e in estimates if e.metric in conclusions.headline] or estimates
+    documents = max((e.documents for e in judged), default=0)
     seeds = {e.seeds for e in estimates if e.method != BASE}
     sentences = []
     if seeds == {1}:
@@ -52,8 +53,8 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     raw = [method for method in methods if untuned(conclusions, condition, method)]
     if raw:
         sentences.append(
-            f"Untuned: no search for a learning rate was made for {joined(raw)}; "
-            "another rate may turn the result."
+            f"Untuned: the learning rate of {joined(raw)} was not chosen among as many as every other "
+            "method had; another rate may turn the result."
         )
     lost = [cell for cell in cells if cell.status != "finished"]
     if lost:

@@ -140,7 +140,7 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
         by_seed = mine.pivot_table(index="learning_rate", columns="seed", values=VALIDATION).sort_index()
         if by_seed.shape[1] > 1:
             ax.plot(by_seed.index, by_seed, color=colour, linewidth=0.7, alpha=0.5)
-        tried: Any = by_seed.mean(axis=1)
+        tried: Any = by_seed.mean(axis=1, skipna=False)  # a rate that a seed diverged at has no mean
         ax.plot(tried.index, tried, color=colour, marker=mark, label=mine["label"].iloc[0])
         taken = table[(table["phase"] == "confirm") & (table["method"] == method)]
         chosen = sorted(set(taken["learning_rate"]))

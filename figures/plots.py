@@ -192,8 +192,9 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     unit = str(first["unit"])
     scale = factor(unit)
     rows_of(ax, list(table["label"]))
-    if pd.notna(first["margin"]):
-        reach = float(first["margin"]) * scale
+    margins = table["margin"].dropna()  # a refused comparison has none
+    if len(margins):
+        reach = float(margins.iloc[0]) * scale
         ax.axvspan(-reach, reach, color=BAND, zorder=0, linewidth=0)
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
     for y, row in enumerate(records(table)):
@@ -214,9 +215,6 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
     ax.set_title(capital(metric_label(str(first["metric"]))))
     ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
-    note(
-        ax,
-        f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)} "
-        "Band: margin within which a difference is of no account.",
-    )
+    band = " Band: margin within which a difference is of no account." if len(margins) else ""
+    note(ax, f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)}{band}")
     return ax

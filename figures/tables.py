@@ -163,9 +163,7 @@ def undecided(conclusions: Conclusions) -> Table:
         if pair.verdict == "undecided":
             unit = pair.unit or ""
             seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
-            why = (
-                pair.needed or pair.reason or "these seeds and documents, if the difference stays what it is"
-            )
+            why = pair.needed or pair.reason or "nothing that is known: the p-value alone is too large"
             where = condition_label(pair.condition, conclusions.conditions)
             rows.append(
                 (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)
@@ -292,7 +290,7 @@ COSTS = {
 
 def costs(part: StudyTables) -> Table:
     """What a method's evaluated runs cost, mean over seeds; a column that nobody measured is left out."""
-    spent = part.costs[part.costs["phase"] == "confirm"]
+    spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     columns = [name for name in COSTS if spent[name].notna().any()]
     rows = []
     for label, mine in spent.groupby("label", sort=False):

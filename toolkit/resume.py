@@ -24,7 +24,9 @@ def keep(model: Any, folder: Path) -> None:
     if allocator is not None:
         scores = {name: getattr(allocator, name) for name in SCORES}
         ranks = {"scores": scores, "pattern": allocator.peft_config.rank_pattern}
-    torch.save({"weights": moving, "ranks": ranks}, folder / FILE)
+    unfinished = (folder / FILE).with_suffix(".unfinished")
+    torch.save({"weights": moving, "ranks": ranks}, unfinished)
+    unfinished.replace(folder / FILE)
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,6 +18,10 @@ class Spec(BaseModel):
     def digest(self) -> str:
         """First 12 hex digits of the SHA-256 of the value's canonical JSON."""
         return digest_of(self.model_dump(mode="json"))
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
+"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`."""
 
 
 def digest_of(value: Any) -> str:
@@ -36,7 +40,7 @@ def _exactly_one(spec: BaseModel, fields: tuple[str, ...]) -> None:
 class ModelSpec(Spec):
     """A base model: where its weights and tokenizer come from."""
 
-    name: str
+    name: Name
     """What it is called in studies, tables and figures."""
     hub: str | None = None
     """A Hugging Face model id, e.g. `distilbert/distilgpt2`."""
@@ -67,10 +71,14 @@ class ModelSpec(Spec):
         return self
 
 
+OF_SOURCES = {"hub": ("subset", "revision"), "files": ("delimiter",), "package": ("package_file",)}
+"""Where a data set comes from -> the fields that say something only of such a one."""
+
+
 class DatasetSpec(Spec):
     """A set of documents: where it comes from and how its columns map to the sections of a format."""
 
-    name: str
+    name: Name
     """What it is called in studies, tables and figures."""
     hub: str | None = None
     """A Hugging Face data set id."""
@@ -106,6 +114,13 @@ class DatasetSpec(Spec):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         _exactly_one(self, ("hub", "files", "package", "mixture"))
+        given = {name for name in self.model_fields_set if getattr(self, name)} - {"hub_split"}
+        for source, fields in OF_SOURCES.items():
+            for name in fields if not getattr(self, source) else ():
+                if name in given:
+                    raise ValueError(f"'{name}' belongs to a data set with '{source}', which this is not")
+        if self.mixture and (lost := given & {"parser", "fields", "where"}):
+            raise ValueError(f"'{min(lost)}' belongs to the mixture's data sets: write it into these")
         return self
 
 
@@ -138,7 +153,7 @@ class DataSpec(Spec):
 class MethodSpec(Spec):
     """Which weights may move: a pattern of the base's own, or an adapter that peft describes."""
 
-    name: str
+    name: Name
     """What it is called in studies, tables and figures."""
     trainable: tuple[str, ...] | None = None
     """Shell-style patterns of parameter names: `["*"]` is full fine-tuning, `["*.bias"]` BitFit."""
@@ -177,8 +192,11 @@ class TrainSpec(Spec):
     """Micro-batches per optimizer step; the loss is normalised by supervised tokens across them."""
     max_length: int = Field(default=768, gt=1)
     """A document with more tokens is left out of training, and counted; it is never cut."""
-    schedule: str = "linear"
-    """Learning-rate schedule, by transformers' name (`linear`, `cosine`, `constant_with_warmup`, …)."""
+    schedule: Literal[
+        "linear", "cosine", "constant", "constant_with_warmup", "cosine_with_restarts", "polynomial",
+        "inverse_sqrt",
+    ] = "linear"  # fmt: skip
+    """Learning-rate schedule, by transformers' name: those that need no settings of their own."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises from zero."""
     weight_decay: float = Field(default=0.0, ge=0)
@@ -288,6 +306,8 @@ class RunSpec(Spec):
         value = self.model_dump(mode="json", exclude={"dataset", "data"})
         for execution in ("processes", "distributed"):
             value["train"].pop(execution)
+        if self.model.folder and self.model.sha256:
+            value["model"].pop("folder")  # the same files elsewhere are the same base
         for part in ("model", "method"):
             for label in ("name", "note", "license"):
                 value[part].pop(label, None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from pydantic import ValidationError
 from transformers import TrainerCallback
 
 from toolkit import runtime
@@ -132,7 +133,7 @@ class Watch(TrainerCallback):
         self.last_bits: float | None = None
         self._start: float | None = None
         step = int(resumed_from.name.rpartition("-")[2]) if resumed_from else -1
-        kept = [s for s in read_lines(folder.steps, Step) if s.step <= step] if resumed_from else []
+        kept = _lines_through(folder.steps, step) if resumed_from else []
         for line in kept:
             if line.validation_bits_per_byte is not None and line.validation_nll is not None:
                 self._validated(line.step, line.validation_nll, line.validation_bits_per_byte)
@@ -227,6 +228,23 @@ class Watch(TrainerCallback):
         )
         with self._folder.steps.open("a", encoding="utf-8") as stream:
             stream.write(line.model_dump_json() + "\n")
+
+
+def _lines_through(path: Path, step: int) -> list[Step]:
+    """The lines up to a checkpoint's step. What follows is not read: its end may be half a line."""
+    lines = []
+    with path.open(encoding="utf-8") as stream:
+        for text in stream:
+            try:
+                line = Step.model_validate_json(text)
+            except ValidationError:
+                break
+            if line.step > step:
+                break
+            lines.append(line)
+    if not lines or lines[-1].step < step:
+        read_lines(path, Step)  # damaged before that step: said with its line
+    return lines
 
 
 def _finite(value: Any) -> float | None:

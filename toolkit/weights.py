@@ -16,7 +16,9 @@ from toolkit.errors import UserError
 from toolkit.specs import ModelSpec
 
 EMBEDDED = "smollm2-135m-embedded"
-HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+ABOUT = ("*.json", "*.txt", "*.model", "*.jinja")
+"""Configuration and tokenizer, which change what a model learns as its weights do."""
+HUB_FILES = [*ABOUT, "*.safetensors"]
 
 
 def cache_folder() -> Path:
@@ -45,8 +47,16 @@ def check(spec: ModelSpec) -> None:
 
 
 def pinned(spec: ModelSpec) -> ModelSpec:
-    """A model from a local folder with the hash of its weights, so that other weights are another run."""
-    return spec.model_copy(update={"sha256": revision(spec)}) if spec.folder else spec
+    """A model from a local folder with the hash of its files, so that other files are another run.
+
+    UserError where another hash was asked for.
+    """
+    if not spec.folder:
+        return spec
+    found = revision(spec)
+    if spec.sha256 not in (None, found):
+        raise UserError(f"model {spec.name}: '{spec.folder}' is not the expected one: its SHA-256 is {found}")
+    return spec.model_copy(update={"sha256": found})
 
 
 def revision(spec: ModelSpec) -> str | None:
@@ -56,8 +66,9 @@ def revision(spec: ModelSpec) -> str | None:
     folder = local_folder(spec)
     if spec.hub:
         return folder.name  # the hub's cache names a snapshot by its commit
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
-    return sha256([*files, *sorted(folder.glob("*.py"))] if spec.trust_remote_code else files)
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    patterns = [*ABOUT, "*.py"] if spec.trust_remote_code else ABOUT
+    return sha256([*weights, *sorted(file for pattern in patterns for file in folder.glob(pattern))])
 
 
 def sha256(files: list[Path]) -> str:

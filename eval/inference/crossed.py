@@ -96,10 +96,9 @@ class Spread:
             by_document=float(np.sqrt(max(0.0, self.by_document**2 - rest))),
         )
 
-    @property
-    def smallest_detectable(self) -> float:
-        """The smallest true mean that is told from zero with 80 % power."""
-        return self.quantile(CONFIDENCE) + self.quantile(2 * POWER - 1)
+    def smallest_detectable(self, tests: int = 1) -> float:
+        """The smallest true mean told from zero with 80 % power, as the first of so many tests under Holm."""
+        return self.quantile(1 - (1 - CONFIDENCE) / tests) + self.quantile(2 * POWER - 1)
 
     def projected(self, seeds: int, documents: int) -> Spread:
         """What other numbers of seeds and documents would give, the variances being what they are."""

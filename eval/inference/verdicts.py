@@ -48,28 +48,32 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def detectable(found: Spread) -> float:
+def detectable(found: Spread, tests: int = 1) -> float:
     """About `Spread.smallest_detectable`, in closed form: normal quantiles for documents, t for seeds."""
-    normal = student(np.inf, 1 - ALPHA / 2), student(np.inf, POWER)
-    seeds = [student(max(1, found.seeds - 1), q) for q in (1 - ALPHA / 2, POWER)]
+    first = 1 - ALPHA / tests / 2
+    normal = student(np.inf, first), student(np.inf, POWER)
+    seeds = [student(max(1, found.seeds - 1), q) for q in (first, POWER)]
     return sum(
         float(np.hypot(found.by_document * z, found.by_seed * t)) for z, t in zip(normal, seeds, strict=True)
     )
 
 
-def needed(found: Spread, difference: float, margin: float | None, *, seeded: bool) -> str | None:
+def needed(
+    found: Spread, difference: float, margin: float | None, *, seeded: bool, tests: int = 1
+) -> str | None:
     """How many documents, or seeds, would decide if the difference stays what it is; None if these do.
 
-    It is enough to see the smaller of two distances with 80 % power: from zero to the difference, or from
-    the difference to the margin, whichever is wider. Documents are added at the seeds there are, seeds at the
-    documents there are.
+    It is enough to see one of two distances with 80 % power: from zero to the difference, by the first of so
+    many ``tests`` under Holm, or from the difference to the margin, by its interval. Documents are added at
+    the seeds there are, seeds at the documents there are.
     """
-    distance = max(abs(difference), 0.0 if margin is None else margin - abs(difference))
+    inside = 0.0 if margin is None else margin - abs(difference)
 
     def decides(seeds: int, documents: int) -> bool:
-        return detectable(found.projected(seeds, documents)) <= distance
+        then = found.projected(seeds, documents)
+        return detectable(then, tests) <= abs(difference) or detectable(then) <= inside
 
-    if distance <= 0 or decides(found.seeds, found.documents):
+    if (difference == 0 and inside <= 0) or decides(found.seeds, found.documents):
         return None
     ways = []
     documents = _first(lambda n: decides(found.seeds, n), found.documents, MOST_DOCUMENTS)

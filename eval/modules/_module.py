@@ -17,7 +17,8 @@ from toolkit.records import Generation, Outcome
 DESCRIPTION = """{title}: {about}
 
 Args:
-    predictions: whole documents as a reader sees them, prompt and continuation; or continuations alone.
+    predictions: whole documents as a reader sees them, prompt and continuation; or, with references,
+        continuations alone, which have no marker of the first section.
     references: the documents that should have been written; structure needs none.
     format: a name in the catalog's formats.
     prompt_mode: the last section that the prompts hold; the first section of the format when absent.
@@ -83,7 +84,9 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
 def _outcome(prediction: str, reference: str, stopped: bool, form: Format, mode: str) -> Outcome:
     start = prompt(reference, form, mode)
     if not prediction.startswith(start):
-        start = ""
+        whole = form.markers[0] in prediction or not start
+        prediction = prediction if whole else start + prediction
+        start = "" if whole else start
     generation = Generation(
         prompt_mode=mode,
         decoding="given",

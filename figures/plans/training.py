@@ -31,7 +31,7 @@ def learning(part: StudyTables) -> Plan | None:
 def costs(part: StudyTables) -> Plan | None:
     """Quality against peak memory and training time."""
     metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
-    spent = part.costs[(part.costs["phase"] == "confirm")]
+    spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     if metric is None or spent.empty:
         return None
     gpu = spent["cuda_allocated_bytes"].notna().all()

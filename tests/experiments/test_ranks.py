@@ -96,6 +96,16 @@ def work(job: Job, path: str = "") -> tuple[str, int, str]:
     return told, worker.returncode, log.read_text()
 
 
+def test_data_that_changed_since_the_study_began_is_not_trained_on(job):
+    """The run is named after other documents: one line, and nothing is made."""
+    asked = job(1, MethodSpec(name="lora", peft=LORA))
+    named = asked.run.model_copy(update={"recipes": {"train": "0" * 16, "validation": "0" * 16}})
+    told, code, _ = work(asked.model_copy(update={"run": named}))
+    assert code == 2
+    assert "data set mine has changed since this study began: run it again" in told
+    assert not RunFolder(Path(asked.root), named.run_id).record.exists()
+
+
 def test_two_processes_train_the_same_curve_as_one(job):
     """Every loss, gradient norm and validation to 1e-4; odd batches included; the run keeps its name."""
     method = MethodSpec(name="lora", peft=LORA)

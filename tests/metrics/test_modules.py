@@ -25,6 +25,8 @@ for name in names:
 one = evaluate.load("eval/modules/structure_compliance")
 found["alone"] = one.compute(predictions=[good, endless], references=[good, good], stopped=[True, False])
 found["of predictions"] = one.compute(predictions=[good, endless, ""])
+rest = good.split("\\n", 1)[1]
+found["continuation"] = one.compute(predictions=[rest], references=[good])
 try:
     evaluate.load("eval/modules/bleu").compute(predictions=[good])
 except Exception as error:
@@ -75,6 +77,7 @@ def test_a_module_takes_how_texts_ended(found):
 def test_structure_needs_no_references(found):
     """One of three is a recipe; a metric that compares says that it can't."""
     assert found["of predictions"]["structure_compliance"] == pytest.approx(1 / 3)
+    assert found["continuation"]["structure_compliance"] == 1
     assert found["refused"] == "bleu compares with references, and none are given"
 
 

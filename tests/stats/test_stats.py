@@ -128,7 +128,10 @@ def test_several_seeds_are_crossed_with_documents(mean, table):
     assert found.difference == pytest.approx(3.5)
     assert (found.low, found.high) == pytest.approx((3.5 - half, 3.5 + half))
     assert found.p == pytest.approx(expected.guarded().p(3.5))
-    assert found.smallest_detectable == pytest.approx(expected.guarded().smallest_detectable)
+    assert found.smallest_detectable == pytest.approx(expected.guarded().smallest_detectable())
+    one_of_many = compare(mean, table(base + [[1, 2, 3], [3, 4, 8]]), table(base), margin=0.1, tests=18)
+    assert one_of_many.smallest_detectable == pytest.approx(expected.guarded().smallest_detectable(18))
+    assert one_of_many.smallest_detectable > 2 * found.smallest_detectable  # p < .05 / 18 asks for much more
     assert found.scope == "the methods (2 seeds x 3 documents)"
     assert found.verdict == "undecided"
 

@@ -77,6 +77,15 @@ def test_overrides_are_yaml_and_reach_any_depth(tmp_path):
         (["evaluate.prompts=[]"], r"'prompts' is .*at least 1 item"),
         (["evaluate.decodings=[{}, {temperature: 0.8}]"], r"evaluate: decodings: t0.8-p0.9 is given twice"),
         (["evaluate.decodings=[{num_beams: 4}]"], r"4 beams draw nothing; give temperature: 0 with them"),
+        (["train.schedule=linaer"], r"train: 'schedule' is 'linaer'; it should be 'linear', 'cosine'"),
+        (["seeds=[-1]"], r"'seeds' is -1; it should be greater than or equal to 0"),
+        (["name=../mine"], r"'name' is '../mine'"),
+        (["base_models={name: org/mine, hub: org/mine}"], r"'name' is 'org/mine'"),
+        (["dataset={name: m, files: [a.csv], revision: v1}"], r"'revision' belongs to a data set with 'hub'"),
+        (
+            ["dataset={name: m, mixture: [{dataset: wikibooks, weight: 1}], where: {a: b}}"],
+            r"'where' belongs to the mixture's data sets",
+        ),
         (["base_models={hub: a, folder: b, name: c}"], r"model c: give exactly one of hub, folder, package"),
     ],
 )

@@ -33,7 +33,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from toolkit import config, models, weights
 from toolkit.errors import UserError
-from toolkit.specs import ModelSpec
+from toolkit.specs import ModelSpec, RunSpec, TrainSpec
 
 DISTILGPT2_PARAMETERS = 81_912_576
 
@@ -292,6 +292,24 @@ def test_other_weights_in_a_folder_are_another_model(tmp_path, tiny_gpt2):
         model.transformer.wte.weight[0, 0] += 1
     model.save_pretrained(folder)
     assert weights.pinned(spec).sha256 != before.sha256
+    with pytest.raises(UserError, match="is not the expected one"):
+        weights.pinned(before)
+
+
+def test_a_base_is_known_by_its_files_and_not_by_its_path(tmp_path, tiny_gpt2):
+    """A copy elsewhere is the same run; a changed tokenizer is another."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(tiny_gpt2, copy)
+
+    def run_id(folder) -> str:
+        model = weights.pinned(ModelSpec(name="mine", folder=str(folder)))
+        more = {"dataset": None, "data": None, "method": config.method("full"), "train": TrainSpec()}
+        return RunSpec(model=model, learning_rate=1e-4, seed=0, **more).run_id
+
+    assert run_id(copy) == run_id(tiny_gpt2)
+    settings = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": "!"}))
+    assert run_id(copy) != run_id(tiny_gpt2)
 
 
 def test_the_embedded_model_is_the_pinned_file_and_writes_english():

@@ -45,6 +45,9 @@ def test_stopped_at_step_five_it_ends_as_never_stopped(tiny_llama, tmp_path, rec
 
     with pytest.raises(StoppedError):
         fit(tmp_path / "stopped", stop)
+    steps = RunFolder(tmp_path / "stopped", run.run_id).steps
+    with steps.open("a") as stream:
+        stream.write('{"step": 6, "epo')  # half a line, as a full disk leaves it
     record, resumed = fit(tmp_path / "stopped", lambda _: None)
     assert record.costs.interruptions == 1
     _, whole = fit(tmp_path / "whole", lambda _: None)

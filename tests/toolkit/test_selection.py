@@ -6,11 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from toolkit import models
 from toolkit.errors import UserError
+from toolkit.loss import NextToken
 from toolkit.records import Step, read_lines
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.store import RunFolder
 from toolkit.train import train
+from toolkit.watch import Validation
 
 LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
 
@@ -35,6 +38,20 @@ def fit(folder, root, texts, rate, method=LORA, **settings):
         if s.validation_bits_per_byte is not None
     }
     return record, curve, there
+
+
+def test_the_best_of_adalora_is_what_is_saved(tiny_gpt2, tmp_path, recipe_texts):
+    """AdaLoRA has other ranks at its best step than at its end; the artifact scores as that step did."""
+    adalora = {"peft_type": "ADALORA", "init_r": 6, "target_r": 2, "tinit": 2, "tfinal": 2, "deltaT": 1}
+    method = MethodSpec(name="adalora", peft={**adalora, "target_modules": "all-linear"})
+    settings = {"epochs": 60, "validations": 20, "keep": "best"}
+    record, curve, there = fit(tiny_gpt2, tmp_path, recipe_texts, 1.0, method, **settings)
+    lowest = min(curve, key=curve.get)
+    assert 2 < lowest < max(curve)
+    model = models.load_artifact(record.spec.model, there.artifact)
+    tokenizer = models.load_tokenizer(record.spec.model)
+    scored = Validation(recipe_texts[30:], tokenizer, 512, "fp32")(model, NextToken(model))
+    assert scored["eval_bits_per_byte"] == pytest.approx(curve[lowest], rel=1e-5)
 
 
 def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recipe_texts):

@@ -155,7 +155,7 @@ class Comparison(Placed):
     seeds: int
     documents: int
     smallest_detectable: float | None = None
-    """The smallest difference that this study would have called with 80 % power."""
+    """The smallest difference that this study would have called with 80 % power, were it the clearest one."""
     needed: str | None = None
     """How many documents or seeds would decide, when undecided."""
     reason: str | None = None
