@@ -44,7 +44,7 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.grid(axis="x", visible=False)
     metric, unit = metric_label(str(table["metric"].iloc[0])), str(table["unit"].iloc[0])
-    ax.set_title(f"{capital(metric)}, prompt through the {table['prompt_mode'].iloc[0]}")
+    ax.set_title(f"{capital(metric)}\nprompt through the {table['prompt_mode'].iloc[0]}")
     direction = direction_label(str(table["direction"].iloc[0]))
     ax.set_ylabel(f"{'Per cent' if unit == 'share' else capital(unit)} ({direction})")
     ax.legend()
