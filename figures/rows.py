@@ -141,7 +141,7 @@ def _scores(records: Records) -> Iterator[dict[str, Any]]:
 
 
 def _anchors(records: Records) -> Iterator[dict[str, Any]]:
-    # A base stands in every size's condition and knows the largest training part; trained runs know their own.
+    # A base stands in every size's condition and knows the largest part; trained runs know their own.
     trained = {cell.condition for cell in records.evaluated if cell.phase != "anchor"}
     for cell in records.evaluated:
         if cell.phase == "anchor" and cell.condition in trained:
