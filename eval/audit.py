@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from eval.metrics import all_metrics
+from eval.metrics import held_out
 from toolkit.records import Cell, Condition, EvaluationRecord, Finding, RunRecord
 
 Value = Callable[[RunRecord], Any]
@@ -92,11 +92,10 @@ def _stream(run: RunRecord) -> Any:
 def _few_documents(cells: Sequence[Cell], evaluations: dict[str, EvaluationRecord]) -> list[Finding]:
     """Texts written at a setting may be fewer than the documents scored."""
     counts = set()
-    held_out = {name for name, item in all_metrics().items() if not item.of_general}
     for cell in cells:
         if cell.run_id in evaluations:
             record = evaluations[cell.run_id]
-            scored = max((v.documents for name, v in record.metrics.items() if name in held_out), default=0)
+            scored = max((value.documents for value in held_out(record.metrics).values()), default=0)
             counts.add((scored, min(scored, record.spec.generations or scored)))
     if not counts:
         return []

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from experiments.cli_options import Json, Root
-from experiments.terminal import err, hush, out, plain, print_json, print_rows
+from experiments.terminal import err, out, plain, print_json, print_rows
 from toolkit.errors import UserError
 
 
@@ -42,7 +42,6 @@ def generate(
 
     if not titles:
         raise UserError('generate: give at least one title, e.g. bakeoff generate "Banana Bread"')
-    hush()
     written = side_by_side(
         titles,
         study=study,
@@ -77,7 +76,6 @@ def merge(run: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """
     from experiments.merging import merge as merge_run
 
-    hush()
     merged = merge_run(run, root)
     if as_json:
         print_json(merged.model_dump(mode="json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from eval.metrics import all_metrics
+from eval.metrics import held_out
 from experiments.grid import Grid, Planned, Setting
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
@@ -150,9 +150,7 @@ def _asking_seconds(old: EvaluationRecord, asked: EvalSpec, documents: int) -> f
 
 def _scored(evaluation: EvaluationRecord) -> int:
     """Held-out documents of an evaluation."""
-    general = {name for name, metric in all_metrics().items() if metric.of_general}
-    counts = (value.documents for name, value in evaluation.metrics.items() if name not in general)
-    return max(counts, default=1) or 1
+    return max((value.documents for value in held_out(evaluation.metrics).values()), default=1) or 1
 
 
 def _new_tokens(spec: EvalSpec, documents: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.conclude import read
 from experiments.study import ANCHOR, name_of
+from experiments.terminal import hush
 from toolkit import config
 from toolkit.data.format import Format
 from toolkit.errors import UserError
@@ -44,6 +45,7 @@ def side_by_side(
     from eval.generation import generate
     from toolkit import methods, models, runtime
 
+    hush()
     rows = []
     form = _format(root, cells)
     for cell in cells:

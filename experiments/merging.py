@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.terminal import hush
 from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
@@ -38,4 +39,5 @@ def merge(run: str, root: Path) -> MergeRecord:
     )
     from toolkit.merge import merge as merge_adapter
 
+    hush()
     return merge_adapter(record, folder, list(parts.validation))

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from eval.metrics import all_metrics
+from eval.metrics import held_out
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
 from toolkit.store import RunFolder, write_text
@@ -32,8 +32,8 @@ def card(evaluation: EvaluationRecord) -> str:
     spec, dataset = run.spec, run.spec.dataset
     if dataset is None:
         raise ValueError("the untouched base has no card")
-    general = {name for name, metric in all_metrics().items() if metric.of_general}
-    measured = {n: v for n, v in evaluation.metrics.items() if v.value is not None and n not in general}
+    about_held_out = held_out(evaluation.metrics).items()
+    measured = {name: value for name, value in about_held_out if value.value is not None}
     license_ = (spec.model.license or "").lower()
     known = license_ in HUB_LICENSES
     data = ModelCardData(

@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import math
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -15,7 +15,7 @@ from eval.metrics._base import Context, Metric, number
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MetricValue, Outcome
 
-__all__ = ["Context", "Metric", "all_metrics", "measure", "metric", "not_offered", "signature"]
+__all__ = ["Context", "Metric", "all_metrics", "held_out", "measure", "metric", "not_offered", "signature"]
 
 
 @cache
@@ -34,6 +34,12 @@ def _registry() -> dict[str, Metric]:
 def all_metrics() -> dict[str, Metric]:
     """Every metric that is offered by name: those that get a verdict first, then by name."""
     return {name: item for name, item in _registry().items() if name not in not_offered()}
+
+
+def held_out(values: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
+    """The values that are about held-out documents, without those about general texts."""
+    general = {name for name, item in _registry().items() if item.of_general}
+    return {name: value for name, value in values.items() if name not in general}
 
 
 @cache

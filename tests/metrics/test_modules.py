@@ -16,6 +16,7 @@ ENDLESS = "RECIPE: Toast\nINGREDIENTS: bread\nDIRECTIONS: Toast the bread on bot
 
 CODE = f"""
 import json, sys, evaluate
+from toolkit.errors import UserError
 names = sys.argv[1:]
 good, endless = {GOOD!r}, {ENDLESS!r}
 found = {{}}
@@ -29,7 +30,7 @@ rest = good.split("\\n", 1)[1]
 found["continuation"] = one.compute(predictions=[rest], references=[good])
 try:
     evaluate.load("eval/modules/bleu").compute(predictions=[good])
-except Exception as error:
+except UserError as error:
     found["refused"] = str(error)
 both = evaluate.combine([evaluate.load(f"eval/modules/{{n}}") for n in ("structure_compliance", "bleu")])
 found["combined"] = both.compute(predictions=[good, endless], references=[good, good])
