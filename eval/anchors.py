@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from eval.metrics import Context
-from eval.metrics._texts import without_markers
-from eval.metrics._words import words
+from eval.metrics.texts import without_markers
+from eval.metrics.words import words
 from toolkit.data.format import prompt, section_bodies
 from toolkit.records import Generation, Outcome
 

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.metrics._checks import check_structure, text_after_end
-from eval.metrics._ingredients import list_section, read
-from eval.metrics._words import ngrams, words
+from eval.metrics.ingredients.names import list_section, read
+from eval.metrics.structure.checks import check_structure, text_after_end
+from eval.metrics.words import ngrams, words
 from toolkit.data.format import Format, find_markers
 from toolkit.records import Generation
 

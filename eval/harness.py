@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from eval import general
+from eval import general_text
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
 from toolkit.data.format import Format
@@ -144,12 +144,12 @@ def _ask(
     run: RunRecord, folder: RunFolder, spec: EvalSpec, form: Format, test: Sequence[str], progress: Any
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
-    from eval.outcomes import outcomes
+    from eval.inference.outcomes import outcomes
     from toolkit import methods, models, runtime
 
     if run.spec.learning_rate is not None:
         folder.require_artifact()
-    probe = general.texts(spec.general) if spec.general else []
+    probe = general_text.texts(spec.general) if spec.general else []
     progress({"event": "phase", "phase": "loading"})
     tokenizer = models.load_tokenizer(run.spec.model)
     model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))

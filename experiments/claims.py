@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
-from eval.inference.response import Located, located
+from eval.statistics.optimum import Located, located
 from experiments.published import PUBLISHED, Band, Pair, Published
 from figures.words import decimals, difference_text, interval_text, metric_label
 from toolkit.records import Cell, Claim, Comparison, Condition, Optimum, RunRecord

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from eval import stats
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
+from eval.statistics import compare as stats
 from experiments.study import ANCHOR, StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from eval.audit import audit
 from eval.harness import evaluation_digest
-from eval.inference.response import Located
 from eval.metrics import Metric, all_metrics, metric
+from eval.statistics.optimum import Located
 from experiments import claims, optima
 from experiments.comparisons import Statistics, compare, comparisons, estimates, statistics_of, with_holm
 from experiments.generations import read_generations

@@ -42,7 +42,7 @@ def side_by_side(
             RunFolder(root, cell.run_id).require_artifact()
 
     # torch only from here on: what is wrong above is told at once
-    from eval.generation import generate
+    from eval.inference.generation import generate
     from toolkit import methods, models, runtime
 
     hush()

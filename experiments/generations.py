@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from eval import stats
 from eval.anchors import references
 from eval.failures import CLASSES, failures
-from eval.inference.twoway import Shares, error_covariance, shares
 from eval.metrics import Context, Metric, all_metrics
-from eval.metrics._base import Floats
+from eval.metrics.base import Floats
+from eval.statistics import compare
+from eval.statistics.variance_components import Shares, error_covariance, shares
 from experiments.comparisons import Rows
 from experiments.study import ANCHOR, StudySpec
 from toolkit import config
@@ -143,7 +143,7 @@ def _estimates(
         for method, seeds in tables.items():
             for name, metric in _of_texts().items():
                 table = _stacked(seeds, (mode, decoding), name)
-                value = stats.estimate(metric, table)
+                value = compare.estimate(metric, table)
                 yield SettingEstimate(
                     **condition._asdict(),
                     prompt_mode=mode,
@@ -161,7 +161,7 @@ def _estimates(
 
 
 def _stacked(seeds: dict[int, dict[Setting, Rows]], setting: Setting, metric: str) -> Floats:
-    return stats.stack([seeds[seed][setting][metric] for seed in sorted(seeds)])
+    return compare.stack([seeds[seed][setting][metric] for seed in sorted(seeds)])
 
 
 def _defined(table: Floats) -> np.ndarray:

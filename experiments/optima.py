@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from eval.inference.response import located, lowest
+from eval.statistics.optimum import located, lowest
 from experiments.study import StudySpec
 from toolkit.records import Cell, Condition, Optimum, RunRecord
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from eval import general
+from eval import general_text
 from eval.harness import contexts_of, evaluation_digest, is_current
 from eval.metrics import not_offered
 from experiments import edited
@@ -45,7 +45,7 @@ def bring_up_to_date(
     for model in study.base_models:
         weights.check(model)
     if study.evaluate.general:
-        general.check(study.evaluate.general)
+        general_text.check(study.evaluate.general)
     execute = execute or Local()
     grid = Grid(study, root)
     results = results_folder(root, study.name)

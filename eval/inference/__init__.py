@@ -1,1 +1,1 @@
-"""Paired inference over seeds and documents; the door is `eval.stats`."""
+"""Run a model over held-out documents: likelihoods, generations, and the outcomes that hold both."""

@@ -1,4 +1,4 @@
-"""The metrics: one file each in this folder, which is the registry."""
+"""The metrics, one file each: a module that binds ``METRIC`` is in the registry; a folder per kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from eval.metrics._base import Context, Metric, number
+from eval.metrics.base import Context, Metric, number
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MetricValue, Outcome
 
@@ -21,10 +21,10 @@ __all__ = ["Context", "Metric", "all_metrics", "held_out", "measure", "metric", 
 @cache
 def _registry() -> dict[str, Metric]:
     found: dict[str, Metric] = {}
-    for file in pkgutil.iter_modules(__path__):
-        if file.name.startswith("_"):
+    for file in pkgutil.walk_packages(__path__, f"{__name__}."):
+        item: Metric | None = getattr(importlib.import_module(file.name), "METRIC", None)
+        if item is None:  # what several metrics share
             continue
-        item: Metric = importlib.import_module(f"{__name__}.{file.name}").METRIC
         if item.name in found:
             raise ValueError(f"two metrics are named '{item.name}'")
         found[item.name] = item

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from eval.inference.crossed import CONFIDENCE, Spread, spread
-from eval.inference.shares import with_discordant
-from eval.metrics._base import Context, Floats, Metric, ratio
-from eval.stats import compare, holm, verdict
+from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.statistics.compare import compare, holm, verdict
+from eval.statistics.crossed import CONFIDENCE, Spread, spread
+from eval.statistics.proportions import with_discordant
 from toolkit.records import Outcome
 from toolkit.store import write_text
 
@@ -154,7 +154,7 @@ def _called(mean: float, found: Spread, p: float | None) -> bool:
 
 PAGE = """# Calibration
 
-Whether the intervals and verdicts of `eval/stats.py` hold what they say, by simulated studies whose truth is
+Whether the intervals and verdicts of `eval/statistics` hold what they say, by simulated studies whose truth is
 known. Made by `python -m experiments.bench.calibration` ({repetitions} studies a row: a true 95 % shows as
 {low:.1f} to {high:.1f} %); nothing here is written by hand.
 

@@ -93,7 +93,7 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from eval.generation import generate
+    from eval.inference.generation import generate
     from toolkit import models, runtime
 
     spec = config.model(BASE)

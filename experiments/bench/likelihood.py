@@ -97,7 +97,7 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
-    from eval.outcomes import STOP, likelihoods
+    from eval.inference.outcomes import STOP, likelihoods
     from toolkit import models, runtime
 
     spec, form = config.model(BASE), config.form("recipe")

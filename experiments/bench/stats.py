@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from eval import stats
-from eval.inference.resample import DRAWS
 from eval.metrics import Context, Metric, all_metrics, measure
+from eval.statistics import compare
+from eval.statistics.resampling import DRAWS
 from toolkit.data.format import Document, Format, Section, document_id, prompt, render
 from toolkit.records import Generation, Likelihood, Outcome
 from toolkit.runtime import machine
@@ -42,7 +42,7 @@ def bench(documents: int = 500, methods: int = 10, draws: int = DRAWS, seed: int
     for metric in metrics:
         table = tables[metric.name]
         for order in others:
-            stats.compare(metric, table[:, order], table, margin=metric.margin, draws=draws)
+            compare.compare(metric, table[:, order], table, margin=metric.margin, draws=draws)
     ours = time.perf_counter() - began
     loop = sum(_loop(metric, tables[metric.name], others[0], seed) for metric in metrics)
     baseline = loop / LOOP_DRAWS * draws * methods
@@ -86,7 +86,7 @@ def _tables(documents: int, seed: int) -> list[tuple[Metric, np.ndarray[Any, Any
     found = []
     for metric in all_metrics().values():
         _, rows = measure(metric, outcomes, context)
-        table = stats.stack([rows])
+        table = compare.stack([rows])
         if np.isfinite(table).any():
             found.append((metric, table))
     return found

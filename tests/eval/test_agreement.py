@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from eval.inference.outcomes import likelihoods
 from eval.metrics import Context, measure, metric
-from eval.outcomes import likelihoods
 from toolkit import config, models
 from toolkit.data.clean import to_document
 from toolkit.data.format import document_id, render

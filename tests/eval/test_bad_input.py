@@ -9,8 +9,8 @@ import pytest
 from eval import harness
 from eval.anchors import ANCHORS
 from eval.harness import contexts_of, evaluate, evaluation_digest
+from eval.inference.outcomes import outcomes
 from eval.metrics import Metric, all_metrics, measure, metric
-from eval.outcomes import outcomes
 from tests.figures.made_up import run_record
 from toolkit import config, models
 from toolkit.data.format import document_id, prompt

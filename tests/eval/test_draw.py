@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval import draw
+from eval.inference import sampling
 from toolkit.specs import Decoding
 
 
@@ -43,7 +43,7 @@ def test_what_is_drawn_has_the_distribution_asked_for(decoding):
     logits = torch.randn(1000, generator=torch.Generator().manual_seed(0)) * 3
     count = 20_000
     numbers = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    drawn = draw.sample(logits[None].expand(count, -1), numbers, decoding)
+    drawn = sampling.sample(logits[None].expand(count, -1), numbers, decoding)
     found = torch.bincount(drawn, minlength=1000) / count
     expected = distribution(logits, decoding)
     assert (found - expected).abs().max() <= 1.5 / count
@@ -52,16 +52,16 @@ def test_what_is_drawn_has_the_distribution_asked_for(decoding):
 
 def test_a_documents_numbers_do_not_depend_on_its_batch():
     """The row of a key is the same alone, in company, and in another order; another seed gives another."""
-    alone = draw.uniforms(["b"], 5, seed=0)
-    together = draw.uniforms(["a", "b", "c"], 5, seed=0)
+    alone = sampling.uniforms(["b"], 5, seed=0)
+    together = sampling.uniforms(["a", "b", "c"], 5, seed=0)
     assert torch.equal(alone[0], together[1])
-    assert not torch.equal(alone, draw.uniforms(["b"], 5, seed=1))
+    assert not torch.equal(alone, sampling.uniforms(["b"], 5, seed=1))
     assert not torch.equal(together[0], together[1])
 
 
 def test_numbers_are_uniform():
     """Mean 1/2 and variance 1/12 over 40,000 of them, within five standard errors."""
-    numbers = draw.uniforms([str(i) for i in range(40)], 1000, seed=0).numpy()
+    numbers = sampling.uniforms([str(i) for i in range(40)], 1000, seed=0).numpy()
     assert abs(numbers.mean() - 0.5) < 5 * np.sqrt(1 / 12 / 40_000)
     assert abs(numbers.var() - 1 / 12) < 5 * np.sqrt(1 / 180 / 40_000)
     assert numbers.min() >= 0
@@ -72,7 +72,7 @@ def test_many_rows_draw_as_one_does():
     """40 rows, looked at 16 at a time, draw what each draws alone."""
     logits = torch.randn(40, 1000, generator=torch.Generator().manual_seed(0)) * 3
     numbers = torch.rand(40, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    together = draw.sample(logits, numbers, Decoding())
-    alone = [draw.sample(logits[i : i + 1], numbers[i : i + 1], Decoding()).item() for i in range(40)]
+    together = sampling.sample(logits, numbers, Decoding())
+    alone = [sampling.sample(logits[i : i + 1], numbers[i : i + 1], Decoding()).item() for i in range(40)]
     assert together.tolist() == alone
     assert len(set(alone)) > 20

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 import pytest
 from peft import LoraConfig, get_peft_model
 
-from eval import general
+from eval import general_text
+from eval.inference.outcomes import outcomes
 from eval.metrics import Context, all_metrics, measure, metric
-from eval.outcomes import outcomes
 from experiments import study
 from toolkit import config, models
 from toolkit.errors import UserError
@@ -33,7 +33,7 @@ def news(tmp_path):
 
 def test_the_first_texts_are_taken_without_markers(news):
     """Two of three, white space made one space."""
-    assert general.texts(General(dataset=news, texts=2)) == [LINES[0], "Rain fell in the south."]
+    assert general_text.texts(General(dataset=news, texts=2)) == [LINES[0], "Rain fell in the south."]
 
 
 def test_fewer_texts_than_asked_for_are_told(news):
@@ -41,12 +41,12 @@ def test_fewer_texts_than_asked_for_are_told(news):
     with pytest.raises(
         UserError, match="evaluate.general: 4 texts were asked for, and data set 'news' has 3"
     ):
-        general.texts(General(dataset=news, texts=4))
+        general_text.texts(General(dataset=news, texts=4))
 
 
 def test_a_recipe_is_general_text_too():
     """Any data set serves; its sections stand on lines of their own, without the markers."""
-    (text,) = general.texts(General(dataset=config.dataset("wikibooks-de"), texts=1))
+    (text,) = general_text.texts(General(dataset=config.dataset("wikibooks-de"), texts=1))
     assert len(text.split("\n")) == 3
     assert "ZUTATEN:" not in text
 
@@ -59,15 +59,15 @@ def test_a_data_set_that_cannot_be_had_is_told_before_anything_runs():
     with pytest.raises(
         UserError, match="data set 'x': package no-such is not installed.*--no-deps no-such==1.0"
     ):
-        general.check(General(dataset=missing))
+        general_text.check(General(dataset=missing))
     with pytest.raises(UserError, match="evaluate.general: data set 'wikibooks-en-de' is a mixture"):
-        general.check(General(dataset=config.dataset("wikibooks-en-de")))
+        general_text.check(General(dataset=config.dataset("wikibooks-en-de")))
 
 
 @pytest.mark.skipif(not find_spec("gensim"), reason="package gensim is not installed: it comes on request")
 def test_the_news_of_the_catalog_are_300_english_texts():
     """The Lee background corpus opens with bush fires near Hill Top."""
-    texts = general.texts(General(dataset=config.dataset("lee-news"), texts=300))
+    texts = general_text.texts(General(dataset=config.dataset("lee-news"), texts=300))
     assert texts[0].startswith("Hundreds of people have been forced to vacate their homes")
     assert min(map(len, texts)) > 100
 

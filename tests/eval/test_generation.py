@@ -16,8 +16,8 @@ from transformers import (
     OPTConfig,
 )
 
-from eval import generation
-from eval.generation import generate
+from eval.inference import generation
+from eval.inference.generation import generate
 from toolkit import config
 from toolkit.data.format import prompt
 from toolkit.specs import Decoding, EvalSpec

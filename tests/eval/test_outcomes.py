@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from eval.generation import generate
-from eval.outcomes import _windows, likelihoods, outcomes
+from eval.inference.generation import generate
+from eval.inference.outcomes import _windows, likelihoods, outcomes
 from toolkit import config, models
 from toolkit.data.format import prompt
 from toolkit.specs import Decoding, EvalSpec, ModelSpec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eval.inference.response import Located
 from eval.metrics import all_metrics
+from eval.statistics.optimum import Located
 from experiments.claims import judge, measured_ratio, pairs_of
 from experiments.published import PUBLISHED, Band
 from toolkit import config

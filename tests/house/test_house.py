@@ -54,7 +54,8 @@ def test_imports_flow_one_way(room):
 @pytest.mark.parametrize(
     "module",
     ["experiments.cli", "experiments.study", "experiments.runner", "toolkit.config", "toolkit.records",
-     "toolkit.data.prepare", "eval.stats", "eval.metrics", "eval.harness", "figures.report", "figures.plots"],
+     "toolkit.data.prepare", "eval.statistics.compare", "eval.metrics", "eval.harness",
+     "figures.report", "figures.plots"],
 )  # fmt: skip
 def test_light_modules_load_no_torch(module):
     """A fresh interpreter imports it, and torch and transformers are not there."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from eval.generation import generate
-from eval.outcomes import likelihoods
+from eval.inference.generation import generate
+from eval.inference.outcomes import likelihoods
 from tests.toolkit.shapes import SHAPES, make
 from toolkit import config, models
 from toolkit.data.format import prompt

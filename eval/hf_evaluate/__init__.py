@@ -1,0 +1,1 @@
+"""Metrics as Hugging Face `evaluate` modules: `evaluate.load("eval/hf_evaluate/structure_compliance")`."""

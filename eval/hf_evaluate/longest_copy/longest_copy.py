@@ -1,0 +1,10 @@
+"""Longest run copied from training, as a Hugging Face `evaluate` module."""
+
+# Not the class by its name: `evaluate` takes the first module class that it finds in a file.
+from eval.hf_evaluate import _module
+
+
+class LongestCopy(_module.DocumentMetric):
+    """See `eval/metrics/memorization/longest_copy.py`."""
+
+    metric_name = "longest_copy"

@@ -1,0 +1,1 @@
+"""Metrics of how much generations differ from each other, over the whole set."""

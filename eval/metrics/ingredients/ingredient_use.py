@@ -1,0 +1,58 @@
+"""Ingredient use: the share of listed ingredients that the directions mention."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, number, ratio
+from eval.metrics.ingredients.names import SIGNATURE, known_heads, read
+from toolkit.records import Outcome
+
+
+class IngredientUse(Metric):
+    """Of all ingredients listed in all documents, prompt and generation together; human recipes reach .79.
+
+    An ingredient counts as mentioned if one of the last two words of its name stands in the directions. The
+    words are English; of other languages, compare with the references' own value only.
+    """
+
+    name = "ingredient_use"
+    title = "Ingredients used"
+    unit = "share"
+    direction: Literal["lower", "higher", "neither"] = "higher"
+    signature = f"used-by-listed|{SIGNATURE}|text:prompt+written"
+    margin = 0.02
+    core = 2
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Listed and mentioned, listed; mentioned and listed, mentioned; documents without a list."""
+        generation = context.generation(outcome)
+        recipe = None if generation is None else read(generation.document, context.form)
+        if recipe is None:
+            return None
+        mentioned = recipe.directions & known_heads(context)
+        listed = {word for name in recipe.names for word in name}
+        return (
+            float(recipe.used),
+            float(len(recipe.names)),
+            float(len(mentioned & listed)),
+            float(len(mentioned)),
+            float(not recipe.names),
+        )
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Mentioned by listed."""
+        return ratio(sums[..., 0], sums[..., 1])
+
+    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
+        """Share of the mentioned that were listed, and their F1; documents that list nothing."""
+        used, listed = (number(ratio(sums[i], sums[i + 1])) for i in (0, 2))
+        both = None if used is None or listed is None else used + listed
+        return {
+            "mentioned_that_were_listed": listed,
+            "f1": None if not both or used is None or listed is None else 2 * used * listed / both,
+            "documents_without_ingredients": float(sums[4]),
+        }
+
+
+METRIC = IngredientUse()

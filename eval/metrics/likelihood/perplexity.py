@@ -1,0 +1,30 @@
+"""Token perplexity: exp of the summed negative log-likelihood by the number of tokens."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Floats
+from eval.metrics.likelihood.likelihood import PerUnit, exp
+from toolkit.records import Likelihood
+
+
+class Perplexity(PerUnit):
+    """Comparable only between models with the same tokenizer; the end-of-text token is not counted."""
+
+    name = "perplexity"
+    title = "Perplexity"
+    unit = "perplexity per token"
+    direction: Literal["lower", "higher", "neither"] = "lower"
+    signature = "weighting:token|logs:natural|text:whole|stop:no"
+
+    def units(self, part: Likelihood) -> int:
+        """Tokens."""
+        return part.tokens
+
+    def formula(self, nats_per_unit: Floats) -> Floats:
+        """Exponential."""
+        return exp(nats_per_unit)
+
+
+METRIC = Perplexity()

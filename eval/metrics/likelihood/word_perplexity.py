@@ -1,0 +1,35 @@
+"""Word perplexity: exp of the summed negative log-likelihood by the number of words."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.likelihood.likelihood import STOP, exp
+from toolkit.records import Outcome
+
+
+class WordPerplexity(Metric):
+    """Words are what white space divides, as lm-evaluation-harness counts; comparable across tokenizers."""
+
+    name = "word_perplexity"
+    title = "Word perplexity"
+    unit = "perplexity per word"
+    direction: Literal["lower", "higher", "neither"] = "lower"
+    signature = "weighting:word|words:white-space|logs:natural|text:whole|stop:no"
+    of_generations = False
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Nats and words of the whole."""
+        if outcome.likelihood is None:
+            return None
+        nats = sum(part.nll for name, part in outcome.likelihood.items() if name != STOP)
+        return nats, float(len(re.split(r"\s+", outcome.reference)))
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """``exp(nats / words)``."""
+        return exp(ratio(sums[..., 0], sums[..., 1]))
+
+
+METRIC = WordPerplexity()

@@ -1,0 +1,1 @@
+"""Metrics of what generations share with the training texts."""

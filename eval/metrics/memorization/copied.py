@@ -1,0 +1,34 @@
+"""Copied: the share of generations that hold a long run of words of the training texts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.memorization.copies import RUN, longest_copy
+from eval.metrics.texts import SIGNATURE
+from toolkit.records import Outcome
+
+
+class Copied(Metric):
+    """The references' own share says how much is only the way recipes are written."""
+
+    name = "copied"
+    title = "Copied from training"
+    unit = "share"
+    direction: Literal["lower", "higher", "neither"] = "lower"
+    signature = f"run:{RUN}-words|case:lower|{SIGNATURE}"
+    margin = 0.02
+    binary = True
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Holds such a run, 1; None without training texts."""
+        longest = longest_copy(outcome, context)
+        return None if longest is None else (float(longest >= RUN), 1.0)
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Generations with a run by generations."""
+        return ratio(sums[..., 0], sums[..., 1])
+
+
+METRIC = Copied()

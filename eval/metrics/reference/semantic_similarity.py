@@ -1,0 +1,35 @@
+"""Semantic similarity: cosine of sentence embeddings of what was written and of the reference."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.reference.embeddings import PACKAGE, SIGNATURE, similarity
+from eval.metrics.texts import SIGNATURE as TEXT
+from eval.metrics.texts import pair
+from toolkit.records import Outcome
+
+
+class SemanticSimilarity(Metric):
+    """Mean over documents; an empty text counts 0. Unrelated recipes are alike too: see the floor."""
+
+    name = "semantic_similarity"
+    title = "Semantic similarity"
+    unit = "cosine"
+    direction: Literal["lower", "higher", "neither"] = "higher"
+    signature = f"{SIGNATURE}|{TEXT}"
+    margin = 0.02
+    needs = PACKAGE
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Cosine, 1; None without a generation or a reference."""
+        texts = pair(outcome, context)
+        return None if texts is None else (similarity(texts, context), 1.0)
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Cosines by documents."""
+        return ratio(sums[..., 0], sums[..., 1])
+
+
+METRIC = SemanticSimilarity()

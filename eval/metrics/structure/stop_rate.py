@@ -1,0 +1,32 @@
+"""Stop rate: the share of generations that ended by themselves, and not at the length limit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, ratio
+from toolkit.records import Outcome
+
+
+class StopRate(Metric):
+    """A model that never learned its end-of-text token runs to the limit."""
+
+    name = "stop_rate"
+    title = "Stop rate"
+    unit = "share"
+    direction: Literal["lower", "higher", "neither"] = "higher"
+    signature = "ended:end-of-text"
+    margin = 0.02
+    binary = True
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Ended by itself, 1."""
+        generation = context.generation(outcome)
+        return None if generation is None else (float(generation.ended == "end_of_text"), 1.0)
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Ended by generations."""
+        return ratio(sums[..., 0], sums[..., 1])
+
+
+METRIC = StopRate()

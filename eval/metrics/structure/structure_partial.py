@@ -1,0 +1,40 @@
+"""Structure compliance, partial: the share of structure checks that are passed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.structure.checks import SIGNATURE, check_names, checked, failures
+from toolkit.records import Outcome
+
+
+class StructurePartial(Metric):
+    """A check that can't be made, because its marker is missing, is not passed."""
+
+    name = "structure_partial"
+    title = "Structure checks passed"
+    unit = "share"
+    direction: Literal["lower", "higher", "neither"] = "higher"
+    signature = f"share-of|{SIGNATURE}"
+    margin = 0.02
+    core = 2
+
+    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
+        """Checks passed, checks, then each check's failure."""
+        checks = checked(outcome, context)
+        if checks is None:
+            return None
+        return (float(sum(map(bool, checks.values()))), float(len(checks)), *failures(checks))
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Checks passed by checks."""
+        return ratio(sums[..., 0], sums[..., 1])
+
+    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
+        """How many documents fail each check."""
+        names = check_names(context.form)
+        return {f"failed: {name}": float(n) for name, n in zip(names, sums[2:], strict=True)}
+
+
+METRIC = StructurePartial()

@@ -1,1 +1,0 @@
-"""The metrics as Hugging Face `evaluate` modules: `evaluate.load("eval/modules/structure_compliance")`."""

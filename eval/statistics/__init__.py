@@ -1,0 +1,1 @@
+"""Paired statistics over seeds and documents: intervals, p-values and verdicts."""
