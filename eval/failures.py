@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from eval.metrics.ingredients.names import list_section, read
 from eval.metrics.structure.checks import check_structure, text_after_end
 from eval.metrics.words import ngrams, words
-from toolkit.data.format import Format, find_markers
+from toolkit.data.format import find_markers
 from toolkit.records import Generation
+from toolkit.specs import Format
 
 STRUCTURAL = (
     "missing_marker",

@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from toolkit import config
-from toolkit.data.clean import RefusedError, to_document
+from toolkit.data.cleaning import RefusedError, to_document
 from toolkit.data.format import body_text
-from toolkit.data.readers import Broken
-from toolkit.data.sources import Source, open_source
+from toolkit.data.sources.files import Broken
+from toolkit.data.sources.open import Source, open_source
 from toolkit.errors import UserError
 from toolkit.specs import General
 

@@ -9,7 +9,6 @@ from typing import Any
 from eval import general_text
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
-from toolkit.data.format import Format
 from toolkit.errors import UserError
 from toolkit.records import (
     EvaluationRecord,
@@ -20,8 +19,8 @@ from toolkit.records import (
     read_lines,
     write_lines,
 )
-from toolkit.specs import EvalSpec, digest_of
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
+from toolkit.specs import EvalSpec, Format, digest_of
 
 Statistics = dict[str, tuple[float, ...] | None]  # metric -> its statistics on a document
 
@@ -145,14 +144,15 @@ def _ask(
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.inference.outcomes import outcomes
-    from toolkit import methods, models, runtime
+    from toolkit import runtime
+    from toolkit.models import load, methods
 
     if run.spec.learning_rate is not None:
         folder.require_artifact()
     probe = general_text.texts(spec.general) if spec.general else []
     progress({"event": "phase", "phase": "loading"})
-    tokenizer = models.load_tokenizer(run.spec.model)
-    model = models.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
+    tokenizer = load.load_tokenizer(run.spec.model)
+    model = load.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
     model = model.to(runtime.device())
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress({"event": "phase", "phase": "evaluating"})

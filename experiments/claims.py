@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from eval.statistics.optimum import Located, located
-from experiments.published import PUBLISHED, Band, Pair, Published
-from figures.words import decimals, difference_text, interval_text, metric_label
+from experiments.design.findings import PUBLISHED, Band, Pair, Published
+from figures.wording.words import decimals, difference_text, interval_text, metric_label
 from toolkit.records import Cell, Claim, Comparison, Condition, Optimum, RunRecord
 
 Verdict = Literal["reproduced", "contradicted", "undecided"]

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from experiments.cli_bench import bench
-from experiments.cli_models import generate, merge
-from experiments.cli_options import Json, Root
-from experiments.cli_sharing import export_, import_, push
-from experiments.terminal import err, out, print_json, print_rows, show_conclusions
+from experiments.cli.bench import bench
+from experiments.cli.models import generate, merge
+from experiments.cli.options import Json, Root
+from experiments.cli.sharing import export_, import_, push
+from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
 from toolkit.errors import UserError
 
 app = App(
@@ -65,11 +65,11 @@ def run(
     memory_gb
         Memory that a run asks of a Ray node.
     """
-    from experiments import study as studies
-    from experiments.conclude import results_folder
-    from experiments.executors import choose
-    from experiments.progress import Board
-    from experiments.runner import bring_up_to_date
+    from experiments.design import study as studies
+    from experiments.analysis.conclude import results_folder
+    from experiments.running.executors import choose
+    from experiments.running.board import Board
+    from experiments.running.runner import bring_up_to_date
 
     asked = studies.load(study, overrides)
     execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
@@ -77,7 +77,7 @@ def run(
     with Board(err if as_json else out, results_folder(root, asked.name) / "study.log") as board:
         conclusions = bring_up_to_date(asked, root, board, execute=execute, retry_failed=retry_failed)
         board.say("drawing the report")
-        from figures.report import build
+        from figures.report.page import build
 
         page = build(results_folder(root, asked.name), root)
     failed = [cell for cell in conclusions.cells if cell.status == "failed"]
@@ -92,9 +92,9 @@ def run(
 @app.command
 def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Draw a study's figures, tables and report again from its records, and print the verdicts."""
-    from experiments import study as studies
-    from experiments.conclude import read, results_folder
-    from figures.report import build
+    from experiments.design import study as studies
+    from experiments.analysis.conclude import read, results_folder
+    from figures.report.page import build
 
     conclusions = read(root, studies.name_of(study))
     page = build(results_folder(root, conclusions.study), root)
@@ -123,12 +123,12 @@ def plan(
     probe
         Where no finished run tells what a method costs, measure it on a few documents first.
     """
-    from experiments import plan as plans
-    from experiments import study as studies
-    from experiments.conclude import headline_metrics, results_folder
-    from experiments.grid import Grid
-    from experiments.progress import Board
-    from experiments.runner import run_probes, state
+    from experiments.design import plan as plans
+    from experiments.design import study as studies
+    from experiments.analysis.conclude import headline_metrics, results_folder
+    from experiments.design.grid import Grid
+    from experiments.running.board import Board
+    from experiments.running.runner import run_probes, state
 
     grid = Grid(studies.load(study, overrides), root)
     headline_metrics(grid.study)  # a metric that isn't known is told here too
@@ -149,8 +149,8 @@ def plan(
 @app.command
 def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Say whether a study's runs may be compared: each check ok, flagged or refused (exit 1)."""
-    from experiments import study as studies
-    from experiments.conclude import read
+    from experiments.design import study as studies
+    from experiments.analysis.conclude import read
 
     findings = read(root, studies.name_of(study)).audit
     rows = [f.model_dump(mode="json") for f in findings]
@@ -170,7 +170,7 @@ def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
     kind
         Only this list.
     """
-    from experiments.listing import KINDS, listing
+    from experiments.cli.listing import KINDS, listing
 
     if kind is not None and kind not in KINDS:
         from toolkit.errors import unknown_name
@@ -196,18 +196,18 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     overrides
         `key=value` pairs laid over the study.
     """
-    from experiments import study as studies
-    from experiments.conclude import results_folder
-    from experiments.data_report import as_json as report_of
-    from experiments.data_report import draw, show
-    from experiments.grid import Grid
-    from toolkit import models
-    from toolkit.data.tokens import encode
+    from experiments.design import study as studies
+    from experiments.analysis.conclude import results_folder
+    from figures.data_report import as_json as report_of
+    from figures.data_report import draw, show
+    from experiments.design.grid import Grid
+    from toolkit.data.batches import encode
+    from toolkit.models import load
 
     asked = studies.load(study, overrides)
     grid = Grid(asked, root)
     prepared = {dataset.name: grid.prepared(dataset) for dataset in asked.dataset}
-    tokenizer = models.load_tokenizer(asked.base_models[0])
+    tokenizer = load.load_tokenizer(asked.base_models[0])
     said = {}
     for name, parts in prepared.items():
         texts = {"train": parts.train, "validation": parts.validation, "test": parts.test}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cyclopts import App
 
-from experiments.cli_options import Json, Root
-from experiments.terminal import err, show_bench
+from experiments.cli.options import Json, Root
+from experiments.cli.output import err, show_bench
 
 bench = App(name="bench", help="Measure speed and memory against a baseline, both in one run.")
 
@@ -46,7 +46,7 @@ def bench_train(
     repeats
         Times that each side is run, in turn; medians are told.
     """
-    from experiments.bench.train import bench as measure
+    from experiments.bench.training.train import bench as measure
 
     return show_bench(measure(base, recipes, repeats, err.print, root), as_json)
 
@@ -62,7 +62,7 @@ def bench_generate(*, prompts: int = 128, baseline_prompts: int = 12, as_json: J
     baseline_prompts
         Prompts that the notebook's way writes for: it takes seconds for each.
     """
-    from experiments.bench.generate import bench as measure
+    from experiments.bench.generation import bench as measure
 
     return show_bench(measure(prompts, baseline_prompts), as_json)
 
@@ -84,7 +84,7 @@ def bench_likelihood(*, documents: int = 48, as_json: Json = False) -> int:
 @bench.command(name="stats")
 def bench_stats(*, as_json: Json = False) -> int:
     """Bootstrap every metric for ten methods on 500 documents, 10,000 draws."""
-    from experiments.bench.stats import bench as measure
+    from experiments.bench.statistics import bench as measure
 
     return show_bench(measure(), as_json)
 

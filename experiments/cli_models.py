@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from experiments.cli_options import Json, Root
-from experiments.terminal import err, out, plain, print_json, print_rows
+from experiments.cli.options import Json, Root
+from experiments.cli.output import err, out, plain, print_json, print_rows
 from toolkit.errors import UserError
 
 
@@ -38,7 +38,7 @@ def generate(
     seed
         Seed of the draws.
     """
-    from experiments.generate import side_by_side
+    from experiments.playground.side_by_side import side_by_side
 
     if not titles:
         raise UserError('generate: give at least one title, e.g. bakeoff generate "Banana Bread"')
@@ -74,7 +74,7 @@ def merge(run: str, *, root: Root = Path(), as_json: Json = False) -> int:
     run
         A run's name (a folder of `runs/`), or enough of it: `lora-r16` where only one run has that method.
     """
-    from experiments.merging import merge as merge_run
+    from experiments.sharing.merge import merge as merge_run
 
     merged = merge_run(run, root)
     if as_json:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from experiments.cli_options import Json, Root
-from experiments.terminal import out, print_json
+from experiments.cli.options import Json, Root
+from experiments.cli.output import out, print_json
 
 
 def export_(
@@ -25,7 +25,7 @@ def export_(
     to
         The file; `STUDY.bakeoff.zip` here when not given.
     """
-    from experiments.sharing import export
+    from experiments.sharing.archive import export
 
     done = export(study, overrides, root, to)
     if as_json:
@@ -46,7 +46,7 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     file
         What `bakeoff export` wrote, on this or another machine.
     """
-    from experiments.sharing import take
+    from experiments.sharing.archive import take
 
     found = take(file, root)
     if as_json:
@@ -91,7 +91,7 @@ def push(
     private
         Only you can see it.
     """
-    from experiments.publish import push as upload
+    from experiments.sharing.model_card import push as upload
 
     address = upload(run_id, repository, root, private=private)
     if as_json:

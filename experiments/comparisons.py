@@ -11,10 +11,10 @@ import numpy as np
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
-from experiments.study import ANCHOR, StudySpec
+from experiments.design.study import ANCHOR, StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 Side = tuple[Condition, str]  # condition, method
 Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document

@@ -9,12 +9,12 @@ from eval.audit import audit
 from eval.harness import evaluation_digest
 from eval.metrics import Metric, all_metrics, metric
 from eval.statistics.optimum import Located
-from experiments import claims, optima
-from experiments.comparisons import Statistics, compare, comparisons, estimates, statistics_of, with_holm
-from experiments.generations import read_generations
-from experiments.grid import Grid, Planned
-from experiments.published import Band
-from experiments.study import StudySpec
+from experiments.analysis import claims, optima
+from experiments.analysis.comparisons import Statistics, compare, comparisons, estimates, statistics_of, with_holm
+from experiments.analysis.decodings import read_generations
+from experiments.design.grid import Grid, Planned
+from experiments.design.findings import Band
+from experiments.design.study import StudySpec
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records import (
@@ -28,7 +28,7 @@ from toolkit.records import (
     RunRecord,
     write_lines,
 )
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 
 def results_folder(root: Path, study: str) -> Path:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import NamedTuple
 
 from eval.metrics import held_out
-from experiments.grid import Grid, Planned, Setting
+from experiments.design.grid import Grid, Planned, Setting
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.specs import EvalSpec, TrainSpec

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.grid import Grid, Planned
-from experiments.study import StudySpec
+from experiments.design.grid import Grid, Planned
+from experiments.design.study import StudySpec
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.store import write_text
+from toolkit.records.files import write_text
 
 NAMED = 3
 """So many runs are named one by one."""

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.conclude import read
-from experiments.study import ANCHOR, name_of
-from experiments.terminal import hush
+from experiments.analysis.conclude import read
+from experiments.design.study import ANCHOR, name_of
+from experiments.cli.output import hush
 from toolkit import config
-from toolkit.data.format import Format
 from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
-from toolkit.specs import Decoding, EvalSpec
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
+from toolkit.specs import Decoding, EvalSpec, Format
 
 
 def side_by_side(
@@ -43,7 +42,8 @@ def side_by_side(
 
     # torch only from here on: what is wrong above is told at once
     from eval.inference.generation import generate
-    from toolkit import methods, models, runtime
+    from toolkit import runtime
+    from toolkit.models import load, methods
 
     hush()
     rows = []
@@ -51,9 +51,9 @@ def side_by_side(
     for cell in cells:
         say(f"{cell.method}: writing")
         run = RunRecord.read(RunFolder(root, cell.run_id).record)
-        tokenizer = models.load_tokenizer(run.spec.model)
+        tokenizer = load.load_tokenizer(run.spec.model)
         artifact = RunFolder(root, cell.run_id).artifact
-        model = models.load_artifact(run.spec.model, artifact, methods.quantization(run.spec.method))
+        model = load.load_artifact(run.spec.model, artifact, methods.quantization(run.spec.method))
         model = model.to(runtime.device()).eval()
         if runtime.resolve_precision(run.spec.train.precision) == "bf16":
             model.bfloat16()

@@ -14,10 +14,9 @@ from eval.metrics import Context, Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics import compare
 from eval.statistics.variance_components import Shares, error_covariance, shares
-from experiments.comparisons import Rows
-from experiments.study import ANCHOR, StudySpec
+from experiments.analysis.comparisons import Rows
+from experiments.design.study import ANCHOR, StudySpec
 from toolkit import config
-from toolkit.data.format import Format
 from toolkit.records import (
     Cell,
     Condition,
@@ -29,7 +28,8 @@ from toolkit.records import (
     SettingEstimate,
     read_lines,
 )
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
+from toolkit.specs import Format
 
 Setting = tuple[str, str]  # prompt mode, decoding
 Tables = dict[str, dict[int, dict[Setting, Rows]]]  # method -> seed -> setting -> metric -> statistics

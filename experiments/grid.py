@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from experiments import search
-from experiments.study import ANCHOR, StudySpec
-from toolkit import config, weights
+from experiments.design import search
+from experiments.design.study import ANCHOR, StudySpec
+from toolkit import config
 from toolkit.data.prepare import Prepared, prepare
+from toolkit.models import locate
 from toolkit.records import Condition, RunRecord
+from toolkit.records.folders import RunFolder
 from toolkit.specs import DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
 
 Phase = Literal["anchor", "tune", "confirm"]
 
@@ -83,7 +84,7 @@ class Grid:
     @cached_property
     def base_models(self) -> tuple[ModelSpec, ...]:
         """The base models, a local folder with the hash of its weights: other weights are another run."""
-        return tuple(weights.pinned(model) for model in self.study.base_models)
+        return tuple(locate.pinned(model) for model in self.study.base_models)
 
     @cached_property
     def settings(self) -> list[Setting]:

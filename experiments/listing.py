@@ -21,7 +21,7 @@ def listing(kind: str) -> list[dict[str, Any]]:
         missing = not_offered().items()
         return offered + [{"name": n, "unit": None, "better": None, "signature": why} for n, why in missing]
     if kind == "studies":
-        from experiments.study import STUDIES
+        from experiments.design.study import STUDIES
 
         return [
             {"name": path.stem, "question": config.read_yaml(path).get("question")}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.terminal import hush
+from experiments.cli.output import hush
 from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.records import MergeRecord, RunRecord
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 
 def merge(run: str, root: Path) -> MergeRecord:
@@ -37,7 +37,7 @@ def merge(run: str, root: Path) -> MergeRecord:
         config.form(record.spec.dataset.format),
         root / "runs" / ".data",
     )
-    from toolkit.merge import merge as merge_adapter
+    from toolkit.training.merge import merge as merge_adapter
 
     hush()
     return merge_adapter(record, folder, list(parts.validation))

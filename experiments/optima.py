@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from eval.statistics.optimum import located, lowest
-from experiments.study import StudySpec
+from experiments.design.study import StudySpec
 from toolkit.records import Cell, Condition, Optimum, RunRecord
 
 

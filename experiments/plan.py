@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.costs import Cost, Costs, probe_of
-from experiments.edited import note
-from experiments.grid import Grid, Planned
-from figures.words import amount, condition_label
+from experiments.design.costs import Cost, Costs, probe_of
+from experiments.design.edits import note
+from experiments.design.grid import Grid, Planned
+from figures.wording.words import amount, condition_label
 
 State = Callable[[Grid, Planned], str]
 

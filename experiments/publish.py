@@ -11,7 +11,8 @@ from tabulate import tabulate
 from eval.metrics import held_out
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
-from toolkit.store import RunFolder, write_text
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
 
 CARD = "README.md"
 HUB_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "gemma", "openrail")

@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from experiments.worker import Job, end_with_asker, events, prepared_for, train_here
+from experiments.running.worker import Job, end_with_asker, events, prepared_for, train_here
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.store import RunFolder, write_text
-from toolkit.watch import Progress
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
+from toolkit.training.monitor import Progress
 
 
 def train_in_processes(job: Job, tell: Progress) -> None:

@@ -9,19 +9,21 @@ from typing import Literal
 from eval import general_text
 from eval.harness import contexts_of, evaluation_digest, is_current
 from eval.metrics import not_offered
-from experiments import edited
-from experiments.conclude import conclude, headline_metrics, results_folder
-from experiments.executors import Executor
-from experiments.executors.local import Local
-from experiments.executors.process import log_tail
-from experiments.grid import Grid, Planned
-from experiments.progress import Board
-from experiments.study import StudySpec
-from experiments.worker import Job
-from toolkit import config, weights
+from experiments.design import edits
+from experiments.analysis.conclude import conclude, headline_metrics, results_folder
+from experiments.running.executors import Executor
+from experiments.running.executors.local import Local
+from experiments.running.executors.process import log_tail
+from experiments.design.grid import Grid, Planned
+from experiments.running.board import Board
+from experiments.design.study import StudySpec
+from experiments.running.worker import Job
+from toolkit import config
 from toolkit.errors import UserError
+from toolkit.models import locate
 from toolkit.records import Conclusions, Failure
-from toolkit.store import RunFolder, write_text
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
 
 State = Literal["done", "failed", "to do", "to evaluate", "to measure"]
 
@@ -43,15 +45,15 @@ def bring_up_to_date(
         root / "runs" / ".gitignore", "*\n"
     )  # a folder that can't be written is told before anything runs
     for model in study.base_models:
-        weights.check(model)
+        locate.check(model)
     if study.evaluate.general:
         general_text.check(study.evaluate.general)
     execute = execute or Local()
     grid = Grid(study, root)
     results = results_folder(root, study.name)
-    if left_behind := edited.note(grid, results, grid.cells()):
+    if left_behind := edits.note(grid, results, grid.cells()):
         board.say(left_behind)
-    edited.keep(grid, results)
+    edits.keep(grid, results)
     for said in not_offered().values():
         board.say(said)
     errors: dict[str, str] = {}

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from experiments import study as studies
-from experiments.conclude import results_folder
-from experiments.grid import Grid
+from experiments.design import study as studies
+from experiments.analysis.conclude import results_folder
+from experiments.design.grid import Grid
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, EvaluationRecord, RunRecord
-from toolkit.store import RunFolder, write_text
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
 
 FORMAT, VERSION = "bakeoff-export", 1
 MANIFEST = "manifest.json"

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from experiments.published import PUBLISHED
-from experiments.search import Search, own_rates
+from experiments.design.findings import PUBLISHED
+from experiments.design.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec

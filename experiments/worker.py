@@ -20,12 +20,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from toolkit import config
-from toolkit.data.format import Format
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.errors import UserError
 from toolkit.records import Record, RunRecord
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
-from toolkit.store import RunFolder, write_text
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
+from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, Format, RunSpec
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -60,7 +60,7 @@ def work(job: Job, tell: Any) -> None:
         if not folder.record.is_file():
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
             if job.run.train.processes > 1:
-                from experiments.ranks import train_in_processes
+                from experiments.running.processes import train_in_processes
 
                 train_in_processes(job, tell)
             else:
@@ -68,7 +68,7 @@ def work(job: Job, tell: Any) -> None:
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
-            from experiments.publish import write_card
+            from experiments.sharing.model_card import write_card
 
             evaluation = evaluate(
                 record,
@@ -94,7 +94,7 @@ def prepared_for(job: Job, form: Format) -> Prepared:
 
 def train_here(job: Job, prepared: Prepared, end_marker: str, tell: Any) -> None:
     """Train the job's run in this process, which may be one of several."""
-    from toolkit.train import train
+    from toolkit.training.train import train
 
     train(
         job.run,

@@ -10,9 +10,10 @@ import evaluate
 
 from eval.metrics import Context, measure, metric
 from toolkit import config
-from toolkit.data.format import Format, document_id, prompt
+from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
 from toolkit.records import Generation, Outcome
+from toolkit.specs import Format
 
 DESCRIPTION = """{title}: {about}
 

@@ -12,9 +12,9 @@ from transformers import GenerationConfig, StoppingCriteria
 from transformers.cache_utils import Cache, DynamicLayer
 
 from eval.inference.sampling import sample, uniforms
-from toolkit import models
-from toolkit.data import tokens
+from toolkit.data import batches as tokens
 from toolkit.errors import UserError
+from toolkit.models import load
 from toolkit.records import Generation
 from toolkit.specs import Decoding, EvalSpec
 
@@ -45,7 +45,7 @@ def generate(
         return []
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = models.context(model) or math.inf
+    room = load.context(model) or math.inf
     limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
     if limit < 1:
         raise UserError(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from eval.inference.generation import generate
-from toolkit import models, runtime
-from toolkit.data import tokens
-from toolkit.data.format import Format, document_id, prompt, section_bodies, section_spans
-from toolkit.loss import NextToken
+from toolkit import runtime
+from toolkit.data import batches as tokens
+from toolkit.data.format import document_id, prompt, section_bodies, section_spans
+from toolkit.models import load
 from toolkit.records import Generation, Likelihood, Outcome
-from toolkit.specs import EvalSpec
+from toolkit.specs import EvalSpec, Format
+from toolkit.training.loss import NextToken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -95,7 +96,7 @@ def likelihoods(
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
-    context = models.context(model) or max(map(len, rows))
+    context = load.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
     where = next(model.parameters()).device
     next_token = NextToken(model)

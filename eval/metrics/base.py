@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.data.format import Format
 from toolkit.errors import unknown_name
 from toolkit.records import Generation, Outcome
+from toolkit.specs import Format
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

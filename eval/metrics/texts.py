@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from eval.metrics.base import Context
 from eval.metrics.words import words
-from toolkit.data.format import Format, find_markers, prompt, section_bodies
+from toolkit.data.format import find_markers, prompt, section_bodies
 from toolkit.records import Generation, Outcome
+from toolkit.specs import Format
 
 SIGNATURE = "text:written,to-end,markers-out,spaces-one"
 """What is done to a text before it is scored; part of the signature of every metric that uses `pair`."""

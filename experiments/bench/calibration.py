@@ -18,7 +18,7 @@ from eval.statistics.compare import compare, holm, verdict
 from eval.statistics.crossed import CONFIDENCE, Spread, spread
 from eval.statistics.proportions import with_discordant
 from toolkit.records import Outcome
-from toolkit.store import write_text
+from toolkit.records.files import write_text
 
 DOCUMENT, REST = 0.3, 0.2
 """Deviation of a difference between documents, and of a document at a seed besides."""
@@ -154,8 +154,8 @@ def _called(mean: float, found: Spread, p: float | None) -> bool:
 
 PAGE = """# Calibration
 
-Whether the intervals and verdicts of `eval/statistics` hold what they say, by simulated studies whose truth is
-known. Made by `python -m experiments.bench.calibration` ({repetitions} studies a row: a true 95 % shows as
+Whether the intervals and verdicts of `eval/statistics` hold what they say, by simulated studies whose truth
+is known. Made by `python -m experiments.bench.calibration` ({repetitions} studies a row: a true 95 % shows as
 {low:.1f} to {high:.1f} %); nothing here is written by hand.
 
 ## Several seeds

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.bench import planted
+from experiments.bench.synthetic import planted
 from toolkit import config
 from toolkit.data import corpus
-from toolkit.data.dedupe import Forest, band_keys, candidates, near_pairs
+from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
+from toolkit.data.duplicates.shingles import Shingler
 from toolkit.data.prepare import prepare
-from toolkit.data.shingles import Shingler
 from toolkit.errors import UserError
 from toolkit.runtime import machine
 from toolkit.specs import DatasetSpec, DataSpec

@@ -9,8 +9,8 @@ from typing import Any
 
 from eval.harness import contexts_of, evaluation_digest
 from eval.metrics import all_metrics, measure
-from experiments.grid import Grid, Planned
-from experiments.study import StudySpec
+from experiments.design.grid import Grid, Planned
+from experiments.design.study import StudySpec
 from toolkit import config
 from toolkit.data.format import document_id
 from toolkit.records import (
@@ -24,8 +24,9 @@ from toolkit.records import (
     Step,
     write_lines,
 )
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
-from toolkit.store import RunFolder, write_text
 
 STEPS = 60
 VARIANTS = 6

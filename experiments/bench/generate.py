@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from experiments.bench.apart import BASE, held_out, in_a_process
+from experiments.bench.sides import BASE, held_out, in_a_process
 from toolkit import config
 from toolkit.data.format import prompt
 from toolkit.runtime import machine
@@ -57,11 +57,12 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
 def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from toolkit import models, runtime
-    from toolkit.data.tokens import prefix_token
+    from toolkit import runtime
+    from toolkit.data.batches import prefix_token
+    from toolkit.models import load
 
     spec = config.model(BASE)
-    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
     torch.manual_seed(0)
 
     def write(text: str, **options: Any) -> list[int]:
@@ -94,10 +95,11 @@ def _ours(asked: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from eval.inference.generation import generate
-    from toolkit import models, runtime
+    from toolkit import runtime
+    from toolkit.models import load
 
     spec = config.model(BASE)
-    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
     precision = runtime.resolve_precision("auto")
     few = EvalSpec(max_new_tokens=COMPARED["tokens"])
     greedy = [g.text for g in generate(model, tokenizer, asked["compared"], "title", GREEDY, few)]

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from experiments.bench.apart import BASE, held_out, in_a_process, median_seconds
+from experiments.bench.sides import BASE, held_out, in_a_process, median_seconds
 from toolkit import config
 from toolkit.runtime import machine
 
@@ -66,11 +66,12 @@ def _apart(ours: Scores, theirs: Scores) -> dict[str, float]:
 def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from toolkit import models, runtime
-    from toolkit.data.tokens import prefix_token
+    from toolkit import runtime
+    from toolkit.data.batches import prefix_token
+    from toolkit.models import load
 
     spec = config.model(BASE)
-    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
     start, pad = prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(asked["texts"], add_special_tokens=False).input_ids]
 
@@ -98,10 +99,11 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
     from eval.inference.outcomes import STOP, likelihoods
-    from toolkit import models, runtime
+    from toolkit import runtime
+    from toolkit.models import load
 
     spec, form = config.model(BASE), config.form("recipe")
-    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval().to(runtime.device())
+    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
     precision = runtime.resolve_precision("auto")
 
     def score(texts: list[str], kind: str) -> Scores:

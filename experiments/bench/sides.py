@@ -23,9 +23,9 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
     """The toolkit's own training path, validated eight times on the way."""
     from toolkit import config
     from toolkit.records import Step, read_lines
+    from toolkit.records.folders import RunFolder
     from toolkit.specs import RunSpec, TrainSpec
-    from toolkit.store import RunFolder
-    from toolkit.train import train
+    from toolkit.training.train import train
 
     spec = RunSpec(
         model=config.model({"name": "bench", "folder": asked["base"]}),
@@ -119,8 +119,8 @@ def _timed(
     trainer: Any, supervised: int, tokenizer: Any, validation: list[str], precision: str
 ) -> dict[str, Any]:
     from toolkit import runtime
-    from toolkit.loss import NextToken
-    from toolkit.watch import Validation
+    from toolkit.training.loss import NextToken
+    from toolkit.training.monitor import Validation
 
     began = time.perf_counter()
     trainer.train()

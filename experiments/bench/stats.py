@@ -11,9 +11,10 @@ import numpy as np
 from eval.metrics import Context, Metric, all_metrics, measure
 from eval.statistics import compare
 from eval.statistics.resampling import DRAWS
-from toolkit.data.format import Document, Format, Section, document_id, prompt, render
+from toolkit.data.format import Document, document_id, prompt, render
 from toolkit.records import Generation, Likelihood, Outcome
 from toolkit.runtime import machine
+from toolkit.specs import Format, Section
 
 FORM = Format(
     name="bench",

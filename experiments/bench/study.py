@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments import study as studies
-from experiments.bench.finished import finish
-from experiments.executors.local import Local
-from experiments.grid import Grid
-from experiments.runner import jobs_of
-from experiments.study import StudySpec
+from experiments.design import study as studies
+from experiments.bench.synthetic.finished import finish
+from experiments.running.executors.local import Local
+from experiments.design.grid import Grid
+from experiments.running.runner import jobs_of
+from experiments.design.study import StudySpec
 from toolkit.records import EvaluationRecord, RunRecord
+from toolkit.records.folders import RunFolder
 from toolkit.runtime import machine
-from toolkit.store import RunFolder
 
 METHODS = 10
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)

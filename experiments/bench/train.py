@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from experiments.bench.apart import in_a_process
-from toolkit import config, models, weights
+from experiments.bench.sides import in_a_process
+from toolkit import config
 from toolkit.data.prepare import prepare
+from toolkit.models import load, locate
 from toolkit.runtime import machine
 from toolkit.specs import DataSpec
 
@@ -29,7 +30,7 @@ def bench(
     which the notebook never learns.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        folder = _shape(Path(temporary)) if base == SHAPE else weights.local_folder(config.model(base))
+        folder = _shape(Path(temporary)) if base == SHAPE else locate.local_folder(config.model(base))
         source = config.dataset("wikibooks")
         parts = prepare(
             source,
@@ -94,5 +95,5 @@ def _shape(parent: Path) -> Path:
     torch.manual_seed(0)
     folder = parent / SHAPE
     GPT2LMHeadModel(GPT2Config(n_layer=6, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
-    models.load_tokenizer(config.model(weights.EMBEDDED)).save_pretrained(folder)
+    load.load_tokenizer(config.model(locate.EMBEDDED)).save_pretrained(folder)
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from experiments.worker import Job
+from experiments.running.worker import Job
 from toolkit.errors import UserError
 
 Listen = Callable[[int, dict[str, Any]], None]
@@ -28,7 +28,7 @@ def choose(name: str, jobs: int | None, *, address: str | None, **needs: float |
     """The executor that a command's options ask for; options of the other one are refused, not ignored."""
     given = {"address": address, **needs}
     if name == "ray":
-        from experiments.executors.ray import Needs, OnRay
+        from experiments.running.executors.ray import Needs, OnRay
 
         if jobs is not None:
             raise UserError("--jobs: how many runs a cluster takes at once follows from --cpus and --gpus")
@@ -38,7 +38,7 @@ def choose(name: str, jobs: int | None, *, address: str | None, **needs: float |
         gigabytes = needs["memory_gb"]
         memory = None if gigabytes is None else int(gigabytes * 1e9)
         return OnRay(address or "auto", Needs(needs["cpus"], needs["gpus"], memory))
-    from experiments.executors.local import Local
+    from experiments.running.executors.local import Local
 
     for option, value in given.items():
         if value is not None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from experiments.executors import Listen
-from experiments.executors.process import WorkerProcess
-from experiments.worker import Job
-from toolkit.store import RunFolder
+from experiments.running.executors import Listen
+from experiments.running.executors.process import WorkerProcess
+from experiments.running.worker import Job
+from toolkit.records.folders import RunFolder
 
 
 class Local:

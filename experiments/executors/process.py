@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.worker import Job
+from experiments.running.worker import Job
 from toolkit import runtime
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 PATIENCE = 5  # seconds between asking a process to stop and making it
 

@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.executors import Listen
-from experiments.executors.process import WorkerProcess
-from experiments.worker import Job
+from experiments.running.executors import Listen
+from experiments.running.executors.process import WorkerProcess
+from experiments.running.worker import Job
 from toolkit.errors import UserError
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 ANSWER_SECONDS = 5
 TRIES = 1

@@ -10,10 +10,11 @@ import pytest
 
 from eval.inference.outcomes import likelihoods
 from eval.metrics import Context, measure, metric
-from toolkit import config, models
-from toolkit.data.clean import to_document
+from toolkit import config
+from toolkit.data.cleaning import to_document
 from toolkit.data.format import document_id, render
-from toolkit.data.sources import open_source
+from toolkit.data.sources.open import open_source
+from toolkit.models import load
 from toolkit.records import Outcome
 from toolkit.specs import ModelSpec
 
@@ -33,7 +34,7 @@ def theirs(folder: Path, texts: list[str]) -> list[float]:
 def ours(spec: ModelSpec, texts: list[str]) -> list[Outcome]:
     """The evaluation pass's outcomes of each text, in fp32 on the CPU."""
     form = config.form("recipe")
-    model, tokenizer = models.load_base(spec).eval(), models.load_tokenizer(spec)
+    model, tokenizer = load.load_base(spec).eval(), load.load_tokenizer(spec)
     scored = likelihoods(model, tokenizer, texts, form, precision="fp32")
     return [
         Outcome(document_id=document_id(text), title="", reference=text, likelihood=parts)
@@ -45,7 +46,7 @@ def check(spec: ModelSpec, texts: list[str]) -> None:
     """Each text's log-likelihood, bits per byte and word perplexity of all, to 1e-5 relative."""
     from lm_eval.api.metrics import bits_per_byte, weighted_perplexity
 
-    found, expected = ours(spec, texts), theirs(models.local_folder(spec), texts)
+    found, expected = ours(spec, texts), theirs(load.local_folder(spec), texts)
     for outcome, value in zip(found, expected, strict=True):
         nll = sum(part.nll for name, part in outcome.likelihood.items() if name != "stop")
         assert nll == pytest.approx(-value, rel=1e-5)
@@ -75,7 +76,7 @@ def test_real_weights_on_real_recipes(tmp_path):
 
 def test_texts_longer_than_the_context(tiny_gpt2, recipe_texts):
     """256 positions; texts of 60, 255 to 258, 400 and 1,000 tokens: one window, the edge, several."""
-    tokenizer = models.load_tokenizer(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    tokenizer = load.load_tokenizer(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     long = "RECIPE: Long\nINGREDIENTS: salt\nDIRECTIONS:" + " Stir the rice." * 700
     ids = tokenizer(long, add_special_tokens=False, return_offsets_mapping=True)
     texts = [recipe_texts[0]]

@@ -12,12 +12,13 @@ from eval.harness import contexts_of, evaluate, evaluation_digest
 from eval.inference.outcomes import outcomes
 from eval.metrics import Metric, all_metrics, measure, metric
 from tests.figures.made_up import run_record
-from toolkit import config, models
+from toolkit import config
 from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
+from toolkit.models import load
 from toolkit.records import EvaluationRecord, Generation, Outcome, write_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
-from toolkit.store import RunFolder
 
 FORM = config.form("recipe")
 SPEC = EvalSpec(decodings=(Decoding(name="greedy", temperature=0),), max_new_tokens=5)
@@ -52,7 +53,7 @@ def evaluated(root, items: list[Outcome], test: list[str]) -> EvaluationRecord:
 def test_zero_recipes_have_no_outcomes_and_every_metric_is_none(tiny_gpt2):
     """The pass, the metrics and the anchors on nothing."""
     spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
-    model, tokenizer = models.load_base(spec), models.load_tokenizer(spec)
+    model, tokenizer = load.load_base(spec), load.load_tokenizer(spec)
     found, _ = outcomes(model, tokenizer, [], FORM, SPEC, precision="fp32")
     assert found == []
     (context,) = contexts_of(SPEC, FORM)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from eval.failures import CLASSES, STRUCTURAL, failures, loop
 from eval.metrics import Context, metric
 from toolkit import config
-from toolkit.data.format import Format, prompt
+from toolkit.data.format import prompt
 from toolkit.records import Generation, Outcome
+from toolkit.specs import Format
 
 FORMATS = ("recipe", "rezept", "opskrift")
 BODIES = {

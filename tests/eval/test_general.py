@@ -12,8 +12,9 @@ from eval import general_text
 from eval.inference.outcomes import outcomes
 from eval.metrics import Context, all_metrics, measure, metric
 from experiments import study
-from toolkit import config, models
+from toolkit import config
 from toolkit.errors import UserError
+from toolkit.models import load as models
 from toolkit.specs import Decoding, EvalSpec, General, ModelSpec
 
 LINES = [

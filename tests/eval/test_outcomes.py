@@ -9,8 +9,9 @@ import torch
 
 from eval.inference.generation import generate
 from eval.inference.outcomes import _windows, likelihoods, outcomes
-from toolkit import config, models
+from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.models import load
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
 
 GREEDY = Decoding(name="greedy", temperature=0)
@@ -26,7 +27,7 @@ def form():
 def tiny(tiny_gpt2):
     """The tiny model and its tokenizer."""
     spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
-    return models.load_base(spec).eval(), models.load_tokenizer(spec)
+    return load.load_base(spec).eval(), load.load_tokenizer(spec)
 
 
 def test_parts_add_up_to_the_models_own_loss(tiny, form, recipe_texts):

@@ -13,8 +13,8 @@ from tests.figures.made_up import run_record
 from toolkit import config
 from toolkit.data.format import document_id, prompt
 from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, write_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec
-from toolkit.store import RunFolder
 
 FORM = config.form("recipe")
 SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))

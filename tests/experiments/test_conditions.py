@@ -9,7 +9,7 @@ from rich.console import Console
 from experiments import study
 from experiments.progress import Board
 from experiments.runner import bring_up_to_date
-from figures.report import build
+from figures.report.page import build
 
 SIZES = [
     "name=sizes",

@@ -13,8 +13,8 @@ from experiments.grid import Grid, Planned
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.records import Costs, DataCounts, EvaluationRecord, MetricValue, RunRecord
+from toolkit.records.folders import RunFolder
 from toolkit.specs import EvalSpec
-from toolkit.store import RunFolder
 
 SMALL = ["data={train: 40, validation: 10, test: 10, max_characters: 1000}"]
 BOTH = "methods={full: tune, lora-r16: tune}"

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from experiments.worker import Job
 from toolkit.records import RunRecord, Step, read_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import DatasetSpec, DataSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 # PyTorch shards over CPUs too; accelerate keeps it for GPUs. This lets it, and nothing else is changed.

@@ -20,7 +20,7 @@ from experiments.runner import jobs_of
 from tests.experiments.small import ROOT, asked, environment, run
 from toolkit.errors import UserError
 from toolkit.records import RunRecord, Step, read_lines
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # read on import: these clusters are on loopback alone
 ray = pytest.importorskip("ray", reason="the extra `bakeoff[ray]` is not installed")

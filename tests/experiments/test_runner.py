@@ -11,7 +11,7 @@ import pytest
 from eval.metrics import all_metrics
 from experiments.conclude import read
 from experiments.merging import merge
-from figures.report import build
+from figures.report.page import build
 from tests.experiments.small import run
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, FailedGeneration, RunRecord, read_lines

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from figures.report import build
+from figures.report.page import build
 from tests.figures.made_up import (
     BASE,
     DATASET,
@@ -27,7 +27,8 @@ from tests.figures.made_up import (
     steps,
 )
 from toolkit import records as r
-from toolkit.store import RunFolder, write_text
+from toolkit.records.files import write_text
+from toolkit.records.folders import RunFolder
 
 
 def mean(name: str, method: str, seeds: int) -> float:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from figures import decodings, plans, sections, tables
-from figures.load import StudyTables, load
-from figures.report import build
+from figures.gallery import figure_list
+from figures.plots import decodings
+from figures.report import sections
+from figures.report.page import build
+from figures.tables import tables
+from figures.tidy.load import StudyTables, load
 from tests.figures.test_plots import axes, words
 from toolkit.errors import UserError
 
@@ -27,7 +30,7 @@ def several(make_study: Make) -> StudyTables:
 
 def test_a_figure_has_a_panel_a_metric_and_prompt(several: StudyTables) -> None:
     """One metric of texts, two prompts: two panels with base, full and lora at three decodings."""
-    plan = plans.decoding_values(several)
+    plan = figure_list.decoding_values(several)
     assert plan is not None
     assert len(plan.panels) == 2
     ax = axes()
@@ -54,7 +57,7 @@ def test_mixed_prompts_are_refused(several: StudyTables) -> None:
 
 def test_bars_add_up_to_all_of_it(several: StudyTables) -> None:
     """75 + 15 + 0 + 10 per cent, end to end; a metric without shares has no bar."""
-    plan = plans.decoding_or_method(several)
+    plan = figure_list.decoding_or_method(several)
     assert plan is not None
     plot, table = plan.panels[0]
     ax = plot(table, axes())
@@ -67,8 +70,8 @@ def test_bars_add_up_to_all_of_it(several: StudyTables) -> None:
 def test_one_setting_has_no_figure_and_no_table_of_settings(make_study: Make) -> None:
     """The plainest study."""
     part = load(*make_study())
-    assert plans.decoding_values(part) is None
-    assert plans.decoding_or_method(part) is None
+    assert figure_list.decoding_values(part) is None
+    assert figure_list.decoding_or_method(part) is None
     assert len(part.settings) == len(part.effects) == 0
 
 
@@ -102,7 +105,7 @@ def test_failures_are_shares_of_all_seeds_texts_with_people_last(make_study: Mak
 
 def test_a_class_that_nobody_has_is_not_drawn(make_study: Make) -> None:
     """Out of order occurs in no text."""
-    plan = plans.failures(load(*make_study()))
+    plan = figure_list.failures(load(*make_study()))
     assert plan is not None
     plot, table = plan.panels[0]
     assert set(table["part"]) == {"missing marker", "loop"}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from figures import load as loading
-from figures.load import load
+from figures.tidy import load as loading
+from figures.tidy.load import load
 from toolkit.errors import UserError
-from toolkit.store import RunFolder
+from toolkit.records.folders import RunFolder
 
 Make = Callable[..., tuple[Path, Path]]
 
@@ -116,5 +116,7 @@ def test_a_failed_run_leaves_the_others_their_results(make_study: Make) -> None:
 
 def test_importing_any_of_it_loads_no_torch() -> None:
     """A fresh interpreter imports the report and looks at its modules."""
-    code = "import figures.report, sys; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = (
+        "import figures.report.page, sys; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

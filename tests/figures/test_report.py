@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from figures.report import build
-from figures.sections import facts
+from figures.report.page import build
+from figures.report.sections import facts
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from figures import curves, gallery, plans, searches, sweeps
-from figures.load import StudyTables, load
+from figures.gallery import draw, figure_list
+from figures.plots import curves, sweeps
+from figures.tables import searches
+from figures.tidy.load import StudyTables, load
 from toolkit.errors import UserError
 from toolkit.records import Claim, Conclusions, Optimum
 
@@ -52,8 +54,8 @@ def test_a_figure_of_each_condition_and_one_across_them_are_written(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File names carry the size; the sweep has none; none is refused. Drawn with one plan, for speed."""
-    monkeypatch.setattr(gallery, "PLANS", (plans.metrics,))
-    entries = gallery.draw_all(in_two_sizes(*make_study(seeds=3, tuned=True)), tmp_path)
+    monkeypatch.setattr(draw, "PLANS", (figure_list.metrics,))
+    entries = draw.draw_all(in_two_sizes(*make_study(seeds=3, tuned=True)), tmp_path)
     names = {entry.name for entry in entries}
     assert "metrics-smollm2-135m-embedded-wikibooks-100-training-documents" in names
     assert "train-size-sweep" in names

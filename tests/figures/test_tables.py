@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from figures import tables
-from figures.answer import answer
-from figures.gallery import slug
-from figures.load import load
+from figures.gallery.draw import slug
+from figures.tables import tables
+from figures.tidy.load import load
+from figures.wording.answer import answer
 from toolkit.records import Comparison, Conclusions, Condition
 
 Make = Callable[..., tuple[Path, Path]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from figures import words
+from figures.wording import words
 
 
 @pytest.mark.parametrize(

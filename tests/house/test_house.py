@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "figures": {"figures"},
     "experiments": {"toolkit", "eval", "figures", "experiments"},
 }
-FIGURES_MAY_READ = {"toolkit.records", "toolkit.errors", "toolkit.store", "toolkit.specs"}
+FIGURES_MAY_READ = ("toolkit.records", "toolkit.errors", "toolkit.specs")
 
 
 def modules(room: str) -> list[Path]:
@@ -47,7 +47,7 @@ def test_imports_flow_one_way(room):
     for file in files:
         for name in imported(file):
             allowed = name.split(".")[0] in MAY_IMPORT[room]
-            allowed |= room == "figures" and name in FIGURES_MAY_READ
+            allowed |= room == "figures" and name.startswith(FIGURES_MAY_READ)
             assert allowed, f"{file.relative_to(ROOT)} imports {name}"
 
 
@@ -55,7 +55,7 @@ def test_imports_flow_one_way(room):
     "module",
     ["experiments.cli", "experiments.study", "experiments.runner", "toolkit.config", "toolkit.records",
      "toolkit.data.prepare", "eval.statistics.compare", "eval.metrics", "eval.harness",
-     "figures.report", "figures.plots"],
+     "figures.report.page", "figures.plots.scores"],
 )  # fmt: skip
 def test_light_modules_load_no_torch(module):
     """A fresh interpreter imports it, and torch and transformers are not there."""

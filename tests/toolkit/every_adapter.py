@@ -14,12 +14,13 @@ from typing import Any
 import torch
 
 from tests.conftest import recipes, save_tiny, tokenizer_of
-from toolkit import config, methods, models
+from toolkit import config
 from toolkit.errors import UserError
+from toolkit.models import load, methods
 from toolkit.records import Step, read_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
+from toolkit.training.train import train
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
 BASES = {"gpt2": "GPT-2", "llama": "Llama"}
@@ -87,8 +88,8 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     )
     folder, texts = RunFolder(root, run.run_id), recipes(8)
     kept = []
-    keep, models.save_artifact = (
-        models.save_artifact,
+    keep, load.save_artifact = (
+        load.save_artifact,
         lambda model, *rest: kept.append(model) or keep(model, *rest),
     )
     try:
@@ -96,7 +97,7 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     except UserError as error:
         return str(error).partition(": ")[2]
     finally:
-        models.save_artifact = keep
+        load.save_artifact = keep
     assert record.costs.steps == 10, (kind, record.costs.steps)
     curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
     assert curve[-1] < curve[0], f"{kind} on {base.name}: the loss does not fall: {curve}"
@@ -104,7 +105,7 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     with torch.no_grad():
         trained, loaded = (
             model.eval()(input_ids=ids, use_cache=False).logits
-            for model in (kept[0], models.load_artifact(run.model, folder.artifact))
+            for model in (kept[0], load.load_artifact(run.model, folder.artifact))
         )
     gap = (trained - loaded).abs().max().item()
     assert gap < 1e-5, f"{kind} on {base.name}: loaded again, its logits are off by {gap}"

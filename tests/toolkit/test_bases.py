@@ -11,16 +11,17 @@ import torch
 from eval.inference.generation import generate
 from eval.inference.outcomes import likelihoods
 from tests.toolkit.shapes import SHAPES, make
-from toolkit import config, models
+from toolkit import config
+from toolkit.data.batches import collate, encode, pack, prefix_token
 from toolkit.data.format import prompt
-from toolkit.data.tokens import collate, encode, pack, prefix_token
 from toolkit.errors import UserError
-from toolkit.loss import NextToken
+from toolkit.models import load
 from toolkit.records import Step, read_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
-from toolkit.watch import Validation
+from toolkit.training.loss import NextToken
+from toolkit.training.monitor import Validation
+from toolkit.training.train import train
 
 FULL = MethodSpec(name="full", trainable=("*",))
 LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
@@ -62,7 +63,7 @@ def test_each_base_learns_and_reloads(kind, method, bases, tmp_path, recipe_text
     folder = fit(base, MAMBA if kind == "mamba" and method is LORA else method, tmp_path, recipe_texts)
     curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
     assert curve[-1] < curve[0] - 0.1
-    model, tokenizer = models.load_artifact(base, folder.artifact).eval(), models.load_tokenizer(base)
+    model, tokenizer = load.load_artifact(base, folder.artifact).eval(), load.load_tokenizer(base)
     again = Validation(recipe_texts[30:], tokenizer, 512, "fp32")(model, NextToken(model))
     assert again["eval_nll"] == pytest.approx(curve[-1], rel=1e-5)
     if method is LORA:
@@ -80,7 +81,7 @@ def test_lora_on_all_of_mamba_is_refused_in_pefts_own_words(bases, tmp_path, rec
 @pytest.mark.parametrize("kind", SHAPES)
 def test_each_base_scores_and_writes_in_a_batch_as_alone(kind, bases, recipe_texts):
     """Prompts of several lengths, padded on the left; against a loop over argmax without cache or padding."""
-    model, tokenizer = models.load_base(bases[kind]).eval(), models.load_tokenizer(bases[kind])
+    model, tokenizer = load.load_base(bases[kind]).eval(), load.load_tokenizer(bases[kind])
     form = config.form("recipe")
     some = recipe_texts[:3]
     together = likelihoods(model, tokenizer, some, form, precision="fp32")
@@ -116,9 +117,9 @@ def through(ids: list[int], stop: int) -> list[int]:
 @pytest.mark.parametrize("kind", SHAPES)
 def test_the_loss_of_each_base_is_its_own_in_value_and_gradient(kind, bases, recipe_texts):
     """Ours, the head taken off where that can be, against cross-entropy on the model's own logits."""
-    rows = encode(recipe_texts[:3], models.load_tokenizer(bases[kind])).ids
+    rows = encode(recipe_texts[:3], load.load_tokenizer(bases[kind])).ids
     batch = collate(rows, 0)
-    model = models.load_base(bases[kind]).eval()
+    model = load.load_base(bases[kind]).eval()
     logits = model(input_ids=batch["input_ids"], use_cache=False).logits[:, :-1]
     theirs = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch["labels"][:, 1:].flatten())
     theirs.backward()
@@ -136,8 +137,8 @@ def test_the_loss_of_each_base_is_its_own_in_value_and_gradient(kind, bases, rec
 @pytest.mark.parametrize("kind", SHAPES)
 def test_packed_documents_stay_apart_or_are_known_to_mix(kind, bases, recipe_texts):
     """Three rows in one score as they do alone, but for the bases whose runs refuse packing."""
-    rows = [row[:40] for row in encode(recipe_texts[:3], models.load_tokenizer(bases[kind])).ids]
-    model = models.load_base(bases[kind]).eval()
+    rows = [row[:40] for row in encode(recipe_texts[:3], load.load_tokenizer(bases[kind])).ids]
+    model = load.load_base(bases[kind]).eval()
     scorer = NextToken(model)
     packed = scorer.nll(model, pack(rows))[0]
     alone = torch.cat([scorer.nll(model, collate([row], 0))[0] for row in rows])
@@ -170,7 +171,7 @@ def test_documents_beyond_the_context_are_told_in_training_and_scored_in_windows
     with pytest.raises(UserError, match=told + "data.max_characters"):
         fit(base, FULL, tmp_path, [*["Soup. [END]"] * 30, longest])
     fit(base, FULL, tmp_path, ["Soup. [END]"] * 40, max_length=33)
-    model, tokenizer = models.load_base(base).eval(), models.load_tokenizer(base)
+    model, tokenizer = load.load_base(base).eval(), load.load_tokenizer(base)
     (parts,) = likelihoods(model, tokenizer, [longest], config.form("recipe"), precision="fp32")
     ids = tokenizer(longest, add_special_tokens=False).input_ids
     assert len(ids) > 32
@@ -182,6 +183,6 @@ def test_an_end_of_text_that_is_also_padding_is_learned(tiny_tokenizer, tmp_path
     base = ModelSpec(
         name="mine", folder=str(make("llama", tiny_tokenizer, tmp_path / "mine", pad_token_id=0))
     )
-    model = models.load_base(base)
+    model = load.load_base(base)
     NextToken(model).loss(model, collate([[0, 5, 6, 0]], 0), 3).backward()
     assert model.model.embed_tokens.weight.grad[0].abs().sum() > 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
+from toolkit.training.train import train
 
 pytestmark = [
     pytest.mark.gpu,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from toolkit import methods, models, runtime
-from toolkit.data.tokens import collate, encode
-from toolkit.frozen import keep_in_compute_precision
-from toolkit.loss import NextToken
+from toolkit import runtime
+from toolkit.data.batches import collate, encode
+from toolkit.models import load, methods
 from toolkit.specs import MethodSpec, ModelSpec
+from toolkit.training.frozen_weights import keep_in_compute_precision
+from toolkit.training.loss import NextToken
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 
 
 def adapted(folder, options, seed=0):
     """The tiny model with an adapter on."""
-    base = models.load_base(ModelSpec(name="tiny", folder=str(folder)))
+    base = load.load_base(ModelSpec(name="tiny", folder=str(folder)))
     runtime.prepare(seed)
     return methods.apply(base, MethodSpec(name="m", peft=options))
 
@@ -66,7 +67,7 @@ def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2
 
 def test_full_models_and_fp32_are_left_alone(tiny_gpt2):
     """A full model's frozen weights are saved with it, so they keep every bit."""
-    base = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    base = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     assert not keep_in_compute_precision(
         methods.apply(base, MethodSpec(name="f", trainable=("*.bias",))), "bf16"
     )

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
-from toolkit import loss as loss_module
-from toolkit.data.tokens import collate
-from toolkit.loss import NextToken
+from toolkit.data.batches import collate
+from toolkit.training import loss as loss_module
+from toolkit.training.loss import NextToken
 
 
 @pytest.fixture

@@ -8,14 +8,16 @@ import sys
 import pytest
 import torch
 
-from toolkit import config, flops, models, runtime
+from toolkit import config, runtime
 from toolkit.errors import UserError
-from toolkit.loss import NextToken
-from toolkit.merge import merge
+from toolkit.models import load
 from toolkit.records import MergeRecord, RunRecord
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
+from toolkit.training import flops
+from toolkit.training.loss import NextToken
+from toolkit.training.merge import merge
+from toolkit.training.train import train
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 
@@ -43,8 +45,8 @@ def test_merged_equals_unmerged(tiny_gpt2, tmp_path, recipe_texts):
     assert merged.logit_difference < 1e-4
     assert merged.merged.perplexity == pytest.approx(merged.adapter.perplexity, rel=1e-5)
     assert min(merged.adapter.seconds_per_new_token, merged.merged.seconds_per_new_token) > 0
-    plain = models.load_base(ModelSpec(name="merged", folder=str(there.merged)))
-    adapted = models.load_artifact(record.spec.model, there.artifact)
+    plain = load.load_base(ModelSpec(name="merged", folder=str(there.merged)))
+    adapted = load.load_artifact(record.spec.model, there.artifact)
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
         torch.testing.assert_close(plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4)
@@ -73,7 +75,7 @@ def test_operations_a_position_are_those_of_the_matrices(tiny_gpt2, recipe_texts
 
     Attention adds 2 x 2 x 32 a position attended to, forward; at most 128 positions, three and a half times.
     """
-    model = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     row = tiny_tokenizer(recipe_texts[3])["input_ids"]
     counted = flops.per_position(model, NextToken(model), row, "fp32")
     matrices = 6 * (2 * 12 * 32 * 32 + len(tiny_tokenizer) * 32)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from toolkit import config, methods, models
+from toolkit import config
 from toolkit.errors import UserError
-from toolkit.loss import NextToken
+from toolkit.models import load, methods
 from toolkit.specs import MethodSpec, ModelSpec
+from toolkit.training.loss import NextToken
 
 IDS = torch.arange(1, 40)[None]
 
 
 def base(folder, quantization=None):
     """The tiny base."""
-    return models.load_base(ModelSpec(name="tiny", folder=str(folder)), quantization=quantization)
+    return load.load_base(ModelSpec(name="tiny", folder=str(folder)), quantization=quantization)
 
 
 @pytest.mark.parametrize(("family", "layer"), [("gpt2", "transformer.h.1."), ("llama", "model.layers.1.")])

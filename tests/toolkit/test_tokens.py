@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.data import tokens
+from toolkit.data import batches as tokens
 from toolkit.errors import UserError
 
 

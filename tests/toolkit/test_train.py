@@ -14,13 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from toolkit import methods, models
-from toolkit.data.tokens import collate, encode
+from toolkit.data.batches import collate, encode
 from toolkit.errors import UserError
+from toolkit.models import load, methods
 from toolkit.records import RunRecord, Step, read_lines
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.store import RunFolder
-from toolkit.train import train
+from toolkit.training.train import train
 
 FULL = MethodSpec(name="full", trainable=("*",))
 LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
@@ -70,7 +70,7 @@ def test_full_and_lora_see_the_same_tokens_in_the_same_order(tiny_gpt2, tmp_path
     """One seed: one stream, one number of supervised tokens, whatever the method."""
     full, lora = (fit(spec(tiny_gpt2, m), tmp_path, recipe_texts).data for m in (FULL, LORA))
     assert (full.stream_hash, full.tokens) == (lora.stream_hash, lora.tokens)
-    assert full.tokens == sum(len(row) - 1 for row in encode(recipe_texts[:30], models.load_tokenizer(
+    assert full.tokens == sum(len(row) - 1 for row in encode(recipe_texts[:30], load.load_tokenizer(
         ModelSpec(name="tiny", folder=str(tiny_gpt2)))).ids)  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def test_saved_and_loaded_again_gives_the_same_logits(tiny_gpt2, tmp_path, recip
     artifact = RunFolder(tmp_path, run.run_id).artifact
     ids = torch.arange(1, 60)[None]
     with torch.no_grad():
-        base = models.load_base(run.model).eval()(ids).logits
-        once, twice = (models.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
+        base = load.load_base(run.model).eval()(ids).logits
+        once, twice = (load.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
     assert torch.equal(once, twice)
     assert (once - base).abs().max() > 0.1
 
@@ -93,8 +93,8 @@ def test_a_fresh_adapter_changes_no_logit(tiny_gpt2):
     model_spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
     ids = torch.arange(1, 60)[None]
     with torch.no_grad():
-        base = models.load_base(model_spec).eval()(ids).logits
-        adapted = methods.apply(models.load_base(model_spec), LORA).eval()(ids).logits
+        base = load.load_base(model_spec).eval()(ids).logits
+        adapted = methods.apply(load.load_base(model_spec), LORA).eval()(ids).logits
     assert torch.equal(base, adapted)
 
 
@@ -110,12 +110,12 @@ def test_the_untouched_base_is_a_run_without_training(tiny_gpt2, tmp_path, recip
 
 def test_accumulated_micro_batches_give_the_gradient_of_the_whole(tiny_gpt2, recipe_texts, tiny_tokenizer):
     """Two micro-batches of unequal size, each over the tokens of both: the same gradient as in one batch."""
-    from toolkit.loss import NextToken
+    from toolkit.training.loss import NextToken
 
     rows = encode(recipe_texts[:5], tiny_tokenizer).ids
     whole, parts = collate(rows, 0), [collate(rows[:1], 0), collate(rows[1:], 0)]
     count = sum(len(row) - 1 for row in rows)
-    model = models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     scorer = NextToken(model)
     scorer.loss(model, whole, count).backward()
     expected = model.transformer.h[0].mlp.c_fc.weight.grad.clone()
@@ -135,8 +135,8 @@ def test_killed_and_resumed_ends_with_the_same_weights(tiny_gpt2, tmp_path, reci
         import json, os, signal, sys
         from pathlib import Path
         from toolkit.specs import RunSpec
-        from toolkit.store import RunFolder
-        from toolkit.train import train
+        from toolkit.records.folders import RunFolder
+        from toolkit.training.train import train
 
         job = json.loads(sys.stdin.read())
         run = RunSpec.model_validate(job["run"])
@@ -198,4 +198,4 @@ def test_a_loss_that_leaves_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, re
 def test_options_that_cannot_be_are_told_in_one_line(tiny_gpt2, method, says):
     """A pattern without a weight, rank 0, an unknown adapter, a target that is nowhere, an unknown option."""
     with pytest.raises(UserError, match=says):
-        methods.apply(models.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))), method)
+        methods.apply(load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))), method)

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from toolkit.data.clean import EXAMPLES, RefusedError, Tally, to_document
-from toolkit.data.dedupe import Forest, band_keys, candidates, near_pairs
-from toolkit.data.format import Format, document_id, render
-from toolkit.data.parsers import TEXT, Parser, parser
-from toolkit.data.readers import Broken
-from toolkit.data.shingles import Hashes, Indices, Shingler, normalised_title, stable_hash
-from toolkit.data.sources import Source
+from toolkit.data.cleaning import EXAMPLES, RefusedError, Tally, to_document
+from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
+from toolkit.data.duplicates.shingles import Hashes, Indices, Shingler, normalised_title, stable_hash
+from toolkit.data.format import document_id, render
+from toolkit.data.sources.files import Broken
+from toolkit.data.sources.open import Source
+from toolkit.data.sources.parsers import TEXT, Parser, parser
 from toolkit.data.texts import CHUNK, Texts, read_texts, write_texts
-from toolkit.specs import DataSpec
+from toolkit.specs import DataSpec, Format
 
 Progress = Callable[[str, int], None]
 """Called now and then with what is being done and how many are done."""

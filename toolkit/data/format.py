@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from pydantic import model_validator
-
-from toolkit.specs import Spec
-
-
-class Section(Spec):
-    """One section of a document: a marker at the start of a line, then the body on the same line."""
-
-    name: str
-    marker: str
-    """As it stands in the text, e.g. `INGREDIENTS:`."""
-    separator: str | None = None
-    """For a section that is a list: what stands between its items. None for plain text."""
-
-
-class Format(Spec):
-    """Sections in order and the line that ends a document."""
-
-    name: str
-    sections: tuple[Section, ...]
-    end: str
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        markers = [*self.markers, self.end]
-        if len(set(markers)) != len(markers) or len({s.name for s in self.sections}) != len(self.sections):
-            raise ValueError("sections, markers and the end must all differ")
-        if not self.sections or any(m != m.strip() or not m or "\n" in m for m in markers):
-            raise ValueError("give at least one section, and markers of one line without outer spaces")
-        return self
-
-    @property
-    def markers(self) -> tuple[str, ...]:
-        """Section markers in order, without the end."""
-        return tuple(section.marker for section in self.sections)
+from toolkit.specs import Format, Section
 
 
 class Document(NamedTuple):
     """Section bodies in the format's order; a list section's body is a tuple of items.
 
     A recipe is `Document((title, (ingredient, …), directions))`. Bodies are clean: one line each, no marker
-    inside, no separator inside an item (`toolkit/data/clean.py` sees to it), so `parse(render(d)) == d`.
+    inside, no separator inside an item (`toolkit/data/cleaning.py` sees to it), so `parse(render(d)) == d`.
     """
 
     bodies: tuple[str | tuple[str, ...], ...]

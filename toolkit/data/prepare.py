@@ -16,15 +16,14 @@ from filelock import FileLock
 
 from toolkit.data import corpus
 from toolkit.data.corpus import Corpus, Progress
-from toolkit.data.format import Format
-from toolkit.data.mixture import components, quotas
+from toolkit.data.duplicates.shingles import Indices
 from toolkit.data.report import report, too_few
-from toolkit.data.shingles import Indices
-from toolkit.data.sources import Source
+from toolkit.data.sources.mixture import components, quotas
+from toolkit.data.sources.open import Source
 from toolkit.data.split import PARTS, group_keys, split
 from toolkit.data.texts import choose
 from toolkit.errors import UserError
-from toolkit.specs import DatasetSpec, DataSpec, digest_of
+from toolkit.specs import DatasetSpec, DataSpec, Format, digest_of
 
 
 @dataclass(frozen=True)
@@ -147,5 +146,5 @@ def _kept(documents: Corpus, data: DataSpec) -> tuple[Indices, Indices | None]:
 
 def _code() -> str:
     """Hash of the modules that decide what a document is and where it goes: changed code, new cache."""
-    modules = sorted(path for path in Path(__file__).parent.glob("*.py") if path.name != "tokens.py")
+    modules = sorted(path for path in Path(__file__).parent.rglob("*.py") if path.name != "batches.py")
     return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:12]

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from toolkit.data.corpus import Corpus
-from toolkit.data.leak import leak_report
-from toolkit.data.shingles import Indices
-from toolkit.data.sources import Source
+from toolkit.data.duplicates.leaks import leak_report
+from toolkit.data.duplicates.shingles import Indices
+from toolkit.data.sources.open import Source
 from toolkit.data.split import PARTS, Split
 from toolkit.data.texts import choose
 from toolkit.specs import DatasetSpec, DataSpec

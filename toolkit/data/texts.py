@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 import pyarrow as pa
 
-from toolkit.data.shingles import Indices
+from toolkit.data.duplicates.shingles import Indices
 
 CHUNK = 2_000
 """Documents of one Arrow record batch; only the last may have fewer."""

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolkit.errors import UserError
-from toolkit.store import write_text
+from toolkit.records.files import write_text
 
 FORMAT_VERSION = 1
 

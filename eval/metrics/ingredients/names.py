@@ -10,7 +10,8 @@ from typing import NamedTuple
 from eval.metrics.base import Context
 from eval.metrics.texts import to_end
 from eval.metrics.words import folded
-from toolkit.data.format import Format, section_bodies
+from toolkit.data.format import section_bodies
+from toolkit.specs import Format
 
 SIGNATURE = "names:last-two-words,en"
 SEEN = 3

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from eval.metrics.base import Context
-from toolkit.data.format import Format, find_markers, section_bodies
+from toolkit.data.format import find_markers, section_bodies
 from toolkit.records import Outcome
+from toolkit.specs import Format
 
 SIGNATURE = "checks:present,once,not-empty,in-order,nothing-after-end,stopped|text:prompt+written"
 

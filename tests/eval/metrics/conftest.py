@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from eval.metrics import Context
-from toolkit.data.format import Format, Section, document_id, prompt
+from toolkit.data.format import document_id, prompt
 from toolkit.records import Generation, Likelihood, Outcome
+from toolkit.specs import Format, Section
 
 FORM = Format(
     name="recipe",

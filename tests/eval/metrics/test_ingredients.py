@@ -8,7 +8,7 @@ import pytest
 
 from eval.metrics import Context, measure, metric
 from eval.metrics.ingredients.names import name_words
-from toolkit.data.format import Format, Section
+from toolkit.specs import Format, Section
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from eval.anchors import references
 from eval.metrics import measure, metric
 from eval.metrics.structure.checks import check_names, check_structure
-from toolkit.data.format import Format, Section
+from toolkit.specs import Format, Section
 
 R, I, D, E = "RECIPE: Toast", "INGREDIENTS: bread", "DIRECTIONS: Toast it.", "[END]"  # noqa: E741
 

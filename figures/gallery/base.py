@@ -1,0 +1,46 @@
+"""What a planned figure is, and the tables that several plans stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from figures.tidy.load import StudyTables
+
+BITS = "bits_per_byte"
+Plot = Callable[[pd.DataFrame, Axes], Axes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A figure to be drawn: its panels, each a plot and its table, in rows of ``columns``."""
+
+    name: str
+    title: str
+    caption: str
+    panels: Sequence[tuple[Plot, pd.DataFrame]]
+    columns: int = 1
+    heights: Sequence[float]
+    """Inches, a row of panels each."""
+    share_y: bool = False
+    right: float = 0.0
+    """Share of the width kept free on the right, for words that a plot writes beside its Axes."""
+
+
+def headline(part: StudyTables) -> list[str]:
+    """The metrics that get a verdict, in the study's order."""
+    return [metric for metric in part.conclusions.headline if metric in set(part.estimates["metric"])]
+
+
+def with_seeds(part: StudyTables, metric: str) -> pd.DataFrame:
+    """Estimates, single seeds and anchors of one metric in one table, told apart by `kind`."""
+    estimates = part.estimates[part.estimates["metric"] == metric].assign(kind="estimate")
+    seeds = part.scores[part.scores["metric"] == metric].assign(kind="seed")
+    anchors = part.anchors[part.anchors["metric"] == metric].assign(kind="anchor")
+    anchors = anchors.assign(label=anchors["anchor"], method=anchors["anchor"])
+    columns = list(dict.fromkeys(["kind", *estimates.columns, "seed"]))
+    frames = [f.reindex(columns=columns).astype(object) for f in (estimates, seeds, anchors) if len(f)]
+    return pd.concat(frames, ignore_index=True).infer_objects() if frames else estimates

@@ -1,0 +1,123 @@
+"""Figures of what a value is made of: sections, failed checks, prompts and decodings."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from figures.gallery.base import BITS, Plan
+from figures.plots import decodings, parts
+from figures.tidy.load import StudyTables
+
+PARTIAL = "structure_partial"
+FAILED = "failed: "
+"""How that metric names the counts of its failed checks."""
+
+
+def sections(part: StudyTables) -> Plan | None:
+    """Bits per byte by section."""
+    table = part.details[(part.details["metric"] == BITS) & part.details["value"].notna()]
+    if table.empty:
+        return None
+    height = 0.9 + table["part"].nunique() * (0.2 + 0.13 * table["method"].nunique())
+    return Plan(
+        name="sections",
+        title="Bits per byte by section",
+        caption="Which parts of the held-out documents a method predicts better. The scaffold is markers and "
+        "line ends: nearly free to predict once learnt, and no sign of knowledge about the subject.",
+        panels=[(parts.section_values, table)],
+        heights=[height],
+    )
+
+
+def structure(part: StudyTables) -> Plan | None:
+    """Structure checks by method."""
+    table = part.details[(part.details["metric"] == PARTIAL) & part.details["part"].str.startswith(FAILED)]
+    if table.empty:
+        return None
+    table = table.assign(part=table["part"].str.removeprefix(FAILED))
+    return Plan(
+        name="structure",
+        title="Which structure checks the generations fail",
+        caption="A check that cannot be made because its marker is missing counts as failed only once, as "
+        "“present”. A generation complies if it passes all of them.",
+        panels=[(parts.failed_checks, table)],
+        heights=[_grid_height(table)],
+    )
+
+
+def failures(part: StudyTables) -> Plan | None:
+    """Classes of failures by method, at the headline's setting, and what human texts have of them."""
+    table = part.failures
+    mine = table[table["decoding"].notna()]
+    if mine.empty:
+        return None
+    first = mine.iloc[0]
+    here = mine[(mine["prompt_mode"] == first["prompt_mode"]) & (mine["decoding"] == first["decoding"])]
+    human = table[table["decoding"].isna() & (table["prompt_mode"] == first["prompt_mode"])]
+    shown = pd.concat([here, human])
+    occurs = set(shown[shown["value"] > 0]["part"])
+    shown = shown[shown["part"].isin(occurs)]
+    shown = shown.assign(part=shown["part"].str.replace("_", " "))
+    if shown.empty:
+        return None
+    return Plan(
+        name="failures",
+        title="How generations fail",
+        caption="A text may fail in several ways. Loop: a phrase three times in a row, or eight words three "
+        "times. Unused ingredients: fewer than a quarter of those listed are mentioned again. References: "
+        "the test documents, as if generated: what such rules say of texts by people.",
+        panels=[(parts.failed_checks, shown)],
+        heights=[_grid_height(shown)],
+    )
+
+
+def _grid_height(table: pd.DataFrame) -> float:
+    """Inches: a row a part, and room for upright labels where there are many methods."""
+    labels = table["label"].unique()
+    upright = 0.06 * max(map(len, labels)) if len(labels) > parts.MANY else 0.0
+    return float(0.7 + 0.22 * table["part"].nunique() + upright)
+
+
+def decoding_values(part: StudyTables) -> Plan | None:
+    """The headline's metrics of texts over the decodings: a row a metric, a column a prompt mode."""
+    table = part.settings[part.settings["metric"].isin(part.conclusions.headline)]
+    table = table[table["value"].notna()]
+    if part.settings.empty or table.empty:
+        return None
+    names, modes = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(part.settings["prompt_mode"]))
+    first = part.settings.iloc[0]
+    return Plan(
+        name="decodings",
+        title="Every decoding and prompt",
+        caption=f"Verdicts are about {first['decoding']}, prompted through the {first['prompt_mode']}. "
+        "From left to right the draw is bolder. A longer prompt leaves less to write and to be scored, so "
+        "values from two prompts are not compared.",
+        panels=[
+            (decodings.decoding_values, table[(table["metric"] == name) & (table["prompt_mode"] == mode)])
+            for name in names
+            for mode in modes
+        ],
+        columns=len(modes),
+        heights=[2.3] * len(names),
+        share_y=True,
+    )
+
+
+def decoding_or_method(part: StudyTables) -> Plan | None:
+    """Shares of decoding, method, both and noise, a bar a metric, a panel a prompt mode."""
+    table = part.effects[part.effects["share_noise"].notna()]
+    if table.empty:
+        return None
+    modes = list(dict.fromkeys(table["prompt_mode"]))
+    return Plan(
+        name="decoding-or-method",
+        title="How much is decoding, how much is method",
+        caption="The differences between all cells of trained method x decoding, divided by a two-way "
+        "analysis of variance; what noise is expected to add to each part is taken off it and shown as noise "
+        "(method of moments: Searle, Casella and McCulloch 1992). Both together: decodings that do more for "
+        "one method than for another. With other decodings or methods the shares are others.",
+        panels=[(decodings.decoding_shares, table[table["prompt_mode"] == mode]) for mode in modes],
+        columns=len(modes),
+        heights=[1.1 + 0.22 * table["metric"].nunique()],
+        share_y=True,
+    )

@@ -1,0 +1,79 @@
+"""Figures of training: its course, what it costs, and the search for a learning rate."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+
+from figures.gallery.base import BITS, Plan, headline, with_seeds
+from figures.plots import curves
+from figures.tidy.load import StudyTables
+from figures.wording.words import capital, metric_label
+
+
+def learning(part: StudyTables) -> Plan | None:
+    """Validation curves over tokens and over seconds."""
+    steps = part.steps[(part.steps["phase"] == "confirm") & part.steps["validation_bits_per_byte"].notna()]
+    if steps.empty:
+        return None
+    return Plan(
+        name="learning-curves",
+        title="Learning curves",
+        caption="Bits per byte on the validation part, before the first step and on the way. Lower is "
+        "better. Training seconds leave out validation and saving.",
+        panels=[(partial(curves.learning_curve, x=x), steps) for x in ("tokens", "seconds")],
+        columns=2,
+        heights=[2.6],
+    )
+
+
+def costs(part: StudyTables) -> Plan | None:
+    """Quality against peak memory and training time."""
+    metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
+    spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
+    if metric is None or spent.empty:
+        return None
+    gpu = spent["cuda_allocated_bytes"].notna().all()
+    prices = ["cuda_allocated_bytes" if gpu else "peak_memory_bytes", "train_seconds"]
+    rows = with_seeds(part, metric)
+    rows = rows[(rows["kind"] != "anchor")]
+    seeds = rows[rows["kind"] == "seed"].merge(
+        spent[["method", "seed", "device", *prices]], on=["method", "seed"]
+    )
+    means = spent.groupby("method", as_index=False).agg({"device": "first", **dict.fromkeys(prices, "mean")})
+    estimates = rows[rows["kind"] == "estimate"].merge(means, on="method", how="left")
+    estimates.loc[estimates["method"] == "base", "kind"] = "anchor"
+    table = pd.concat([f for f in (estimates, seeds) if len(f)], ignore_index=True)
+    return Plan(
+        name="costs",
+        title="Quality against cost",
+        caption=f"{capital(metric_label(metric))} on the test documents against what training took. "
+        "The lower left corner is cheap and good where lower is better. Time is wall-clock: other work on "
+        "the machine lengthens it.",
+        panels=[(partial(curves.quality_against_cost, cost=price), table) for price in prices],
+        columns=2,
+        heights=[2.6],
+    )
+
+
+def rates(part: StudyTables) -> Plan | None:
+    """Validation result over the learning rate, where more than one was tried."""
+    table = part.costs[part.costs["learning_rate"].notna()]
+    tried = table.groupby("method")["learning_rate"].nunique()
+    if table.empty or tried.max() < 2:
+        return None
+    here = table[["base_model", "dataset", "train_size", "epochs"]].iloc[0].to_dict()
+    optima = {
+        one.method: (one.learning_rate, one.low, one.high)
+        for one in part.conclusions.optima
+        if one.learning_rate is not None and one.condition._asdict() == here
+    }
+    return Plan(
+        name="learning-rates",
+        title="The search for a learning rate",
+        caption="Validation bits per byte after training. A best rate at the edge of the grid means that the "
+        "search was too narrow.",
+        panels=[(partial(curves.learning_rates, optima=optima), table)],
+        heights=[2.6],
+    )

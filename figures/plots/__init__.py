@@ -1,0 +1,20 @@
+"""One function per figure: a table and an Axes in, the Axes out. Each shows its n, and may refuse."""
+
+from figures.plots.curves import learning_curve, learning_rates, quality_against_cost
+from figures.plots.decodings import decoding_shares, decoding_values
+from figures.plots.parts import failed_checks, section_values
+from figures.plots.scores import differences, metric_values
+from figures.plots.sweeps import along
+
+__all__ = [
+    "along",
+    "decoding_shares",
+    "decoding_values",
+    "differences",
+    "failed_checks",
+    "learning_curve",
+    "learning_rates",
+    "metric_values",
+    "quality_against_cost",
+    "section_values",
+]

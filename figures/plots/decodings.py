@@ -1,0 +1,81 @@
+"""Figures of the prompt modes and decodings: a metric at each of them, and how much of it they explain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from figures.plots.scores import SMALL, check, extent, intervals, rows_of
+from figures.style import MUTED, look, note
+from figures.tidy.load import records
+from figures.wording.words import capital, direction_label, factor, metric_label, present
+
+SHARES = {
+    "share_decodings": ("decoding", "#08519c", "#fdfdfd"),
+    "share_methods": ("method", "#6baed6", "#141414"),
+    "share_both": ("both together", "#c6dbef", "#141414"),
+    "share_noise": ("noise", "none", MUTED),
+}
+"""Column -> what it is called, its colour and that of the number in it: shades that no method has."""
+
+
+def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One metric from one prompt mode: decodings side by side, a method a mark with its interval.
+
+    ``table`` has a row a method and decoding: value, low, high, label, `order` (place of the decoding).
+    """
+    check(table, "metric", "prompt_mode")
+    scale = factor(str(table["unit"].iloc[0]))
+    table = table.sort_values("order", kind="stable")
+    names = list(dict.fromkeys(table["decoding"]))
+    labels = list(dict.fromkeys(table["label"]))
+    lanes = np.linspace(-0.2, 0.2, len(labels)) if len(labels) > 1 else np.zeros(1)
+    for lane, label in zip(lanes, labels, strict=True):
+        mine = table[table["label"] == label]
+        colour, mark = look(str(mine["method"].iloc[0]))
+        x = np.array([names.index(name) for name in mine["decoding"]]) + lane
+        ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5)
+        ax.plot(x, mine["value"] * scale, mark, color=colour, label=label)
+        for place, row in zip(x, records(mine), strict=True):
+            if present(row["low"]) and present(row["high"]):
+                ax.plot([place] * 2, [row["low"] * scale, row["high"] * scale], color=colour, linewidth=1.2)
+    ax.set_xticks(range(len(names)), [name.replace("-", "\n") for name in names])
+    ax.set_xlim(-0.5, len(names) - 0.5)
+    ax.grid(axis="x", visible=False)
+    metric, unit = metric_label(str(table["metric"].iloc[0])), str(table["unit"].iloc[0])
+    ax.set_title(f"{capital(metric)}\nprompt through the {table['prompt_mode'].iloc[0]}")
+    direction = direction_label(str(table["direction"].iloc[0]))
+    ax.set_ylabel(f"{'Per cent' if unit == 'share' else capital(unit)} ({direction})")
+    ax.legend()
+    note(ax, f"{extent(table)}. {intervals(table)}")
+    return ax
+
+
+def decoding_shares(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One prompt mode's texts: a bar a metric, divided into decoding, method, both and noise."""
+    check(table, "prompt_mode")
+    left = np.zeros(len(table))
+    for column, (name, colour, ink) in SHARES.items():
+        share = 100 * table[column].to_numpy(dtype=float)
+        hatch = "////" if colour == "none" else None
+        ax.barh(
+            range(len(table)), share, left=left, height=0.7, label=name, color=colour, hatch=hatch,
+            edgecolor=MUTED, linewidth=0.4,
+        )  # fmt: skip
+        for y, (start, size) in enumerate(zip(left, share, strict=True)):
+            if size >= 10 and colour != "none":
+                ax.text(
+                    start + size / 2, y, f"{size:.0f}", ha="center", va="center", color=ink, fontsize=SMALL
+                )
+        left += share
+    rows_of(ax, [metric_label(str(metric)) for metric in table["metric"]])
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("Per cent of the sum of squares")
+    ax.set_title(f"Prompt through the {table['prompt_mode'].iloc[0]}")
+    ax.legend()
+    first = table.iloc[0]
+    methods, decodings = ", ".join(first["methods"]), ", ".join(first["decodings"])
+    seeds = "" if first["seeds"] > 1 else " With one seed, the noise is that of documents alone."
+    note(ax, f"{extent(table)}. Methods: {methods}. Decodings: {decodings}.{seeds}")
+    return ax

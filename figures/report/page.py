@@ -1,0 +1,170 @@
+"""A study's report: figures, tables, one self-contained page and its Markdown twin, from records alone."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from figures.gallery.draw import Entry, draw_all, slug
+from figures.gallery.figure_list import headline
+from figures.report.sections import (
+    audit,
+    data_reports,
+    environment,
+    examples,
+    licences,
+    settings,
+    signatures,
+    worst,
+)
+from figures.style import BAND, GRID, INK, MUTED
+from figures.tables import searches, tables
+from figures.tables.tables import Table
+from figures.tidy.load import StudyTables, load
+from figures.wording import prose
+from figures.wording.answer import answer
+from figures.wording.words import condition_label
+from toolkit.errors import UserError
+from toolkit.records.files import write_text
+
+
+def build(study_folder: Path, root: Path) -> Path:
+    """Write ``study_folder``/report whole, in place of an older one, and return its report.html.
+
+    Raises UserError where a record is missing or damaged, where runs may not be compared, and where the
+    folder can't be written.
+    """
+    study = load(study_folder, root)
+    with _in_place_of(study_folder / "report") as folder:
+        figures = draw_all(study, folder / "figures")
+        made = _tables(study)
+        for table in made:
+            write_text(folder / "tables" / f"{table.name}.csv", table.csv())
+            write_text(folder / "tables" / f"{table.name}.md", table.markdown() + "\n")
+            write_text(folder / "tables" / f"{table.name}.tex", table.latex())
+        facts = _facts(study, figures, made)
+        write_text(folder / "report.md", _render("report.md.jinja", facts))
+        write_text(folder / "report.html", _render("report.html.jinja", facts))
+    return study_folder / "report" / "report.html"
+
+
+@contextmanager
+def _in_place_of(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of ``folder`` once the block has ended well, and not before."""
+    try:
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise UserError(
+            f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
+        ) from error
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        if folder.exists():
+            folder.rename(fresh / ".old")
+        fresh.replace(folder)
+        shutil.rmtree(folder / ".old", ignore_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _tables(study: StudyTables) -> list[Table]:
+    made = [tables.verdicts(study.conclusions), tables.undecided(study.conclusions)]
+    made += [t for t in (searches.claims(study.conclusions), searches.optima(study.conclusions)) if t.rows]
+    for panel in study.panels:
+        part = study.panel(panel)
+        suffix, where = slug(study, panel)
+        several = [tables.effects(part), tables.settings(part)] if len(part.settings) else []
+        for table in (
+            tables.results(part, headline(part)),
+            tables.all_metrics(part),
+            *several,
+            *([tables.failures(part)] if len(part.failures) else []),
+            tables.costs(part),
+        ):
+            made.append(table._replace(name=table.name + suffix, title=table.title + where))
+    return made
+
+
+def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[str, Any]:
+    """All that the templates show."""
+    conclusions = study.conclusions
+    panels = [
+        {"title": condition_label(panel, study.panels), "answer": answer(conclusions, panel)}
+        for panel in study.panels
+    ]
+    return {
+        "conclusions": conclusions,
+        "panels": panels,
+        "figures": figures,
+        "tables": made,
+        "examples": [
+            examples(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels
+        ],
+        "worst": [worst(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels],
+        "data": data_reports(conclusions),
+        "audit": audit(conclusions),
+        "signatures": signatures(study),
+        "environment": environment(study),
+        "settings": settings(study),
+        "licences": licences(study),
+        "how_to_read": prose.HOW_TO_READ,
+        "limits": prose.LIMITS,
+        "lost": [cell for cell in conclusions.cells if cell.status != "finished"],
+    }
+
+
+def _render(template: str, facts: dict[str, Any]) -> str:
+    # Titles and generations are other people's text, and a model's: everything is escaped but our own SVG.
+    environment_ = Environment(
+        loader=PackageLoader("figures.report"),
+        autoescape=template.endswith(".html.jinja"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment_.filters.update(inline_svg=_inline_svg, csv_link=_csv_link, md=_md, fenced=_fenced)
+    return environment_.get_template(template).render(facts)
+
+
+def _inline_svg(entry: Entry) -> Markup:
+    """The figure as part of the page: its ids made its own, and its ink taken from the page's colours."""
+    svg = (entry.svg or "")[(entry.svg or "").index("<svg") :]
+    for colour, variable in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid"), (BAND, "band")):
+        svg = svg.replace(colour, f"var(--{variable})")
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{entry.name}-", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    label = Markup.escape(f"{entry.title}. {entry.caption} {entry.note}")
+    svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
+    return Markup(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S704 - drawn here
+
+
+def _csv_link(entry: Entry) -> str:
+    """The figure's numbers as a data URI, so that the page alone is enough."""
+    return "data:text/csv;base64," + base64.b64encode(entry.csv.encode()).decode()
+
+
+def _md(text: object) -> str:
+    """Text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", str(text))
+
+
+def _fenced(text: str) -> str:
+    """A fenced block whose fence is longer than any in the text."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"

@@ -1,0 +1,1 @@
+"""Tables for the terminal, the report and a paper, all from the same rows."""

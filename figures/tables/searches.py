@@ -1,0 +1,51 @@
+"""Tables of the search for learning rates, and of published findings."""
+
+from __future__ import annotations
+
+from figures.tables.tables import Table
+from figures.wording.words import MISSING, condition_label
+from toolkit.records import Conclusions
+
+
+def optima(conclusions: Conclusions) -> Table:
+    """Where each method's learning rate would be best, and its ratio to the baseline's."""
+    rows: list[tuple[str, ...]] = []
+    for one in conclusions.optima:
+        unknown = "not between the rates tried" if one.outside else MISSING
+        rows.append(
+            (
+                condition_label(one.condition, conclusions.conditions),
+                one.method,
+                unknown if one.learning_rate is None else f"{one.learning_rate:.2g}",
+                _interval(one.low, one.high),
+                f"{one.seeds} of {one.seeds + one.outside}",
+                MISSING if one.ratio is None else f"{one.ratio:.2g}",
+                _interval(one.ratio_low, one.ratio_high),
+            )
+        )
+    header = (
+        "condition",
+        "method",
+        "best learning rate",
+        "95 % interval",
+        "seeds with an optimum",
+        f"over that of {conclusions.baseline}",
+        "95 % interval of the ratio",
+    )
+    title = "Best learning rates, by a parabola through each tuning seed's best rate and its neighbours"
+    return Table(name="optima", title=title, header=header, rows=rows)
+
+
+def claims(conclusions: Conclusions) -> Table:
+    """Published findings: what was said, by whom, and what this study says."""
+    several = len({claim.condition for claim in conclusions.claims}) > 1
+    rows: list[tuple[str, ...]] = []
+    for claim in conclusions.claims:
+        where = f" ({condition_label(claim.condition, conclusions.conditions)})" if several else ""
+        rows.append((claim.text + where, claim.verdict, claim.evidence, claim.source))
+    header = ("finding", "here", "evidence", "source")
+    return Table(name="claims", title="Published findings", header=header, rows=rows)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return MISSING if low is None or high is None else f"{low:.2g} to {high:.2g}"

@@ -1,0 +1,161 @@
+"""A study's records as tidy tables, one fact a row, once it is clear that they may stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from figures.tidy.rows import COLUMNS, Records, rows
+from toolkit.errors import UserError
+from toolkit.records import Cell, Comparison, Conclusions, Condition, Estimate, EvaluationRecord, RunRecord
+from toolkit.records.folders import RunFolder
+
+R = TypeVar("R", Estimate, Comparison)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTables:
+    """What a study left, as frames. Every frame has the columns of a `Condition`, and `test`."""
+
+    conclusions: Conclusions
+    study: str
+    """The resolved `study.yaml`, as text."""
+    scores: pd.DataFrame
+    """One row a run and metric."""
+    anchors: pd.DataFrame
+    """One row an anchor text and metric: references, unrelated, same_title."""
+    estimates: pd.DataFrame
+    """One row a method and metric: its value over the seeds, with an interval."""
+    comparisons: pd.DataFrame
+    """One row a pair of methods and metric."""
+    details: pd.DataFrame
+    """One row a run, metric and part: by section, by check, …"""
+    steps: pd.DataFrame
+    """One row an optimizer step or validation."""
+    costs: pd.DataFrame
+    """One row a run, the search for a learning rate included."""
+    generations: pd.DataFrame
+    """One row a text, of each method's lowest seed."""
+    settings: pd.DataFrame
+    """One row a method, metric, prompt mode and decoding, where there is more than one of these."""
+    effects: pd.DataFrame
+    """One row a metric and prompt mode: how much is decoding, how much is method."""
+    failures: pd.DataFrame
+    """One row a run, prompt mode, decoding and class of failure."""
+    failing: pd.DataFrame
+    """One row a text that fails."""
+    runs: dict[str, RunRecord]
+    """By run id."""
+    evaluations: dict[str, EvaluationRecord]
+    """By run id."""
+
+    @property
+    def panels(self) -> list[Condition]:
+        """The conditions, in the study's order: what may stand in one figure."""
+        return self.conclusions.conditions
+
+    def panel(self, condition: Condition) -> StudyTables:
+        """The same tables with only the rows of one condition."""
+        cut: dict[str, Any] = {}
+        for field in fields(self):
+            frame = getattr(self, field.name)
+            if isinstance(frame, pd.DataFrame):
+                keep = pd.Series(True, index=frame.index)
+                for column, value in condition._asdict().items():
+                    keep &= frame[column].isna() if value is None else frame[column] == value
+                cut[field.name] = frame[keep].reset_index(drop=True)
+        return replace(self, **cut)
+
+
+def load(study_folder: Path, root: Path) -> StudyTables:
+    """Read `results/<study>/` and the runs under ``root`` that it names.
+
+    Raises UserError where a record is missing or damaged, where two runs of one condition were scored on
+    different test parts, and where one metric was computed in two ways.
+    """
+    path = study_folder / "comparisons.json"
+    if not path.is_file():
+        raise UserError(
+            f"{study_folder} holds no comparisons.json. Run `bakeoff run {study_folder.name}` first"
+        )
+    records = _read(Conclusions.read(path), root)
+    resolved = study_folder / "study.yaml"
+    frames = {name: pd.DataFrame(rows(name, records), columns=columns) for name, columns in COLUMNS.items()}
+    frames["anchors"] = frames["anchors"].drop_duplicates(ignore_index=True)  # every run holds the same ones
+    return StudyTables(
+        conclusions=records.conclusions,
+        study=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
+        runs=records.runs,
+        evaluations=records.evaluations,
+        **frames,
+    )
+
+
+def _read(conclusions: Conclusions, root: Path) -> Records:
+    evaluations: dict[str, EvaluationRecord] = {}
+    runs: dict[str, RunRecord] = {}
+    for cell in conclusions.cells:
+        folder = RunFolder(root, cell.run_id)
+        if cell.eval_digest is not None:
+            evaluations[cell.run_id] = EvaluationRecord.read(folder.evaluation(cell.eval_digest))
+            runs[cell.run_id] = evaluations[cell.run_id].run
+        elif cell.status != "failed" and cell.run_id not in runs:
+            runs[cell.run_id] = RunRecord.read(folder.record)
+    evaluated = [cell for cell in conclusions.cells if cell.eval_digest is not None]
+    units = {name: value.unit for record in evaluations.values() for name, value in record.metrics.items()}
+    tests = _one_value("test part", evaluated, lambda cell: {"": evaluations[cell.run_id].test})
+    _one_value("signature", evaluated, lambda cell: _signatures(evaluations[cell.run_id]))
+    return Records(
+        conclusions=conclusions.model_copy(
+            update={
+                "estimates": tuple(_with_unit(e, units) for e in conclusions.estimates),
+                "comparisons": tuple(_with_unit(c, units) for c in conclusions.comparisons),
+            }
+        ),
+        evaluations=evaluations,
+        runs=runs,
+        tests={condition: test for (condition, _), test in tests.items()},
+        root=root,
+    )
+
+
+def _with_unit(record: R, units: dict[str, str]) -> R:
+    """The estimate or comparison with its metric's unit, where it doesn't name one itself."""
+    return record.model_copy(update={"unit": record.unit or units.get(record.metric, "")})
+
+
+def _signatures(evaluation: EvaluationRecord) -> dict[str, str]:
+    return {name: metric.signature for name, metric in evaluation.metrics.items()}
+
+
+def _one_value(
+    what: str, cells: list[Cell], values: Callable[[Cell], dict[str, str]]
+) -> dict[tuple[Condition, str], str]:
+    """(condition, name) -> the one value that all its cells have, or UserError."""
+    found: dict[tuple[Condition, str], dict[str, str]] = {}
+    for cell in cells:
+        for name, value in values(cell).items():
+            found.setdefault((cell.condition, name), {}).setdefault(value, cell.method)
+    for (condition, name), seen in found.items():
+        where = f"{condition.base_model} on {condition.dataset}"
+        refuse_mixed(" of ".join(filter(None, (what, name))), where, seen)
+    return {key: next(iter(seen)) for key, seen in found.items()}
+
+
+def refuse_mixed(what: str, where: str, seen: dict[str, str]) -> None:
+    """Raise UserError if ``seen`` (a value -> a method that has it) holds more than one value."""
+    if len(seen) > 1:
+        came = ", ".join(f"{value} ({method})" for value, method in seen.items())
+        raise UserError(
+            f"{where}: more than one {what}: {came}. These can't be compared; "
+            "run the study again, so that all its methods have the same one"
+        )
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

@@ -1,0 +1,1 @@
+"""How names, numbers and findings are worded, the same in every table, figure and sentence."""

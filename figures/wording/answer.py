@@ -1,0 +1,145 @@
+"""What a study found, in plain sentences made from its comparisons: never *equal* for *undecided*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from figures.tables.tables import untuned, value_of
+from figures.wording.words import (
+    count,
+    decimals,
+    difference_text,
+    interval_text,
+    joined,
+    metric_label,
+    value_text,
+)
+from toolkit.records import Comparison, Conclusions, Condition
+
+BASE = "base"
+ORDER = ("better", "equivalent", "worse", "undecided", "refused")
+
+
+def answer(conclusions: Conclusions, condition: Condition) -> list[str]:
+    """Sentences for one condition: the finding first, then its limits."""
+    here = [c for c in conclusions.comparisons if c.condition == condition]
+    order = {metric: place for place, metric in enumerate(conclusions.headline)}
+    here.sort(key=lambda pair: order.get(pair.metric, len(order)))
+    pairs = [pair for pair in here if pair.baseline == conclusions.baseline]
+    if not pairs:
+        return [f"No method could be compared with {conclusions.baseline}: see the runs and the audit below."]
+    lead = [pair for pair in pairs if pair.metric == pairs[0].metric]
+    rest = [pair for pair in pairs if pair.metric != pairs[0].metric]
+    sentences = _one(conclusions, lead[0]) if len(lead) == 1 else [_several(lead)]
+    if rest:
+        sentences.append(_others(rest))
+    anchored = [pair for pair in here if pair.baseline == BASE and conclusions.baseline != BASE]
+    if anchored:
+        sentences.append(_against_base(anchored))
+    return [*sentences, *limits(conclusions, condition)]
+
+
+def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
+    """What the finding speaks about: seeds, documents, a search for learning rates or none, failed runs."""
+    cells = [c for c in conclusions.cells if c.condition == condition]
+    estimates = [e for e in conclusions.estimates if e.condition == condition]
+    judged = [e for e in estimates if e.metric in conclusions.headline] or estimates
+    documents = max((e.documents for e in judged), default=0)
+    seeds = {e.seeds for e in estimates if e.method != BASE}
+    sentences = []
+    if seeds == {1}:
+        sentences.append(
+            f"One seed a method, {count(documents, 'test document')}: "
+            "this is a statement about these checkpoints, not about the methods."
+        )
+    elif seeds:
+        span = (
+            count(max(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {count(max(seeds), 'seed')}"
+        )
+        sentences.append(f"{span} a method, {count(documents, 'test document')}.")
+    methods = dict.fromkeys(cell.method for cell in cells if cell.phase == "confirm")
+    raw = [method for method in methods if untuned(conclusions, condition, method)]
+    if raw:
+        sentences.append(
+            f"Untuned: the learning rate of {joined(raw)} was not chosen among as many as every other "
+            "method had; another rate may turn the result."
+        )
+    lost = [cell for cell in cells if cell.status != "finished"]
+    if lost:
+        names = joined([f"{cell.method} (seed {cell.seed}, {cell.status})" for cell in lost])
+        sentences.append(f"{len(lost)} of {count(len(cells), 'run')} did not finish: {names}.")
+    return sentences
+
+
+def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
+    unit = pair.unit or ""
+    places = decimals(unit, pair.low, pair.high)
+    metric, method, baseline = metric_label(pair.metric), pair.method, pair.baseline
+    size = difference_text(pair.difference, unit, places)
+    interval = f"95 % interval {interval_text(pair.low, pair.high, unit, places)}"
+    if pair.verdict == "refused":
+        return [f"{method} and {baseline} may not be compared on {metric}: {pair.reason or 'see the audit'}."]
+    if pair.verdict in ("better", "worse"):
+        sides = [value_text(value_of(conclusions, pair, name), unit, places) for name in (method, baseline)]
+        words = f"{sides[0]} against {sides[1]} (difference {size}, {interval})"
+        return [f"On {metric}, {method} is {pair.verdict} than {baseline}: {words}."]
+    if pair.verdict == "equivalent":
+        margin = difference_text(pair.margin, unit, places).removeprefix("+")
+        words = f"the difference of {size} ({interval}) lies within the margin of {margin}"
+        return [f"On {metric}, {method} is equivalent to {baseline}: {words}."]
+    sentences = [
+        f"On {metric}, it is undecided whether {method} or {baseline} is better: {size} ({interval})."
+    ]
+    if pair.smallest_detectable is not None:
+        seen = difference_text(pair.smallest_detectable, unit, places).removeprefix("+")
+        more = f"; {pair.needed} would decide if the difference stays what it is" if pair.needed else ""
+        sentences.append(f"This study would have seen a difference of {seen} (with 80 % power){more}.")
+    elif pair.reason:
+        sentences.append(f"{pair.reason}.")
+    return sentences
+
+
+def _grouped(words: dict[str, list[str]]) -> str:
+    found = {verdict: words[verdict] for verdict in ORDER if verdict in words}
+    return "; ".join(f"{verdict}: {joined(items)}" for verdict, items in found.items())
+
+
+def _several(pairs: Sequence[Comparison]) -> str:
+    words: dict[str, list[str]] = {}
+    for pair in pairs:
+        unit = pair.unit or ""
+        size = difference_text(pair.difference, unit, decimals(unit, pair.low, pair.high))
+        words.setdefault(pair.verdict, []).append(f"{pair.method} ({size})")
+    about = f"On {metric_label(pairs[0].metric)}, {len(pairs)} methods against {pairs[0].baseline}"
+    return f"{about}: {_grouped(words)}."
+
+
+def _others(pairs: Sequence[Comparison]) -> str:
+    methods = dict.fromkeys(pair.method for pair in pairs)
+    if len(methods) == 1:
+        words: dict[str, list[str]] = {}
+        for pair in pairs:
+            words.setdefault(pair.verdict, []).append(metric_label(pair.metric))
+        parts = "; ".join(f"{verdict} on {joined(words[verdict])}" for verdict in ORDER if verdict in words)
+        return f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {parts}."
+    numbers = {verdict: sum(pair.verdict == verdict for pair in pairs) for verdict in ORDER}
+    parts = ", ".join(f"{number} {verdict}" for verdict, number in numbers.items() if number)
+    return f"{count(len(pairs), 'comparison')} on the other metrics: {parts}."
+
+
+def _against_base(pairs: Sequence[Comparison]) -> str:
+    parts = []
+    for method in dict.fromkeys(pair.method for pair in pairs):
+        mine = [pair for pair in pairs if pair.method == method]
+        words: dict[str, list[str]] = {}
+        for pair in mine:
+            words.setdefault(pair.verdict, []).append(metric_label(pair.metric))
+        whole = len(words) == 1
+        if whole:
+            verdict = next(iter(words))
+            parts.append(f"{method} is {verdict} on {'it' if len(mine) == 1 else f'all {len(mine)} metrics'}")
+        else:
+            parts.append(
+                f"{method} is {', '.join(f'{v} on {joined(words[v])}' for v in ORDER if v in words)}"
+            )
+    return f"Against the untouched base, {'; '.join(parts)}."

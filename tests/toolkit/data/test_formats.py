@@ -1,0 +1,160 @@
+"""Any sectioned text goes the same way as a recipe: other languages, other sections, mixtures."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import config
+from toolkit.data.cleaning import RefusedError, to_document
+from toolkit.data.format import parse, render, section_bodies
+from toolkit.data.prepare import prepare
+from toolkit.data.sources.mixture import quotas
+from toolkit.errors import UserError
+from toolkit.specs import DatasetSpec, DataSpec, Format, Section
+
+SIZES = DataSpec(train=60, validation=10, test=12)
+NEWS = Format(
+    name="news",
+    sections=(
+        Section(name="headline", marker="##"),
+        Section(name="tags", marker="TAGS>", separator=" | "),
+        Section(name="body", marker="BODY>"),
+        Section(name="source", marker="SOURCE>"),
+    ),
+    end="----",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "markers"),
+    [
+        ("wikibooks", ["RECIPE:", "INGREDIENTS:", "DIRECTIONS:", "[END]"]),
+        ("wikibooks-de", ["REZEPT:", "ZUTATEN:", "ZUBEREITUNG:", "[ENDE]"]),
+        ("wikibooks-da", ["OPSKRIFT:", "INGREDIENSER:", "FREMGANGSMÅDE:", "[SLUT]"]),
+    ],
+)
+def test_embedded_recipes_come_in_three_languages(name: str, markers: list[str], tmp_path: Path) -> None:
+    """Each line of each test document starts with its language's marker; 60 + 10 + 12 documents each."""
+    dataset = config.dataset(name)
+    form = config.form(dataset.format)
+    done = prepare(dataset, SIZES, form, tmp_path)
+    assert (len(done.train), len(done.validation), len(done.test)) == (60, 10, 12)
+    for text in done.test:
+        lines = text.split("\n")
+        assert [line[: len(m)] for line, m in zip(lines, markers, strict=True)] == markers
+        assert parse(text, form) is not None
+
+
+def test_a_format_of_four_sections_needs_no_code(tmp_path: Path) -> None:
+    """Headline, tags, body, source, with other markers and another separator."""
+    rows = [
+        {"headline": f"News {n}", "tags": ["a | b", f"t{n}"], "body": f"{n} " * 5, "source": "x"}
+        for n in ("one", "two", "three", "four")
+    ]
+    (tmp_path / "news.json").write_text(json.dumps(rows))
+    dataset = DatasetSpec(name="news", files=(str(tmp_path / "news.json"),), format="news")
+    done = prepare(dataset, DataSpec(train=2, validation=1, test=1), NEWS, tmp_path / "cache")
+    bodies = section_bodies(done.test[0], NEWS)
+    assert bodies["tags"].startswith("a b | t")
+    assert bodies["source"] == "x"
+
+
+def test_a_mixture_trains_by_weight_and_is_tested_on_its_own_format(tmp_path: Path) -> None:
+    """4 : 1 of 60 is 48 English and 12 German; all held-out documents are English."""
+    dataset = config.dataset("wikibooks-en-de")
+    done = prepare(dataset, SIZES, config.form("recipe"), tmp_path)
+    assert sum(text.startswith("RECIPE:") for text in done.train) == 48
+    assert sum(text.startswith("REZEPT:") for text in done.train) == 12
+    assert all(text.startswith("RECIPE:") for text in [*done.validation, *done.test])
+    english, german = done.report["sources"]
+    assert english["sizes"] == {"test": 12, "validation": 10, "train": 48}
+    assert german["sizes"] == {"test": 0, "validation": 0, "train": 12}
+    assert done.report["rows"]["read"] == 3129 + 341
+
+
+def test_a_larger_mixture_contains_a_smaller_one(tmp_path: Path) -> None:
+    """The 60 of train=60 are among the 90 of train=90, and the held-out parts stay."""
+    dataset = config.dataset("wikibooks-en-de")
+    small = prepare(dataset, SIZES, config.form("recipe"), tmp_path)
+    large = prepare(dataset, SIZES.model_copy(update={"train": 90}), config.form("recipe"), tmp_path)
+    assert set(small.train) < set(large.train)
+    assert small.fingerprints["test"] == large.fingerprints["test"]
+
+
+def test_shares_add_up() -> None:
+    """10 by 1 : 1 : 1 is 4 + 3 + 3; of 10 test documents the two sources of the format get 5 each."""
+
+    class One:
+        def __init__(self, form: str) -> None:
+            self.form = config.form(form)
+
+    parts = [(One("recipe"), 1.0), (One("recipe"), 1.0), (One("rezept"), 1.0)]
+    shares = quotas(DataSpec(train=10, validation=3, test=10), parts, config.form("recipe"))  # type: ignore[arg-type]
+    assert shares == {
+        "train": {0: 4, 1: 3, 2: 3},
+        "validation": {0: 2, 1: 1},
+        "test": {0: 5, 1: 5},
+    }
+
+
+def test_a_mixture_without_its_own_format_is_refused(tmp_path: Path) -> None:
+    """German and Danish alone, to be tested as English."""
+    dataset = DatasetSpec.model_validate(
+        {
+            "name": "m",
+            "mixture": [{"dataset": name, "weight": 1} for name in ("wikibooks-de", "wikibooks-da")],
+        }
+    )
+    with pytest.raises(UserError, match="no component is of its format 'recipe'"):
+        prepare(dataset, SIZES, config.form("recipe"), tmp_path)
+
+
+def test_a_component_that_is_too_small_is_named(tmp_path: Path) -> None:
+    """Half of 1,000 from 336 German recipes."""
+    dataset = DatasetSpec.model_validate(
+        {"name": "m", "mixture": [{"dataset": name, "weight": 1} for name in ("wikibooks", "wikibooks-de")]}
+    )
+    with pytest.raises(UserError, match=r"wikibooks-de lacks 16\d for train"):
+        prepare(dataset, SIZES.model_copy(update={"train": 1000}), config.form("recipe"), tmp_path)
+
+
+# --- any row that is accepted can be read back
+
+CHARACTERS = st.characters(codec=None) | st.sampled_from("\n\t ,|>#<&;[]:\"'\\\u00a0\u2028\u200b\ud800\x00")
+TEXT = st.text(CHARACTERS, max_size=30) | st.sampled_from(
+    ["RECIPE:", "[END]", "a, b", ", ", ",", "a,", " | ", "|", "&amp;", "&lt;b&gt;", "<br>", "[", "['a']", "½"]
+)
+VALUE = (
+    TEXT | st.lists(TEXT | st.none() | st.integers(), max_size=4) | st.none() | st.floats() | st.booleans()
+)
+
+
+@given(st.sampled_from(["recipe", "news"]), st.lists(VALUE, min_size=4, max_size=4))
+def test_what_is_accepted_is_read_back_equal_and_the_rest_is_refused(name: str, values: list[object]) -> None:
+    """parse(render(d)) == d, of clean text that UTF-8 can hold, for whatever a row holds."""
+    form = NEWS if name == "news" else config.form("recipe")
+    row = {section.name: value for section, value in zip(form.sections, values, strict=False)}
+    try:
+        document = to_document(row, form, {}, Counter())
+    except RefusedError:
+        return
+    text = render(document, form)
+    assert parse(text, form) == document
+    assert text.encode().decode() == text
+    assert len(text.splitlines()) == len(form.sections) + 1
+
+
+PLAIN = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=12)
+
+
+@given(PLAIN, st.lists(PLAIN, min_size=1, max_size=5), PLAIN)
+def test_an_ordinary_row_is_accepted(title: str, items: list[str], text: str) -> None:
+    """Letters and digits are refused for nothing: each item and each body comes back."""
+    form = config.form("recipe")
+    document = to_document({"title": title, "ingredients": items, "directions": text}, form, {}, Counter())
+    assert len(document.bodies[1]) == len(items)
+    assert parse(render(document, form), form) == document

@@ -1,0 +1,207 @@
+"""What makes a row of a source a document, and what it is refused for."""
+
+from __future__ import annotations
+
+import ast
+import html
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.data.format import Document, body_text, parse, render
+from toolkit.specs import Format, Section
+
+ABSURD = 1_000_000
+"""Characters of one cell; a longer one is refused before it is looked into."""
+EXAMPLES = 3
+"""How many examples of each refusal the report keeps."""
+
+_NOTES = (
+    ("</ref>", re.compile(r"<ref(?:\s[^<>]*)?(?<!/)>.*?</ref>", flags=re.DOTALL)),
+    ("-->", re.compile(r"<!--.*?-->", flags=re.DOTALL)),
+)
+_WITHIN_WORD = re.compile(
+    r"</?(?:a|b|big|em|font|i|nowiki|s|small|span|strong|sub|sup|u)(?:\s[^<>]*)?/?>", flags=re.IGNORECASE
+)
+_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_LIST_LIKE = re.compile(r"""^\[\s*(?:["'\]]|\d)""")
+
+
+class RefusedError(Exception):
+    """A row that makes no document; its text is the reason it is counted under."""
+
+
+class Tally:
+    """Counts of everything that was left out or mended, with a few examples each."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.filtered = 0
+        self.accepted = 0
+        self.refused: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+        self.mended: Counter[str] = Counter()
+
+    def refuse(self, reason: str, row: object) -> None:
+        """Count one refused row, and keep its start as an example while there are few."""
+        self.refused[reason] += 1
+        kept = self.examples.setdefault(reason, [])
+        if len(kept) < EXAMPLES:
+            kept.append(shown(row))
+
+    def summary(self) -> dict[str, Any]:
+        """The counts as JSON-able values."""
+        return {
+            "rows": {"read": self.read, "filtered_out": self.filtered, "accepted": self.accepted},
+            "refused": {
+                reason: {"count": count, "examples": self.examples[reason]}
+                for reason, count in sorted(self.refused.items())
+            },
+            "mended": dict(sorted(self.mended.items())),
+        }
+
+
+def shown(row: object, length: int = 160) -> str:
+    """The start of a row on one line, safe to print and to write as UTF-8."""
+    text = row if isinstance(row, str) else _row_start(row, length)
+    text = text[:length].encode("utf-8", "backslashreplace").decode()
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return f"{printable}…" if len(text) >= length else printable
+
+
+def _row_start(row: object, length: int) -> str:
+    if not isinstance(row, Mapping):
+        return str(row)[:length]
+    parts = (f"{key}: {str(value)[:length]}" for key, value in row.items() if key and value)
+    return "; ".join(parts)
+
+
+def clean_text(text: str, mended: Counter[str]) -> str:
+    """One line of plain text: NFC, no HTML remains, no control characters, single spaces.
+
+    NFC and not NFKC, which would turn "1½" into "11⁄2": a fraction stays as it was written.
+    """
+    if "<" in text or "&" in text:
+        plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        for close, note in _NOTES:
+            end = plain.rfind(close) + len(close)  # what opens after the last close would be sought in vain
+            if end >= len(close):
+                plain = note.sub("", plain[:end]) + plain[end:]
+        plain = _TAG.sub(" ", _WITHIN_WORD.sub("", plain))
+        if plain != text:
+            mended["HTML removed"] += 1
+            text = plain
+    if not text.isascii():
+        normal = unicodedata.normalize("NFC", text)
+        if normal != text:
+            mended["unicode normalised (NFC)"] += 1
+            text = normal
+    if not text.isprintable():  # a line end is unprintable too, and becomes a space
+        plain = "".join(_printable(c) for c in text)
+        if "".join(plain.split()) != "".join(text.split()):
+            mended["control characters removed"] += 1
+        text = plain
+    return " ".join(text.split())
+
+
+def _printable(character: str) -> str:
+    if character.isspace():
+        return " "
+    return "" if unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn"} else character
+
+
+def _listed(value: object, name: str) -> list[Any] | None:
+    """The items where the value is a list, or the text of one (JSON, or Python's repr); else None."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    if not isinstance(value, str) or not _LIST_LIKE.match(value.lstrip()):
+        return None
+    try:
+        items = json.loads(value)
+    except ValueError:
+        try:
+            items = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise RefusedError(f"{name}: a list that cannot be read") from None
+    if not isinstance(items, list):
+        raise RefusedError(f"{name}: a list that cannot be read")
+    return items
+
+
+def _string(value: object, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RefusedError(f"{name}: neither text nor a list of texts")
+    text = str(value)
+    if "\x00" in text:
+        raise RefusedError("NUL byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # readers keep a byte that is no UTF-8 as a lone surrogate
+        raise RefusedError("invalid UTF-8") from None
+    return text
+
+
+def _body(section: Section, value: object, mended: Counter[str]) -> str | tuple[str, ...]:
+    if isinstance(value, str) and len(value) > ABSURD:
+        raise RefusedError(f"{section.name}: over {ABSURD:,} characters")
+    items = _listed(value, section.name)
+    if items is None:
+        text = _string(value, section.name)
+        if section.separator is None:
+            return clean_text(text, mended)
+        lines = text.split("\n")
+        items = lines if len(lines) > 1 else text.split(section.separator)
+    if _plain(items):
+        texts = [" ".join(item.split()) for item in items]
+    else:
+        texts = [clean_text(_string(item, section.name), mended) for item in items if item is not None]
+    full = [text for text in texts if text]
+    if len(full) < len(items):
+        mended["empty list items dropped"] += len(items) - len(full)
+    if section.separator is None:
+        return " ".join(full)
+    return tuple(_item(text, section.separator, mended) for text in full)
+
+
+def _plain(items: list[Any]) -> bool:
+    """Whether all are texts with nothing to mend but spaces: most are, and are looked at only once."""
+    if not all(type(item) is str for item in items):
+        return False
+    whole = "".join(items)
+    return whole.isascii() and whole.isprintable() and "<" not in whole and "&" not in whole
+
+
+def _item(text: str, separator: str, mended: Counter[str]) -> str:
+    """An item with no separator inside: "1 cup butter, softened" would read as two, so its comma goes."""
+    if separator not in text:
+        return text
+    mended["separator inside an item dropped"] += 1
+    return " ".join(text.replace(separator, " ").split())
+
+
+def to_document(
+    row: Mapping[str, Any], form: Format, fields: Mapping[str, str], mended: Counter[str]
+) -> Document:
+    """The document that a row holds. Raises RefusedError with the reason where it holds none.
+
+    Whatever is returned satisfies ``parse(render(document), form) == document``.
+    """
+    bodies: list[str | tuple[str, ...]] = []
+    for section in form.sections:
+        value = row.get(fields.get(section.name, section.name))
+        missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
+        body = "" if missing else _body(section, value, mended)
+        if not body:
+            raise RefusedError(f"no {section.name}")
+        bodies.append(body)
+    document = Document(tuple(bodies))
+    whole = "\n".join(body_text(*pair) for pair in zip(form.sections, bodies, strict=True))
+    if any(marker in whole for marker in (*form.markers, form.end)):
+        raise RefusedError("a marker inside the text")
+    if parse(render(document, form), form) != document:
+        raise RefusedError("cannot be read back from its own text")
+    return document

@@ -1,0 +1,115 @@
+"""Which documents are copies or near-copies of each other: MinHash-LSH candidates, verified exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from toolkit.data.duplicates.shingles import MIX, Hashes, Indices, Shingler, Shingles
+
+PERMUTATIONS = 128
+RECALL = 0.995
+"""A pair exactly at the threshold becomes a candidate with at least this probability."""
+_NEIGHBOURS = 32
+_PAIRS_A_BLOCK = 20_000
+_SEED = 42
+
+
+def bands_for(threshold: float) -> tuple[int, int]:
+    """(bands, rows): the longest bands with which a pair at the threshold is still found."""
+    for rows in range(PERMUTATIONS, 1, -1):
+        bands = PERMUTATIONS // rows
+        if 1 - (1 - threshold**rows) ** bands >= RECALL:
+            return bands, rows
+    return PERMUTATIONS, 1
+
+
+def band_keys(shingles: Shingles, threshold: float) -> Hashes:
+    """One key a document and band: two documents are candidates where they agree in one. (n, bands)."""
+    from rensa import RMinHash
+
+    bands, rows = bands_for(threshold)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+        shingles.flat, shingles.at, num_perm=PERMUTATIONS, seed=_SEED
+    )
+    signature = np.array(matrix.to_rows(), dtype=np.uint64)[:, : bands * rows]
+    parts = signature.reshape(len(signature), bands, rows)
+    keys = np.zeros((len(signature), bands), dtype=np.uint64)
+    for row in range(rows):
+        keys = (keys ^ parts[:, :, row]) * MIX[0]
+        keys ^= keys >> np.uint64(31)
+    return keys
+
+
+class Forest:
+    """Sets that merge: union-find with path halving. The lowest member stands for its set."""
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def find(self, item: int) -> int:
+        """The member that stands for the item's set."""
+        parent = self.parent
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    def join(self, one: int, other: int) -> None:
+        """Merge two items' sets."""
+        low, high = sorted((self.find(one), self.find(other)))
+        self.parent[high] = low
+
+    def labels(self) -> Indices:
+        """For each item the member that stands for its set."""
+        return np.array([self.find(item) for item in range(len(self.parent))], dtype=np.int64)
+
+
+def candidates(keys: Hashes) -> Indices:
+    """Pairs (i, j), i < j, of documents that agree in a band, each once. Shape (pairs, 2).
+
+    In a band that very many share, each is paired with its 32 neighbours in the order of the next band's
+    key, which puts the most alike side by side: pairs stay linear in documents.
+    """
+    found: list[Indices] = []
+    bands = keys.shape[1] if keys.ndim == 2 else 0
+    for band in range(bands):
+        order = np.lexsort((keys[:, (band + 1) % bands], keys[:, band]))
+        column = keys[order, band]
+        for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
+            same = np.flatnonzero(column[:-step] == column[step:])
+            if len(same) == 0:
+                break
+            found.append(np.stack([order[same], order[same + step]], axis=1))
+    if not found:
+        return np.empty((0, 2), dtype=np.int64)
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+
+def jaccard(one: Hashes, other: Hashes) -> float:
+    """Exact Jaccard similarity of two sorted sets."""
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common)
+
+
+def near_pairs(
+    pairs: Indices, texts: Sequence[str], threshold: float, forest: Forest
+) -> Iterator[tuple[int, int, float]]:
+    """The candidate pairs that are near-copies, with their similarity; those already in one set are skipped.
+
+    ``texts`` are what is compared. Joins each pair in the forest as it yields it.
+    """
+    shingler = Shingler()
+    for start in range(0, len(pairs), _PAIRS_A_BLOCK):
+        block = pairs[start : start + _PAIRS_A_BLOCK]
+        members = np.unique(block)
+        shingles = shingler([texts[int(m)] for m in members])
+        sets = {int(m): shingles.document(place) for place, m in enumerate(members)}
+        for one, other in block.tolist():
+            if forest.find(one) == forest.find(other):
+                continue
+            similarity = jaccard(sets[one], sets[other])
+            if similarity >= threshold:
+                forest.join(one, other)
+                yield one, other, similarity

@@ -1,0 +1,1 @@
+"""Where rows come from: an installed package, local files, the Hugging Face hub, or a mixture of these."""

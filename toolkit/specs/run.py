@@ -1,0 +1,41 @@
+"""A run: all that can change its weights, and its identity."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from toolkit.specs.base import Spec, digest_of
+from toolkit.specs.data import DatasetSpec, DataSpec
+from toolkit.specs.method import MethodSpec
+from toolkit.specs.model import ModelSpec
+from toolkit.specs.training import TrainSpec
+
+
+class RunSpec(Spec):
+    """All that was asked for that can change a run's weights, and nothing else."""
+
+    model: ModelSpec
+    dataset: DatasetSpec | None
+    """None for the untouched base, which sees no data."""
+    data: DataSpec | None
+    method: MethodSpec
+    learning_rate: float | None = Field(gt=0)
+    """No default: every method has to choose one. None only for the untouched base."""
+    train: TrainSpec
+    seed: int
+    """Moves data order, initialisation and dropout together."""
+    recipes: dict[str, str] = Field(default_factory=dict)
+    """Fingerprints of the parts the run trains and validates on."""
+
+    @property
+    def run_id(self) -> str:
+        """Readable prefix and digest: `smollm2-135m-embedded.lora-r16.s0.1a2b3c4d5e6f`."""
+        value = self.model_dump(mode="json", exclude={"dataset", "data"})
+        for execution in ("processes", "distributed"):
+            value["train"].pop(execution)
+        if self.model.folder and self.model.sha256:
+            value["model"].pop("folder")  # the same files elsewhere are the same base
+        for part in ("model", "method"):
+            for label in ("name", "note", "license"):
+                value[part].pop(label, None)
+        return f"{self.model.name}.{self.method.name}.s{self.seed}.{digest_of(value)}"

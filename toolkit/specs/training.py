@@ -1,0 +1,49 @@
+"""How a run trains."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from toolkit.specs.base import Spec
+
+
+class TrainSpec(Spec):
+    """How a run trains. The same for every method unless the method's entry says otherwise."""
+
+    epochs: float = Field(default=1.0, gt=0)
+    """Passes over the training documents."""
+    batch_tokens: int = Field(default=1024, gt=0)
+    """Tokens of one micro-batch, padding included; documents of similar length share one."""
+    accumulate: int = Field(default=1, gt=0)
+    """Micro-batches per optimizer step; the loss is normalised by supervised tokens across them."""
+    max_length: int = Field(default=768, gt=1)
+    """A document with more tokens is left out of training, and counted; it is never cut."""
+    schedule: Literal[
+        "linear", "cosine", "constant", "constant_with_warmup", "cosine_with_restarts", "polynomial",
+        "inverse_sqrt",
+    ] = "linear"  # fmt: skip
+    """Learning-rate schedule, by transformers' name: those that need no settings of their own."""
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises from zero."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's decoupled weight decay."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Gradients are clipped to this norm."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout of the base model, for every method alike (an adapter's own dropout is in its peft options)."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Compute precision over fp32 master weights; `auto` is bf16 where the hardware has it."""
+    packing: bool = False
+    """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
+    validations: int = Field(default=4, gt=0)
+    """How many times a run is validated on its way, besides once before the first step."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights are kept: after the last step, or those of the lowest validation bits per byte."""
+    patience: int | None = Field(default=None, gt=0)
+    """Stop after so many validations in a row without a new lowest bits per byte; never when absent."""
+    processes: int = Field(default=1, gt=0)
+    """Processes that train one run, each on its part of every micro-batch. Not part of a run's identity."""
+    distributed: dict[str, Any] = Field(default_factory=dict)
+    """FSDP or DeepSpeed, by TrainingArguments' names, passed on: `{fsdp: true, fsdp_config: {…}}`."""

@@ -1,0 +1,212 @@
+"""Next-token loss without the logits of a whole batch: with gradients for training, by token for scoring.
+
+A language model's largest tensor is its logits, tokens x vocabulary in fp32. Here the output head is applied
+to a few hundred supervised positions at a time, the loss's gradient is formed in the same pass (as Liger
+Kernel and Cut Cross-Entropy do on GPUs), and padding never reaches the head. Where a model does more to its
+logits than one linear map (soft-capping, scaling), that is found out by trying, and the plain way is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
+
+from toolkit.data.batches import IGNORED
+
+CHUNK_ELEMENTS = 1 << 25  # logits held at once: 64 MiB in bf16
+CACHED_ELEMENTS = 1 << 19  # fp32 logits worked on at once on a CPU: 2 MiB
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    """Summed negative log-likelihood, in nats, of `hidden` [tokens, width] under a linear head."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        labels: torch.Tensor,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
+        states, head = hidden.to(dtype), weight.to(dtype)
+        shift = None if bias is None else bias.to(dtype)
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        grad_hidden = torch.empty_like(states)
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if ctx.needs_input_grad[2] else None
+        rows = _rows_at_once(weight)
+        for first in range(0, len(labels), rows):
+            part = slice(first, first + rows)
+            logits = F.linear(states[part], head, shift)
+            total += _softmax_slope_(logits, labels[part])
+            torch.matmul(logits, head, out=grad_hidden[part])
+            if grad_weight is not None:
+                grad_weight += logits.T @ states[part]
+            if grad_bias is not None:
+                grad_bias += logits.sum(0, dtype=torch.float32)
+        ctx.grads, ctx.hidden_dtype = (grad_hidden, grad_weight, grad_bias), hidden.dtype
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (scale,) = grad_outputs
+        grad_hidden, *of_head = ctx.grads
+        of_head = [None if grad is None else grad.mul_(scale) for grad in of_head]
+        return (grad_hidden * scale).to(ctx.hidden_dtype), *of_head, None, None
+
+
+def _softmax_slope_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Summed nll of `logits` [rows, vocabulary]; they become its gradient: softmax minus one at the label.
+
+    In fp32, on a CPU a few rows at a time: passes over a whole chunk would each go through main memory.
+    """
+    total = torch.zeros((), dtype=torch.float32, device=logits.device)
+    for part in _cached(logits):
+        values, label = logits[part].float(), labels[part, None]
+        nll, mass = _exponentiate_(values, label)
+        total += nll.sum()
+        values.div_(mass).scatter_add_(1, label, torch.full_like(mass, -1))
+        logits[part] = values
+    return total
+
+
+def _nll_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood of each label under `logits` [rows, vocabulary], overwritten: [rows], nats."""
+    return torch.cat(
+        [_exponentiate_(logits[part].float(), labels[part, None])[0].squeeze(1) for part in _cached(logits)]
+    )
+
+
+def _exponentiate_(values: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """fp32 `values` [rows, vocabulary] become exponentials; nll of each label and sum of each row: [rows, 1].
+
+    `sum` adds in pairs. PyTorch's log_softmax adds a row up in order, and is five times as far from fp64.
+    """
+    highest = values.amax(dim=1, keepdim=True)
+    chosen = values.gather(1, label) - highest
+    mass = values.sub_(highest).exp_().sum(dim=1, keepdim=True)
+    return mass.log() - chosen, mass
+
+
+def _cached(logits: torch.Tensor) -> Iterator[slice]:
+    """Slices of rows that a CPU's cache holds in fp32; all rows at once on a GPU."""
+    rows = len(logits) if logits.is_cuda else max(1, CACHED_ELEMENTS // logits.shape[1])
+    return (slice(first, first + rows) for first in range(0, len(logits), rows))
+
+
+class NextToken:
+    """Scores a causal model's next tokens. Made once a model; knows if its head can be taken apart."""
+
+    def __init__(self, model: torch.nn.Module, *, chunked: bool = True) -> None:
+        self._head = _plain_head(model) if chunked else None
+        if self._head is not None and not self._agrees(model):
+            self._head = None
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the logits of a whole batch are avoided."""
+        return self._head is not None
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], tokens: float) -> torch.Tensor:
+        """Summed nll of the supervised tokens over ``tokens``, those of all micro-batches: a scalar."""
+        states, labels = self._forward(model, batch)
+        if self._head is None:
+            return F.cross_entropy(states.float(), labels, reduction="sum") / tokens
+        dtype = _compute_dtype(states)
+        return _ChunkedCrossEntropy.apply(states, self._head.weight, self._head.bias, labels, dtype) / tokens
+
+    @torch.no_grad()
+    def nll(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Negative log-likelihood of every token given those before it: [rows, longest], fp32, nats.
+
+        Zero at the first position and wherever the label is ignored.
+        """
+        states, labels = self._forward(model, batch)
+        head = None if self._head is None else self._head.weight.to(_compute_dtype(states))
+        bias = None if self._head is None or self._head.bias is None else self._head.bias.to(head.dtype)
+        rows = _rows_at_once(states if head is None else head)
+        parts = []
+        for i in range(0, len(labels), rows):
+            part = states[i : i + rows]
+            logits = part if head is None else F.linear(part.to(head.dtype), head, bias)
+            parts.append(_nll_(logits, labels[i : i + rows]))
+        result = torch.zeros(batch["labels"].shape, dtype=torch.float32, device=states.device)
+        result[:, 1:][batch["labels"][:, 1:] != IGNORED] = torch.cat(parts) if parts else result.new_zeros(0)
+        return result
+
+    def _forward(
+        self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states (logits, where the head stays on) before each supervised token, and the tokens."""
+        # The last token of a row predicts nothing here, and may be one more than the context holds.
+        inputs = {key: value[:, :-1] for key, value in batch.items() if key != "labels"}
+        with _answering(self._head, _identity):
+            states = model(**inputs, use_cache=False).logits
+        labels = batch["labels"][:, 1:]
+        states = states[:, -labels.shape[1] :]  # virtual tokens of a prompt method stand in front
+        return states[labels != IGNORED], labels[labels != IGNORED]
+
+    def _agrees(self, model: torch.nn.Module) -> bool:
+        """Whether the model gives out what its head says, and nothing else: tried on a few tokens.
+
+        The head is made to answer with logits far from zero, where soft-capping shows whatever the weights.
+        """
+        training, weight = model.training, self._head.weight
+        model.eval()
+        ids = torch.arange(2, 10, device=weight.device)[None] % weight.shape[0]
+        far = torch.linspace(-1000, 1000, weight.shape[0], device=weight.device)
+        heard = []
+
+        def answer(states: torch.Tensor) -> torch.Tensor:
+            heard.append(states)
+            return far.to(states.dtype).expand(*states.shape[:-1], -1)
+
+        with torch.no_grad():
+            with _answering(self._head, answer):
+                logits = model(input_ids=ids, use_cache=False).logits
+            with _answering(self._head, _identity):
+                states = model(input_ids=ids, use_cache=False).logits
+        model.train(training)
+        if len(heard) != 1 or states.shape != heard[0].shape or logits.shape[-1] != len(far):
+            return False
+        said = far.to(heard[0].dtype).to(logits.dtype).expand_as(logits)
+        return torch.equal(logits, said) and torch.allclose(states.float(), heard[0].float())
+
+
+def _plain_head(model: torch.nn.Module) -> torch.nn.Linear | None:
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    return head if type(head) is torch.nn.Linear else None
+
+
+@contextmanager
+def _answering(
+    head: torch.nn.Module | None, answer: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Inside, the output head answers so; with `_identity`, a model's `logits` are its last hidden states."""
+    if head is None:
+        yield
+        return
+    head.forward = answer
+    try:
+        yield
+    finally:
+        del head.forward
+
+
+def _identity(states: torch.Tensor) -> torch.Tensor:
+    return states
+
+
+def _rows_at_once(weight: torch.Tensor) -> int:
+    vocabulary = max(weight.shape)
+    return max(1, CHUNK_ELEMENTS // vocabulary)
+
+
+def _compute_dtype(states: torch.Tensor) -> torch.dtype:
+    kind = states.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else states.dtype

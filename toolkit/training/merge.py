@@ -1,0 +1,100 @@
+"""An adapter merged into its base: whether it says the same, and what it saves at inference."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from toolkit import runtime
+from toolkit.data import batches
+from toolkit.errors import UserError
+from toolkit.models import load, methods
+from toolkit.records import MergeRecord, MergeSide, RunRecord
+from toolkit.records.folders import RunFolder
+from toolkit.training.loss import NextToken
+from toolkit.training.monitor import Validation
+
+NEW_TOKENS = 32
+REPEATS = 5
+
+
+def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRecord:
+    """Merge a run's adapter into `merged/` and compare the two in fp32 on ``texts``; leaves `merge.json`.
+
+    Raises UserError where there is no adapter, or one that peft can't merge, in peft's words.
+    """
+    spec = record.spec
+    if not (folder.artifact / "adapter_config.json").is_file():
+        raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
+    if spec.method.quantization:
+        raise UserError(f"{record.run_id}: merging into a quantised base would round the adapter away")
+    tokenizer = load.load_tokenizer(spec.model)
+    model = load.load_artifact(spec.model, folder.artifact, methods.quantization(spec.method))
+    model = model.to(runtime.device()).eval()
+    merger = getattr(model, "merge_and_unload", None)
+    if merger is None:
+        raise UserError(f"{record.run_id}: {type(model.active_peft_config).__name__} can't be merged")
+    if not texts:
+        raise UserError("merge: no text to compare on")
+    apart, logits = _measured(model, tokenizer, texts)
+    try:
+        merged = merger(safe_merge=True)
+    except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
+        raise UserError(f"{record.run_id}: peft can't merge this adapter: {error}") from error
+    together, other = _measured(merged, tokenizer, texts)
+    load.save_artifact(merged, tokenizer, folder.merged)
+    result = MergeRecord(
+        run_id=record.run_id,
+        documents=len(texts),
+        adapter=apart,
+        merged=together,
+        logit_difference=(logits - other).abs().max().item(),
+        environment=runtime.environment(),
+    )
+    result.write(folder.merge)
+    return result
+
+
+def _measured(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[MergeSide, torch.Tensor]:
+    """One side's figures, and its logits [tokens, vocabulary] on the first text."""
+    validation = Validation(texts, tokenizer, 1024, "fp32")
+    nll = validation(model, NextToken(model))["eval_nll"]
+    row = batches.encode(texts[:1], tokenizer).ids[0]
+    ids = torch.tensor([row], device=next(model.parameters()).device)
+    start = ids[:, : max(1, min(16, ids.shape[1] // 2))]
+
+    def write() -> None:
+        model.generate(
+            input_ids=start,
+            attention_mask=torch.ones_like(start),
+            do_sample=False,
+            min_new_tokens=NEW_TOKENS,
+            max_new_tokens=NEW_TOKENS,
+            pad_token_id=tokenizer.eos_token_id,
+        )
+
+    with torch.no_grad():
+        logits = model(input_ids=ids, use_cache=False).logits[0].float().cpu()
+        side = MergeSide(
+            perplexity=math.exp(nll),
+            forward_seconds=_median(lambda: model(input_ids=ids, use_cache=False)),
+            seconds_per_new_token=_median(write) / NEW_TOKENS,
+        )
+    return side, logits
+
+
+def _median(action: Callable[[], Any]) -> float:
+    """Seconds of an action, the median of five after one that warms up."""
+    seconds = []
+    for _ in range(REPEATS + 1):
+        began = time.perf_counter()
+        action()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])

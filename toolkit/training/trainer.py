@@ -1,0 +1,168 @@
+"""transformers' Trainer with our batches, loss and validation; its loop, optimizer and checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainingArguments
+
+from toolkit import runtime
+from toolkit.data import batches as tokens
+from toolkit.errors import UserError
+from toolkit.models import methods
+from toolkit.records.folders import RunFolder
+from toolkit.specs import RunSpec
+from toolkit.training import checkpoints
+from toolkit.training.loss import NextToken
+from toolkit.training.monitor import Validation, Watch
+
+
+class FineTuner(Trainer):
+    """transformers' Trainer with our batches, loss and validation; its loop, optimizer and checkpoints."""
+
+    def __init__(
+        self,
+        *,
+        batches: list[list[int]],
+        validation: Validation,
+        watch: Watch,
+        precision: str,
+        spec: RunSpec,
+        **rest: Any,
+    ) -> None:
+        super().__init__(**rest)
+        self._batches, self._validation, self._watch, self._precision = batches, validation, watch, precision
+        # Sharded weights are whole only inside the model's own forward: there the head stays on.
+        self._sharded = bool(spec.train.distributed)
+        if self._sharded and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            kind = self.accelerator.distributed_type.value
+            raise UserError(
+                f"train.distributed: it would take no effect (accelerate trains {kind} here): weights are "
+                "sharded over several GPUs, one for each of train.processes. Leave it out, or set these"
+            )
+        if self._sharded and spec.train.keep == "best":
+            raise UserError("train.keep=best: the best weights are not kept where weights are sharded")
+        self.next_token = NextToken(self.model, chunked=not self._sharded)
+        self._packing, self._method = spec.train.packing, spec.method
+        if self._packing:
+            _refuse_if_mixed(self.model, self.next_token, self.train_dataset)
+        self.model_accepts_loss_kwargs = (
+            True  # or the supervised tokens of a step's micro-batches go uncounted
+        )
+
+    def get_train_dataloader(self) -> DataLoader:
+        """The batches, in the order laid down beforehand; of each, this process's rows."""
+        pad, first, every = self.processing_class.eos_token_id, runtime.rank(), runtime.processes()
+
+        def collate(rows: list[list[int]]) -> dict[str, torch.Tensor]:
+            own = rows[first::every]
+            batch = tokens.pack(own or rows[:1]) if self._packing else tokens.collate(own or rows[:1], pad)
+            if not own:  # fewer rows than processes: step along, without a say
+                batch["labels"].fill_(tokens.IGNORED)
+            return batch
+
+        return DataLoader(self.train_dataset, batch_sampler=self._batches, collate_fn=collate)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Nats per supervised token, normalised over the step's micro-batches of all processes."""
+        with runtime.autocast(self.args.device, self._precision):
+            loss = self.next_token.loss(model, inputs, num_items_in_batch)
+        added = methods.penalty(self.model)
+        if added is not None:  # its gradient only, so that the recorded loss stays nats per token
+            share = (inputs["labels"] != tokens.IGNORED).sum() / num_items_in_batch
+            loss = loss + share * (added - added.detach())
+        return loss * runtime.processes()  # gradients are averaged over the processes
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW, or the optimizer that the method names, made from the same settings."""
+        if self.optimizer is None and self._method.optimizer is not None:
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            decay = self.args.weight_decay
+            self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
+        return super().create_optimizer(model)
+
+    def gathered(self) -> dict[str, Any] | None:
+        """The whole weights where they are sharded, else None. Every process has to ask."""
+        if not self._sharded:
+            return None
+        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        weights: dict[str, Any] = self.accelerator.get_state_dict(model)
+        return weights
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        if hasattr(self.model, "peft_config") and output_dir is not None and not self._sharded:
+            checkpoints.keep(self.model, Path(output_dir))
+        else:
+            super()._save(output_dir, state_dict)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not checkpoints.restore(self.model, Path(resume_from_checkpoint)):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Validation: token-weighted, over the whole validation part."""
+        began = time.perf_counter()
+        model = self.model_wrapped if self._sharded else self.model
+        metrics = self._validation(model, self.next_token)
+        self._watch.validated(time.perf_counter() - began)
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def arguments(
+    spec: RunSpec, folder: RunFolder, steps: int, precision: str, report_to: Sequence[str] = ()
+) -> TrainingArguments:
+    """A run's settings in transformers' words. Raises UserError where it refuses them."""
+    asked = spec.train
+    return TrainingArguments(
+        output_dir=str(folder.checkpoints),
+        num_train_epochs=1,  # the batches hold all epochs, one after the other
+        gradient_accumulation_steps=asked.accumulate,
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type=asked.schedule,
+        warmup_steps=math.ceil(asked.warmup * steps),
+        weight_decay=asked.weight_decay,
+        max_grad_norm=asked.max_grad_norm,
+        optim="adamw_torch_fused",
+        bf16=precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=spec.seed,
+        data_seed=spec.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="no",  # Watch says when
+        save_strategy="no",
+        save_total_limit=2,
+        report_to=list(report_to) or "none",
+        run_name=spec.run_id,
+        ddp_find_unused_parameters=False,
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        **asked.distributed,
+    )
+
+
+def _refuse_if_mixed(model: Any, next_token: NextToken, rows: Sequence[Sequence[int]]) -> None:
+    """Packed rows must score as they do alone: tried on two of the run, as no list says which bases do."""
+    model.eval()
+    where = next(model.parameters()).device
+    two = [[*row[:16]] for row in rows[:2]]
+    packed = next_token.nll(model, {key: value.to(where) for key, value in tokens.pack(two).items()})
+    alone = next_token.nll(model, {key: value.to(where) for key, value in tokens.collate(two, 0).items()})
+    model.train()
+    together = packed[0].cpu()
+    apart = torch.cat([alone[i, : len(row)] for i, row in enumerate(two)]).cpu()
+    if not torch.allclose(together, apart, rtol=1e-3, atol=1e-3):
+        raise UserError(
+            f"train.packing: {type(model).__name__}'s attention does not keep packed documents apart; "
+            "leave packing off"
+        )
