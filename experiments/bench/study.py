@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from experiments.design import study as studies
 from experiments.bench.synthetic.finished import finish
-from experiments.running.executors.local import Local
+from experiments.design import study as studies
 from experiments.design.grid import Grid
-from experiments.running.runner import jobs_of
 from experiments.design.study import StudySpec
+from experiments.running.executors.local import Local
+from experiments.running.runner import jobs_of
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.runtime import machine

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from eval import general_text
 from eval.inference.outcomes import outcomes
 from eval.metrics import Context, all_metrics, measure, metric
-from experiments import study
+from experiments.design import study
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import load as models

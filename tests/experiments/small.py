@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from experiments import study
-from experiments.executors import Executor
-from experiments.progress import Board
-from experiments.runner import bring_up_to_date
+from experiments.design import study
+from experiments.running.board import Board
+from experiments.running.executors import Executor
+from experiments.running.runner import bring_up_to_date
 from toolkit.records import Conclusions
 
 ROOT = Path(__file__).parents[2]

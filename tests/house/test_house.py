@@ -53,7 +53,8 @@ def test_imports_flow_one_way(room):
 
 @pytest.mark.parametrize(
     "module",
-    ["experiments.cli", "experiments.study", "experiments.runner", "toolkit.config", "toolkit.records",
+    ["experiments.cli", "experiments.design.study", "experiments.running.runner", "toolkit.config",
+     "toolkit.records",
      "toolkit.data.prepare", "eval.statistics.compare", "eval.metrics", "eval.harness",
      "figures.report.page", "figures.plots.scores"],
 )  # fmt: skip
@@ -110,8 +111,8 @@ def commands_of(readme: str) -> list[list[str]]:
 
 def test_every_command_of_the_readme_is_understood():
     """Each parses to a command with its arguments, and each study that it names loads with its overrides."""
-    from experiments import study
-    from experiments.cli import app
+    from experiments.cli.app import app
+    from experiments.design import study
 
     found = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) >= 10

@@ -1,30 +1,68 @@
-"""Write a file whole or not at all."""
+"""Write a file or a folder whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit.errors import UserError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: into a neighbour first, flushed, then renamed over ``path``."""
-    try:
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a neighbouring path to write to; on success it replaces ``path``, on error it is removed.
+
+    The file is flushed to disk before it is renamed. Raises UserError if the folder can't be written.
+    """
+    with _writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, neighbour = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        neighbour = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-                stream.flush()
+            yield neighbour
+            with neighbour.open("rb") as stream:
                 os.fsync(stream.fileno())
-            Path(neighbour).chmod(0o644)
-            Path(neighbour).replace(path)
-        except BaseException:
-            Path(neighbour).unlink(missing_ok=True)
-            raise
+            neighbour.chmod(0o644)
+            neighbour.replace(path)
+        finally:
+            neighbour.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty neighbouring folder to fill; on success it replaces ``path``, on error it is removed.
+
+    A folder that is already at ``path`` is removed just before the new one takes its place. Raises UserError
+    if the parent can't be written.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        neighbour = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield neighbour
+            neighbour.chmod(0o755)
+            if path.exists():
+                shutil.rmtree(path)
+            neighbour.replace(path)
+        finally:
+            shutil.rmtree(neighbour, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, as UTF-8 with its line ends as given."""
+    with whole_file(path) as neighbour:
+        neighbour.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}. Choose another folder with --root"
-        ) from error
+        message = f"cannot write {path}: {error.strerror or error}. Choose another folder with --root"
+        raise UserError(message) from error

@@ -6,6 +6,32 @@ from pathlib import Path
 
 from toolkit.errors import UserError
 
+
+class Root:
+    """Names of what lies under the root folder: `runs/`, `results/` and the prepared data."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def runs(self) -> Path:
+        """`runs/`: the store of runs, shared by all studies."""
+        return self.path / "runs"
+
+    @property
+    def data(self) -> Path:
+        """`runs/.data/`: prepared data sets and token caches."""
+        return self.runs / ".data"
+
+    def run(self, run_id: str) -> RunFolder:
+        """`runs/<run_id>/`."""
+        return RunFolder(self.path, run_id)
+
+    def results(self, study: str) -> Path:
+        """`results/<study>/`: what a study concludes, and its report."""
+        return self.path / "results" / study
+
+
 CLOCK = "clock.json"
 """Written last into a checkpoint: it marks a whole one."""
 

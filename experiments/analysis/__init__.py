@@ -1,0 +1,1 @@
+"""What a study concludes from its records: estimates, comparisons, optima and published findings."""

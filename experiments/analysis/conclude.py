@@ -1,0 +1,162 @@
+"""What a study concludes: cells, estimates, comparisons with verdicts and the audit -> comparisons.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from eval.audit import audit
+from eval.harness import evaluation_digest
+from eval.metrics import Metric, all_metrics, metric
+from eval.statistics.optimum import Located
+from experiments.analysis import claims, optima
+from experiments.analysis.comparisons import (
+    Statistics,
+    compare,
+    comparisons,
+    estimates,
+    statistics_of,
+    with_holm,
+)
+from experiments.analysis.decodings import read_generations
+from experiments.design.findings import Band
+from experiments.design.grid import Grid, Planned
+from experiments.design.study import StudySpec
+from toolkit import config
+from toolkit.errors import UserError
+from toolkit.records import (
+    Cell,
+    Claim,
+    Conclusions,
+    Condition,
+    EvaluationRecord,
+    Finding,
+    Optimum,
+    RunRecord,
+    write_lines,
+)
+from toolkit.records.folders import RunFolder
+
+
+def results_folder(root: Path, study: str) -> Path:
+    """`results/<study>/`: where a study's conclusions and its report lie."""
+    return root / "results" / study
+
+
+def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> Conclusions:
+    """Read what is there, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
+    study, root = grid.study, grid.root
+    cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
+    runs = {c.run_id: RunRecord.read(RunFolder(root, c.run_id).record) for c in cells if c.status != "failed"}
+    evaluations = {
+        c.run_id: EvaluationRecord.read(RunFolder(root, c.run_id).evaluation(c.eval_digest))
+        for c in cells
+        if c.eval_digest
+    }
+    findings = audit(cells, runs, evaluations)
+    statistics = statistics_of(root, cells)
+    headline = headline_metrics(study)
+    found = optima.optima(study, cells, runs)
+    texts = read_generations(study, root, cells)
+    conclusions = Conclusions(
+        study=study.name,
+        question=study.question,
+        baseline=study.baseline,
+        headline=tuple(m.name for m in headline),
+        cells=tuple(cells),
+        estimates=tuple(estimates(statistics)),
+        comparisons=tuple(with_holm(comparisons(study, statistics, headline, findings))),
+        audit=tuple(findings),
+        optima=tuple(found),
+        claims=tuple(_claims(study, statistics, findings, cells, runs, found)),
+        settings=tuple(texts.settings),
+        decoding=tuple(texts.decoding),
+        failures=tuple(texts.failures),
+        data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
+    )
+    folder = results_folder(root, study.name)
+    write_lines(folder / "failures.jsonl", texts.failing)
+    conclusions.write(folder / "comparisons.json")
+    return conclusions
+
+
+def read(root: Path, study: str) -> Conclusions:
+    """A study's conclusions from disk."""
+    path = results_folder(root, study) / "comparisons.json"
+    if not path.is_file():
+        raise UserError(
+            f"no results of study '{study}' in {root / 'results'}. `bakeoff run {study}` makes them"
+        )
+    return Conclusions.read(path)
+
+
+def headline_metrics(study: StudySpec) -> list[Metric]:
+    """The metrics that get a verdict."""
+    for name in study.margins:
+        metric(name)  # an unknown one is told with its nearest match
+    return [metric(name) for name in study.metrics] or [m for m in all_metrics().values() if m.headline]
+
+
+def _cells(grid: Grid, cell: Planned, error: str | None) -> list[Cell]:
+    """The cell's record; an untouched base has one in each condition of its data set."""
+    done = _cell(grid, cell, error)
+    if cell.phase != "anchor":
+        return [done]
+    same = [s.condition for s in grid.settings if (s.model, s.dataset) == (cell.model, cell.dataset)]
+    return [done.model_copy(update=condition._asdict()) for condition in same]
+
+
+def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
+    record = grid.record(cell)
+    evaluated = None
+    if record is not None and record.status == "finished" and cell.phase != "tune":
+        form = config.form(cell.dataset.format)
+        test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
+        digest = evaluation_digest(grid.study.evaluate, test, form)
+        if RunFolder(grid.root, cell.run.run_id).evaluation(digest).is_file():
+            evaluated = digest
+    failed = record is None or (record.status == "finished" and evaluated is None and cell.phase != "tune")
+    return Cell(
+        **cell.setting.condition._asdict(),
+        method=cell.method,
+        learning_rate=cell.run.learning_rate,
+        seed=cell.run.seed,
+        tuned=cell.tuned,
+        phase=cell.phase,
+        budget=cell.budget,
+        run_id=cell.run.run_id,
+        eval_digest=evaluated,
+        status="failed" if failed or record is None else record.status,
+        error=(error or "not there") if failed or record is None else record.diverged,
+    )
+
+
+def _claims(
+    study: StudySpec,
+    statistics: Statistics,
+    findings: Sequence[Finding],
+    cells: Sequence[Cell],
+    runs: Mapping[str, RunRecord],
+    found: Sequence[Optimum],
+) -> list[Claim]:
+    """The published findings that the study asks for; their comparisons are corrected among themselves."""
+    conditions = list(dict.fromkeys(cell.condition for cell in cells))
+    pairs = [(condition, pair) for condition in conditions for pair in claims.pairs_of(study.claims)]
+    compared = {}
+    for condition, pair in pairs:
+        if pair.metric in all_metrics():
+            item = metric(pair.metric)
+            margin = pair.margin or study.margins.get(item.name, item.margin)
+            sides = pair.method, pair.against
+            one = compare(
+                statistics, findings, condition, *sides, item, margin, seeds=study.seeds, tests=len(pairs)
+            )
+            compared |= {(condition, pair): one} if one else {}
+    corrected = dict(zip(compared, with_holm(list(compared.values())), strict=True))
+
+    def ratio(condition: Condition, band: Band) -> Located:
+        here = [cell for cell in cells if cell.condition == condition]
+        mine = [one for one in found if one.condition == condition]
+        return claims.measured_ratio(band, here, runs, mine, study.baseline)
+
+    return claims.judge(study.claims, conditions, lambda c, pair: corrected.get((c, pair)), ratio)

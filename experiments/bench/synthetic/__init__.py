@@ -1,0 +1,1 @@
+"""Made-up inputs for benchmarks: rows with planted near-copies, and finished records."""

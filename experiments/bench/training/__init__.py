@@ -1,0 +1,1 @@
+"""Training speed against a tutorial notebook and TRL."""

@@ -1,0 +1,148 @@
+"""The sides of `bakeoff bench train`, each in a process of its own: ours, a tutorial's notebook, TRL.
+
+The side is the argument. Reads one JSON object (`base`, `train`, `validation`, `method`, `learning_rate`) and
+writes one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+LENGTH, ROWS = 512, 4  # the notebook's padded length and batch
+WARMUP_SHARE = 200 / 3750  # its 200 warmup steps of three epochs of 5,000 recipes, four at a time
+
+
+def ours(asked: dict[str, Any]) -> dict[str, Any]:
+    """The toolkit's own training path, validated eight times on the way."""
+    from toolkit import config
+    from toolkit.records import Step, read_lines
+    from toolkit.records.folders import RunFolder
+    from toolkit.specs import RunSpec, TrainSpec
+    from toolkit.training.train import train
+
+    spec = RunSpec(
+        model=config.model({"name": "bench", "folder": asked["base"]}),
+        dataset=None,
+        data=None,
+        method=config.method(asked["method"]),
+        learning_rate=asked["learning_rate"],
+        train=TrainSpec(validations=8, max_length=LENGTH),
+        seed=0,
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = RunFolder(Path(temporary), spec.run_id)
+        record = train(spec, asked["train"], asked["validation"], "[END]", folder, progress=lambda _: None)
+        steps = read_lines(folder.steps, Step)
+    return {
+        "tokens_per_second": record.costs.supervised_tokens_per_second,
+        "peak_memory_bytes": record.costs.peak_memory_bytes,
+        "peak_share": record.costs.peak_share,
+        "validation_bits_per_byte": record.validation_bits_per_byte,
+        "curve": [
+            [s.seconds, s.validation_bits_per_byte] for s in steps if s.validation_bits_per_byte is not None
+        ],
+    }
+
+
+def notebook(asked: dict[str, Any]) -> dict[str, Any]:
+    """As tutorials do it: fp32, every recipe padded to 512 tokens, four a batch, Trainer's AdamW at 5e-5."""
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        DataCollatorForLanguageModeling,
+        Trainer,
+        TrainingArguments,
+    )
+
+    tokenizer = AutoTokenizer.from_pretrained(asked["base"])
+    tokenizer.pad_token = tokenizer.eos_token
+    model = AutoModelForCausalLM.from_pretrained(asked["base"])
+    rows = [
+        dict(tokenizer(text, truncation=True, max_length=LENGTH, padding="max_length"))
+        for text in asked["train"]
+    ]
+    with tempfile.TemporaryDirectory() as temporary:
+        settings = TrainingArguments(
+            temporary,
+            num_train_epochs=1,
+            per_device_train_batch_size=ROWS,
+            learning_rate=5e-5,
+            warmup_steps=math.ceil(WARMUP_SHARE * len(rows) / ROWS),
+            weight_decay=0.01,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        collator = DataCollatorForLanguageModeling(tokenizer=tokenizer, mlm=False)
+        trainer = Trainer(model=model, args=settings, data_collator=collator, train_dataset=rows)
+        supervised = sum(sum(row["attention_mask"]) - 1 for row in rows)
+        return _timed(trainer, supervised, tokenizer, asked["validation"], "fp32")
+
+
+def trl(asked: dict[str, Any]) -> dict[str, Any]:
+    """TRL's SFTTrainer at its defaults, with bf16."""
+    import torch
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    tokenizer = AutoTokenizer.from_pretrained(asked["base"])
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    with tempfile.TemporaryDirectory() as temporary:
+        settings = SFTConfig(
+            temporary,
+            bf16=True,
+            use_cpu=not torch.cuda.is_available(),
+            num_train_epochs=1,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+        )
+        trainer = SFTTrainer(
+            asked["base"],
+            args=settings,
+            train_dataset=Dataset.from_dict({"text": asked["train"]}),
+            processing_class=tokenizer,
+        )
+        supervised = sum(len(ids) - 1 for ids in trainer.train_dataset["input_ids"])
+        return _timed(trainer, supervised, tokenizer, asked["validation"], "bf16")
+
+
+def _timed(
+    trainer: Any, supervised: int, tokenizer: Any, validation: list[str], precision: str
+) -> dict[str, Any]:
+    from toolkit import runtime
+    from toolkit.training.loss import NextToken
+    from toolkit.training.monitor import Validation
+
+    began = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - began
+    peak = runtime.peak_memory_bytes()
+    measured = Validation(validation, tokenizer, 1024, precision)(trainer.model, NextToken(trainer.model))
+    return {
+        "tokens_per_second": supervised / seconds,
+        "seconds": seconds,
+        "peak_memory_bytes": peak,
+        "validation_bits_per_byte": measured["eval_bits_per_byte"],
+    }
+
+
+def main() -> None:
+    """Entry point of a side's process."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is not the answer
+    asked = json.load(sys.stdin)
+    with answer:
+        json.dump({"ours": ours, "notebook": notebook, "trl": trl}[sys.argv[1]](asked), answer)
+
+
+if __name__ == "__main__":
+    main()

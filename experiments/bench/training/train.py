@@ -1,0 +1,99 @@
+"""`bakeoff bench train`: our training against a tutorial's notebook and TRL, on the same recipes, in turn."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.training.sides import in_a_process
+from toolkit import config
+from toolkit.data.prepare import prepare
+from toolkit.models import load, locate
+from toolkit.runtime import machine
+from toolkit.specs import DataSpec
+
+SHAPE = "distilgpt2-shape"
+RATES = {"full": 1e-4, "lora-r16": 1e-3}
+
+
+def bench(
+    base: str, recipes: int, repeats: int, say: Callable[[str], None], root: Path = Path()
+) -> dict[str, Any]:
+    """Time each side ``repeats`` times, medians told. ``ratio`` is full fine-tuning over the notebook.
+
+    Tokens a second are supervised tokens of the recipes; memory is each process's own peak; bits per byte
+    are of the same validation recipes after one pass over the same training recipes, without end-of-text,
+    which the notebook never learns.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _shape(Path(temporary)) if base == SHAPE else locate.local_folder(config.model(base))
+        source = config.dataset("wikibooks")
+        parts = prepare(
+            source,
+            DataSpec(train=recipes, validation=24, test=1),
+            config.form(source.format),
+            root / "runs" / ".data",
+        )
+        common = {"base": str(folder), "train": list(parts.train), "validation": list(parts.validation)}
+        asked = {
+            "notebook": {"side": "notebook"},
+            **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},
+        }
+        if find_spec("trl"):
+            asked["trl"] = {"side": "trl"}
+        measured: dict[str, list[dict[str, Any]]] = {name: [] for name in asked}
+        for turn in range(repeats):
+            for name, side in asked.items():
+                say(f"turn {turn + 1} of {repeats}: {name}")
+                measured[name].append(
+                    in_a_process("experiments.bench.training.sides", side["side"], {**common, **side})
+                )
+    return _summary(measured, base, recipes, repeats)
+
+
+def _summary(
+    measured: dict[str, list[dict[str, Any]]], base: str, recipes: int, repeats: int
+) -> dict[str, Any]:
+    keys = ("tokens_per_second", "peak_memory_bytes", "peak_share", "validation_bits_per_byte")
+    sides: dict[str, dict[str, Any]] = {
+        name: {key: statistics.median(t[key] for t in turns) for key in keys if turns[0].get(key) is not None}
+        for name, turns in measured.items()
+    }
+    goal = sides["notebook"]["validation_bits_per_byte"]
+    seconds = statistics.median(turn["seconds"] for turn in measured["notebook"])
+    reached = [at for at, bits in measured["full"][-1]["curve"] if bits <= goal]
+    speed = {name: side["tokens_per_second"] for name, side in sides.items()}
+    memory = {name: side["peak_memory_bytes"] for name, side in sides.items()}
+    return {
+        "name": "train",
+        "ratio": round(speed["full"] / speed["notebook"], 2),
+        "baseline": round(speed["notebook"], 1),
+        "ours": round(speed["full"], 1),
+        "unit": "supervised tokens per second",
+        "base": base,
+        "recipes": recipes,
+        "repeats": repeats,
+        "lora_over_full": round(speed["lora-r16"] / speed["full"], 2),
+        "lora_memory_share": round(memory["lora-r16"] / memory["full"], 2),
+        "full_over_trl": round(speed["full"] / speed["trl"], 2) if "trl" in speed else None,
+        "notebook_seconds": round(seconds, 1),
+        "seconds_to_notebooks_validation": round(reached[0], 1) if reached else None,
+        "sides": sides,
+        "machine": machine(),
+    }
+
+
+def _shape(parent: Path) -> Path:
+    """DistilGPT2's shape with random weights and the embedded base's tokenizer: no connection needed."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    folder = parent / SHAPE
+    GPT2LMHeadModel(GPT2Config(n_layer=6, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
+    load.load_tokenizer(config.model(locate.EMBEDDED)).save_pretrained(folder)
+    return folder

@@ -1,0 +1,5 @@
+"""`python -m experiments.cli` is the `bakeoff` command."""
+
+from experiments.cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""Pages and tables where people look at what models write."""

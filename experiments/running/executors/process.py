@@ -1,0 +1,113 @@
+"""A run's worker as a process: started, listened to, stopped, and its end put in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.running.worker import Job
+from toolkit import runtime
+from toolkit.records.folders import RunFolder
+
+PATIENCE = 5  # seconds between asking a process to stop and making it
+
+
+class WorkerProcess:
+    """A worker at its job. ``tell`` is called from a thread of its own; the last event is `end`.
+
+    The worker ends when this process does, however that ends: it holds the other end of a pipe.
+    """
+
+    def __init__(self, job: Job, environment: Mapping[str, str], tell: Callable[[dict[str, Any]], None]):
+        self._folder, self._tell = RunFolder(Path(job.root), job.run.run_id), tell
+        self._folder.path.mkdir(parents=True, exist_ok=True)
+        with self._folder.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "experiments.running.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, **runtime.ALLOCATOR, **FIXED, **_same_code(), **environment},
+                start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it
+            )
+        self._thread = threading.Thread(target=self._listen, args=(job.model_dump_json(),), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the process and what it has started."""
+        for order in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, order)
+                self._process.wait(PATIENCE)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._thread.join(PATIENCE)
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+    def _listen(self, job: str) -> None:
+        told: str | None = None
+        process = self._process
+        assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
+        assert process.stdout is not None  # noqa: S101
+        try:
+            process.stdin.write(job + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died before it read; its code and its log say why
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "error":
+                told = event["text"]
+            else:
+                self._tell(event)
+        code = process.wait()
+        process.stdout.close()
+        self._tell({"event": "end", "error": _in_words(code, told, self._folder)})
+
+
+def _same_code() -> dict[str, str]:
+    """The worker imports what this process does, whatever lies in the folder that it is called from."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+
+
+def log_tail(folder: RunFolder, lines: int = 20) -> tuple[str, ...]:
+    """The last lines of a run's log; none where there is no log."""
+    try:
+        with folder.log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - 20_000))
+            text = stream.read().decode(errors="replace")
+    except OSError:
+        return ()
+    return tuple(line[:500] for line in text.strip().splitlines()[-lines:])
+
+
+def _in_words(code: int, told: str | None, folder: RunFolder) -> str | None:
+    if code == 0:
+        return None
+    if told:
+        return told
+    if code == -signal.SIGKILL:
+        return (
+            "killed by the system, most likely for want of memory: lower train.batch_tokens, or jobs at once"
+        )
+    if code < 0:
+        return f"ended by signal {signal.Signals(-code).name} (log: {folder.log})"
+    last = log_tail(folder, 1)
+    return f"{last[0][:300] if last else f'ended with code {code}'} (log: {folder.log})"

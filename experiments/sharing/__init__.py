@@ -1,0 +1,1 @@
+"""What leaves this machine: archives of finished runs, model cards, merged models."""

@@ -1,0 +1,164 @@
+"""Published findings judged: reproduced, contradicted or undecided, by verdicts and ratios given by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from eval.metrics import all_metrics
+from eval.statistics.optimum import Located
+from experiments.analysis.claims import judge, measured_ratio, pairs_of
+from experiments.design.findings import PUBLISHED, Band
+from toolkit import config
+from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, RunRecord
+from toolkit.specs import RunSpec, TrainSpec
+
+HERE = Condition("b", "d", 100, 1.0)
+UNKNOWN = Located(None, None, None)
+
+
+def compared(verdict: str, pair) -> Comparison:
+    """A comparison with that verdict."""
+    return Comparison(
+        **HERE._asdict(),
+        method=pair.method,
+        baseline=pair.against,
+        metric=pair.metric,
+        direction="lower",
+        difference=-0.01,
+        low=-0.02,
+        high=-0.005,
+        p=0.01,
+        p_holm=0.02,
+        margin=0.008,
+        verdict=verdict,
+        scope="the methods",
+        seeds=3,
+        documents=48,
+        unit="bits per byte",
+    )
+
+
+def only(name: str, verdicts: dict[str, str], ratio: Located = UNKNOWN) -> Claim:
+    """The judgement of one finding; ``verdicts``: method -> verdict of its comparison, if there is one."""
+    (claim,) = judge(
+        [name],
+        [HERE],
+        lambda _, pair: compared(verdicts[pair.method], pair) if pair.method in verdicts else None,
+        lambda *_: ratio,
+    )
+    return claim
+
+
+@pytest.mark.parametrize(
+    ("verdict", "here"),
+    [
+        ("better", "reproduced"),
+        ("equivalent", "contradicted"),
+        ("worse", "contradicted"),
+        ("undecided", "undecided"),
+        ("refused", "undecided"),
+    ],
+)
+def test_a_finding_about_two_methods_follows_their_verdict(verdict, here):
+    """All layers against attention: only *better* agrees; *undecided* speaks neither for nor against."""
+    claim = only("all-layers-beat-attention", {"lora-r16": verdict})
+    assert claim.verdict == here
+    assert "lora-r16 against lora-attention, bits per byte" in claim.evidence
+
+
+def test_what_the_study_lacks_is_said():
+    """No LoRA of rank 256, no verdict."""
+    claim = only("enough-rank-is-full", {})
+    assert (claim.verdict, claim.evidence) == (
+        "undecided",
+        "lora-r256 against full, bits per byte: not in this study",
+    )
+
+
+def test_a_finding_about_several_is_judged_on_those_that_are_there():
+    """Two variants of five: both equivalent reproduces it, one that is better contradicts it."""
+    assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "equivalent"}).verdict == "reproduced"
+    assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "better"}).verdict == "contradicted"
+    assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "undecided"}).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "here"),
+    [
+        (Located(9.0, 4.0, 20.0), "reproduced"),  # inside 3.2 to 32
+        (Located(9.0, 2.0, 40.0), "undecided"),  # wider than the band
+        (Located(1.2, 0.9, 1.6), "contradicted"),  # below it
+        (Located(9.0, None, None), "undecided"),  # one seed
+        (UNKNOWN, "undecided"),
+    ],
+)
+def test_ten_times_the_rate_is_a_ratio_with_an_interval(ratio, here):
+    """The whole interval inside half a decade about ten reproduces it, wholly outside contradicts it."""
+    assert only("ten-times-the-rate", {}, ratio).verdict == here
+
+
+def test_costs_are_paired_by_seed():
+    """LoRA 2 and 3 GB, full 4 and 6 GB: ratio 0.5 twice. A seed of one method alone counts for none."""
+    memory = {("full", 0): 4, ("full", 1): 6, ("lora-r16", 0): 2, ("lora-r16", 1): 3, ("lora-r16", 2): 99}
+    cells, runs = [], {}
+    for (method, seed), size in memory.items():
+        spec = RunSpec(
+            model=config.model("gpt2"),
+            dataset=None,
+            data=None,
+            method=config.method(method),
+            learning_rate=1e-3,
+            train=TrainSpec(),
+            seed=seed,
+        )
+        cells.append(
+            Cell(
+                **HERE._asdict(),
+                method=method,
+                learning_rate=1e-3,
+                seed=seed,
+                tuned=True,
+                phase="confirm",
+                run_id=spec.run_id,
+                eval_digest=None,
+                status="finished",
+            )
+        )
+        runs[spec.run_id] = RunRecord(
+            run_id=spec.run_id,
+            spec=spec,
+            status="finished",
+            validation_bits_per_byte=1.0,
+            data=None,
+            costs=Costs(peak_memory_bytes=size),
+            precision=None,
+            environment={},
+        )
+    band = Band("peak_memory_bytes", "lora-r16", "full", 0, 0.9)
+    assert measured_ratio(band, cells, runs, [], "full") == pytest.approx((0.5, 0.5, 0.5))
+    slow = Band("seconds_per_token", "lora-r16", "full", 0.8, 1.25)
+    assert measured_ratio(slow, cells, runs, [], "full") == UNKNOWN
+
+
+def test_the_ratio_of_optima_is_the_baselines():
+    """Known against the study's baseline, unknown against another."""
+    one = Optimum(
+        **HERE._asdict(), method="lora-r16", learning_rate=1e-3, low=None, high=None, seeds=3, outside=0,
+        ratio=9.0, ratio_low=5.0, ratio_high=16.0,
+    )  # fmt: skip
+    band = Band("optimum", "lora-r16", "full", 3.2, 32)
+    assert measured_ratio(band, [], {}, [one], "full") == (9.0, 5.0, 16.0)
+    assert measured_ratio(band, [], {}, [one], "lora-r8") == UNKNOWN
+
+
+def test_findings_name_methods_and_metrics_that_there_are():
+    """Every one has a source and something to be judged by; its methods are in the catalog."""
+    assert len(PUBLISHED) == len({published.name for published in PUBLISHED}) >= 8
+    known = config.catalog("methods")
+    for published in PUBLISHED:
+        assert published.source
+        assert published.pairs or published.bands
+        for item in (*published.pairs, *published.bands):
+            assert {item.method, item.against} <= known.keys()
+    metrics = {pair.metric for pair in pairs_of([published.name for published in PUBLISHED])}
+    assert metrics <= all_metrics().keys()

@@ -1,0 +1,137 @@
+"""The command as a user meets it: help, lists, and every mistake told in one line with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.cli.app import app
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+
+
+def bakeoff(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.cli", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+COMMANDS = sorted(name for name in app if not name.startswith("-"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    """`--help` exits 0 and says what the command does."""
+    assert len(COMMANDS) >= 6
+    done = bakeoff(command, "--help")
+    assert done.returncode == 0
+    assert "Usage: bakeoff" in done.stdout
+    assert len(done.stdout) > 200
+
+
+def test_help_loads_no_torch():
+    """The whole of `bakeoff --help` runs without torch, transformers or matplotlib."""
+    code = (
+        "import sys\nfrom experiments.cli.app import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit(', '.join({'torch', 'transformers', 'matplotlib'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+MISTAKES = {
+    "an unknown study": (["run", "quickstar"], "unknown study 'quickstar'. Did you mean 'quickstart'"),
+    "an unknown key": (["run", "quickstart", "train.epoch=2"], "'epoch'. Did you mean 'epochs'"),
+    "a wrong type": (["run", "quickstart", "train.epochs=two"], "'epochs' is 'two'"),
+    "an unknown model": (
+        ["run", "quickstart", "base_models=gpt3"],
+        "unknown model 'gpt3'. Did you mean 'gpt2'",
+    ),
+    "an unknown data set": (["run", "quickstart", "dataset=wiki"], "unknown data set 'wiki'"),
+    "an unknown method": (["run", "quickstart", "methods={lora: 1e-3}"], "unknown method 'lora'"),
+    "an unknown metric": (
+        ["run", "quickstart", "metrics=[blue]"],
+        "unknown metric 'blue'. Did you mean 'bleu'",
+    ),
+    "an unknown margin": (
+        ["run", "quickstart", "margins={blue: 1}"],
+        "unknown metric 'blue'. Did you mean 'bleu'",
+    ),
+    "a part too large": (["run", "quickstart", "data.train=100000"], "too few"),
+    "a base that the hub would have to give": (
+        ["run", "quickstart", "base_models=distilgpt2"],
+        "base_models=smollm2-135m-embedded",
+    ),
+    "no such file": (["run", "nowhere.yaml"], "cannot read nowhere.yaml"),
+    "no results": (["report", "quickstart"], "`bakeoff run quickstart` makes them"),
+    "no jobs": (["run", "quickstart", "--jobs", "0"], "--jobs 0"),
+    "no title": (["generate"], "give at least one title"),
+    "an unknown option": (["run", "quickstart", "--job", "2"], "--job"),
+    "a missing data file": (
+        ["run", "quickstart", "dataset={name: mine, files: [mine.csv]}"],
+        "mine.csv",
+    ),
+    "an unknown list": (["catalog", "model"], "Did you mean 'models'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_2(mistake, tmp_path):
+    """No traceback, nothing half-written in results, and the text says what to do."""
+    arguments, says = MISTAKES[mistake]
+    done = (
+        bakeoff(*arguments, "--root", str(tmp_path))
+        if arguments[0] in ("run", "report")
+        else bakeoff(*arguments)
+    )
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_root_that_cannot_be_a_folder_is_told(tmp_path):
+    """`--root` on a file: one line, exit 2."""
+    file = tmp_path / "file"
+    file.write_text("")
+    done = bakeoff("run", "quickstart", "--root", str(file))
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert "--root" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_the_hub_out_of_reach_names_the_embedded_data():
+    """The headline study without a connection: one line that names what works here."""
+    done = bakeoff("plan", "full-vs-lora")
+    assert done.returncode == 2
+    assert "wikibooks" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_catalog_and_plan_speak_json(tmp_path):
+    """`--json` is one object; the plan of the quickstart is three runs, none done."""
+    listed = json.loads(bakeoff("catalog", "--json").stdout)
+    assert {"models", "datasets", "methods", "metrics", "studies"} <= listed.keys()
+    planned = json.loads(bakeoff("plan", "quickstart", "--root", str(tmp_path), "--json").stdout)
+    assert [(run["method"], run["done"]) for run in planned["runs"]] == [
+        ("base", False),
+        ("full", False),
+        ("lora-r16", False),
+    ]

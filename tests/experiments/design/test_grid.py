@@ -1,0 +1,301 @@
+"""What a grid asks for next, given records: searches, extensions, rounds, edits, costs. No training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiments.design import edits, plan, study
+from experiments.design.grid import Grid, Planned
+from toolkit import runtime
+from toolkit.errors import UserError
+from toolkit.records import Costs, DataCounts, EvaluationRecord, MetricValue, RunRecord
+from toolkit.records.folders import RunFolder
+from toolkit.specs import EvalSpec
+
+SMALL = ["data={train: 40, validation: 10, test: 10, max_characters: 1000}"]
+BOTH = "methods={full: tune, lora-r16: tune}"
+Response = Callable[[Planned], float]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared data, read once."""
+    root = tmp_path_factory.mktemp("data")
+    Grid(study.load("quickstart", SMALL), root).cells()
+    return root / "runs" / ".data"
+
+
+@pytest.fixture
+def make(tmp_path: Path, data: Path) -> Callable[..., Grid]:
+    """A grid of the quickstart with overrides, on a root of its own."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / ".data").symlink_to(data)
+    return lambda *overrides: Grid(study.load("quickstart", [*SMALL, *overrides]), tmp_path)
+
+
+def finish(grid: Grid, cell: Planned, score: float, **costs: float) -> None:
+    """Write the record of a finished run; of a diverged one where the score is infinite."""
+    record = RunRecord(
+        run_id=cell.run.run_id,
+        spec=cell.run,
+        status="finished" if math.isfinite(score) else "diverged",
+        validation_bits_per_byte=score if math.isfinite(score) else None,
+        data=DataCounts(
+            documents=cell.setting.data.train,
+            left_out_too_long=0,
+            tokens=100 * cell.setting.data.train,
+            padding_share=0.0,
+            stream_hash="c0ffee",
+            end_labels=1.0,
+        ),
+        costs=Costs(**costs),
+        precision="fp32",
+        environment=runtime.machine(),
+    )
+    record.write(RunFolder(grid.root, cell.run.run_id).record)
+
+
+def play(grid: Grid, response: Response) -> list[Planned]:
+    """Finish every cell that the grid asks for until it asks for no more."""
+    known: dict[str, Planned] = {}
+    while new := [cell for cell in grid.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
+        for cell in new:
+            finish(grid, cell, response(cell))
+            known[f"{cell.run.run_id}{cell.phase}"] = cell
+    return list(known.values())
+
+
+def bowl(**best: float) -> Response:
+    """0.8 + (decades from the method's best rate)²."""
+    return lambda c: (
+        0.8 + math.log10((c.run.learning_rate or 1) / best.get(c.method.partition("-")[0], 1)) ** 2
+    )
+
+
+def rates(cells: list[Planned], method: str, phase: str) -> list[float]:
+    """Rates of a method's cells of one phase, in order of asking."""
+    return [c.run.learning_rate for c in cells if (c.method, c.phase) == (method, phase)]
+
+
+def test_the_best_rate_of_each_goes_on_with_fresh_seeds(make):
+    """Full is best at 1e-4, LoRA at 1e-3, the middles of their grids: nothing is extended."""
+    cells = play(make(BOTH, "seeds=[0, 1]"), bowl(full=1e-4, lora=1e-3))
+    assert rates(cells, "full", "tune") == [3.2e-5, 1e-4, 3.2e-4]
+    assert rates(cells, "full", "confirm") == [1e-4, 1e-4]
+    assert rates(cells, "lora-r16", "confirm") == [1e-3, 1e-3]
+
+
+def test_a_best_rate_at_the_edge_extends_the_grid_of_all(make):
+    """LoRA is best above its grid: both methods try one rate more above theirs, and LoRA takes it."""
+    cells = play(make(BOTH), bowl(full=1e-4, lora=1e-2))
+    assert rates(cells, "full", "tune") == [3.2e-5, 1e-4, 3.2e-4, 1e-3]
+    assert rates(cells, "lora-r16", "tune") == [3.2e-4, 1e-3, 3.2e-3, 1e-2]
+    assert rates(cells, "full", "confirm") == [1e-4]
+    assert rates(cells, "lora-r16", "confirm") == [1e-2]
+
+
+def test_a_grid_is_extended_once_and_on_both_sides_where_both_are_needed(make):
+    """Full is best far below, LoRA far above: five rates each, and then they are confirmed at the edge."""
+    cells = play(make(BOTH), bowl(full=1e-7, lora=10.0))
+    assert len(rates(cells, "full", "tune")) == len(rates(cells, "lora-r16", "tune")) == 5
+    assert rates(cells, "full", "confirm") == [1e-5]
+    assert rates(cells, "lora-r16", "confirm") == [1e-2]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [[BOTH, "search.at_edge=flag"], ["methods={full: [1e-5, 1e-4], lora-r16: [1e-4, 1e-3]}"]],
+)
+def test_a_grid_is_left_as_it_is_where_that_is_asked_for_or_it_is_written_out(make, overrides):
+    """The best at the edge is confirmed; the audit flags it."""
+    grid = make(*overrides)
+    cells = play(grid, bowl(full=1.0, lora=1.0))
+    written = grid.study.methods["full"].learning_rates
+    assert tuple(rates(cells, "full", "tune")) == written
+    assert rates(cells, "full", "confirm") == [max(written)]
+
+
+def test_a_diverged_rate_was_tried_and_is_not_taken(make):
+    """The highest rate of both diverges: three rates each as planned, no edge, the middle is taken."""
+    inner = bowl(full=1e-2, lora=1e-2)
+    cells = play(
+        make(BOTH), lambda c: math.inf if (c.run.learning_rate or 0) in (3.2e-4, 3.2e-3) else inner(c)
+    )
+    assert len(rates(cells, "full", "tune")) == 3
+    assert rates(cells, "full", "confirm") == [1e-4]
+
+
+def test_a_method_that_always_diverges_is_not_confirmed(make):
+    """The others are, and nothing waits for it."""
+    inner = bowl(full=1e-4)
+    grid = make(BOTH)
+    cells = play(grid, lambda c: math.inf if c.method == "lora-r16" else inner(c))
+    assert rates(cells, "full", "confirm") == [1e-4]
+    assert rates(cells, "lora-r16", "confirm") == []
+
+
+def test_half_a_search_chooses_nothing(make):
+    """Five of six tuning runs are there: no confirming run is asked for, whatever their results."""
+    grid = make(BOTH, "search.at_edge=flag")
+    for cell in grid.cells()[1:6]:
+        finish(grid, cell, 0.5)
+    assert {cell.phase for cell in grid.cells()} == {"anchor", "tune"}
+    grid.lost.add(grid.cells()[6].run.run_id)  # the sixth has failed: the search goes on without it
+    assert "confirm" in {cell.phase for cell in grid.cells()}
+
+
+def test_the_mean_over_tuning_seeds_decides(make):
+    """Seed 7 likes 1e-4 (0.70 against 0.75), seed 8 dislikes it (0.95 against 0.80): 0.825 loses to 0.775."""
+    table = {(1e-4, 7): 0.70, (1e-4, 8): 0.95, (1e-3, 7): 0.75, (1e-3, 8): 0.80}
+    grid = make("methods={full: [1e-4, 1e-3]}", "tuning_seeds=[7, 8]")
+    cells = play(grid, lambda c: table.get((c.run.learning_rate, c.run.seed), 1.0))
+    assert rates(cells, "full", "confirm") == [1e-3]
+
+
+def test_halving_gives_the_better_half_twice_the_budget(make):
+    """Four rates at a quarter of the epochs, the best two at half, the better of these in full."""
+    grid = make(
+        "methods={full: tune}", "search={rates: 4, strategy: halving, at_edge: flag}", "train.epochs=2"
+    )
+    cells = play(grid, bowl(full=2e-4))
+    tries = [(c.budget, c.run.train.epochs, c.run.learning_rate) for c in cells if c.phase == "tune"]
+    assert tries == [
+        (0.25, 0.5, 1.8e-5), (0.25, 0.5, 5.6e-5), (0.25, 0.5, 1.8e-4), (0.25, 0.5, 5.6e-4),
+        (0.5, 1.0, 1.8e-4), (0.5, 1.0, 5.6e-4),
+    ]  # fmt: skip
+    assert rates(cells, "full", "confirm") == [1.8e-4]
+    assert cells[-1].run.train.epochs == 2
+
+
+def test_every_condition_searches_on_its_own(make):
+    """With 20 recipes the best rate is 3.2e-4, with 40 it is 1e-4: each size is confirmed at its own."""
+    grid = make("methods={full: tune}", "data.train=[20, 40]", "search.at_edge=flag")
+    small, large = bowl(full=3.2e-4), bowl(full=1e-4)
+    cells = play(grid, lambda c: (small if c.setting.data.train == 20 else large)(c))
+    confirmed = {c.setting.data.train: c.run.learning_rate for c in cells if c.phase == "confirm"}
+    assert confirmed == {20: 3.2e-4, 40: 1e-4}
+
+
+def test_an_edit_names_the_finished_runs_that_no_longer_belong(make, tmp_path):
+    """Two fixed rates have run; one is changed: its run is named, that of the other still belongs."""
+    results = tmp_path / "results"
+    before = make("methods={full: 1e-4, lora-r16: 1e-3}")
+    play(before, lambda _: 0.8)
+    assert edits.note(before, results, before.cells()) is None
+    edits.keep(before, results)
+    assert edits.note(before, results, before.cells()) is None
+    after = make("methods={full: 2e-4, lora-r16: 1e-3}")
+    said = edits.note(after, results, after.cells())
+    assert "1 finished run no longer belongs to it" in said
+    assert "full at 0.0001, seed 0" in said
+    assert "lora" not in said
+
+
+def test_more_seeds_leave_nothing_behind(make, tmp_path):
+    """A study that only grows keeps all that it had, also while a search is under way."""
+    before = make(BOTH)
+    play(before, bowl(full=1e-4, lora=1e-3))
+    edits.keep(before, tmp_path)
+    more = make(BOTH, "seeds=[0, 1]")
+    assert edits.note(more, tmp_path, more.cells()) is None
+    wider = make(BOTH, "search.rates=5")
+    assert edits.note(wider, tmp_path, wider.cells()) is None
+
+
+def test_a_damaged_file_of_before_is_told_and_stops_nothing(make, tmp_path):
+    """The line names the file."""
+    (tmp_path / "study.yaml").write_text("methods: [")
+    grid = make(BOTH)
+    with pytest.raises(UserError):
+        edits.left_behind(grid, tmp_path, grid.cells())
+    assert "study.yaml" in edits.note(grid, tmp_path, grid.cells())
+
+
+def test_costs_are_scaled_from_finished_runs(make):
+    """40 recipes of 100 tokens at 50 a second: 80 s; twice the epochs 160 s. See the sum.
+
+    Seed 0 took: loading 10 s, saving 2 s, 2 x 10 validation documents in 6 s (once before, once after), the
+    test of 10 documents: likelihood 5 s, metrics 1 s, generation 30 s. Two epochs with two validations:
+    10 + 160 + 9 + 2, loading again 10, evaluation 36: 227 s.
+    """
+    fixed = ["methods={full: 1e-4}", "train.validations=1"]
+    first = make(*fixed)
+    cell = first.cells()[1]
+    spent = {"load_seconds": 10, "supervised_tokens_per_second": 50, "validate_seconds": 6, "save_seconds": 2}
+    finish(first, cell, 0.8, **spent, peak_memory_bytes=3_000_000_000)
+    value = MetricValue(value=1.0, documents=10, unit="share", direction="higher", signature="made-up")
+    EvaluationRecord(
+        digest="e0",
+        spec=first.study.evaluate,
+        test="t",
+        format="recipe",
+        metrics={"a": value},
+        anchors={},
+        seconds={"likelihood": 5, "generation": 30, "metrics": 1},
+        run=RunRecord.read(RunFolder(first.root, cell.run.run_id).record),
+    ).write(RunFolder(first.root, cell.run.run_id).evaluation("e0"))
+    said = plan.plan(
+        make("methods={full: 1e-4}", "train={epochs: 2, validations: 2}"), lambda *_: "to do", first.root
+    )
+    anchor, run = said["runs"]
+    assert anchor["seconds"] is None
+    assert run["seconds"] == pytest.approx(227)
+    assert run["memory_bytes"] == 3_000_000_000
+    assert (said["left"], said["left_of_unknown_cost"], said["left_seconds"]) == (2, 1, pytest.approx(227))
+    assert "about 3.8 min one at a time, up to 3.00 GB of memory; 1 more of unknown cost" in plan.total(said)
+    for status, seconds in (("to evaluate", 46), ("to measure", 1)):
+        left = plan.plan(make("methods={full: 1e-4}"), lambda *_, s=status: s, first.root)["runs"][1]
+        assert (left["seconds"], left["memory_bytes"]) == (pytest.approx(seconds), None)
+    other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"), lambda *_: "to do", first.root)
+    assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
+
+
+def test_a_plan_shows_what_waits_for_tuning(make):
+    """Six tuning runs to do, two seeds for two methods to come, at no rate yet."""
+    said = plan.plan(make(BOTH, "seeds=[0, 1]"), lambda *_: "to do", Path("nowhere"))
+    waiting = [run for run in said["runs"] if run["status"] == "after tuning"]
+    assert len(said["runs"]) == 11
+    assert [(run["method"], run["learning_rate"], run["seed"]) for run in waiting] == [
+        ("full", None, 0), ("lora-r16", None, 0), ("full", None, 1), ("lora-r16", None, 1),
+    ]  # fmt: skip
+    assert said["left_seconds"] is None
+    assert "--probe" in plan.total(said)
+    assert [line["seeds"] for line in plan.lines(said) if line["status"] == "after tuning"] == ["0 1", "0 1"]
+
+
+def test_uneven_searches_are_told_before_anything_runs(make):
+    """Three rates against one; the same number for all says nothing."""
+    uneven = plan.plan(make("methods={full: tune, lora-r16: 1e-3}"), lambda *_: "to do", Path("nowhere"))
+    assert "(full 3, lora-r16 1): the audit will refuse" in uneven["uneven"]
+    assert plan.plan(make(BOTH), lambda *_: "to do", Path("nowhere"))["uneven"] is None
+
+
+def test_a_probe_is_a_short_run_of_the_same_method(make):
+    """One a method and one anchor; 32 documents, 4 of each held-out part, the study's own batches."""
+    grid = make("methods={full: 1e-4, lora-r16: [1e-4, 1e-3]}", "train.epochs=3")
+    probes = plan.unknown(grid)
+    assert [probe.method for probe in probes] == ["base", "full", "lora-r16"]
+    assert probes[1].run.data.model_dump(include={"train", "validation", "test"}) == {
+        "train": 32, "validation": 4, "test": 4,
+    }  # fmt: skip
+    assert probes[1].run.train == grid.cells()[1].run.train.model_copy(update={"epochs": 1, "validations": 1})
+    assert isinstance(grid.study.evaluate, EvalSpec)
+
+
+def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
+    """Five of six are there and the sixth has failed: both methods are confirmed at what is left."""
+    grid = make(BOTH, "search.at_edge=flag")
+    *there, lost = grid.cells()[1:]
+    for cell in there:
+        finish(grid, cell, 0.8)
+
+    def state(_: Grid, cell: Planned) -> str:
+        return "failed" if cell.run.run_id == lost.run.run_id else "done"
+
+    said = plan.plan(grid, state, Path("nowhere"))
+    assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
+    assert (said["failed"], said["left"]) == (1, 1)

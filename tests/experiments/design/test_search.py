@@ -1,0 +1,75 @@
+"""The search for a learning rate as arithmetic: grids, rounds, the better half, the edge."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from experiments.design.search import Search, best, beyond, own_rates, rungs, sides
+from toolkit import config
+from toolkit.specs import MethodSpec
+
+
+def test_an_adapters_grid_is_ten_times_that_of_full_fine_tuning():
+    """Five rates, half a decade apart, about 1e-4 and 1e-3: 1e-4 / 10 = 1e-5 up to 1e-4 * 10 = 1e-3."""
+    asked = Search(rates=5)
+    assert own_rates(config.method("full"), asked) == (1e-5, 3.2e-5, 1e-4, 3.2e-4, 1e-3)
+    assert own_rates(config.method("lora-r16"), asked) == (1e-4, 3.2e-4, 1e-3, 3.2e-3, 1e-2)
+
+
+def test_an_even_grid_lies_about_its_centre():
+    """Two rates, a factor of 4 apart, about 1e-4: 1e-4 / 2 and 1e-4 * 2."""
+    assert own_rates(config.method("full"), Search(rates=2, step=4)) == (5e-5, 2e-4)
+
+
+def test_patterns_of_some_weights_and_prompts_have_families_of_their_own():
+    """Biases alone are moved as far as an adapter; a soft prompt a hundred times as far as all weights."""
+    biases = MethodSpec(name="bitfit", trainable=("*.bias",))
+    prompt = MethodSpec(name="prompt", peft={"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 8})
+    assert own_rates(biases, Search(rates=3))[1] == 1e-3
+    assert own_rates(prompt, Search(rates=3))[1] == 1e-2
+
+
+def test_a_grid_is_one_round_in_full():
+    """Nothing goes on but the best."""
+    assert rungs(Search(), 5) == [(1.0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rates", "rounds", "cost"),
+    [
+        (2, [(1 / 2, 1)], 1.0),
+        (3, [(1 / 4, 2), (1 / 2, 1)], 1.75),
+        (4, [(1 / 4, 2), (1 / 2, 1)], 2.0),
+        (5, [(1 / 8, 3), (1 / 4, 2), (1 / 2, 1)], 2.375),
+        (8, [(1 / 8, 4), (1 / 4, 2), (1 / 2, 1)], 3.0),
+    ],
+)
+def test_halving_doubles_the_budget_and_halves_the_rates(rates, rounds, cost):
+    """Five rates: 5/8 + 3/4 + 2/2 = 2.375 whole runs in place of 5."""
+    found = rungs(Search(strategy="halving"), rates)
+    assert found == rounds
+    alive = [rates, *(rung.keep for rung in found[:-1])]
+    assert sum(n * rung.budget for n, rung in zip(alive, found, strict=True)) == cost
+
+
+def test_a_diverged_rate_is_no_candidate():
+    """Of 0.9, infinity and 0.8 the last is best, and only two can go on."""
+    scores = {1e-4: 0.9, 1e-3: math.inf, 3e-4: 0.8}
+    assert best(scores, 3) == [3e-4, 1e-4]
+    assert best({1e-3: math.inf}, 1) == []
+
+
+def test_the_edge_is_that_of_the_rates_tried():
+    """Best in the middle: none. One method at its lowest and one at its highest: both sides."""
+    tried = {"full": (1e-5, 1e-4, 1e-3), "lora": (1e-4, 1e-3, 1e-2)}
+    assert sides({"full": 1e-4, "lora": 1e-3}, tried) == []
+    assert sides({"full": 1e-5, "lora": 1e-3}, tried) == [-1]
+    assert sides({"full": 1e-5, "lora": 1e-2}, tried) == [-1, 1]
+
+
+def test_one_step_past_the_grid():
+    """1e-3 * sqrt(10) and 1e-5 / sqrt(10), two digits."""
+    assert beyond((1e-5, 1e-4, 1e-3), math.sqrt(10), 1) == 3.2e-3
+    assert beyond((1e-5, 1e-4, 1e-3), math.sqrt(10), -1) == 3.2e-6

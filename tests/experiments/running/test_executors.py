@@ -1,0 +1,214 @@
+"""Runs in processes: failures recorded and left alone, kills survived, locks that the dead don't hold."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock, Timeout
+
+from experiments.running.executors.local import gpus, places
+from tests.experiments.small import asked, environment
+from toolkit.records import Failure, RunRecord, read_lines
+from toolkit.records import Step as StepRecord
+
+LONG = ["train.batch_tokens=256", "train.epochs=2000", "methods={full: 1e-4}"]
+ODD = "methods={odd: {peft: {peft_type: LORA, target_modules: [nowhere]}, learning_rates: [1e-3]}}"
+
+
+def command(root: Path, base: Path, *overrides: str) -> list[str]:
+    """`bakeoff run` of a study on the tiny model."""
+    study = ["quickstart", *asked(base, "small", *overrides)]
+    return [sys.executable, "-m", "experiments.cli", "run", *study, "--root", str(root)]
+
+
+def run(
+    root: Path, base: Path, *overrides: str, limit: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run to the end; no file may be larger than ``limit`` bytes."""
+
+    def hold() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.run(
+        command(root, base, *overrides),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=hold if limit else None,
+    )
+
+
+def start(root: Path, base: Path, *overrides: str) -> subprocess.Popen[str]:
+    """Start, and come back when its run of full fine-tuning is at step 20 or later."""
+    process = subprocess.Popen(
+        command(root, base, *overrides),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    began = time.time()
+    deadline = time.monotonic() + 200
+
+    def is_training() -> bool:
+        return any(
+            file.stat().st_mtime > began and file.read_text().count("\n") > 20
+            for file in root.glob("runs/tiny.full.*/steps.jsonl")
+        )
+
+    while not is_training():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Its worker processes."""
+    return psutil.Process(process.pid).children()
+
+
+def test_gpus_are_dealt_out_one_each_and_cores_divided(monkeypatch):
+    """Three runs, two GPUs, eight cores: the third shares the first GPU, and each has 8 // 3 = 2 threads."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert places(3, ["4", "7"], 8) == [
+        {"OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": gpu} for gpu in ("4", "7", "4")
+    ]
+    assert places(2, [], 1) == [{"OMP_NUM_THREADS": "1"}] * 2
+    both = [place["CUDA_VISIBLE_DEVICES"] for place in places(2, ["0", "1", "2", "3"], 8, each=2)]
+    assert both == ["0,1", "2,3"]  # runs that train in two processes
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert places(1, [], 8) == [{"OMP_NUM_THREADS": "3"}]
+
+
+def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
+    """What the user allowed; else what `nvidia-smi` lists, here a stand-in that prints what it prints."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert gpus() == ["2", "5"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus() == []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho GPU-aaaa-1\necho GPU-bbbb-2\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus() == ["GPU-aaaa-1", "GPU-bbbb-2"]
+
+
+def test_a_failed_run_is_recorded_left_alone_and_retried_on_request(tmp_path, tiny_gpt2):
+    """Exit 1 and `failed.json`; not tried the second time; tried again, and mended, with --retry-failed."""
+    first = run(tmp_path, tiny_gpt2, ODD)
+    assert first.returncode == 1, first.stderr
+    assert "failed: odd, seed 0: method odd" in first.stderr
+    record = next(tmp_path.glob("runs/tiny.odd.*/failed.json"))
+    found = Failure.read(record)
+    assert "nowhere" in found.error
+    assert found.run_id == record.parent.name
+    assert len(list(tmp_path.glob("runs/tiny.*/run.json"))) == 1  # the base went on
+
+    second = run(tmp_path, tiny_gpt2, ODD)
+    assert second.returncode == 1
+    assert (
+        "1 of 2 anchor and confirming runs failed before and are left alone; --retry-failed" in second.stdout
+    )
+    assert "starting" not in second.stdout
+    assert "nowhere" in second.stderr
+
+    third = run(tmp_path, tiny_gpt2, ODD, "--retry-failed")
+    assert third.returncode == 1
+    assert third.stdout.count("starting") == 1
+    log = (tmp_path / "results" / "small" / "study.log").read_text()
+    assert log.count("failed: method odd") == 2
+    assert all(line[:2] == "20" and line[10] == " " for line in log.splitlines())
+
+
+def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
+    """The same study stopped in three ways. What was finished is there once and never made again."""
+    process = start(tmp_path, tiny_gpt2, *LONG)
+    (worker,) = workers(process)
+    assert worker.environ()["OMP_NUM_THREADS"] == "1"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "tiny full at 0.0001, seed 0: had no checkpoint yet; it starts again" in said
+    assert "the same command goes on from there" in said
+    assert is_gone(worker)
+    assert not list(tmp_path.glob("runs/*/failed.json"))
+    (base,) = tmp_path.glob("runs/tiny.base.*/eval-*.json")
+    evaluated = base.stat().st_mtime_ns
+
+    # SIGKILL for the command: its worker ends by itself, and nobody holds the run any more.
+    process = start(tmp_path, tiny_gpt2, *LONG)
+    (worker,) = workers(process)
+    (folder,) = tmp_path.glob("runs/tiny.full.*")
+    with pytest.raises(Timeout), FileLock(folder / ".lock", timeout=0):
+        pass
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    worker.wait(20)
+    with FileLock(folder / ".lock", timeout=0):
+        assert not (folder / "run.json").exists()
+
+    # SIGKILL for the worker, as the system's memory killer sends it: a failure with its reason.
+    process = start(tmp_path, tiny_gpt2, *LONG)
+    (worker,) = workers(process)
+    worker.kill()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    reason = Failure.read(folder / "failed.json").error
+    assert "killed by the system, most likely for want of memory" in reason
+    assert "1 of 2 anchor and confirming runs are there already" in said
+    assert base.stat().st_mtime_ns == evaluated
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether it has ended."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.slow
+def test_two_commands_on_one_study_train_every_run_once(tmp_path, tiny_gpt2):
+    """Both end well with the same conclusions; each step of each run is there once."""
+    both = [
+        subprocess.Popen(
+            command(tmp_path, tiny_gpt2, "train.epochs=20"),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert any("waiting for another process" in text for text in said)
+    for record in tmp_path.glob("runs/tiny.full.*/run.json"):
+        steps = [s.step for s in read_lines(record.parent / "steps.jsonl", StepRecord) if s.loss is not None]
+        assert steps == list(range(1, RunRecord.read(record).costs.steps + 1))
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_path, tiny_gpt2):
+    """The system refuses files above 60 kB, so no weights are saved: told, and nothing half there.
+
+    Without the limit --retry-failed ends it well."""
+    one = ["methods={full: 1e-4}"]
+    limited = run(tmp_path, tiny_gpt2, *one, limit=60_000)
+    assert limited.returncode == 2, limited.stdout + limited.stderr  # for the report has no room either
+    (record,) = tmp_path.glob("runs/tiny.full.*/failed.json")
+    assert re.search(r"cannot write .*File too large", Failure.read(record).error)
+    assert re.fullmatch(r"bakeoff: cannot write .*report: File too large\. .*--root\n", limited.stderr)
+    assert not (record.parent / "run.json").exists()
+    assert not (record.parent / "artifact").exists()
+    again = run(tmp_path, tiny_gpt2, *one, "--retry-failed")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert not record.exists()

@@ -1,0 +1,193 @@
+"""Export and import: a study split over machines by hand, and files that are damaged, foreign or hostile."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+
+import pytest
+
+from experiments.sharing.archive import export, take
+from tests.experiments.small import asked, run
+from toolkit.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def packed(done, tmp_path_factory):
+    """The exported study, its root, and a copy's: nothing here touches the original."""
+    file = tmp_path_factory.mktemp("export") / "small.zip"
+    export("small", (), done[0], file)
+    return file
+
+
+def again(file, target, change):
+    """The archive with its entries changed: ``change`` gets and gives a dictionary of name -> bytes."""
+    with zipfile.ZipFile(file) as old:
+        entries = change({name: old.read(name) for name in old.namelist()})
+    with zipfile.ZipFile(target, "w") as new:
+        for name, content in entries.items():
+            new.writestr(name, content)
+    return target
+
+
+def listed(entries):
+    """The entries with a manifest that agrees with them, as a forger would write it."""
+    import hashlib
+
+    about = json.loads(entries["manifest.json"])
+    about["files"] = {n: hashlib.sha256(c).hexdigest() for n, c in entries.items() if n != "manifest.json"}
+    return {**entries, "manifest.json": json.dumps(about).encode()}
+
+
+def test_an_export_holds_records_and_report_and_no_weights(done, packed):
+    """Three runs with spec, record, steps, evaluation; the report; nothing of artifact/ or .data/."""
+    root, conclusions, _ = done
+    with zipfile.ZipFile(packed) as file:
+        names = set(file.namelist())
+    for cell in conclusions.cells:
+        assert f"runs/{cell.run_id}/run.json" in names
+        assert f"runs/{cell.run_id}/eval-{cell.eval_digest}.json" in names
+        assert f"runs/{cell.run_id}/eval-{cell.eval_digest}.jsonl" in names
+    assert "results/small/comparisons.json" in names
+    assert not any(
+        "artifact" in name or ".data" in name or name.endswith((".lock", ".log")) for name in names
+    )
+    assert packed.stat().st_size < 1e6
+
+
+def test_the_same_records_give_the_same_bytes(done, packed, tmp_path):
+    """No date, no order of the disk's: two exports are one."""
+    export("small", (), done[0], tmp_path / "other.zip")
+    assert (tmp_path / "other.zip").read_bytes() == packed.read_bytes()
+
+
+def test_imported_runs_count_as_done_and_conclude_the_same(done, packed, tmp_path, tiny_gpt2):
+    """On an empty machine: 3 added; `run` starts nothing and concludes what the first machine did."""
+    found = take(packed, tmp_path)
+    assert len(found.added) == 3
+    assert found.results
+    conclusions, said = run(tmp_path, tiny_gpt2, "small")
+    assert "starting" not in said
+    assert conclusions == done[1]
+    assert set(take(packed, tmp_path).here_already) == set(found.added)
+
+
+def test_an_evaluation_that_the_weights_are_missing_for_says_so(packed, tmp_path, tiny_gpt2):
+    """Imported without weights and asked for another evaluation: a failed cell that says where to do it.
+
+    Never the untouched base in its place, which is what loads where there is no artifact."""
+    take(packed, tmp_path)
+    conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", "evaluate.decodings=[{name: greedy, temperature: 0}]")
+    status = {cell.method: cell.status for cell in conclusions.cells}
+    assert status == {"base": "finished", "full": "failed", "lora-r16": "failed"}
+    assert all("has no weights here" in cell.error for cell in conclusions.cells if cell.error)
+
+
+def test_what_is_finished_here_is_never_changed(done, packed, tmp_path):
+    """The same run trained on both machines: ours stays, file by file, and the run is named."""
+    shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
+    ours = next(tmp_path.glob("runs/tiny.full.*/run.json"))
+    record = json.loads(ours.read_text())
+    record["costs"]["train_seconds"] += 1
+    ours.write_text(json.dumps(record))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    found = take(packed, tmp_path)
+    assert found.kept_ours == (ours.parent.name,)
+    assert len(found.here_already) == 2
+    assert not found.results
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+
+
+def test_half_of_a_study_is_exported_and_the_other_half_counted(packed, tmp_path, tiny_gpt2):
+    """Without the LoRA run and without conclusions: two runs packed by the study's own grid, one left out."""
+    take(packed, tmp_path)
+    shutil.rmtree(next(tmp_path.glob("runs/tiny.lora-r16.*")))
+    shutil.rmtree(tmp_path / "results")
+    done = export("quickstart", asked(tiny_gpt2, "small"), tmp_path, tmp_path / "half.zip")
+    assert (done.runs, done.left_out) == (2, 1)
+
+
+def test_a_run_that_is_being_worked_on_is_left_alone(packed, tmp_path):
+    """Its lock is held: it is named as busy, and nothing is written into it."""
+    from filelock import FileLock
+
+    with zipfile.ZipFile(packed) as file:
+        run_id = next(name.split("/")[1] for name in file.namelist() if ".full." in name)
+    folder = tmp_path / "runs" / run_id
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"):
+        found = take(packed, tmp_path)
+    assert found.busy == (run_id,)
+    assert len(found.added) == 2
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+HOSTILE = [
+    "../evil.json",
+    "runs/../../evil",
+    "/etc/evil",
+    "runs/x/artifact/model.safetensors",
+    "results/other/comparisons.json",
+    "runs\\x\\run.json",
+    "results/small/../../evil",
+    "runs/./run.json",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_that_leads_elsewhere_is_refused_and_nothing_is_written(packed, tmp_path, name):
+    """Even with a manifest that agrees: one line with the name, and an empty root."""
+    evil = again(packed, tmp_path / "evil.zip", lambda entries: listed({**entries, name: b"x"}))
+    with pytest.raises(UserError, match="nothing was imported"):
+        take(evil, tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_damaged_or_foreign_file_is_told_in_one_line(packed, tmp_path):
+    """Cut, flipped, no zip, a zip of something else, no file, a record of another schema, a changed spec."""
+    root = tmp_path / "root"
+    whole = packed.read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.zip").write_text("hello")
+    middle = bytearray(whole)
+    for at in range(len(whole) // 3, len(whole) // 3 + 50):
+        middle[at] ^= 0xFF
+    (tmp_path / "flipped.zip").write_bytes(middle)
+    with zipfile.ZipFile(tmp_path / "foreign.zip", "w") as file:
+        file.writestr("hello.txt", "hello")
+
+    def record_changed(key, value):
+        def change(entries):
+            name = next(n for n in entries if ".full." in n and n.endswith("run.json"))
+            record = json.loads(entries[name])
+            record[key] = value(record[key])
+            return listed({**entries, name: json.dumps(record).encode()})
+
+        return change
+
+    again(packed, tmp_path / "schema.zip", record_changed("status", lambda _: "great"))
+    again(packed, tmp_path / "spec.zip", record_changed("spec", lambda spec: {**spec, "learning_rate": 7.0}))
+    again(packed, tmp_path / "bytes.zip", lambda e: {n: c.replace(b"tiny", b"tinx") for n, c in e.items()})
+    says = {
+        "cut": "is damaged",
+        "text": "is damaged",
+        "flipped": "is damaged",
+        "foreign": "is no file of `bakeoff export`",
+        "gone": "cannot read",
+        "schema": "status",
+        "spec": "is not of this run|its spec has the id",
+        "bytes": "is damaged|does not hold",
+    }
+    for name, text in says.items():
+        with pytest.raises(UserError, match=text) as told:
+            take(tmp_path / f"{name}.zip", root)
+        assert "\n" not in str(told.value)
+    assert not root.exists()
+
+
+def test_nothing_to_export_is_told(tmp_path, tiny_gpt2):
+    """No finished run: one line that says where it looked."""
+    with pytest.raises(UserError, match="has no finished run"):
+        export("quickstart", asked(tiny_gpt2, "small"), tmp_path)

@@ -1,0 +1,201 @@
+"""One training path: same batches for all, a fresh adapter changes nothing, resumed ends as never killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toolkit.data.batches import collate, encode
+from toolkit.errors import UserError
+from toolkit.models import load, methods
+from toolkit.records import RunRecord, Step, read_lines
+from toolkit.records.folders import RunFolder
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.training.train import train
+
+FULL = MethodSpec(name="full", trainable=("*",))
+LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
+
+
+RATES = {"full": 5e-3, "lora": 5e-2, "base": None}
+
+
+def spec(folder: Path, method: MethodSpec, rate: float | None = None, **settings: Any) -> RunSpec:
+    """A run on the tiny model."""
+    asked = {"epochs": 2, "batch_tokens": 512, "validations": 2, "precision": "fp32", **settings}
+    return RunSpec(
+        model=ModelSpec(name="tiny", folder=str(folder)),
+        dataset=None,
+        data=None,
+        method=method,
+        learning_rate=rate or RATES[method.name],
+        train=TrainSpec(**asked),
+        seed=0,
+    )
+
+
+def fit(run: RunSpec, root: Path, texts: list[str]) -> RunRecord:
+    """Train on thirty recipes, validate on ten."""
+    folder = RunFolder(root, run.run_id)
+    return train(run, texts[:30], texts[30:], "[END]", folder, progress=lambda _: None)
+
+
+@pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
+def test_training_lowers_validation_loss_and_leaves_a_whole_record(tiny_gpt2, tmp_path, recipe_texts, method):
+    """Validated before the first step and twice on the way; the last is 0.1 nats below the first."""
+    run = spec(tiny_gpt2, method)
+    record = fit(run, tmp_path, recipe_texts)
+    folder = RunFolder(tmp_path, run.run_id)
+    assert record == RunRecord.read(folder.record)
+    assert record.status == "finished"
+    curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
+    assert len(curve) == 3
+    assert curve[-1] < curve[0] - 0.1
+    assert not folder.checkpoints.exists()
+    assert record.data.end_labels == 1.0
+    assert record.costs.artifact_bytes == sum(f.stat().st_size for f in folder.artifact.glob("*.safetensors"))
+    assert record.costs.trainable_parameters <= record.costs.total_parameters
+
+
+def test_full_and_lora_see_the_same_tokens_in_the_same_order(tiny_gpt2, tmp_path, recipe_texts):
+    """One seed: one stream, one number of supervised tokens, whatever the method."""
+    full, lora = (fit(spec(tiny_gpt2, m), tmp_path, recipe_texts).data for m in (FULL, LORA))
+    assert (full.stream_hash, full.tokens) == (lora.stream_hash, lora.tokens)
+    assert full.tokens == sum(len(row) - 1 for row in encode(recipe_texts[:30], load.load_tokenizer(
+        ModelSpec(name="tiny", folder=str(tiny_gpt2)))).ids)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
+def test_saved_and_loaded_again_gives_the_same_logits(tiny_gpt2, tmp_path, recipe_texts, method):
+    """What was trained differs from the base; what is loaded does not differ from what was trained."""
+    run = spec(tiny_gpt2, method)
+    fit(run, tmp_path, recipe_texts)
+    artifact = RunFolder(tmp_path, run.run_id).artifact
+    ids = torch.arange(1, 60)[None]
+    with torch.no_grad():
+        base = load.load_base(run.model).eval()(ids).logits
+        once, twice = (load.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
+    assert torch.equal(once, twice)
+    assert (once - base).abs().max() > 0.1
+
+
+def test_a_fresh_adapter_changes_no_logit(tiny_gpt2):
+    """LoRA starts with B = 0: logits equal the base's to the last bit."""
+    model_spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
+    ids = torch.arange(1, 60)[None]
+    with torch.no_grad():
+        base = load.load_base(model_spec).eval()(ids).logits
+        adapted = methods.apply(load.load_base(model_spec), LORA).eval()(ids).logits
+    assert torch.equal(base, adapted)
+
+
+def test_the_untouched_base_is_a_run_without_training(tiny_gpt2, tmp_path, recipe_texts):
+    """No weight moves, no step is taken, nothing is saved, and the record says what is unknown."""
+    run = spec(tiny_gpt2, MethodSpec(name="base", trainable=()))
+    record = fit(run, tmp_path, recipe_texts)
+    assert record.costs.trainable_parameters == 0
+    assert record.validation_bits_per_byte is None
+    assert record.costs.train_seconds is None
+    assert not RunFolder(tmp_path, run.run_id).artifact.exists()
+
+
+def test_accumulated_micro_batches_give_the_gradient_of_the_whole(tiny_gpt2, recipe_texts, tiny_tokenizer):
+    """Two micro-batches of unequal size, each over the tokens of both: the same gradient as in one batch."""
+    from toolkit.training.loss import NextToken
+
+    rows = encode(recipe_texts[:5], tiny_tokenizer).ids
+    whole, parts = collate(rows, 0), [collate(rows[:1], 0), collate(rows[1:], 0)]
+    count = sum(len(row) - 1 for row in rows)
+    model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
+    scorer = NextToken(model)
+    scorer.loss(model, whole, count).backward()
+    expected = model.transformer.h[0].mlp.c_fc.weight.grad.clone()
+    model.zero_grad()
+    for part in parts:
+        scorer.loss(model, part, count).backward()
+    torch.testing.assert_close(model.transformer.h[0].mlp.c_fc.weight.grad, expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
+def test_killed_and_resumed_ends_with_the_same_weights(tiny_gpt2, tmp_path, recipe_texts, method):
+    """SIGKILL at step 5, a checkpoint at every step: no record is left, and going on gives equal bits."""
+    run = spec(tiny_gpt2, method)
+    fit(run, tmp_path / "whole", recipe_texts)
+    script = textwrap.dedent(
+        """
+        import json, os, signal, sys
+        from pathlib import Path
+        from toolkit.specs import RunSpec
+        from toolkit.records.folders import RunFolder
+        from toolkit.training.train import train
+
+        job = json.loads(sys.stdin.read())
+        run = RunSpec.model_validate(job["run"])
+
+        def told(event):
+            if event["event"] == "step" and event["step"] == 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        train(run, job["texts"][:30], job["texts"][30:], "[END]", RunFolder(Path(job["root"]), run.run_id),
+              progress=told, checkpoint_seconds=0)
+        """
+    )
+    job = {"run": run.model_dump(mode="json"), "texts": recipe_texts, "root": str(tmp_path / "killed")}
+    import json
+
+    done = subprocess.run(  # the interpreter that runs this test, on text written here
+        [sys.executable, "-c", script],
+        input=json.dumps(job),
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    folder = RunFolder(tmp_path / "killed", run.run_id)
+    assert not folder.record.exists()
+    record = fit(run, tmp_path / "killed", recipe_texts)
+    assert record.costs.interruptions == 1
+    whole = RunFolder(tmp_path / "whole", run.run_id)
+    (name,) = [file.name for file in whole.artifact.glob("*.safetensors")]
+    expected, found = load_file(whole.artifact / name), load_file(folder.artifact / name)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert [s.step for s in read_lines(whole.steps, Step)] == [s.step for s in read_lines(folder.steps, Step)]
+
+
+def test_a_loss_that_leaves_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, recipe_texts):
+    """A learning rate of 1e9 gives nan: recorded as diverged, with the steps it took, and no weights."""
+    run = spec(tiny_gpt2, FULL, rate=1e9, max_grad_norm=1e12)
+    record = fit(run, tmp_path, recipe_texts)
+    assert record.status == "diverged"
+    assert record.diverged.startswith("training loss nan at step ")
+    assert not RunFolder(tmp_path, run.run_id).artifact.exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        (MethodSpec(name="m", trainable=("*.bais",)), r"method m: pattern '\*\.bais' matches no weight"),
+        (MethodSpec(name="m", peft={"peft_type": "LORA", "r": 0}), "method m: .*r"),
+        (MethodSpec(name="m", peft={"peft_type": "LORAA"}), "unknown peft_type 'LORAA'. Did you mean 'LORA'"),
+        (
+            MethodSpec(name="m", peft={"peft_type": "LORA", "target_modules": ["nowhere"]}),
+            "method m: .*nowhere",
+        ),
+        (MethodSpec(name="m", peft={"peft_type": "LORA", "rank": 4}), "method m: .*rank"),
+    ],
+)
+def test_options_that_cannot_be_are_told_in_one_line(tiny_gpt2, method, says):
+    """A pattern without a weight, rank 0, an unknown adapter, a target that is nowhere, an unknown option."""
+    with pytest.raises(UserError, match=says):
+        methods.apply(load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))), method)
