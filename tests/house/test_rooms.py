@@ -1,0 +1,143 @@
+"""Rooms stay small, imports go one way, and nothing imports in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.house.imports import (
+    PACKAGES,
+    ROOT,
+    between_folders,
+    circles,
+    folder_of,
+    graph,
+    imports_of,
+    modules,
+)
+
+SIBLINGS = 9
+"""Modules and packages in one folder: about what a reader takes in at a glance."""
+MORE_SIBLINGS = {
+    "toolkit": 11,  # the roots that every room uses (errors, runtime, events, ...) beside rooms
+    "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...
+    "experiments": 10,  # eight rooms of code and two of data: studies, results
+    "toolkit.data": 10,  # hand A: `texts` beside the nine of the design
+}
+
+MAY_IMPORT = {
+    "toolkit": ("toolkit",),
+    "eval": ("toolkit", "eval"),
+    "figures": ("figures", "toolkit.records", "toolkit.errors", "toolkit.specs"),  # specs: hand E removes it
+    "experiments": ("toolkit", "eval", "figures", "experiments"),
+    "bakeoff": ("toolkit", "eval", "figures", "experiments", "bakeoff"),
+}
+
+UPWARD = {"figures.data_report"}  # hand E: it reads `Prepared`, and is to read the report's record
+
+MODULE_CIRCLES = [  # each is to go; whoever breaks one takes its line out
+    {"experiments.running.processes", "experiments.running.worker"},  # hand B
+    {
+        "experiments.running.executors",
+        "experiments.running.executors.local",
+        "experiments.running.executors.ray",
+    },  # hand F
+]
+FOLDER_CIRCLES = [  # packages that import each other although no two of their modules do
+    {"toolkit", "toolkit.catalog", "toolkit.specs"},  # hand A: `toolkit.config` re-exports both
+    {"toolkit.data", "toolkit.data.duplicates", "toolkit.data.sources"},  # hand A
+    {"figures.tables", "figures.tidy", "figures.wording"},  # hand E
+    {"figures.gallery", "figures.plots"},  # hand E
+    {
+        "experiments.bench",
+        "experiments.cli",
+        "experiments.playground",
+        "experiments.running",
+        "experiments.running.executors",
+        "experiments.sharing",
+    },  # hands B and F
+]
+SHORT_INTRODUCTIONS = {  # packages whose `__init__` does not yet say what the room holds
+    name for name, file in modules().items() if file.name == "__init__.py"
+}
+
+
+def siblings(package: str) -> list[str]:
+    """Names of the modules and packages in a package's folder, `__init__` and `__main__` aside."""
+    folder = modules()[package].parent
+    files = [file.stem for file in folder.glob("*.py") if not file.stem.startswith("__")]
+    return sorted(files + [sub.name for sub in folder.iterdir() if (sub / "__init__.py").exists()])
+
+
+PACKAGE_NAMES = [name for name, file in modules().items() if file.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGE_NAMES)
+def test_a_folder_holds_few_siblings(package):
+    """Nine, and a few more for the rooms named above with their reason."""
+    names = siblings(package)
+    allowed = MORE_SIBLINGS.get(package, SIBLINGS)
+    assert len(names) <= allowed, f"{package} holds {len(names)}, at most {allowed}: {', '.join(names)}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_flow_one_way(package):
+    """toolkit <- eval <- experiments <- bakeoff, and figures reads records and errors alone."""
+    names = [name for name in modules() if name.split(".")[0] == package]
+    assert names
+    for name in names:
+        for target in imports_of(modules()[name].read_text(encoding="utf-8")):
+            if target.split(".")[0] not in PACKAGES:
+                continue
+            allowed = any(f"{target}.".startswith(f"{prefix}.") for prefix in MAY_IMPORT[package])
+            half = package == "figures" and target == "toolkit"  # as in `from toolkit import errors`
+            assert allowed or half or name in UPWARD, f"{name} imports {target}"
+
+
+def test_no_modules_import_in_a_circle():
+    """Imports inside functions count: a circle in disguise is a circle."""
+    assert graph()["eval.metrics"]
+    new = [sorted(group) for group in circles(graph()) if not any(group <= known for known in MODULE_CIRCLES)]
+    assert not new, f"modules import each other in a circle: {new}"
+
+
+def test_no_folders_import_in_a_circle():
+    """Two rooms that need each other are one room, or one of them holds a module that belongs elsewhere."""
+    groups = circles(between_folders(graph()))
+    new = [sorted(group) for group in groups if not any(group <= known for known in FOLDER_CIRCLES)]
+    assert not new, f"folders import each other in a circle: {new}"
+
+
+def test_circles_are_found_at_any_length():
+    """a -> b -> c -> a is one circle; d, which only imports a, is in none."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [frozenset("abc")]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_a_private_module_is_imported_from_its_own_folder_alone():
+    """A leading underscore means: for this folder and those in it."""
+    for name, targets in graph().items():
+        for target in targets:
+            if target.rpartition(".")[2].startswith("_"):
+                home = target.rpartition(".")[0]
+                inside = f"{folder_of(name)}.".startswith(f"{home}.")
+                assert inside, f"{name} imports {target}, which is private to {home}"
+
+
+@pytest.mark.parametrize("package", PACKAGE_NAMES)
+def test_a_package_says_what_it_holds(package):
+    """Its docstring has two sentences or more: what the room is for, and what is in it."""
+    text = ast.get_docstring(ast.parse(modules()[package].read_text(encoding="utf-8")))
+    assert text, f"{package} has no docstring"
+    enough = len(text.split()) >= 15
+    assert enough or package in SHORT_INTRODUCTIONS, f"{package}/__init__.py says too little: {text!r}"
+
+
+def test_no_file_of_the_packages_is_forgotten():
+    """Every folder with Python files is a package, so that no module escapes these tests and the wheel."""
+    for package in PACKAGES:
+        for file in (ROOT / package).rglob("*.py"):
+            init = file.parent / "__init__.py"
+            assert init.exists() or "hf_evaluate" in file.parts, f"{Path(file).parent} lacks __init__.py"
