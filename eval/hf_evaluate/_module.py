@@ -48,7 +48,7 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
         item = metric(self.metric_name)
         about = (type(item).__doc__ or "").strip()
         return evaluate.MetricInfo(
-            description=DESCRIPTION.format(title=item.title, about=about, name=item.name),
+            description=DESCRIPTION.format(title=item.label, about=about, name=item.name),
             citation="",
             inputs_description="",
             features=datasets.Features(

@@ -15,7 +15,7 @@ from eval.metrics.base import Context, Metric, number
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MetricValue, Outcome
 
-__all__ = ["Context", "Metric", "all_metrics", "held_out", "measure", "metric", "not_offered", "signature"]
+__all__ = ["Context", "Metric", "all_metrics", "held_out", "measure", "metric", "unavailable", "signature"]
 
 
 @cache
@@ -33,7 +33,7 @@ def _registry() -> dict[str, Metric]:
 
 def all_metrics() -> dict[str, Metric]:
     """Every metric that is offered by name: those that get a verdict first, then by name."""
-    return {name: item for name, item in _registry().items() if name not in not_offered()}
+    return {name: item for name, item in _registry().items() if name not in unavailable()}
 
 
 def held_out(values: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
@@ -43,14 +43,14 @@ def held_out(values: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
 
 
 @cache
-def not_offered() -> dict[str, str]:
-    """Metrics whose package is not installed: name -> the line that says how to have it."""
-    found = {}
+def unavailable() -> dict[str, str]:
+    """Return the metrics whose package is not installed: name -> how to install what it needs."""
+    messages = {}
     for name, item in _registry().items():
         package, _, version = (item.needs or "").partition("==")
         if package and _version(package) != version:
-            found[name] = f"metric '{name}' is not measured; for it: pip install --no-deps {item.needs}"
-    return found
+            messages[name] = f"metric '{name}' is not measured; for it: pip install --no-deps {item.needs}"
+    return messages
 
 
 def _version(package: str) -> str | None:
@@ -65,8 +65,8 @@ def metric(name: str) -> Metric:
     found = _registry()
     if name not in found:
         raise unknown_name("metric", name, found)
-    if name in not_offered():
-        raise UserError(not_offered()[name])
+    if name in unavailable():
+        raise UserError(unavailable()[name])
     return found[name]
 
 
@@ -106,6 +106,7 @@ def measure(
     measured = MetricValue(
         value=value,
         documents=len(defined),
+        label=metric.label,
         unit=metric.unit,
         direction=metric.direction,
         signature=signature(metric, context),

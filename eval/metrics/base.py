@@ -1,25 +1,56 @@
-"""What a metric is, and what it may look at besides the outcome."""
+"""The contract of a metric, and the context it is measured in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.errors import unknown_name
-from toolkit.records import Generation, Outcome
+from toolkit.records import Direction, Generation, Outcome
 from toolkit.specs import Format
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 
+class Cache:
+    """Results that several documents or metrics share, each computed once.
+
+    Results about the training texts outlive a set of outcomes; results about outcomes belong to one set.
+    """
+
+    def __init__(self, train_results: dict[Hashable, Any] | None = None) -> None:
+        self._train: dict[Hashable, Any] = {} if train_results is None else train_results
+        self._outcomes: dict[Hashable, Any] = {}
+
+    def for_other_outcomes(self) -> Cache:
+        """Return a cache for another set of outcomes, with the same results about training texts."""
+        return Cache(self._train)
+
+    def from_train(self, train: Sequence[str], key: str, make: Callable[[], T]) -> T:
+        """Return ``make()``, computed once per ``key`` and ``train``, which is compared by identity."""
+        place = (key, id(train))
+        if place not in self._train:
+            self._train[place] = (train, make())  # holding on to the texts keeps their id from being reused
+        value: T = self._train[place][1]
+        return value
+
+    def from_outcomes(self, key: str, make: Callable[[], T]) -> T:
+        """Return ``make()``, computed once per ``key``."""
+        if key not in self._outcomes:
+            self._outcomes[key] = make()
+        value: T = self._outcomes[key]
+        return value
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a metric may look at besides the outcome."""
+    """What a metric may use besides the outcome."""
 
     form: Format
     """Markers, sections and end of the documents."""
@@ -30,9 +61,9 @@ class Context:
     decoding: str | None = None
     """The decoding setting that is scored; None takes an outcome's first."""
     outcomes: Sequence[Outcome] = ()
-    """All that are measured together, for metrics of a whole set; `measure` fills it."""
-    _of_train: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _of_outcomes: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """All outcomes that are measured together, for metrics of a whole set; set by `measure`."""
+    cache: Cache = field(default_factory=Cache, repr=False, compare=False)
+    """Shared results about ``train`` and ``outcomes``."""
 
     def __post_init__(self) -> None:
         names = [section.name for section in self.form.sections]
@@ -40,27 +71,24 @@ class Context:
             raise unknown_name(f"prompt mode of format '{self.form.name}'", self.prompt_mode, names)
 
     def among(self, outcomes: Sequence[Outcome]) -> Context:
-        """The same, for these outcomes."""
-        changed = replace(self, outcomes=outcomes)
-        object.__setattr__(changed, "_of_train", self._of_train)  # the same texts: made once for all sets
-        return changed
+        """Return the same context for these outcomes."""
+        return replace(self, outcomes=outcomes, cache=self.cache.for_other_outcomes())
 
     def at(self, prompt_mode: str, decoding: str) -> Context:
-        """The same, for the generations of another setting."""
-        changed = replace(self, prompt_mode=prompt_mode, decoding=decoding)
-        object.__setattr__(changed, "_of_train", self._of_train)
-        return changed
+        """Return the same context for the generations of another setting."""
+        cache = self.cache.for_other_outcomes()
+        return replace(self, prompt_mode=prompt_mode, decoding=decoding, cache=cache)
 
     def from_train(self, key: str, make: Callable[[], T]) -> T:
-        """What ``make`` makes of the training texts, made once."""
-        return _once(self._of_train, key, make)
+        """Return what ``make`` computes from the training texts, computed once."""
+        return self.cache.from_train(self.train, key, make)
 
     def from_outcomes(self, key: str, make: Callable[[], T]) -> T:
-        """What ``make`` makes of all outcomes, made once."""
-        return _once(self._of_outcomes, key, make)
+        """Return what ``make`` computes from all outcomes, computed once."""
+        return self.cache.from_outcomes(key, make)
 
     def generation(self, outcome: Outcome) -> Generation | None:
-        """The generation that is scored; None where the document was not generated for."""
+        """Return the generation that is scored; None if there is none for this document."""
         for generation in outcome.generations:
             if self.prompt_mode in (None, generation.prompt_mode) and self.decoding in (
                 None,
@@ -70,70 +98,66 @@ class Context:
         return None
 
 
-class Metric(Protocol):
+class Metric(ABC):
     """Additive statistics of one document, and one formula over their sums.
 
-    Subclass it in a file of its own in this folder, and bind an instance to the name ``METRIC`` there.
+    Subclass it in a file of its own in one of these folders, and bind an instance to the name ``METRIC``.
     Statistics are summed over documents; nothing else about a document is ever needed again, so intervals
     and paired tests are matrix products.
     """
 
-    name: str
+    name: ClassVar[str]
     """Its key in records, e.g. `bits_per_byte`."""
-    title: str
-    """Its label in tables and figures, e.g. `Bits per byte`."""
-    unit: str
+    label: ClassVar[str]
+    """Its name in tables, figures and sentences, as it reads inside a sentence: `bits per byte`."""
+    unit: ClassVar[str]
     """Unit of the value, e.g. `bits per byte`."""
-    direction: Literal["lower", "higher", "neither"]
+    direction: ClassVar[Direction]
     """Which way is better."""
-    margin: float | None = None
-    """Differences smaller than this are of no account; None has no default, and no verdict `equivalent`."""
-    margin_kind: Literal["absolute", "relative"] = "absolute"
+    margin: ClassVar[float | None] = None
+    """Equivalence margin: smaller differences are negligible. None: no verdict `equivalent` by default."""
+    margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
     """Whether the margin is in the metric's unit or a share of the baseline's value."""
-    headline: bool = False
+    headline: ClassVar[bool] = False
     """Whether it gets a verdict unless a study says otherwise."""
-    binary: bool = False
+    binary: ClassVar[bool] = False
     """Whether a document's statistics are (0 or 1, 1): intervals then allow for what 0 of n does not show."""
-    core: int | None = None
+    value_columns: ClassVar[int | None] = None
     """How many leading statistics the value rests on, the others being for `details`; None for all."""
-    of_generations: bool = True
+    of_generations: ClassVar[bool] = True
     """Whether it looks at generations, so that prompt mode and decoding belong to its signature."""
-    needs: str | None = None
-    """A pip package without which it is not offered, with its version; `pip install --no-deps` adds it."""
-    of_general: bool = False
+    needs: ClassVar[str | None] = None
+    """The pip package and version without which it is unavailable; `pip install --no-deps` adds it."""
+    of_general: ClassVar[bool] = False
     """Whether it is about the general texts, and not about the held-out documents."""
 
     @property
+    @abstractmethod
     def signature(self) -> str:
         """Every choice that changes the number."""
-        ...
 
+    @abstractmethod
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
-        """Additive statistics of one document; None where the metric is not defined on it."""
-        ...
+        """Return additive statistics of one document; None if the metric is not defined on it."""
 
+    @abstractmethod
     def aggregate(self, sums: Floats) -> Floats:
-        """Value from summed statistics, ``[..., k] -> [...]`` with k of at least `core`; nan if undefined."""
-        ...
+        """Return the value from summed statistics, ``[..., k] -> [...]``; nan if undefined.
+
+        k is at least `value_columns`.
+        """
 
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
-        """Parts of it worth a look, from summed statistics ``[k]``."""
+        """Return components of the value by name, from summed statistics ``[k]``."""
         return {}
 
 
-def _once(kept: dict[str, Any], key: str, make: Callable[[], T]) -> T:
-    if key not in kept:
-        kept[key] = make()
-    value: T = kept[key]
-    return value
-
-
 def ratio(top: Floats, bottom: Floats) -> Floats:
-    """``top / bottom``, and nan where the bottom is zero."""
+    """Return ``top / bottom``, and nan where the bottom is zero."""
     safe = np.where(bottom > 0, bottom, 1.0)
     return np.where(bottom > 0, top / safe, np.nan)
 
 
 def number(value: float | Floats) -> float | None:
-    """A float for a record: None for what is undefined or not finite."""
+    """Return a float for a record: None for what is undefined or not finite."""
     return float(value) if np.isfinite(value) else None

@@ -12,8 +12,9 @@ from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import CONFIDENCE, Spread, influence, spread, student
 from eval.statistics.proportions import mcnemar, wilson, with_both, with_discordant
 from eval.statistics.resampling import DRAWS, bootstrap, percentiles, randomisation
-from eval.statistics.verdicts import Direction, Verdict, holm, needed, verdict
+from eval.statistics.verdicts import Verdict, holm, needed, verdict
 from toolkit.errors import UserError
+from toolkit.records import Direction
 
 __all__ = [
     "Difference",
@@ -216,7 +217,7 @@ def _complete(metric: Metric, *sides: Floats) -> tuple[tuple[Floats, ...], int]:
     """
     by_seed = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
     defined = by_seed.all(axis=0)
-    kept = tuple(side[:, defined, : metric.core] for side in sides)
+    kept = tuple(side[:, defined, : metric.value_columns] for side in sides)
     return kept, int((by_seed.any(axis=0) & ~defined).sum())
 
 

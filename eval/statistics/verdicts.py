@@ -9,9 +9,9 @@ import numpy as np
 
 from eval.statistics.crossed import CONFIDENCE, POWER, Spread, student
 from toolkit.errors import UserError
+from toolkit.records import Direction
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
-Direction = Literal["lower", "higher", "neither"]
 
 ALPHA = 1 - CONFIDENCE
 MOST_SEEDS = 100

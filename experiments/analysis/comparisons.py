@@ -61,6 +61,7 @@ def estimates(statistics: Statistics) -> list[Estimate]:
                     documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
                     scope=found.scope,
                     unit=item.unit,
+                    label=item.label,
                 )
             )
     return result
@@ -112,6 +113,7 @@ def compare(
         "metric": item.name,
         "direction": item.direction,
         "unit": item.unit,
+        "label": item.label,
     }
     return _refusal(shared, why) if why else _comparison(shared, item, margin, ours, theirs, tests)
 

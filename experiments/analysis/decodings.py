@@ -157,6 +157,7 @@ def _estimates(
                     documents=int(_defined(table).sum()),
                     scope=value.scope,
                     unit=metric.unit,
+                    label=metric.label,
                 )
 
 
@@ -182,13 +183,14 @@ def _effects(
             ]
             kept = np.logical_and.reduce([_defined(cell) for row in grid for cell in row])
             over_decodings, over_methods, parts = _split(
-                metric, [[cell[:, kept, : metric.core] for cell in row] for row in grid]
+                metric, [[cell[:, kept, : metric.value_columns] for cell in row] for row in grid]
             )
             yield DecodingEffect(
                 **condition._asdict(),
                 prompt_mode=mode,
                 metric=name,
                 unit=metric.unit,
+                label=metric.label,
                 methods=methods,
                 decodings=decodings,
                 seeds=min(len(tables[method]) for method in methods),

@@ -64,7 +64,7 @@ def bench(documents: int = 500, methods: int = 10, draws: int = DRAWS, seed: int
 def _loop(metric: Metric, table: np.ndarray[Any, Any], order: np.ndarray[Any, Any], seed: int) -> float:
     """Seconds of so many draws of bootstrap and randomisation, one draw at a time."""
     draw = np.random.default_rng(seed)
-    width = slice(metric.core)
+    width = slice(metric.value_columns)
     ours, theirs = table[0, order, width], table[0, :, width]
     count = len(ours)
     began = time.perf_counter()

@@ -12,13 +12,13 @@ KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies")
 def listing(kind: str) -> list[dict[str, Any]]:
     """One row an entry: its name and what it is."""
     if kind == "metrics":
-        from eval.metrics import all_metrics, not_offered
+        from eval.metrics import all_metrics, unavailable
 
         offered = [
             {"name": m.name, "unit": m.unit, "better": m.direction, "signature": m.signature}
             for m in all_metrics().values()
         ]
-        missing = not_offered().items()
+        missing = unavailable().items()
         return offered + [{"name": n, "unit": None, "better": None, "signature": why} for n, why in missing]
     if kind == "studies":
         from experiments.design.study import STUDIES

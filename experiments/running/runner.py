@@ -8,7 +8,7 @@ from typing import Literal
 
 from eval import general_text
 from eval.harness import contexts_of, evaluation_digest, is_current
-from eval.metrics import not_offered
+from eval.metrics import unavailable
 from experiments.analysis.conclude import conclude, headline_metrics, results_folder
 from experiments.design import edits
 from experiments.design.grid import Grid, Planned
@@ -54,7 +54,7 @@ def bring_up_to_date(
     if left_behind := edits.note(grid, results, grid.cells()):
         board.say(left_behind)
     edits.keep(grid, results)
-    for said in not_offered().values():
+    for said in unavailable().values():
         board.say(said)
     errors: dict[str, str] = {}
     planned: list[Planned] = []

@@ -2,6 +2,7 @@
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
 from toolkit.records.evaluation import (
+    Direction,
     EvaluationRecord,
     Generation,
     Likelihood,
@@ -35,6 +36,7 @@ __all__ = [
     "Costs",
     "DataCounts",
     "DecodingEffect",
+    "Direction",
     "Estimate",
     "EvaluationRecord",
     "FORMAT_VERSION",

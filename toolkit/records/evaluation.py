@@ -10,6 +10,9 @@ from toolkit.records.base import FORMAT_VERSION, Record
 from toolkit.records.run import RunRecord
 from toolkit.specs import EvalSpec
 
+Direction = Literal["lower", "higher", "neither"]
+"""Which way a metric is better."""
+
 
 class Likelihood(Record):
     """Summed negative log-likelihood of one part of a document."""
@@ -69,9 +72,11 @@ class MetricValue(Record):
     """None where it is not defined (never a stand-in number)."""
     documents: int
     """How many documents it rests on."""
+    label: str | None = None
+    """Name in tables and figures, as it reads inside a sentence; None in records older than labels."""
     unit: str
     """e.g. `bits per byte`, `BLEU`, `share`."""
-    direction: Literal["lower", "higher", "neither"]
+    direction: Direction
     """Which way is better."""
     signature: str
     """Every choice that changes the number."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.evaluation import Direction
 
 
 class Condition(NamedTuple):
@@ -66,7 +67,8 @@ class Estimate(Placed):
     scope: str
     """What the interval speaks about, e.g. `documents only, one seed`."""
     unit: str | None = None
-    """The metric's unit, as in its MetricValue."""
+    label: str | None = None
+    """The metric's unit and label, as in its MetricValue."""
 
 
 class SettingEstimate(Estimate):
@@ -86,6 +88,7 @@ class DecodingEffect(Placed):
     prompt_mode: str
     metric: str
     unit: str
+    label: str | None = None
     methods: tuple[str, ...]
     decodings: tuple[str, ...]
     seeds: int
@@ -139,7 +142,7 @@ class Comparison(Placed):
     method: str
     baseline: str
     metric: str
-    direction: Literal["lower", "higher", "neither"]
+    direction: Direction
     difference: float | None
     low: float | None
     high: float | None
@@ -161,7 +164,8 @@ class Comparison(Placed):
     reason: str | None = None
     """Why it was refused, or what the reader should know."""
     unit: str | None = None
-    """The metric's unit, as in its MetricValue."""
+    label: str | None = None
+    """The metric's unit and label, as in its MetricValue."""
 
 
 class Finding(Record):

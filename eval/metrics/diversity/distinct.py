@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.texts import SIGNATURE, written_words
@@ -21,12 +20,12 @@ class Distinct(Metric):
     """
 
     name = "distinct"
-    title = "Distinct-2"
+    label = "distinct n-grams"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "neither"
+    direction = "neither"
     signature = f"orders:2,1,3|case:lower|over:set|{SIGNATURE}"
     margin = 0.02
-    core = 2
+    value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Share of the different n-grams, and n-grams: of bigrams, single words, trigrams."""

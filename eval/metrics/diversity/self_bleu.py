@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from eval.metrics.base import Context, Floats, Metric
 from eval.metrics.reference.bleu import ORDER, corpus_bleu
@@ -23,9 +23,9 @@ class SelfBleu(Metric):
     """
 
     name = "self_bleu"
-    title = "Self-BLEU"
+    label = "self-BLEU"
     unit = "BLEU"
-    direction: Literal["lower", "higher", "neither"] = "neither"
+    direction = "neither"
     signature = f"nrefs:others|case:mixed|eff:no|tok:13a|smooth:exp|{SIGNATURE}"
     margin = 1.0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.ingredients.names import SIGNATURE, list_section, read
 from toolkit.records import Outcome
@@ -13,9 +11,9 @@ class IngredientMatch(Metric):
     """What an ingredient is, is the last word of its name; counts are summed over documents."""
 
     name = "ingredient_match"
-    title = "Ingredients as in the reference"
+    label = "ingredients as in the reference"
     unit = "F1"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"f1-of-sums|heads:last-word|{SIGNATURE}"
     margin = 0.02
 

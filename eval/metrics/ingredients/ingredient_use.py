@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.ingredients.names import SIGNATURE, known_heads, read
 from toolkit.records import Outcome
@@ -17,12 +15,12 @@ class IngredientUse(Metric):
     """
 
     name = "ingredient_use"
-    title = "Ingredients used"
+    label = "ingredients used"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"used-by-listed|{SIGNATURE}|text:prompt+written"
     margin = 0.02
-    core = 2
+    value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Listed and mentioned, listed; mentioned and listed, mentioned; documents without a list."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from eval.metrics.base import Floats
 from eval.metrics.likelihood.likelihood import PerUnit
@@ -14,12 +13,12 @@ class BitsPerByte(PerUnit):
     """Sum of nll over the text, in bits, by its UTF-8 bytes; the end-of-text token is not counted."""
 
     name = "bits_per_byte"
-    title = "Bits per byte"
+    label = "bits per byte"
     unit = "bits per byte"
-    direction: Literal["lower", "higher", "neither"] = "lower"
+    direction = "lower"
     signature = "weighting:byte|logs:2|text:whole|stop:no"
     margin = 0.01
-    margin_kind: Literal["absolute", "relative"] = "relative"
+    margin_kind = "relative"
     headline = True
 
     def units(self, part: Likelihood) -> int:

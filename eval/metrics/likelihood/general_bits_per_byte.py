@@ -12,7 +12,7 @@ class GeneralBitsPerByte(BitsPerByte):
     """On the texts of `evaluate.general`, which are no documents of the study; None where there are none."""
 
     name = "general_bits_per_byte"
-    title = "Bits per byte of general text"
+    label = "bits per byte of general text"
     signature = "weighting:byte|logs:2|text:general|stop:no"
     headline = False
     of_general = True

@@ -15,7 +15,7 @@ class PerUnit(Metric):
     """``formula(sum of nll / sum of units)``: token-weighted, never a mean of documents' values."""
 
     of_generations = False
-    core = 2
+    value_columns = 2
 
     def units(self, part: Likelihood) -> int:
         """What the likelihood is divided by: tokens or bytes of a part."""

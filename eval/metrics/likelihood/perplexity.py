@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Floats
 from eval.metrics.likelihood.likelihood import PerUnit, exp
 from toolkit.records import Likelihood
@@ -13,9 +11,9 @@ class Perplexity(PerUnit):
     """Comparable only between models with the same tokenizer; the end-of-text token is not counted."""
 
     name = "perplexity"
-    title = "Perplexity"
+    label = "perplexity"
     unit = "perplexity per token"
-    direction: Literal["lower", "higher", "neither"] = "lower"
+    direction = "lower"
     signature = "weighting:token|logs:natural|text:whole|stop:no"
 
     def units(self, part: Likelihood) -> int:

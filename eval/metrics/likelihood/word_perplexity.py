@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.likelihood.likelihood import STOP, exp
@@ -14,9 +13,9 @@ class WordPerplexity(Metric):
     """Words are what white space divides, as lm-evaluation-harness counts; comparable across tokenizers."""
 
     name = "word_perplexity"
-    title = "Word perplexity"
+    label = "word perplexity"
     unit = "perplexity per word"
-    direction: Literal["lower", "higher", "neither"] = "lower"
+    direction = "lower"
     signature = "weighting:word|words:white-space|logs:natural|text:whole|stop:no"
     of_generations = False
 

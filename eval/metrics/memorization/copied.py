@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.memorization.copies import RUN, longest_copy
 from eval.metrics.texts import SIGNATURE
@@ -14,9 +12,9 @@ class Copied(Metric):
     """The references' own share says how much is only the way recipes are written."""
 
     name = "copied"
-    title = "Copied from training"
+    label = "copied from training"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "lower"
+    direction = "lower"
     signature = f"run:{RUN}-words|case:lower|{SIGNATURE}"
     margin = 0.02
     binary = True

@@ -32,6 +32,7 @@ class Runs:
             stream.append(number)  # no word's hash: no run of words goes from one text to the next
         self._prefix = _prefix(stream)
         self._grams: dict[int, Hashes] = {}
+        self._longest: dict[str, int] = {}
 
     def has(self, tokens: Sequence[str], n: int) -> bool:
         """Whether any run of ``n`` words stands in the collection."""
@@ -45,7 +46,16 @@ class Runs:
         return bool((known[np.minimum(places, len(known) - 1)] == mine).any()) if len(known) else False
 
     def longest(self, tokens: Sequence[str]) -> int:
-        """The longest run of words that stands in the collection; 0 where no word does."""
+        """Return the number of words of the longest run that is in the collection; 0 if no word is.
+
+        Remembered by text: two metrics need it of the same texts.
+        """
+        key = " ".join(tokens)
+        if key not in self._longest:
+            self._longest[key] = self._search(tokens)
+        return self._longest[key]
+
+    def _search(self, tokens: Sequence[str]) -> int:
         low, high = 0, 1
         while self.has(tokens, high):
             low, high = high, 2 * high
@@ -63,11 +73,7 @@ def longest_copy(outcome: Outcome, context: Context) -> int | None:
     runs = context.from_train(
         "runs", lambda: Runs(words(without_markers(text, context.form)) for text in context.train)
     )
-    found = context.from_train("longest_copy", dict[str, int])  # two metrics ask for the same
-    key = " ".join(tokens)
-    if key not in found:
-        found[key] = runs.longest(tokens)
-    return found[key]
+    return runs.longest(tokens)
 
 
 @lru_cache(maxsize=200_000)

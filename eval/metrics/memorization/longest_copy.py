@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.memorization.copies import longest_copy
 from eval.metrics.texts import SIGNATURE
@@ -14,9 +12,9 @@ class LongestCopy(Metric):
     """Mean over generations; the references' own says how much is only the way recipes are written."""
 
     name = "longest_copy"
-    title = "Longest run from training"
+    label = "longest copy from training"
     unit = "words"
-    direction: Literal["lower", "higher", "neither"] = "lower"
+    direction = "lower"
     signature = f"mean:document|case:lower|{SIGNATURE}"
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,12 +23,12 @@ class Bleu(Metric):
     """
 
     name = "bleu"
-    title = "BLEU"
+    label = "BLEU"
     unit = "BLEU"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     margin = 1.0
     headline = True
-    core = WIDTH
+    value_columns = WIDTH
 
     @property
     def signature(self) -> str:

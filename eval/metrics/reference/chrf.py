@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
 
 import numpy as np
 
@@ -24,11 +23,11 @@ class ChrF(Metric):
     """
 
     name = "chrf"
-    title = "chrF"
+    label = "chrF"
     unit = "chrF"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     margin = 1.0
-    core = WIDTH
+    value_columns = WIDTH
 
     @property
     def signature(self) -> str:

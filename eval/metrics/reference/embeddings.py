@@ -19,23 +19,32 @@ SIGNATURE = f"model:all-MiniLM-L6-v2|package:{PACKAGE}|tokens:{LENGTH}|pooling:m
 
 def similarity(texts: Pair, context: Context) -> float:
     """Cosine of the two texts' embeddings, -1 to 1; 0 where one is empty."""
-    # All texts of the set are embedded together, once; references are shared with the anchors' sets.
-    known: dict[str, Any] = context.from_train("embeddings", dict)
-    context.from_outcomes("embeddings", lambda: _embed_all(context, known))
     if not all(texts):
         return 0.0
-    one, other = (known[text] for text in texts)
+    store = context.from_train("embeddings", Embeddings)  # references are shared with the anchors' sets
+    vectors = context.from_outcomes("embeddings", lambda: store.of(_texts(context)))
+    one, other = (vectors[text] for text in texts)
     return float(one @ other)
 
 
-def _embed_all(context: Context, known: dict[str, Any]) -> bool:
+def _texts(context: Context) -> set[str]:
     pairs = (pair(outcome, context) for outcome in context.outcomes)
-    new = {text for found in pairs if found is not None for text in found if text} - known.keys()
-    order = sorted(new, key=lambda text: (len(text), text))
-    for first in range(0, len(order), BATCH):
-        batch = order[first : first + BATCH]
-        known.update(zip(batch, embed(batch), strict=True))
-    return True
+    return {text for texts in pairs if texts is not None for text in texts if text}
+
+
+class Embeddings:
+    """Embeddings of texts, each computed once."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, Any] = {}
+
+    def of(self, texts: set[str]) -> dict[str, Any]:
+        """Return the unit vector [384] of each text; new ones are embedded together, by length."""
+        order = sorted(texts - self._vectors.keys(), key=lambda text: (len(text), text))
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
+            self._vectors.update(zip(batch, embed(batch), strict=True))
+        return {text: self._vectors[text] for text in texts}
 
 
 def embed(texts: list[str]) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.texts import SIGNATURE, pair
 from eval.metrics.words import words
@@ -14,9 +12,9 @@ class LengthRatio(Metric):
     """1 is as long as the references; neither way is better, and BLEU moves with it."""
 
     name = "length_ratio"
-    title = "Length ratio"
+    label = "length ratio"
     unit = "words per reference word"
-    direction: Literal["lower", "higher", "neither"] = "neither"
+    direction = "neither"
     signature = f"sum-of-words|{SIGNATURE}"
     margin = 0.05
 

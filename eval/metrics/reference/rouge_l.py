@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.texts import SIGNATURE, Pair, pair, section_pairs
@@ -21,12 +20,12 @@ class RougeL(Metric):
     """
 
     name = "rouge_l"
-    title = "ROUGE-L"
+    label = "ROUGE-L"
     unit = "ROUGE-L F1"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"rougeL|fmeasure|stemmer:no|mean:document|{SIGNATURE}"
     margin = 0.01
-    core = 2
+    value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """F-score and 1 of the whole, then of each section."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.reference.embeddings import PACKAGE, SIGNATURE, similarity
 from eval.metrics.texts import SIGNATURE as TEXT
@@ -15,9 +13,9 @@ class SemanticSimilarity(Metric):
     """Mean over documents; an empty text counts 0. Unrelated recipes are alike too: see the floor."""
 
     name = "semantic_similarity"
-    title = "Semantic similarity"
+    label = "semantic similarity"
     unit = "cosine"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"{SIGNATURE}|{TEXT}"
     margin = 0.02
     needs = PACKAGE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from toolkit.records import Outcome
 
@@ -12,9 +10,9 @@ class StopRate(Metric):
     """A model that never learned its end-of-text token runs to the limit."""
 
     name = "stop_rate"
-    title = "Stop rate"
+    label = "stop rate"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = "ended:end-of-text"
     margin = 0.02
     binary = True

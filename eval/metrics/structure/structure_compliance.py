@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.structure.checks import SIGNATURE, check_names, checked, failures
 from toolkit.records import Outcome
@@ -13,14 +11,14 @@ class StructureCompliance(Metric):
     """A document passes if all its checks do; `details` counts the failing ones by name."""
 
     name = "structure_compliance"
-    title = "Structure compliance"
+    label = "structure compliance"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"all-of|{SIGNATURE}"
     margin = 0.02
     headline = True
     binary = True
-    core = 2
+    value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Passed, 1, then each check's failure."""

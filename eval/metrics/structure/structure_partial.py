@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.structure.checks import SIGNATURE, check_names, checked, failures
 from toolkit.records import Outcome
@@ -13,12 +11,12 @@ class StructurePartial(Metric):
     """A check that can't be made, because its marker is missing, is not passed."""
 
     name = "structure_partial"
-    title = "Structure checks passed"
+    label = "structure checks passed"
     unit = "share"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    direction = "higher"
     signature = f"share-of|{SIGNATURE}"
     margin = 0.02
-    core = 2
+    value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Checks passed, checks, then each check's failure."""

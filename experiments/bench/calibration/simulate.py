@@ -9,7 +9,7 @@ import argparse
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,8 @@ SEED_DEVIATIONS = (0.0, 0.02, 0.05, 0.1)
 class Mean(Metric):
     """A mean of the documents' own values, `(x, 1)` a document."""
 
-    name, title, unit, signature = "mean", "Mean", "points", "mean"
-    direction: Literal["lower", "higher", "neither"] = "higher"
+    name, label, unit, signature = "mean", "mean", "points", "mean"
+    direction = "higher"
     of_generations = False
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from eval.metrics import Context, all_metrics, measure, metric
+from eval.metrics import Context, Metric, all_metrics, measure, metric
 from toolkit.errors import UserError
 
 
@@ -20,13 +21,54 @@ def test_headline_metrics_come_first_and_each_file_is_one_metric():
 
 
 def test_every_metric_declares_itself():
-    """A title, a unit and a signature each; names are keys of records."""
+    """A label, a unit and a signature each; names are keys of records."""
     for name, item in all_metrics().items():
         assert name == item.name
-        assert item.title
+        assert item.label
         assert item.unit
         assert item.signature
         assert item.direction in ("lower", "higher", "neither")
+
+
+def test_the_label_is_carried_in_the_record(context):
+    """`structure_partial` reads "structure checks passed" in a sentence; the record holds it."""
+    value, _ = measure(metric("structure_partial"), [], context)
+    assert value.label == "structure checks passed"
+
+
+def test_a_metric_without_a_formula_cannot_be_made():
+    """`aggregate` is missing: Python names it."""
+
+    class Half(Metric):
+        name, label, unit, direction, signature = "half", "half", "share", "higher", "x"
+
+        def statistics(self, outcome, context):
+            return (1.0,)
+
+    with pytest.raises(TypeError, match="aggregate"):
+        Half()
+
+
+def test_results_about_training_texts_are_shared_and_never_mixed_up(context):
+    """Computed once for two settings; again for other texts, though both are of one word."""
+    made = []
+
+    def count(texts):
+        return lambda: made.append(texts) or len(texts[0])
+
+    one = replace(context, train=["a"])
+    other = replace(one, train=["bb"])
+    for each in (one, one.at("ingredients", "greedy"), other, one.among([])):
+        assert each.from_train("letters", count(each.train)) == len(each.train[0])
+    assert made == [["a"], ["bb"]]
+
+
+def test_results_about_outcomes_belong_to_one_set(context):
+    """The same key over another set of outcomes is computed anew."""
+    one, other = context.among([]), context.among([])
+    assert one.from_outcomes("x", lambda: 1) == 1
+    assert one.from_outcomes("x", lambda: 2) == 1
+    assert other.from_outcomes("x", lambda: 2) == 2
 
 
 def test_an_unknown_metric_names_the_nearest():

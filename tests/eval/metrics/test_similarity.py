@@ -11,7 +11,7 @@ from eval.metrics import measure, metric
 from toolkit.errors import UserError
 
 needs_the_package = pytest.mark.skipif(
-    "semantic_similarity" in metrics.not_offered(), reason="its package is not installed: it comes on request"
+    "semantic_similarity" in metrics.unavailable(), reason="its package is not installed: it comes on request"
 )
 
 
@@ -19,9 +19,9 @@ needs_the_package = pytest.mark.skipif(
 def without_the_package(monkeypatch):
     """As if it were not installed."""
     monkeypatch.setattr(metrics, "_version", lambda package: None)
-    metrics.not_offered.cache_clear()
+    metrics.unavailable.cache_clear()
     yield
-    metrics.not_offered.cache_clear()
+    metrics.unavailable.cache_clear()
 
 
 @needs_the_package
