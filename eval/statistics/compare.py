@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import CONFIDENCE, Spread, influence, spread, student
 from eval.statistics.proportions import mcnemar, wilson, with_both, with_discordant
 from eval.statistics.resampling import DRAWS, bootstrap, percentiles, randomisation
-from eval.statistics.verdicts import Verdict, holm, needed, verdict
+from eval.statistics.verdicts import Needed, Verdict, holm, needed, verdict
 from toolkit.errors import UserError
-from toolkit.records import Direction
+from toolkit.records import Direction, SpeaksAbout
 
 __all__ = [
     "Difference",
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
     value: float | None
     low: float | None
     high: float | None
-    scope: str
+    speaks_about: SpeaksAbout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +56,19 @@ class Difference:
     """By the p-value as it is; ask `verdict` again with the corrected one."""
     margin: float | None
     """In the metric's unit."""
-    scope: str
+    speaks_about: SpeaksAbout
+    unseeded: Literal["method", "baseline"] | None
+    """The side that has one seed while the other has several; None for neither."""
     seeds: int
     documents: int
-    left_out: int
+    excluded: int
     """Documents on which the metric is defined for one side or seed, and not for another."""
     smallest_detectable: float | None
     """The smallest true difference that is called with 80 % power."""
-    needed: str | None
-    """How many documents or seeds would decide, if the difference stays what it is; None if these do."""
+    needed_documents: int | None
+    """How many documents decide if the difference stays the same; None if these do, or if none do."""
+    needed_seeds: int | None
+    """How many seeds decide; None as above, and with one seed."""
     reason: str | None = None
     """Why there is no interval."""
 
@@ -91,27 +95,26 @@ def estimate(metric: Metric, statistics: Floats, *, seed: int = 0) -> Interval:
     """
     (kept,), _ = _complete(metric, statistics)
     seeds, documents = kept.shape[:2]
-    subject = "this checkpoint" if seeds == 1 else "the method"
-    scope = _scope(subject, seeds, documents)
+    about = speaks_about(seeds)
     value = number(metric.aggregate(kept.sum(axis=1)).mean()) if documents else None
     if value is None or (documents < 2 and not metric.binary):
-        return Interval(value, None, None, scope)
+        return Interval(value, None, None, about)
     if seeds == 1 and metric.binary:
         low, high = wilson(float(kept[0, :, 0].sum()), documents)
-        return Interval(value, low, high, scope)
+        return Interval(value, low, high, about)
     values = with_both(kept[:, :, 0]) if metric.binary else influence(metric, kept)
     if not np.isfinite(values).all():
-        return Interval(value, None, None, scope)
+        return Interval(value, None, None, about)
     found_spread = spread(values)
     if seeds == 1:
         resampled = bootstrap(metric, (kept[0],), seed=seed)[0]
-        return Interval(value, *_one_seed_interval(resampled, value, found_spread), scope)
+        return Interval(value, *_one_seed_interval(resampled, value, found_spread), about)
     centre = float(values.mean()) if metric.binary else value
     half = found_spread.quantile(CONFIDENCE)
     low, high = centre - half, centre + half
     if metric.binary:
         low, high = max(0.0, min(low, value)), min(1.0, max(high, value))
-    return Interval(value, low, high, scope)
+    return Interval(value, low, high, about)
 
 
 def compare(
@@ -135,12 +138,11 @@ def compare(
     which the metric is undefined at any seed of either side are left out of both.
     """
     _same_shape(metric, method, baseline)
-    (ours, theirs), left_out = _complete(metric, method, baseline)
+    (ours, theirs), excluded = _complete(metric, method, baseline)
     seeds, documents = max(len(ours), len(theirs)), ours.shape[1]
-    subject = "these two checkpoints" if seeds == 1 else "the methods"
-    scope = _scope(subject, seeds, documents)
+    unseeded: Literal["method", "baseline"] | None = None
     if len(ours) != len(theirs):
-        scope += f", the {'baseline' if len(theirs) == 1 else 'method'} has no seed"
+        unseeded = "baseline" if len(theirs) == 1 else "method"
     values = [metric.aggregate(side.sum(axis=1)) for side in (ours, theirs)] if documents else []
     difference = number(values[0].mean() - values[1].mean()) if values else None
     if values and margin is not None and metric.margin_kind == "relative":
@@ -159,6 +161,9 @@ def compare(
         low, high, p = centre - half, centre + half, found.guarded().p(centre)
     if low is None or high is None:
         found = None
+    ways = Needed(None, None)
+    if found is not None and difference is not None:
+        ways = needed(found, difference, margin, seeded=seeds > 1, tests=tests)
     return Difference(
         difference=difference,
         low=low,
@@ -166,14 +171,14 @@ def compare(
         p=p,
         verdict=verdict(low, high, p, margin=margin, direction=metric.direction),
         margin=margin,
-        scope=scope,
+        speaks_about=speaks_about(seeds),
+        unseeded=unseeded,
         seeds=seeds,
         documents=documents,
-        left_out=left_out,
+        excluded=excluded,
         smallest_detectable=None if found is None else found.guarded().smallest_detectable(tests),
-        needed=None
-        if found is None or difference is None
-        else needed(found, difference, margin, seeded=seeds > 1, tests=tests),
+        needed_documents=ways.documents,
+        needed_seeds=ways.seeds,
         reason=None if found is not None else reason,
     )
 
@@ -234,7 +239,6 @@ def _same_shape(metric: Metric, method: Floats, baseline: Floats) -> None:
         )
 
 
-def _scope(subject: str, seeds: int, documents: int) -> str:
-    if seeds == 1:
-        return f"{subject} (documents only, one seed)"
-    return f"{subject} ({seeds} seeds x {documents} documents)"
+def speaks_about(seeds: int) -> SpeaksAbout:
+    """What an interval over so many seeds is about: two seeds say too little about a method."""
+    return "checkpoints" if seeds <= 2 else "methods"

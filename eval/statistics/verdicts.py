@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,13 @@ Verdict = Literal["better", "worse", "equivalent", "undecided"]
 ALPHA = 1 - CONFIDENCE
 MOST_SEEDS = 100
 MOST_DOCUMENTS = 1_000_000
+
+
+class Needed(NamedTuple):
+    """How many documents, or how many seeds, decide; None for a way that does not, or if it is decided."""
+
+    documents: int | None
+    seeds: int | None
 
 
 def verdict(
@@ -58,9 +65,7 @@ def detectable(found: Spread, tests: int = 1) -> float:
     )
 
 
-def needed(
-    found: Spread, difference: float, margin: float | None, *, seeded: bool, tests: int = 1
-) -> str | None:
+def needed(found: Spread, difference: float, margin: float | None, *, seeded: bool, tests: int = 1) -> Needed:
     """How many documents, or seeds, would decide if the difference stays what it is; None if these do.
 
     It is enough to see one of two distances with 80 % power: from zero to the difference, by the first of so
@@ -74,20 +79,10 @@ def needed(
         return detectable(then, tests) <= abs(difference) or detectable(then) <= inside
 
     if (difference == 0 and inside <= 0) or decides(found.seeds, found.documents):
-        return None
-    ways = []
+        return Needed(None, None)
     documents = _first(lambda n: decides(found.seeds, n), found.documents, MOST_DOCUMENTS)
-    if documents is not None:
-        ways.append(f"{_round_up(documents):,} documents")
-    if seeded:
-        seeds = _first(lambda s: decides(s, found.documents), found.seeds, MOST_SEEDS)
-        if seeds is not None:
-            ways.append(f"{seeds} seeds")
-    if ways:
-        return "about " + " or ".join(ways)
-    if seeded:
-        return f"more than {MOST_SEEDS} seeds, or {MOST_DOCUMENTS:,} documents"
-    return f"more than {MOST_DOCUMENTS:,} documents"
+    seeds = _first(lambda s: decides(s, found.documents), found.seeds, MOST_SEEDS) if seeded else None
+    return Needed(None if documents is None else _round_up(documents), seeds)
 
 
 def _first(enough: Callable[[int], bool], start: int, most: int) -> int | None:

@@ -59,7 +59,7 @@ def estimates(statistics: Statistics) -> list[Estimate]:
                     high=found.high,
                     seeds=len(seeds),
                     documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
-                    scope=found.scope,
+                    speaks_about=found.speaks_about,
                     unit=item.unit,
                     label=item.label,
                 )
@@ -133,7 +133,7 @@ def _comparison(
         margin=margin,
         tests=tests,
     )
-    left_out = f"{found.left_out} documents without a value on one side" if found.left_out else None
+    excluded = f"{found.excluded} documents without a value on one side" if found.excluded else None
     return Comparison(
         **shared,
         difference=found.difference,
@@ -143,18 +143,22 @@ def _comparison(
         p_holm=None,
         margin=found.margin,
         verdict=found.verdict,
-        scope=found.scope,
+        speaks_about=found.speaks_about,
+        unseeded=found.unseeded,
         seeds=found.seeds,
         documents=found.documents,
         smallest_detectable=found.smallest_detectable,
-        needed=found.needed,
-        reason=found.reason or left_out,
+        needed_documents=found.needed_documents,
+        needed_seeds=found.needed_seeds,
+        reason=found.reason or excluded,
     )
 
 
 def _refusal(shared: dict[str, Any], why: str) -> Comparison:
     empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
-    return Comparison(**shared, **empty, verdict="refused", scope="none", seeds=0, documents=0, reason=why)
+    return Comparison(
+        **shared, **empty, verdict="refused", speaks_about=None, seeds=0, documents=0, reason=why
+    )
 
 
 def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -167,9 +171,8 @@ def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
             if c.verdict == "refused"
             else stats.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction)
         )
-        result.append(
-            c.model_copy(
-                update={"p_holm": p, "verdict": again, "needed": c.needed if again == "undecided" else None}
-            )
-        )
+        update: dict[str, Any] = {"p_holm": p, "verdict": again}
+        if again != "undecided":
+            update |= {"needed_documents": None, "needed_seeds": None}
+        result.append(c.model_copy(update=update))
     return result

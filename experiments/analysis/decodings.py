@@ -155,7 +155,7 @@ def _estimates(
                     high=value.high,
                     seeds=len(seeds),
                     documents=int(_defined(table).sum()),
-                    scope=value.scope,
+                    speaks_about=value.speaks_about,
                     unit=metric.unit,
                     label=metric.label,
                 )

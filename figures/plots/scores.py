@@ -24,6 +24,7 @@ from figures.wording.words import (
     joined,
     metric_label,
     present,
+    scope_text,
     value_text,
 )
 from toolkit.errors import UserError
@@ -57,9 +58,11 @@ def extent(table: pd.DataFrame) -> str:
 
 def intervals(table: pd.DataFrame) -> str:
     """What the bars are and speak about; where methods differ in that, which is which."""
-    by_scope = {
-        str(s): joined(list(dict.fromkeys(t["method"]))) for s, t in table.groupby("scope", sort=False)
-    }
+    rows = zip(table["method"], table["speaks_about"], table["seeds"], table["documents"], strict=True)
+    methods: dict[str, list[str]] = {}
+    for method, about, seeds, documents in rows:
+        methods.setdefault(scope_text(str(about), int(seeds), int(documents)), []).append(str(method))
+    by_scope = {scope: joined(list(dict.fromkeys(names))) for scope, names in methods.items()}
     only = len(by_scope) == 1
     parts = [scope if only else f"{scope} for {methods}" for scope, methods in by_scope.items()]
     return f"Bars: 95 % interval, about {'; '.join(parts)}."
@@ -127,8 +130,8 @@ def reference_marks(ax: Axes, marks: Iterable[tuple[float, str]]) -> None:
 def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     """One metric: a method a row, its interval as a bar, its seeds as ticks, anchors as reference marks.
 
-    ``table`` has rows of three kinds (`kind`): `estimate` (value, low, high, seeds, documents, scope), `seed`
-    (value) and `anchor` (value; its name in `label`).
+    ``table`` has rows of three kinds (`kind`): `estimate` (value, low, high, seeds, documents,
+    speaks_about), `seed` (value) and `anchor` (value; its name in `label`).
     """
     check(table, "metric")
     estimates = table[table["kind"] == "estimate"].reset_index(drop=True)

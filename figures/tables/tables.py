@@ -20,6 +20,7 @@ from figures.wording.words import (
     interval_text,
     method_label,
     metric_label,
+    needed_text,
     p_text,
     present,
     value_text,
@@ -163,7 +164,7 @@ def undecided(conclusions: Conclusions) -> Table:
         if pair.verdict == "undecided":
             unit = pair.unit or ""
             seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
-            why = pair.needed or pair.reason or "nothing that is known: the p-value alone is too large"
+            why = needed_text(pair) or pair.reason or "nothing that is known: the p-value alone is too large"
             where = condition_label(pair.condition, conclusions.conditions)
             rows.append(
                 (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)

@@ -12,6 +12,7 @@ from figures.wording.words import (
     interval_text,
     joined,
     metric_label,
+    needed_text,
     value_text,
 )
 from toolkit.records import Comparison, Conclusions, Condition
@@ -92,7 +93,8 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     ]
     if pair.smallest_detectable is not None:
         seen = difference_text(pair.smallest_detectable, unit, places).removeprefix("+")
-        more = f"; {pair.needed} would decide if the difference stays what it is" if pair.needed else ""
+        needed = needed_text(pair)
+        more = f"; {needed} would decide if the difference stays the same" if needed else ""
         sentences.append(f"This study would have seen a difference of {seen} (with 80 % power){more}.")
     elif pair.reason:
         sentences.append(f"{pair.reason}.")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.records import Condition
+from toolkit.records import Comparison, Condition
 
 LABELS = {
     "bits_per_byte": "bits per byte",
@@ -60,6 +60,31 @@ def method_label(method: str, *, tuned: bool) -> str:
 def direction_label(direction: str) -> str:
     """Which way is better, in words."""
     return {"lower": "lower is better", "higher": "higher is better"}.get(direction, "neither way is better")
+
+
+def scope_text(speaks_about: str, seeds: int, documents: int) -> str:
+    """Word what an estimate's interval is about: ``the method (3 seeds x 40 documents)``."""
+    if seeds == 1:
+        return "this checkpoint (documents only, one seed)"
+    subject = "these checkpoints" if speaks_about == "checkpoints" else "the method"
+    return f"{subject} ({count(seeds, 'seed')} x {count(documents, 'document')})"
+
+
+def needed_text(pair: Comparison) -> str:
+    """Word what decides a comparison: ``about 6 seeds (4 to 11)``; empty if nothing is known to."""
+    ways = []
+    for number, span, noun in (
+        (pair.needed_seeds, pair.needed_seeds_range, "seed"),
+        (pair.needed_documents, pair.needed_documents_range, "document"),
+    ):
+        if number is not None:
+            ends = "" if span is None or span[0] == span[1] else f" ({_span(*span)})"
+            ways.append(f"{count(number, noun)}{ends}")
+    return f"about {' or '.join(ways)}" if ways else ""
+
+
+def _span(low: int, high: int | None) -> str:
+    return f"{low:,} or more" if high is None else f"{low:,} to {high:,}"
 
 
 def count(number: int, noun: str) -> str:

@@ -36,12 +36,6 @@ def mean(name: str, method: str, seeds: int) -> float:
     return fmean(level(name, method, seed) for seed in range(1 if method == "base" else seeds))
 
 
-def scope_of(subject: str, seeds: int) -> str:
-    """What an interval speaks about."""
-    what = "documents only, one seed" if seeds == 1 else f"{seeds} seeds x {DOCUMENTS} documents"
-    return f"{subject} ({what})"
-
-
 def compare(method: str, baseline: str, name: str, seeds: int) -> r.Comparison:
     """The made-up difference, with the verdict that its interval and margin give."""
     _, direction, margin, half = UNITS[name]
@@ -67,12 +61,12 @@ def compare(method: str, baseline: str, name: str, seeds: int) -> r.Comparison:
         p_holm=0.03,
         margin=margin,
         verdict=verdict,
-        scope=scope_of("these two checkpoints" if seeds == 1 else "the methods", seeds),
+        speaks_about="checkpoints" if seeds <= 2 else "methods",
         unit=UNITS[name][0],
         seeds=seeds,
         documents=DOCUMENTS,
         smallest_detectable=1.4 * half,
-        needed="about 310 documents" if verdict == "undecided" else None,
+        needed_documents=310 if verdict == "undecided" else None,
     )
 
 
@@ -158,9 +152,7 @@ def write_conclusions(
             high=mean(name, method, seeds) + UNITS[name][3] / 1.5,
             seeds=seeds if method != "base" else 1,
             documents=DOCUMENTS,
-            scope=scope_of("the method", seeds)
-            if seeds > 1 and method != "base"
-            else scope_of("this checkpoint", 1),
+            speaks_about="methods" if seeds > 2 and method != "base" else "checkpoints",
         )
         for method in ("base", *methods)
         for name in UNITS

@@ -189,7 +189,7 @@ def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.Evaluat
 def setting_estimates(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tuple[r.SettingEstimate, ...]:
     """BLEU of every method from both prompts, half a point less with every decoding."""
     shared = {"base_model": BASE, "dataset": DATASET, "metric": "bleu", "unit": "BLEU", "seeds": 1}
-    shared |= {"documents": DOCUMENTS, "scope": "this checkpoint (documents only, one seed)"}
+    shared |= {"documents": DOCUMENTS, "speaks_about": "checkpoints"}
     return tuple(
         r.SettingEstimate(
             **shared, method=method, prompt_mode=mode, decoding=decoding, value=BLEU[method] - place / 2 + 1,

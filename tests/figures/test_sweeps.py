@@ -82,7 +82,7 @@ def test_capacity_is_parameters_over_tokens() -> None:
             "direction": "lower",
             "seeds": 3,
             "documents": 40,
-            "scope": "the method (3 seeds x 40 documents)",
+            "speaks_about": "methods",
             "base_model": "b",
             "dataset": "d",
             "test": "t",

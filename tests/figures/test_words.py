@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from figures.wording import words
+from tests.figures.conftest import compare
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,21 @@ def test_an_unknown_metric_is_its_name_in_words() -> None:
 def test_a_title_keeps_capitals_that_are_part_of_a_name() -> None:
     """chrF is not ChrF."""
     assert [words.capital(text) for text in ("bits per byte", "chrF", "")] == ["Bits per byte", "chrF", ""]
+
+
+def test_what_an_interval_is_about_depends_on_its_seeds() -> None:
+    """One seed and two: checkpoints; three: the method."""
+    assert words.scope_text("checkpoints", 1, 40) == "this checkpoint (documents only, one seed)"
+    assert words.scope_text("checkpoints", 2, 40) == "these checkpoints (2 seeds x 40 documents)"
+    assert words.scope_text("methods", 3, 1) == "the method (3 seeds x 1 document)"
+
+
+def test_what_would_decide_is_a_number_with_its_range() -> None:
+    """Seeds first; an open end is `or more`; nothing known is an empty text."""
+    pair = compare("lora-r16", "full", "bleu", 3)
+    empty = {"needed_documents": None, "needed_seeds": None}
+    assert words.needed_text(pair.model_copy(update=empty)) == ""
+    both = {"needed_documents": 1200, "needed_seeds": 6, "needed_seeds_range": (4, None)}
+    assert words.needed_text(pair.model_copy(update=both)) == "about 6 seeds (4 or more) or 1,200 documents"
+    alone = {"needed_documents": None, "needed_seeds": 6, "needed_seeds_range": (4, 11)}
+    assert words.needed_text(pair.model_copy(update=alone)) == "about 6 seeds (4 to 11)"

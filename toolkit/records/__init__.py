@@ -25,6 +25,7 @@ from toolkit.records.study import (
     Optimum,
     Placed,
     SettingEstimate,
+    SpeaksAbout,
 )
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "RunRecord",
     "SettingEstimate",
     "SettingMetrics",
+    "SpeaksAbout",
     "Step",
     "read_lines",
     "write_lines",

@@ -9,6 +9,9 @@ from pydantic import Field
 from toolkit.records.base import FORMAT_VERSION, Record
 from toolkit.records.evaluation import Direction
 
+SpeaksAbout = Literal["checkpoints", "methods"]
+"""What an interval is about: these checkpoints on other documents (one or two seeds), or the methods."""
+
 
 class Condition(NamedTuple):
     """What methods are compared under. Each is judged, audited and drawn on its own."""
@@ -64,8 +67,8 @@ class Estimate(Placed):
     """The 95 % interval."""
     seeds: int
     documents: int
-    scope: str
-    """What the interval speaks about, e.g. `documents only, one seed`."""
+    """Documents, or clusters of documents, on which the metric is defined."""
+    speaks_about: SpeaksAbout
     unit: str | None = None
     label: str | None = None
     """The metric's unit and label, as in its MetricValue."""
@@ -149,18 +152,35 @@ class Comparison(Placed):
     """The 95 % interval of the difference."""
     p: float | None
     p_holm: float | None
-    """Holm-corrected over the study's methods x metrics."""
+    """Holm-corrected over the comparisons of its family."""
     margin: float | None
-    """Differences smaller than this are of no account, in the metric's unit."""
+    """Equivalence margin in the metric's unit: smaller differences are negligible."""
     verdict: Literal["better", "worse", "equivalent", "undecided", "refused"]
-    scope: str
-    """What the interval speaks about: these checkpoints (one seed), or the methods (several)."""
+    """Better or worse first: a difference may be real and negligible at once (`within_margin`)."""
+    within_margin: bool = False
+    """Whether the whole interval lies inside the margin: true of every `equivalent`, and of some others."""
+    beyond_margin: bool = False
+    """Whether the whole interval lies outside the margin: better or worse by more than the margin."""
+    speaks_about: SpeaksAbout | None
+    """None if refused."""
+    unseeded: Literal["method", "baseline"] | None = None
+    """The side that has no seed, such as the untouched base model; None for neither."""
+    family: Literal["primary", "base", "claims"] = "primary"
+    """What its p-value is corrected with: the baseline's comparisons, those with the untouched base model,
+    or those that only published findings need."""
     seeds: int
     documents: int
+    """Documents, or clusters of documents, that were compared."""
     smallest_detectable: float | None = None
-    """The smallest difference that this study would have called with 80 % power, were it the clearest one."""
-    needed: str | None = None
-    """How many documents or seeds would decide, when undecided."""
+    """The smallest true difference that a study of this size calls with 80 % power, as its clearest one."""
+    needed_documents: int | None = None
+    """How many documents decide with 80 % power if the difference stays the same; None if it is decided or
+    if no number of documents does."""
+    needed_documents_range: tuple[int, int | None] | None = None
+    """The same if the variance over seeds lies at either end of its 80 % interval; None as an end: never."""
+    needed_seeds: int | None = None
+    """How many seeds decide, at the documents there are; None as above, and with one seed."""
+    needed_seeds_range: tuple[int, int | None] | None = None
     reason: str | None = None
     """Why it was refused, or what the reader should know."""
     unit: str | None = None

@@ -83,8 +83,8 @@ def test_one_seed_difference_is_a_paired_bootstrap_about_two_checkpoints(mean, t
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.03)
     assert found.p == pytest.approx(1 / 10_001)
     assert found.verdict == "better"
-    assert found.scope == "these two checkpoints (documents only, one seed)"
-    assert (found.seeds, found.documents, found.left_out) == (1, 100, 0)
+    assert (found.speaks_about, found.unseeded) == ("checkpoints", None)
+    assert (found.seeds, found.documents, found.excluded) == (1, 100, 0)
 
 
 def test_three_documents_have_the_wide_interval_they_deserve(mean, table):
@@ -132,7 +132,7 @@ def test_several_seeds_are_crossed_with_documents(mean, table):
     one_of_many = compare(mean, table(base + [[1, 2, 3], [3, 4, 8]]), table(base), margin=0.1, tests=18)
     assert one_of_many.smallest_detectable == pytest.approx(expected.guarded().smallest_detectable(18))
     assert one_of_many.smallest_detectable > 2 * found.smallest_detectable  # p < .05 / 18 asks for much more
-    assert found.scope == "the methods (2 seeds x 3 documents)"
+    assert found.speaks_about == "checkpoints"  # two seeds say too little about the methods
     assert found.verdict == "undecided"
 
 
@@ -142,7 +142,7 @@ def test_a_baseline_without_seeds_is_set_against_every_seed(mean, table):
     found = compare(mean, table(method), table(base), margin=0.1)
     repeated = compare(mean, table(method), table(np.repeat(base, 3, axis=0)), margin=0.1)
     assert (found.difference, found.low, found.p) == (repeated.difference, repeated.low, repeated.p)
-    assert found.scope == "the methods (3 seeds x 20 documents), the baseline has no seed"
+    assert (found.speaks_about, found.unseeded) == ("methods", "baseline")
 
 
 def test_a_relative_margin_is_a_share_of_the_baselines_value(lower, table):
@@ -159,7 +159,7 @@ def test_documents_undefined_on_either_side_are_left_out_of_both_and_counted(mea
     method, base = _noise((2, 5)), _noise((2, 5), 1)
     method[0, 0] = base[1, 1] = np.nan
     found = compare(mean, table(method), table(base), margin=0.1)
-    assert (found.documents, found.left_out) == (3, 2)
+    assert (found.documents, found.excluded) == (3, 2)
     assert found.difference == pytest.approx((method[:, 2:] - base[:, 2:]).mean())
 
 
@@ -214,8 +214,7 @@ def test_an_estimate_over_seeds_is_wider_than_over_documents_alone(mean, table):
     assert several.value == pytest.approx(values.mean())
     assert several.high - several.low > 2
     assert one.high - one.low < 0.05
-    assert several.scope == "the method (3 seeds x 200 documents)"
-    assert one.scope == "this checkpoint (documents only, one seed)"
+    assert (several.speaks_about, one.speaks_about) == ("methods", "checkpoints")
 
 
 def test_an_estimated_share_over_seeds_stays_a_share(share, table):
@@ -244,16 +243,15 @@ def test_what_would_decide_grows_with_what_is_missing(mean, table):
     gain = 0.1 + (gain - gain.mean()) / gain.std(ddof=1)
     found = compare(mean, table(gain), table(np.zeros((1, 60))), margin=None)
     assert found.verdict == "undecided"
-    assert found.needed == "about 790 documents"
+    assert (found.needed_documents, found.needed_seeds) == (790, None)
 
 
 def test_seeds_are_asked_for_where_documents_do_not_help(mean, table):
     """Seeds at -0.5, 0, 1.5: no number of documents decides, some number of seeds does."""
     values = 0.01 * _noise((3, 50)) + np.array([[-0.5], [0.0], [1.5]])
     found = compare(mean, table(values), table(np.zeros((1, 50))), margin=None)
-    assert found.needed.startswith("about ")
-    assert found.needed.endswith(" seeds")
-    assert "documents" not in found.needed
+    assert found.needed_documents is None
+    assert found.needed_seeds > 3
 
 
 def test_one_document_and_none_have_no_interval(mean, table):
@@ -262,7 +260,7 @@ def test_one_document_and_none_have_no_interval(mean, table):
     assert (one.difference, one.low, one.p, one.verdict) == (1.0, None, None, "undecided")
     assert one.reason == "one document has no interval"
     none = compare(mean, table([[np.nan]]), table([[1.0]]), margin=0.1)
-    assert (none.difference, none.documents, none.left_out) == (None, 0, 1)
+    assert (none.difference, none.documents, none.excluded) == (None, 0, 1)
     assert none.reason.startswith("the metric is not defined")
     assert estimate(mean, table([[np.nan, np.nan]])).value is None
     assert estimate(mean, np.zeros((1, 0, 2))).value is None

@@ -31,7 +31,7 @@ def compared(verdict: str, pair) -> Comparison:
         p_holm=0.02,
         margin=0.008,
         verdict=verdict,
-        scope="the methods",
+        speaks_about="methods",
         seeds=3,
         documents=48,
         unit="bits per byte",

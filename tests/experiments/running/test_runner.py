@@ -27,7 +27,7 @@ def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
     ]
     assert len(conclusions.comparisons) == 9
     assert {c.baseline for c in conclusions.comparisons} == {"full", "base"}
-    assert all("one seed" in c.scope for c in conclusions.comparisons)
+    assert all(c.speaks_about == "checkpoints" for c in conclusions.comparisons)
     assert read(root, "small") == conclusions
 
 
