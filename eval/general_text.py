@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from toolkit import config
 from toolkit.data.cleaning import RefusedError, to_document
 from toolkit.data.format import body_text
 from toolkit.data.sources.files import Broken
@@ -34,10 +33,10 @@ def texts(general: General) -> list[str]:
         if isinstance(row, Broken) or any(str(row.get(k)) != v for k, v in source.dataset.where.items()):
             continue
         try:
-            document = to_document(row, source.form, source.dataset.fields, Counter())
+            document = to_document(row, source.dataset.format, source.dataset.fields, Counter())
         except RefusedError:
             continue
-        pairs = zip(source.form.sections, document.bodies, strict=True)
+        pairs = zip(source.dataset.format.sections, document.bodies, strict=True)
         found.append("\n".join(body_text(section, body) for section, body in pairs))
     if len(found) < general.texts:
         raise UserError(
@@ -54,4 +53,4 @@ def _source(general: General) -> Source:
             f"evaluate.general: data set '{dataset.name}' is a mixture or needs a parser; name a plain one"
         )
     # Only a hub data set keeps something there: the commit it last had.
-    return open_source(dataset, config.form(dataset.format), Path(tempfile.gettempdir()) / "bakeoff-general")
+    return open_source(dataset, Path(tempfile.gettempdir()) / "bakeoff-general")

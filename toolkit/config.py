@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from toolkit.catalog import CATALOG, catalog, dataset, form, method, model
+from toolkit.catalog import CATALOG, catalog, dataset, document_format, method, model
 from toolkit.specs.reading import dump_yaml, parse_yaml, read_yaml, validate, with_overrides
 
 __all__ = [
     "CATALOG",
     "catalog",
     "dataset",
+    "document_format",
     "dump_yaml",
-    "form",
     "method",
     "model",
     "parse_yaml",

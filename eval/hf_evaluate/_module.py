@@ -65,7 +65,7 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
         stopped: Sequence[bool] | None = None,
         train: Sequence[str] = (),
     ) -> dict[str, Any]:
-        form = config.form(format)
+        form = config.document_format(format)
         mode = prompt_mode or form.sections[0].name
         ended = [True] * len(predictions) if stopped is None else list(stopped)
         if len(ended) != len(predictions):

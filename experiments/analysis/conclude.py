@@ -22,7 +22,6 @@ from experiments.analysis.decodings import read_generations
 from experiments.design.findings import Band
 from experiments.design.grid import Grid, Planned
 from experiments.design.study import StudySpec
-from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
@@ -110,7 +109,7 @@ def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
     record = grid.record(cell)
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":
-        form = config.form(cell.dataset.format)
+        form = cell.dataset.format
         test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
         digest = evaluation_digest(grid.study.evaluate, test, form)
         if RunFolder(grid.root, cell.run.run_id).evaluation(digest).is_file():

@@ -16,7 +16,6 @@ from eval.statistics import compare
 from eval.statistics.variance_components import Shares, error_covariance, shares
 from experiments.analysis.comparisons import Rows
 from experiments.design.study import ANCHOR, StudySpec
-from toolkit import config
 from toolkit.records import (
     Cell,
     Condition,
@@ -49,7 +48,7 @@ def read_generations(study: StudySpec, root: Path, cells: Sequence[Cell]) -> Fou
     """Read the outcomes of every evaluated run, in the order of ``cells``."""
     spec = study.evaluate
     settings = [(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
-    forms = {dataset.name: config.form(dataset.format) for dataset in study.dataset}
+    forms = {dataset.name: dataset.format for dataset in study.dataset}
     found = Found()
     conditions: dict[Condition, Tables] = {}
     evaluated = {(c.run_id, c.condition): c for c in cells if c.eval_digest is not None}

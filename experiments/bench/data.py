@@ -24,7 +24,7 @@ from toolkit.data.duplicates.shingles import Shingler
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.runtime import machine
-from toolkit.specs import DatasetSpec, DataSpec
+from toolkit.specs import DataSpec
 
 COMPARED_ROWS = 5_000
 """Documents on which comparing alone is timed, ours and the baseline's; a time a document is the same for any
@@ -48,7 +48,7 @@ def bench(rows: int = 50_000, seed: int = 0) -> dict[str, Any]:
         measured = json.loads(done.stdout)
         documents = corpus.load(folder / "cache" / measured.pop("corpus"))
         measured |= quality(truth, documents.clusters)
-        form = config.form("recipe")
+        form = config.document_format("recipe")
         bodies = [corpus.compared(text, form) for text in documents.texts[:COMPARED_ROWS]]
     ours, baseline = (len(bodies) / _processor_seconds(find, bodies) for find in (_ours, _datasketch))
     return {
@@ -65,13 +65,15 @@ def bench(rows: int = 50_000, seed: int = 0) -> dict[str, Any]:
 
 def measure(folder: Path, rows: int) -> dict[str, Any]:
     """Prepare the generated CSV once and say how long each stage took. Run in a fresh process."""
-    dataset = DatasetSpec(name="planted", files=(str(folder / "recipes.csv"),), where={"source": "Gathered"})
+    dataset = config.dataset(
+        {"name": "planted", "files": [str(folder / "recipes.csv")], "where": {"source": "Gathered"}}
+    )
     sizes = DataSpec(train=rows // 2, validation=min(500, rows // 50), test=min(500, rows // 50))
     start = time.perf_counter()
-    prepared = prepare(dataset, sizes, config.form("recipe"), folder / "cache")
+    prepared = prepare(dataset, sizes, folder / "cache")
     seconds, processor = time.perf_counter() - start, time.process_time()
     start = time.perf_counter()
-    prepare(dataset, sizes, config.form("recipe"), folder / "cache")
+    prepare(dataset, sizes, folder / "cache")
     again = time.perf_counter() - start
     unit = 1 if sys.platform == "darwin" else 1024
     report = prepared.report

@@ -28,7 +28,7 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
     `generate_text` (stage 1 of the assignment): fp32, one prompt at a time, temperature 0.8, top-p 0.9,
     drawn by transformers. Its rate is the median over the prompts, ours the median over ``repeats`` batches.
     """
-    form = config.form("recipe")
+    form = config.document_format("recipe")
     titles = [prompt(text, form, form.sections[0].name) for text in held_out(prompts)]
     step = max(1, len(titles) // baseline_prompts)
     few = titles[::step][:baseline_prompts]

@@ -102,7 +102,7 @@ def _ours(asked: dict[str, Any]) -> dict[str, Any]:
     from toolkit import runtime
     from toolkit.models import load
 
-    spec, form = config.model(BASE), config.form("recipe")
+    spec, form = config.model(BASE), config.document_format("recipe")
     tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
     precision = runtime.resolve_precision("auto")
 

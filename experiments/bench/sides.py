@@ -22,9 +22,8 @@ BASE = "smollm2-135m-embedded"
 
 def held_out(count: int) -> list[str]:
     """The first so many rendered test documents of `wikibooks`."""
-    form = config.form("recipe")
     data = DataSpec(train=500, validation=10, test=max(count, 10))
-    return list(prepare(config.dataset("wikibooks"), data, form).test)[:count]
+    return list(prepare(config.dataset("wikibooks"), data).test)[:count]
 
 
 def in_a_process(module: str, side: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -28,10 +28,8 @@ def listing(kind: str) -> list[dict[str, Any]]:
             for path in sorted(STUDIES.glob("*.yaml"))
         ]
     if kind == "formats":
-        return [
-            {"name": name, "markers": " ".join(config.form(name).markers), "end": config.form(name).end}
-            for name in config.catalog(kind)
-        ]
+        formats = [config.document_format(name) for name in config.catalog(kind)]
+        return [{"name": f.name, "markers": " ".join(f.markers), "end": f.end} for f in formats]
     look_up = {"models": config.model, "datasets": config.dataset, "methods": config.method}[kind]
     return [
         {"name": spec.name, "what": spec.note, "license": getattr(spec, "license", None)}

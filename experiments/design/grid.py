@@ -77,8 +77,7 @@ class Grid:
         sizes = data or self._data(max(self.study.data.train))
         key = dataset.name, sizes.digest
         if key not in self._prepared:
-            form = config.form(dataset.format)
-            self._prepared[key] = prepare(dataset, sizes, form, self.root / "runs" / ".data")
+            self._prepared[key] = prepare(dataset, sizes, self.root / "runs" / ".data")
         return self._prepared[key]
 
     @cached_property

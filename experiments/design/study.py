@@ -123,10 +123,10 @@ class StudySpec(Spec):
                 raise ValueError(f"two entries of one {kind} name")
         for dataset in self.dataset:
             # A prompt that holds the last section would leave nothing to write.
-            modes = [section.name for section in config.form(dataset.format).sections[:-1]]
+            modes = [section.name for section in dataset.format.sections[:-1]]
             for mode in self.evaluate.prompts:
                 if mode not in modes:
-                    raise unknown_name(f"prompt mode of format '{dataset.format}'", mode, modes)
+                    raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from experiments.analysis.conclude import read
 from experiments.cli.output import hush
 from experiments.design.study import ANCHOR, name_of
-from toolkit import config
+from toolkit.data.format import opening
 from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
 from toolkit.records.folders import RunFolder
@@ -58,7 +58,7 @@ def side_by_side(
         if runtime.resolve_precision(run.spec.train.precision) == "bf16":
             model.bfloat16()
         first = form.sections[0]
-        prompts = [f"{first.marker} {name}\n" for name in names]
+        prompts = [opening(form, name) for name in names]
         for decoding in decodings:
             written = generate(model, tokenizer, prompts, first.name, decoding, spec)
             for title, generation in zip(titles, written, strict=True):
@@ -103,5 +103,5 @@ def _format(root: Path, cells: Sequence[Cell]) -> Format:
     for cell in cells:
         dataset = RunRecord.read(RunFolder(root, cell.run_id).record).spec.dataset
         if dataset is not None:
-            return config.form(dataset.format)
+            return dataset.format
     raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")

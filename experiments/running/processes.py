@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from experiments.running.worker import Job, end_with_asker, events, prepared_for, train_here
-from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records.files import write_text
 from toolkit.records.folders import RunFolder
@@ -67,9 +66,8 @@ def main() -> int:
         threading.Thread(target=end_with_asker, daemon=True).start()
     try:
         job = Job.model_validate_json(Path(sys.argv[1]).read_text())
-        form = config.form(job.dataset.format)
-        prepared = prepared_for(job, form)
-        train_here(job, prepared, form.end, tell if first else _silent)
+        prepared = prepared_for(job)
+        train_here(job, prepared, job.dataset.format.end, tell if first else _silent)
     except UserError as error:
         if first:
             tell({"event": "error", "text": str(error)})

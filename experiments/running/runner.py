@@ -18,7 +18,6 @@ from experiments.running.executors import Executor
 from experiments.running.executors.local import Local
 from experiments.running.executors.process import log_tail
 from experiments.running.worker import Job
-from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import locate
 from toolkit.records import Conclusions, Failure
@@ -95,7 +94,7 @@ def state(grid: Grid, cell: Planned) -> State:
     if record is not None:
         if cell.phase == "tune" or record.status == "diverged":
             return "done"
-        form = config.form(cell.dataset.format)
+        form = cell.dataset.format
         test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
         digest = evaluation_digest(grid.study.evaluate, test, form)
         if is_current(folder, digest, contexts_of(grid.study.evaluate, form)):

@@ -25,7 +25,7 @@ from toolkit.errors import UserError
 from toolkit.records import Record, RunRecord
 from toolkit.records.files import write_text
 from toolkit.records.folders import RunFolder
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, Format, RunSpec
+from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -48,7 +48,6 @@ def work(job: Job, tell: Any) -> None:
     """Bring one run up to date. Another process on the same run is waited for, and its work is used."""
     folder = RunFolder(Path(job.root), job.run.run_id)
     folder.path.mkdir(parents=True, exist_ok=True)
-    form = config.form(job.dataset.format)
     lock = FileLock(folder.lock)
     try:
         held = lock.acquire(timeout=0)
@@ -56,7 +55,7 @@ def work(job: Job, tell: Any) -> None:
         tell({"event": "phase", "phase": "waiting for another process"})
         held = lock.acquire()
     with held:
-        prepared = prepared_for(job, form)
+        prepared = prepared_for(job)
         if not folder.record.is_file():
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
             if job.run.train.processes > 1:
@@ -64,7 +63,7 @@ def work(job: Job, tell: Any) -> None:
 
                 train_in_processes(job, tell)
             else:
-                train_here(job, prepared, form.end, tell)
+                train_here(job, prepared, job.dataset.format.end, tell)
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
@@ -74,7 +73,7 @@ def work(job: Job, tell: Any) -> None:
                 record,
                 folder,
                 job.evaluate,
-                form,
+                job.dataset.format,
                 train=prepared.train,
                 test=prepared.test,
                 fingerprint=prepared.fingerprints["test"],
@@ -84,9 +83,9 @@ def work(job: Job, tell: Any) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def prepared_for(job: Job, form: Format) -> Prepared:
+def prepared_for(job: Job) -> Prepared:
     """The job's documents. UserError where they are no longer those that the run is named after."""
-    prepared = prepare(job.dataset, job.data, form, Path(job.root) / "runs" / ".data")
+    prepared = prepare(job.dataset, job.data, Path(job.root) / "runs" / ".data")
     if any(prepared.fingerprints[part] != found for part, found in job.run.recipes.items()):
         raise UserError(f"data set {job.dataset.name} has changed since this study began: run it again")
     return prepared

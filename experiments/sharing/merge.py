@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.cli.output import hush
-from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.records import MergeRecord, RunRecord
@@ -34,7 +33,6 @@ def merge(run: str, root: Path) -> MergeRecord:
     parts = prepare(
         record.spec.dataset,
         record.spec.data,
-        config.form(record.spec.dataset.format),
         root / "runs" / ".data",
     )
     from toolkit.training.merge import merge as merge_adapter

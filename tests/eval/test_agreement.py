@@ -33,7 +33,7 @@ def theirs(folder: Path, texts: list[str]) -> list[float]:
 
 def ours(spec: ModelSpec, texts: list[str]) -> list[Outcome]:
     """The evaluation pass's outcomes of each text, in fp32 on the CPU."""
-    form = config.form("recipe")
+    form = config.document_format("recipe")
     model, tokenizer = load.load_base(spec).eval(), load.load_tokenizer(spec)
     scored = likelihoods(model, tokenizer, texts, form, precision="fp32")
     return [
@@ -50,7 +50,7 @@ def check(spec: ModelSpec, texts: list[str]) -> None:
     for outcome, value in zip(found, expected, strict=True):
         nll = sum(part.nll for name, part in outcome.likelihood.items() if name != "stop")
         assert nll == pytest.approx(-value, rel=1e-5)
-    context = Context(form=config.form("recipe"))
+    context = Context(form=config.document_format("recipe"))
     sizes = [len(text.encode()) for text in texts]
     tokens = [sum(p.tokens for name, p in o.likelihood.items() if name != "stop") for o in found]
     words = [len(text.split()) for text in texts]
@@ -67,8 +67,8 @@ def check(spec: ModelSpec, texts: list[str]) -> None:
 
 def test_real_weights_on_real_recipes(tmp_path):
     """SmolLM2-135M on four of twenty Wikibooks recipes, the three shortest and the longest."""
-    form, dataset = config.form("recipe"), config.dataset("wikibooks")
-    rows = islice(open_source(dataset, form, tmp_path).rows(), 0, 200, 10)
+    form, dataset = config.document_format("recipe"), config.dataset("wikibooks")
+    rows = islice(open_source(dataset, tmp_path).rows(), 0, 200, 10)
     texts = [render(to_document(row, form, dataset.fields, Counter()), form) for row in rows]
     texts.sort(key=len)
     check(config.model("smollm2-135m-embedded"), [*texts[:3], texts[-1]])

@@ -20,7 +20,7 @@ from toolkit.records import EvaluationRecord, Generation, Outcome, write_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
 
-FORM = config.form("recipe")
+FORM = config.document_format("recipe")
 SPEC = EvalSpec(decodings=(Decoding(name="greedy", temperature=0),), max_new_tokens=5)
 
 

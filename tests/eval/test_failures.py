@@ -43,7 +43,7 @@ def lines(form: Format) -> tuple[str, str, str, str]:
 @pytest.fixture(params=FORMATS)
 def form(request) -> Format:
     """Each format of the catalog."""
-    return config.form(request.param)
+    return config.document_format(request.param)
 
 
 def test_nothing_is_wrong_with_a_whole_document(form):
@@ -89,7 +89,7 @@ def test_a_loop_is_a_phrase_three_times_in_a_row_or_eight_words_anywhere():
 
 def test_ingredients_count_as_unused_below_a_quarter():
     """Of four listed, none is mentioned: a failure that names them; one of four is the quarter, and none."""
-    form = config.form("recipe")
+    form = config.document_format("recipe")
     listed = "INGREDIENTS: 1 cup flour, 2 eggs, 1 onion, 10 g salt"
     found = failures(written(form, ["RECIPE: Pie", listed, "DIRECTIONS: Bake it.", "[END]"]), form)
     assert found == {"unused_ingredients": "never mentions flour, egg, onion, salt (4 of 4 ingredients)"}
@@ -111,8 +111,8 @@ def test_a_loop_in_the_prompt_is_not_the_models(form):
 PIECES = st.lists(
     st.one_of(
         st.sampled_from(
-            [s.marker for name in FORMATS for s in config.form(name).sections]
-            + [config.form(name).end for name in FORMATS]
+            [s.marker for name in FORMATS for s in config.document_format(name).sections]
+            + [config.document_format(name).end for name in FORMATS]
         ),
         st.text(max_size=12),
         st.sampled_from(["\n", " ", "\n\n", "\r", "egg, "]),
@@ -125,7 +125,7 @@ PIECES = st.lists(
 @given(name=st.sampled_from(FORMATS), pieces=PIECES, whole=st.booleans(), stopped=st.booleans())
 def test_a_text_passes_strictly_if_and_only_if_no_structural_class_is_found(name, pieces, whole, stopped):
     """Arbitrary texts, and whole documents with something behind: the metric and the classes agree."""
-    form = config.form(name)
+    form = config.document_format(name)
     r, i, d, e = lines(form)
     rest = "".join(pieces)
     text = f"{i}\n{d}\n{e}{rest}" if whole else rest
@@ -146,8 +146,8 @@ def test_human_recipes_fail_nothing_of_structure_and_hardly_loop(name, tmp_path)
     from toolkit.specs import DataSpec
 
     dataset = config.dataset(name)
-    form = config.form(dataset.format)
-    texts = list(prepare(dataset, DataSpec(train=60, validation=2, test=2), form, tmp_path).train)
+    form = dataset.format
+    texts = list(prepare(dataset, DataSpec(train=60, validation=2, test=2), tmp_path).train)
     start = [prompt(text, form, "title") for text in texts]
     found = [
         failures(written(form, [s.rstrip("\n"), t.removeprefix(s)]), form)

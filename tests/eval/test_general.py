@@ -86,7 +86,10 @@ def test_forgetting_is_the_difference_of_two_ordinary_values(tiny_gpt2, recipe_t
     """Before: the base, or the adapter disabled, the same number. After: with the adapter. By hand: nats,
     bits, bytes. No other metric changes with general text there.
     """
-    form, spec = config.form("recipe"), EvalSpec(max_new_tokens=4, decodings=(Decoding(temperature=0),))
+    form, spec = (
+        config.document_format("recipe"),
+        EvalSpec(max_new_tokens=4, decodings=(Decoding(temperature=0),)),
+    )
     base, tokenizer = (
         load(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
         for load in (models.load_base, models.load_tokenizer)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from toolkit import config
 from toolkit import records as r
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import DataSpec, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 BASE = "smollm2-135m-embedded"
 DATASET = "wikibooks"
+DATA = {"name": DATASET, "package": "recipes==1", "license": "CC BY-SA 4.0"}
 DOCUMENTS = 40
 DECODING = "t0.8-p0.9"
 MODES = ("title", "ingredients")
@@ -74,7 +76,7 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
     light = method not in ("full", "base")
     spec = RunSpec(
         model=ModelSpec(name=BASE, hub="HuggingFaceTB/SmolLM2-135M-Instruct", license="Apache-2.0"),
-        dataset=DatasetSpec(name=DATASET, package="recipes==1", license="CC BY-SA 4.0") if trained else None,
+        dataset=config.dataset(DATA) if trained else None,
         data=DataSpec(train=200, validation=40, test=DOCUMENTS) if trained else None,
         method=ADAPTERS[method],
         learning_rate=rate,

@@ -19,7 +19,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """The German recipes: 341 read, 5 refused."""
     dataset = config.dataset("wikibooks-de")
     sizes = DataSpec(train=60, validation=10, test=12)
-    return prepare(dataset, sizes, config.form(dataset.format), tmp_path_factory.mktemp("cache"))
+    return prepare(dataset, sizes, tmp_path_factory.mktemp("cache"))
 
 
 def shown(prepared: Prepared, **more: object) -> str:

@@ -13,6 +13,8 @@ from toolkit.specs import DatasetSpec, Format, MethodSpec, ModelSpec
 from toolkit.specs.reading import read_yaml, validate
 
 CATALOG = Path(__file__).parent
+DEFAULT_FORMAT = "recipe"
+"""The format of a data set that names none."""
 
 
 def catalog(kind: str) -> dict[str, dict[str, Any]]:
@@ -46,8 +48,19 @@ def model(given: str | Mapping[str, Any]) -> ModelSpec:
 
 
 def dataset(given: str | Mapping[str, Any]) -> DatasetSpec:
-    """A data set by its catalog name, or written out."""
-    return validate(DatasetSpec, _entry("datasets", given), f"data set {_label(given)}")
+    """Return a data set by its catalog name or written out, with its format and components looked up."""
+    entry = _entry("datasets", given)
+    entry["format"] = document_format(entry.get("format", DEFAULT_FORMAT)).model_dump()
+    if isinstance(entry.get("mixture"), list | tuple):
+        entry["mixture"] = [_component(item) for item in entry["mixture"]]
+    return validate(DatasetSpec, entry, f"data set {_label(given)}")
+
+
+def _component(given: Any) -> Any:
+    """A component of a mixture with its data set looked up; what is malformed is left to validation."""
+    if not isinstance(given, Mapping) or not isinstance(given.get("dataset"), str | Mapping):
+        return given
+    return {**given, "dataset": dataset(given["dataset"]).model_dump()}
 
 
 def method(given: str | Mapping[str, Any]) -> MethodSpec:
@@ -55,10 +68,9 @@ def method(given: str | Mapping[str, Any]) -> MethodSpec:
     return validate(MethodSpec, _entry("methods", given), f"method {_label(given)}")
 
 
-@cache
-def form(name: str) -> Format:
-    """A document format by its catalog name."""
-    return validate(Format, _entry("formats", name), f"format {name}")
+def document_format(given: str | Mapping[str, Any]) -> Format:
+    """Return a document format by its catalog name, or written out."""
+    return validate(Format, _entry("formats", given), f"format {_label(given)}")
 
 
 def _label(given: str | Mapping[str, Any]) -> str:

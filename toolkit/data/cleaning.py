@@ -184,14 +184,14 @@ def _item(text: str, separator: str, mended: Counter[str]) -> str:
 
 
 def to_document(
-    row: Mapping[str, Any], form: Format, fields: Mapping[str, str], mended: Counter[str]
+    row: Mapping[str, Any], document_format: Format, fields: Mapping[str, str], mended: Counter[str]
 ) -> Document:
     """The document that a row holds. Raises RefusedError with the reason where it holds none.
 
-    Whatever is returned satisfies ``parse(render(document), form) == document``.
+    Whatever is returned satisfies ``parse(render(document, f), f) == document``.
     """
     bodies: list[str | tuple[str, ...]] = []
-    for section in form.sections:
+    for section in document_format.sections:
         value = row.get(fields.get(section.name, section.name))
         missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
         body = "" if missing else _body(section, value, mended)
@@ -199,9 +199,9 @@ def to_document(
             raise RefusedError(f"no {section.name}")
         bodies.append(body)
     document = Document(tuple(bodies))
-    whole = "\n".join(body_text(*pair) for pair in zip(form.sections, bodies, strict=True))
-    if any(marker in whole for marker in (*form.markers, form.end)):
+    whole = "\n".join(body_text(*pair) for pair in zip(document_format.sections, bodies, strict=True))
+    if any(marker in whole for marker in (*document_format.markers, document_format.end)):
         raise RefusedError("a marker inside the text")
-    if parse(render(document, form), form) != document:
+    if parse(render(document, document_format), document_format) != document:
         raise RefusedError("cannot be read back from its own text")
     return document

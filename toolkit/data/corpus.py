@@ -49,16 +49,16 @@ class _Accepted(NamedTuple):
     source: int
 
 
-def compared(text: str, form: Format) -> str:
+def compared(text: str, document_format: Format) -> str:
     """What decides whether two documents are near-copies: all section bodies but the title's."""
     lines = text.split("\n")[:-1]
-    pairs = list(zip(form.sections, lines, strict=True))
+    pairs = list(zip(document_format.sections, lines, strict=True))
     return "\n".join(line[len(section.marker) + 1 :] for section, line in (pairs[1:] or pairs))
 
 
-def title_of(text: str, form: Format) -> str:
+def title_of(text: str, document_format: Format) -> str:
     """The body of a rendered document's first section."""
-    return text.split("\n", 1)[0][len(form.markers[0]) + 1 :]
+    return text.split("\n", 1)[0][len(document_format.markers[0]) + 1 :]
 
 
 def build(sources: Sequence[Source], data: DataSpec, folder: Path, progress: Progress | None = None) -> None:
@@ -70,7 +70,7 @@ def build(sources: Sequence[Source], data: DataSpec, folder: Path, progress: Pro
         documents = _documents(sources, data, tallies)
         while chunk := list(islice(documents, CHUNK)):
             write([document.text for document in chunk])
-            bodies = [compared(document.text, sources[document.source].form) for document in chunk]
+            bodies = [compared(document.text, sources[document.source].dataset.format) for document in chunk]
             columns["ids"].append(_hashes(int(document_id(document.text), 16) for document in chunk))
             columns["titles"].append(
                 _hashes(stable_hash(normalised_title(document.title)) for document in chunk)
@@ -84,7 +84,9 @@ def build(sources: Sequence[Source], data: DataSpec, folder: Path, progress: Pro
     places = np.concatenate([np.empty(0, dtype=np.int64), *columns["sources"]])
     if progress is not None:
         progress("documents compared", len(ids))
-    texts = _Compared(read_texts(folder / "texts.arrow"), places, [source.form for source in sources])
+    texts = _Compared(
+        read_texts(folder / "texts.arrow"), places, [source.dataset.format for source in sources]
+    )
     clusters, found = _clusters(texts, ids, bodies_, keys, data.near_duplicate)
     np.savez(folder / "arrays.npz", ids=ids, titles=titles, sources=places, clusters=clusters)
     counts = {
@@ -106,7 +108,7 @@ def load(folder: Path) -> Corpus:
 
 def _documents(sources: Sequence[Source], data: DataSpec, tallies: list[Tally]) -> Iterator[_Accepted]:
     for number, (source, tally) in enumerate(zip(sources, tallies, strict=True)):
-        form = source.form
+        document_format = source.dataset.format
         wanted = source.dataset.where
         read = parser(source.dataset.parser) if source.dataset.parser else None
         for row in source.rows():
@@ -119,7 +121,7 @@ def _documents(sources: Sequence[Source], data: DataSpec, tallies: list[Tally]) 
                 continue
             mended: Counter[str] = Counter()
             try:
-                title, text = _rendered(row, form, source.dataset.fields, read, mended)
+                title, text = _rendered(row, document_format, source.dataset.fields, read, mended)
                 if len(text) > data.max_characters:
                     raise RefusedError(f"longer than {data.max_characters} characters")
             except RefusedError as refusal:
@@ -132,7 +134,7 @@ def _documents(sources: Sequence[Source], data: DataSpec, tallies: list[Tally]) 
 
 def _rendered(
     row: Mapping[str, Any],
-    form: Format,
+    document_format: Format,
     fields: Mapping[str, str],
     read: Parser | None,
     mended: Counter[str],
@@ -141,9 +143,9 @@ def _rendered(
         whole = row.get(fields.get(TEXT, TEXT))
         if not isinstance(whole, str):
             raise RefusedError("no text")
-        row, fields = read(whole, form), {}
-    document = to_document(row, form, fields, mended)
-    return document.title, render(document, form)
+        row, fields = read(whole, document_format), {}
+    document = to_document(row, document_format, fields, mended)
+    return document.title, render(document, document_format)
 
 
 def _clusters(
@@ -176,19 +178,19 @@ def _clusters(
 class _Compared(Sequence[str]):
     """What is compared of each document, which may be of different formats."""
 
-    def __init__(self, texts: Texts, sources: Indices, forms: list[Format]) -> None:
+    def __init__(self, texts: Texts, sources: Indices, formats: list[Format]) -> None:
         self._texts = texts
         self._sources = sources
-        self._forms = forms
+        self._formats = formats
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def __getitem__(self, index: Any) -> Any:
-        return compared(self._texts[index], self._forms[self._sources[index]])
+        return compared(self._texts[index], self._formats[self._sources[index]])
 
     def title(self, index: int) -> str:
-        return title_of(self._texts[index], self._forms[self._sources[index]])
+        return title_of(self._texts[index], self._formats[self._sources[index]])
 
 
 def _join_equal(values: Hashes, forest: Forest) -> None:

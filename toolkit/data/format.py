@@ -1,9 +1,10 @@
-"""The text of a document: markers, sections, end. Spelled once here; render, parse and prompt follow."""
+"""The text of a document: markers, sections, end. Spelled only here; prompts and parsing follow."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from toolkit.specs import Format, Section
@@ -12,15 +13,15 @@ from toolkit.specs import Format, Section
 class Document(NamedTuple):
     """Section bodies in the format's order; a list section's body is a tuple of items.
 
-    A recipe is `Document((title, (ingredient, …), directions))`. Bodies are clean: one line each, no marker
-    inside, no separator inside an item (`toolkit/data/cleaning.py` sees to it), so `parse(render(d)) == d`.
+    A recipe is `Document((title, (ingredient, …), directions))`. Bodies are clean: no marker inside, no
+    separator inside an item (see `toolkit/data/cleaning.py`), so `parse(render(d)) == d`.
     """
 
     bodies: tuple[str | tuple[str, ...], ...]
 
     @property
     def title(self) -> str:
-        """The first section, which is what a prompt always holds."""
+        """The first section's text, which every prompt holds."""
         first = self.bodies[0]
         return first if isinstance(first, str) else ", ".join(first)
 
@@ -33,67 +34,95 @@ class Span(NamedTuple):
 
 
 def body_text(section: Section, body: str | tuple[str, ...]) -> str:
-    """The body as it stands in the text."""
+    """Return the body as it appears in the text."""
     return body if isinstance(body, str) else (section.separator or " ").join(body)
 
 
-def render(document: Document, form: Format) -> str:
-    r"""The document's text: one line a section, then the end marker, without a line end after it."""
-    pairs = zip(form.sections, document.bodies, strict=True)
-    lines = [f"{section.marker} {body_text(section, body)}" for section, body in pairs]
-    return "\n".join([*lines, form.end])
+def opening(document_format: Format, *bodies: str | tuple[str, ...]) -> str:
+    r"""Return the prompt made of the first sections' bodies: `RECIPE: Pie\n`, or more sections."""
+    pairs = zip(document_format.sections, bodies, strict=False)
+    return "".join(f"{section.marker} {body_text(section, body)}\n" for section, body in pairs)
+
+
+def render(document: Document, document_format: Format) -> str:
+    """Return the document's text: each section on a new line, then the end marker without a line end."""
+    if len(document.bodies) != len(document_format.sections):
+        raise ValueError(f"{len(document.bodies)} bodies for {len(document_format.sections)} sections")
+    return opening(document_format, *document.bodies) + document_format.end
+
+
+def body_spans(document: Document, document_format: Format) -> list[Span]:
+    """Return where each body is in the document's rendered text."""
+    spans: list[Span] = []
+    at = 0
+    for section, body in zip(document_format.sections, document.bodies, strict=True):
+        start = at + len(section.marker) + 1
+        at = start + len(body_text(section, body)) + 1
+        spans.append(Span(start, at - 1))
+    return spans
 
 
 def document_id(text: str) -> str:
-    """First 16 hex digits of the SHA-256 of a rendered document: its identity in every record."""
+    """Return a document's identity in every record: first 16 hex digits of the SHA-256 of its text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def prompt(text: str, form: Format, through: str) -> str:
-    """The start of a rendered document up to and with the section named ``through``, and its line end."""
-    last = [section.name for section in form.sections].index(through)
+def prompt(text: str, document_format: Format, through: str) -> str:
+    """Return a rendered document up to the end of the section named ``through``, line end included.
+
+    Of a text without the marker that comes next, return as many lines as there are sections.
+    """
+    last = [section.name for section in document_format.sections].index(through)
+    following = (*document_format.markers, document_format.end)[last + 1]
+    for marker, span in find_markers(text, document_format):
+        if marker == following:
+            return text[: span.start]
     return "".join(line + "\n" for line in text.split("\n")[: last + 1])
 
 
-def find_markers(text: str, form: Format) -> list[tuple[str, Span]]:
-    """Every marker at the start of a line, in order of appearance, with its span."""
-    choices = "|".join(
-        re.escape(marker) for marker in sorted((*form.markers, form.end), key=len, reverse=True)
-    )
-    return [(m.group(1), Span(*m.span(1))) for m in re.finditer(rf"^({choices})", text, flags=re.MULTILINE)]
+def find_markers(text: str, document_format: Format) -> list[tuple[str, Span]]:
+    """Return every marker at the start of a line, in order of appearance, with its span."""
+    pattern = _pattern((*document_format.markers, document_format.end))
+    return [(match.group(1), Span(*match.span(1))) for match in pattern.finditer(text)]
 
 
-def section_spans(text: str, form: Format) -> dict[str, Span]:
-    """Section name -> span of its body, outer white space left out; a section's first marker counts.
+@lru_cache(maxsize=64)
+def _pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
+    choices = "|".join(re.escape(marker) for marker in sorted(markers, key=len, reverse=True))
+    return re.compile(rf"^({choices})", flags=re.MULTILINE)
 
-    A body reaches to the next marker, whichever that is, or to the end of the text. What lies in no span is
-    scaffold. Works on any text, well-formed or not; a section without a marker is absent.
+
+def section_spans(text: str, document_format: Format) -> dict[str, Span]:
+    """Return section name -> span of its body without outer white space; a section's first marker counts.
+
+    A body reaches to the next marker, whichever that is, or to the end of the text. The rest is scaffold.
+    Works on any text, well-formed or not; a section without a marker is absent.
     """
-    names = {section.marker: section.name for section in form.sections}
-    found = find_markers(text, form)
+    names = {section.marker: section.name for section in document_format.sections}
+    markers = find_markers(text, document_format)
     spans: dict[str, Span] = {}
-    for index, (marker, span) in enumerate(found):
+    for index, (marker, span) in enumerate(markers):
         if marker not in names or names[marker] in spans:
             continue
-        stop = found[index + 1][1].start if index + 1 < len(found) else len(text)
+        stop = markers[index + 1][1].start if index + 1 < len(markers) else len(text)
         body = text[span.stop : stop]
         start = span.stop + len(body) - len(body.lstrip())
         spans[names[marker]] = Span(start, max(start, span.stop + len(body.rstrip())))
     return spans
 
 
-def section_bodies(text: str, form: Format) -> dict[str, str]:
-    """Section name -> body text, of any text; a section without a marker is absent."""
-    return {name: text[span.start : span.stop] for name, span in section_spans(text, form).items()}
+def section_bodies(text: str, document_format: Format) -> dict[str, str]:
+    """Return section name -> body of any text; a section without a marker is absent."""
+    return {name: text[span.start : span.stop] for name, span in section_spans(text, document_format).items()}
 
 
-def parse(text: str, form: Format) -> Document | None:
-    """The document that a text holds, or None where the text is not of the form. Inverse of `render`."""
+def parse(text: str, document_format: Format) -> Document | None:
+    """Return the document that a text holds, or None if it is not of the format. Inverse of `render`."""
     lines = text.split("\n")
-    if len(lines) != len(form.sections) + 1 or lines[-1] != form.end:
+    if len(lines) != len(document_format.sections) + 1 or lines[-1] != document_format.end:
         return None
     bodies: list[str | tuple[str, ...]] = []
-    for section, line in zip(form.sections, lines[:-1], strict=True):
+    for section, line in zip(document_format.sections, lines[:-1], strict=True):
         if not line.startswith(f"{section.marker} "):
             return None
         body = line.removeprefix(f"{section.marker} ")

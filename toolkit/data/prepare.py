@@ -20,17 +20,16 @@ from toolkit.data.duplicates.shingles import Indices
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
 from toolkit.data.sources.open import Source
-from toolkit.data.split import PARTS, group_keys, split
+from toolkit.data.split import SPLITS, group_keys, split
 from toolkit.data.texts import choose
 from toolkit.errors import UserError
-from toolkit.specs import DatasetSpec, DataSpec, Format, digest_of
+from toolkit.specs import DatasetSpec, DataSpec, digest_of
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A data set, ready: three parts of rendered documents, and the report of how they came about."""
 
-    form: Format
     train: Sequence[str]
     """Rendered texts in a fixed order; a smaller training part is the start of a larger one."""
     validation: Sequence[str]
@@ -44,7 +43,6 @@ class Prepared:
 def prepare(
     dataset: DatasetSpec,
     data: DataSpec,
-    form: Format,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -55,21 +53,19 @@ def prepare(
     Raises UserError where the source cannot be read or holds fewer documents than were asked for.
     """
     if cache is not None:
-        return _prepare(dataset, data, form, cache, progress)
+        return _prepare(dataset, data, cache, progress)
     with tempfile.TemporaryDirectory(prefix="bakeoff-", ignore_cleanup_errors=True) as folder:
-        done = _prepare(dataset, data, form, Path(folder), progress)
-        parts = {part: list(getattr(done, part)) for part in PARTS}  # the folder, and its memory map, go
-        return Prepared(form=form, fingerprints=done.fingerprints, report=done.report, **parts)
+        done = _prepare(dataset, data, Path(folder), progress)
+        parts = {part: list(getattr(done, part)) for part in SPLITS}  # the folder, and its memory map, go
+        return Prepared(fingerprints=done.fingerprints, report=done.report, **parts)
 
 
-def _prepare(
-    dataset: DatasetSpec, data: DataSpec, form: Format, root: Path, progress: Progress | None
-) -> Prepared:
-    parts = components(dataset, form, root)
+def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Progress | None) -> Prepared:
+    parts = components(dataset, root)
     sources = [source for source, _ in parts]
     compared = data.model_dump(include={"max_characters", "near_duplicate"})
     what = [
-        [source.identity, _asked(source.dataset), source.form.model_dump(exclude={"name"})]
+        [source.identity, _asked(source.dataset), source.dataset.format.model_dump(exclude={"name"})]
         for source in sources
     ]
     folder = root / f"corpus-{digest_of([_code(), compared, what])}"
@@ -80,18 +76,19 @@ def _prepare(
                 _whole(folder, lambda target: corpus.build(sources, data, target, progress))
             documents = corpus.load(folder)
             weights = [weight for _, weight in parts]
-            inner = folder / f"split-{digest_of([data.model_dump(mode='json'), weights, form.name])}"
+            divided = [data.model_dump(mode="json"), weights, dataset.format.model_dump(mode="json")]
+            inner = folder / f"split-{digest_of(divided)}"
             if not inner.is_dir():
-                _whole(inner, lambda target: _divide(dataset, data, parts, form, documents, target))
+                _whole(inner, lambda target: _divide(dataset, data, parts, documents, target))
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
         ) from error
     with np.load(inner / "parts.npz") as arrays:
-        texts = {part: choose(documents.texts, arrays[part]) for part in PARTS}
+        texts = {part: choose(documents.texts, arrays[part]) for part in SPLITS}
     said = json.loads((inner / "report.json").read_text(encoding="utf-8"))
-    said = {"dataset": dataset.name, "format": form.name, "license": dataset.license, **said}
-    return Prepared(form=form, **texts, fingerprints=said["fingerprints"], report=said)
+    said = {"dataset": dataset.name, "format": dataset.format.name, "license": dataset.license, **said}
+    return Prepared(**texts, fingerprints=said["fingerprints"], report=said)
 
 
 def _asked(dataset: DatasetSpec) -> dict[str, Any]:
@@ -115,14 +112,14 @@ def _divide(
     dataset: DatasetSpec,
     data: DataSpec,
     parts: Sequence[tuple[Source, float]],
-    form: Format,
     documents: Corpus,
     folder: Path,
 ) -> None:
     sources = [source for source, _ in parts]
     kept, labels = _kept(documents, data)
     keys = group_keys(documents.titles[kept], labels)
-    done = split(keys, documents.ids[kept], documents.sources[kept], quotas(data, parts, form))
+    weighted = [(source.dataset, weight) for source, weight in parts]
+    done = split(keys, documents.ids[kept], documents.sources[kept], quotas(data, weighted, dataset.format))
     if done.missing:
         raise UserError(too_few(dataset, data, sources, documents, len(kept), done))
     said = report(sources, data, documents, kept, done)

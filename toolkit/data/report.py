@@ -11,7 +11,7 @@ from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.duplicates.shingles import Indices
 from toolkit.data.sources.open import Source
-from toolkit.data.split import PARTS, Split
+from toolkit.data.split import SPLITS, Split
 from toolkit.data.texts import choose
 from toolkit.specs import DatasetSpec, DataSpec
 
@@ -33,15 +33,15 @@ def report(
     sources: Sequence[Source], data: DataSpec, documents: Corpus, kept: Indices, done: Split
 ) -> dict[str, Any]:
     """The data report of a finished split, JSON-able."""
-    chosen = {part: kept[done.parts[part]] for part in PARTS}
-    texts = {part: choose(documents.texts, chosen[part]) for part in PARTS}
-    forms = list({source.form.name: source.form for source in sources}.values())
+    chosen = {part: kept[done.parts[part]] for part in SPLITS}
+    texts = {part: choose(documents.texts, chosen[part]) for part in SPLITS}
+    forms = list({source.dataset.format.name: source.dataset.format for source in sources}.values())
     return {
         **totals(documents),
         "duplicates": {**documents.counts["duplicates"], "policy": data.duplicates},
         "documents": len(kept),
         "sizes": {
-            **{part: len(texts[part]) for part in PARTS},
+            **{part: len(texts[part]) for part in SPLITS},
             "held_back": done.held_back,
             "unused": done.unused,
         },
@@ -49,13 +49,13 @@ def report(
             {
                 **counts,
                 "license": source.dataset.license,
-                "format": source.form.name,
-                "sizes": {part: int((documents.sources[chosen[part]] == n).sum()) for part in PARTS},
+                "format": source.dataset.format.name,
+                "sizes": {part: int((documents.sources[chosen[part]] == n).sum()) for part in SPLITS},
             }
             for n, (source, counts) in enumerate(zip(sources, documents.counts["sources"], strict=True))
         ],
-        "characters": {part: _lengths(texts[part]) for part in PARTS},
-        "fingerprints": {part: fingerprint(texts[part]) for part in PARTS},
+        "characters": {part: _lengths(texts[part]) for part in SPLITS},
+        "fingerprints": {part: fingerprint(texts[part]) for part in SPLITS},
         "leak": leak_report(texts["train"], {part: texts[part] for part in ("test", "validation")}, forms),
         "samples": list(texts["train"][:SAMPLES]),
     }
@@ -87,8 +87,8 @@ def too_few(
     lost += [f"{copies:,} near-copies of another"] if copies else []
     lost += [f"{done.held_back:,} held back beside a held-out title"] if done.held_back else []
     detail = f" ({'; '.join(lost)})" if lost else ""
-    asked = ", ".join(f"{part}={getattr(data, part)}" for part in reversed(PARTS))
-    got = ", ".join(f"{part}={len(done.parts[part])}" for part in reversed(PARTS))
+    asked = ", ".join(f"{part}={getattr(data, part)}" for part in reversed(SPLITS))
+    got = ", ".join(f"{part}={len(done.parts[part])}" for part in reversed(SPLITS))
     short = [
         f"{sources[number].dataset.name} lacks {count:,} for {part}"
         for part, lacks in done.missing.items()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
-PARTS = ("test", "validation", "train")
+SPLITS = ("test", "validation", "train")
 """In the order in which they are filled: the smaller first."""
 
 
@@ -61,7 +61,7 @@ def split(keys: Hashes, ids: Hashes, sources: Indices, sizes: Mapping[str, Mappi
     downward = np.lexsort((ids, ~keys))
     parts: dict[str, Indices] = {}
     missing: dict[str, dict[int, int]] = {}
-    for part in PARTS:
+    for part in SPLITS:
         left = dict(sizes[part])
         order = downward if part == "train" else upward
         parts[part] = _fill(part, left, order, keys, sources, owner)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.older import with_formats
 from toolkit.records.run import RunRecord
 from toolkit.specs import EvalSpec
 
@@ -97,7 +98,7 @@ class EvaluationRecord(Record):
 
     version: int = FORMAT_VERSION
     digest: str
-    spec: EvalSpec
+    spec: Annotated[EvalSpec, BeforeValidator(with_formats)]
     test: str
     """Fingerprint of the test part."""
     format: str

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from toolkit.specs.base import Name, Spec, exactly_one
+from toolkit.specs.format import Format
 
 OF_SOURCES = {"hub": ("subset", "revision"), "files": ("delimiter",), "package": ("package_file",)}
 """Where a data set comes from -> the fields that say something only of such a one."""
@@ -41,8 +42,9 @@ class DatasetSpec(Spec):
     """Section of the format -> column of the source, where the names differ."""
     where: dict[str, str] = Field(default_factory=dict)
     """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
-    format: str = "recipe"
-    """A name in `catalog/formats.yaml`: markers, sections and end."""
+    format: Format
+    """Markers, sections and end of a document. In YAML the name of a catalog entry, or a format written out;
+    `recipe` if absent."""
     license: str | None = None
     """Licence of the text, shown in the report."""
     note: str | None = None
@@ -58,14 +60,26 @@ class DatasetSpec(Spec):
                     raise ValueError(f"'{name}' belongs to a data set with '{source}', which this is not")
         if self.mixture and (lost := given & {"parser", "fields", "where"}):
             raise ValueError(f"'{min(lost)}' belongs to the mixture's data sets: write it into these")
+        self._check_mixture()
         return self
+
+    def _check_mixture(self) -> None:
+        datasets = [component.dataset for component in self.mixture]
+        for dataset in datasets:
+            if dataset.mixture:
+                raise ValueError(f"mixture: '{dataset.name}' is a mixture itself: name its components")
+        if datasets and all(dataset.format != self.format for dataset in datasets):
+            raise ValueError(
+                f"mixture: no component is of its format '{self.format.name}': nothing to test on"
+            )
 
 
 class Component(Spec):
     """One data set of a mixture."""
 
-    dataset: str | DatasetSpec
-    """A name in the catalog, or a data set written out."""
+    dataset: DatasetSpec
+    """In YAML the name of a catalog entry, or a data set written out. If its format is not the
+    mixture's, it is trained on only."""
     weight: float = Field(gt=0)
     """Its share of the training documents is this over the sum of the weights."""
 

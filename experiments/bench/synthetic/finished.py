@@ -125,7 +125,7 @@ def _evaluation(
     grid: Grid, cell: Planned, run: RunRecord, draw: random.Random
 ) -> tuple[EvaluationRecord, list[list[str]]]:
     """A record, and for each test document its variants as lines."""
-    prepared, form, spec = grid.prepared(cell.dataset), config.form(cell.dataset.format), grid.study.evaluate
+    prepared, form, spec = grid.prepared(cell.dataset), cell.dataset.format, grid.study.evaluate
     texts = list(prepared.test)
     (context,) = contexts_of(spec, form, list(prepared.train))
     by_variant: list[list[Outcome]] = []

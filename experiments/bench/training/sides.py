@@ -38,7 +38,9 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(Path(temporary), spec.run_id)
-        record = train(spec, asked["train"], asked["validation"], "[END]", folder, progress=lambda _: None)
+        record = train(
+            spec, asked["train"], asked["validation"], asked["end"], folder, progress=lambda _: None
+        )
         steps = read_lines(folder.steps, Step)
     return {
         "tokens_per_second": record.costs.supervised_tokens_per_second,

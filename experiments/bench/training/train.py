@@ -35,10 +35,14 @@ def bench(
         parts = prepare(
             source,
             DataSpec(train=recipes, validation=24, test=1),
-            config.form(source.format),
             root / "runs" / ".data",
         )
-        common = {"base": str(folder), "train": list(parts.train), "validation": list(parts.validation)}
+        common = {
+            "base": str(folder),
+            "train": list(parts.train),
+            "validation": list(parts.validation),
+            "end": source.format.end,
+        }
         asked = {
             "notebook": {"side": "notebook"},
             **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},

@@ -59,7 +59,7 @@ def ending(tiny_gpt2):
 @pytest.fixture
 def prompts(recipe_texts):
     """Titles of several lengths."""
-    titles = [prompt(text, config.form("recipe"), "title") for text in recipe_texts[:20]]
+    titles = [prompt(text, config.document_format("recipe"), "title") for text in recipe_texts[:20]]
     return [title.replace("number", "of a number" * (i % 3)) for i, title in enumerate(titles)]
 
 

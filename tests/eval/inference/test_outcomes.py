@@ -20,7 +20,7 @@ GREEDY = Decoding(name="greedy", temperature=0)
 @pytest.fixture(scope="module")
 def form():
     """The recipe format."""
-    return config.form("recipe")
+    return config.document_format("recipe")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, w
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec
 
-FORM = config.form("recipe")
+FORM = config.document_format("recipe")
 SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))
 SETTINGS = [(mode, decoding.name) for mode in SPEC.prompts for decoding in SPEC.decodings]
 OF_TEXTS = [name for name, item in all_metrics().items() if item.of_generations]

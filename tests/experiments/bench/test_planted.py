@@ -8,7 +8,7 @@ from experiments.bench.synthetic import planted
 from toolkit import config
 from toolkit.data import corpus
 from toolkit.data.prepare import prepare
-from toolkit.specs import DatasetSpec, DataSpec
+from toolkit.specs import DataSpec
 
 ROWS = 4_000
 
@@ -18,10 +18,10 @@ def test_planted_copies_are_found_and_nothing_else_is_merged(tmp_path: Path) -> 
     truth = planted.write(tmp_path / "a.csv", ROWS)
     assert len(truth.families) + truth.broken == ROWS
     assert len(truth.near) > 100
-    dataset = DatasetSpec(name="planted", files=(str(tmp_path / "a.csv"),), where={"source": "Gathered"})
-    done = prepare(
-        dataset, DataSpec(train=2_000, validation=50, test=50), config.form("recipe"), tmp_path / "cache"
+    dataset = config.dataset(
+        {"name": "planted", "files": [str(tmp_path / "a.csv")], "where": {"source": "Gathered"}}
     )
+    done = prepare(dataset, DataSpec(train=2_000, validation=50, test=50), tmp_path / "cache")
     refused = sum(found["count"] for found in done.report["refused"].values())
     assert refused == truth.broken > 0
     clusters = corpus.load(next((tmp_path / "cache").glob("corpus-*/"))).clusters

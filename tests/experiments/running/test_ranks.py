@@ -13,9 +13,10 @@ import pytest
 from safetensors.torch import load_file
 
 from experiments.running.worker import Job
+from toolkit import config
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import DatasetSpec, DataSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import DataSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 # PyTorch shards over CPUs too; accelerate keeps it for GPUs. This lets it, and nothing else is changed.
@@ -44,7 +45,7 @@ def job(tiny_gpt2, tmp_path, recipe_texts):
     rows = [{key: value.split(": ", 1)[1] for key, value in row.items()} for row in rows]
     file = tmp_path / "recipes.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    dataset = DatasetSpec(name="mine", files=(str(file),), format="recipe")
+    dataset = config.dataset({"name": "mine", "files": [str(file)]})
     data = DataSpec(train=20, validation=6, test=2, near_duplicate=1.0)
 
     def make(processes: int, method: MethodSpec, **settings) -> Job:

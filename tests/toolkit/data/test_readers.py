@@ -9,20 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from toolkit import config
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.data.sources.files import Broken, read_file
 from toolkit.errors import UserError
-from toolkit.specs import DatasetSpec, DataSpec, Format, Section
+from toolkit.specs import DataSpec
 
-RECIPE = Format(
-    name="recipe",
-    sections=(
-        Section(name="title", marker="RECIPE:"),
-        Section(name="ingredients", marker="INGREDIENTS:", separator=", "),
-        Section(name="directions", marker="DIRECTIONS:"),
-    ),
-    end="[END]",
-)
 COLUMNS = ("title", "ingredients", "directions")
 ROWS = [
     {
@@ -47,10 +39,8 @@ def csv_text(rows: list[dict[str, object]] = ROWS, separator: str = ",") -> str:
 
 def done(tmp_path: Path, *names: str, train: int = 4, **more: object) -> Prepared:
     """The six rows prepared, 4 + 1 + 1."""
-    dataset = DatasetSpec.model_validate(
-        {"name": "mine", "files": tuple(str(tmp_path / name) for name in names), **more}
-    )
-    return prepare(dataset, DataSpec(train=train, validation=1, test=1), RECIPE, tmp_path / "cache")
+    dataset = config.dataset({"name": "mine", "files": [str(tmp_path / name) for name in names], **more})
+    return prepare(dataset, DataSpec(train=train, validation=1, test=1), tmp_path / "cache")
 
 
 def _csv(path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.data.split import PARTS, Split, group_keys, split
+from toolkit.data.split import SPLITS, Split, group_keys, split
 
 Doc = tuple[int, int]  # identity, key
 DOCS = st.lists(
@@ -24,7 +24,7 @@ def divide(docs: list[Doc], sizes: tuple[int, int, int]) -> tuple[dict[str, list
     keys = np.array([d[1] for d in docs], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     wanted = {part: {0: size} for part, size in zip(("train", "validation", "test"), sizes, strict=True)}
     done = split(keys, ids, np.zeros(len(docs), dtype=np.int64), wanted)
-    return {part: ids[done.parts[part]].tolist() for part in PARTS}, done
+    return {part: ids[done.parts[part]].tolist() for part in SPLITS}, done
 
 
 def test_the_parts_lie_along_one_line() -> None:
@@ -33,7 +33,7 @@ def test_the_parts_lie_along_one_line() -> None:
     ids = np.array([40, 21, 50, 20, 10, 30], dtype=np.uint64)
     sizes = {"test": {0: 2}, "validation": {0: 1}, "train": {0: 1}}
     done = split(keys, ids, np.zeros(6, dtype=np.int64), sizes)
-    assert {part: ids[done.parts[part]].tolist() for part in PARTS} == {
+    assert {part: ids[done.parts[part]].tolist() for part in SPLITS} == {
         "test": [10, 20],
         "validation": [30],
         "train": [50],

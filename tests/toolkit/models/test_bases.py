@@ -82,7 +82,7 @@ def test_lora_on_all_of_mamba_is_refused_in_pefts_own_words(bases, tmp_path, rec
 def test_each_base_scores_and_writes_in_a_batch_as_alone(kind, bases, recipe_texts):
     """Prompts of several lengths, padded on the left; against a loop over argmax without cache or padding."""
     model, tokenizer = load.load_base(bases[kind]).eval(), load.load_tokenizer(bases[kind])
-    form = config.form("recipe")
+    form = config.document_format("recipe")
     some = recipe_texts[:3]
     together = likelihoods(model, tokenizer, some, form, precision="fp32")
     for text, parts in zip(some, together, strict=True):
@@ -172,7 +172,7 @@ def test_documents_beyond_the_context_are_told_in_training_and_scored_in_windows
         fit(base, FULL, tmp_path, [*["Soup. [END]"] * 30, longest])
     fit(base, FULL, tmp_path, ["Soup. [END]"] * 40, max_length=33)
     model, tokenizer = load.load_base(base).eval(), load.load_tokenizer(base)
-    (parts,) = likelihoods(model, tokenizer, [longest], config.form("recipe"), precision="fp32")
+    (parts,) = likelihoods(model, tokenizer, [longest], config.document_format("recipe"), precision="fp32")
     ids = tokenizer(longest, add_special_tokens=False).input_ids
     assert len(ids) > 32
     assert sum(part.tokens for part in parts.values()) == len(ids) + 1

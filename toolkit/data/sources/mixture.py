@@ -7,47 +7,32 @@ from fractions import Fraction
 from pathlib import Path
 
 from toolkit.data.sources.open import Source, open_source
-from toolkit.data.split import PARTS
-from toolkit.errors import UserError
+from toolkit.data.split import SPLITS
 from toolkit.specs import DatasetSpec, DataSpec, Format
 
 
-def components(dataset: DatasetSpec, form: Format, cache: Path) -> list[tuple[Source, float]]:
-    """Sources and their weights; a data set that is no mixture is the only source.
-
-    A component may have a format of its own (another task); it is looked up in the catalog.
-    """
+def components(dataset: DatasetSpec, cache: Path) -> list[tuple[Source, float]]:
+    """Return sources with their weights; a data set that is no mixture is the only source."""
     if not dataset.mixture:
-        return [(open_source(dataset, form, cache), 1.0)]
-    from toolkit import config
-
-    found: list[tuple[Source, float]] = []
-    for component in dataset.mixture:
-        inner = component.dataset
-        one = config.dataset(inner) if isinstance(inner, str) else inner
-        if one.mixture:
-            raise UserError(
-                f"data set '{dataset.name}': '{one.name}' is a mixture itself: name its components"
-            )
-        own = form if one.format == form.name else config.form(one.format)
-        found.append((open_source(one, own, cache), component.weight))
-    if all(source.form.name != form.name for source, _ in found):
-        raise UserError(
-            f"data set '{dataset.name}': no component is of its format '{form.name}': nothing to test on"
-        )
-    return found
+        return [(open_source(dataset, cache), 1.0)]
+    return [(open_source(component.dataset, cache), component.weight) for component in dataset.mixture]
 
 
-def quotas(data: DataSpec, parts: Sequence[tuple[Source, float]], form: Format) -> dict[str, dict[int, int]]:
-    """Part -> source -> documents. Components of another format than the mixture's are trained on only."""
-    own = [n for n, (source, _) in enumerate(parts) if source.form.name == form.name]
-    everyone = range(len(parts))
-    weights = [weight for _, weight in parts]
+def quotas(
+    data: DataSpec, weighted: Sequence[tuple[DatasetSpec, float]], document_format: Format
+) -> dict[str, dict[int, int]]:
+    """Return split -> index of the data set -> documents.
+
+    Data sets of another format than the mixture's are trained on only.
+    """
+    everyone = range(len(weighted))
+    tested = [n for n in everyone if weighted[n][0].format == document_format]
     return {
-        part: _shares(
-            int(getattr(data, part)), {n: weights[n] for n in (everyone if part == "train" else own)}
+        split: _shares(
+            int(getattr(data, split)),
+            {n: weighted[n][1] for n in (everyone if split == "train" else tested)},
         )
-        for part in PARTS
+        for split in SPLITS
     }
 
 

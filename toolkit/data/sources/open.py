@@ -13,7 +13,7 @@ from toolkit.data.sources import hub
 from toolkit.data.sources.files import Row, read_file
 from toolkit.data.sources.parsers import TEXT, parser
 from toolkit.errors import UserError, nearest
-from toolkit.specs import DatasetSpec, Format
+from toolkit.specs import DatasetSpec
 
 _HASHED_WHOLE = 2**26
 
@@ -23,24 +23,22 @@ class Source:
     """Rows of one data set, read anew at every call of ``rows``."""
 
     dataset: DatasetSpec
-    form: Format
     identity: dict[str, Any]
     """What the rows are made of; another identity means that what was prepared from them is stale."""
     rows: Callable[[], Iterator[Row]]
 
 
-def open_source(dataset: DatasetSpec, form: Format, cache: Path) -> Source:
+def open_source(dataset: DatasetSpec, cache: Path) -> Source:
     """The rows of a data set. Reads nothing but what it needs to tell whether the source has changed.
 
     ``cache`` is where a hub data set's commit is noted, for when there is no connection.
     """
-    columns = _columns(dataset, form)
+    columns = _columns(dataset)
     if dataset.hub is not None:
         revision = hub.resolve(dataset, cache)
         identity: dict[str, Any] = {"hub": dataset.hub, "revision": revision}
         return Source(
             dataset=dataset,
-            form=form,
             identity=identity,
             rows=lambda: hub.rows(dataset, revision, columns),
         )
@@ -51,12 +49,12 @@ def open_source(dataset: DatasetSpec, form: Format, cache: Path) -> Source:
         for path in paths:
             yield from read_file(path, columns, dataset.delimiter)
 
-    return Source(dataset=dataset, form=form, identity=identity, rows=rows)
+    return Source(dataset=dataset, identity=identity, rows=rows)
 
 
-def _columns(dataset: DatasetSpec, form: Format) -> list[str]:
+def _columns(dataset: DatasetSpec) -> list[str]:
     """Columns that must be there: the sections', or the parser's text, and those of the row filter."""
-    names = [section.name for section in form.sections]
+    names = [section.name for section in dataset.format.sections]
     if dataset.parser is not None:
         parser(dataset.parser)
         names = [TEXT]

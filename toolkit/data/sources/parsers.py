@@ -13,15 +13,15 @@ TEXT = "text"
 Parser = Callable[[str, Format], Mapping[str, Any]]
 
 
-def headed_lists(text: str, form: Format) -> Mapping[str, Any]:
+def headed_lists(text: str, document_format: Format) -> Mapping[str, Any]:
     r"""A title, then `Ingredients:` and `Directions:` each on a line, their items on lines after a dash.
 
     The headings are the names of the format's sections, or its markers, whatever their case. Lines before
     the first heading are the first section.
     """
-    headings = {section.name.casefold(): section.name for section in form.sections}
-    headings |= {section.marker.rstrip(":").casefold(): section.name for section in form.sections}
-    current = form.sections[0].name
+    headings = {section.name.casefold(): section.name for section in document_format.sections}
+    headings |= {section.marker.rstrip(":").casefold(): section.name for section in document_format.sections}
+    current = document_format.sections[0].name
     bodies: dict[str, list[str]] = {}
     for line in text.splitlines():
         heading = line.strip().rstrip(":").casefold()
