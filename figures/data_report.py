@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
-
-from toolkit.data.prepare import Prepared
 
 PARTS = ("train", "validation", "test")
 BINS = 24
@@ -20,6 +18,15 @@ COLOURS = {"train": "#4477aa", "validation": "#ee6677", "test": "#228833"}
 Titled = tuple[str, Table]
 Lengths = Mapping[str, Sequence[int]]
 """Part -> length of each of its documents."""
+
+
+class Prepared(Protocol):
+    """A prepared data set: what `bakeoff data` shows of it."""
+
+    train: Sequence[str]
+    validation: Sequence[str]
+    test: Sequence[str]
+    report: dict[str, Any]
 
 
 def as_json(prepared: Prepared, lengths: Lengths | None = None, unit: str = "tokens") -> dict[str, Any]:

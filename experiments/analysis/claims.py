@@ -7,7 +7,7 @@ from typing import Literal
 
 from eval.statistics.optimum import Located, located
 from experiments.design.findings import PUBLISHED, Band, Pair, Published
-from figures.wording.words import decimals, difference_text, interval_text, metric_label
+from figures.wording.names import decimals, difference_text, interval_text, metric_label
 from toolkit.records import Cell, Claim, Comparison, Condition, Optimum, RunRecord
 
 Verdict = Literal["reproduced", "contradicted", "undecided"]

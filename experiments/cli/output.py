@@ -55,7 +55,7 @@ def print_json(value: Any) -> None:
 def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> None:
     """The verdict table and where the report is."""
     from figures.tables.searches import claims, optima
-    from figures.tables.tables import verdict_table
+    from figures.tables.verdicts import verdict_table
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})

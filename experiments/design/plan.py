@@ -9,7 +9,7 @@ from typing import Any
 from experiments.design.costs import Cost, Costs, probe_of
 from experiments.design.edits import note
 from experiments.design.grid import Grid, Planned
-from figures.wording.words import amount, condition_label
+from figures.wording.names import amount, condition_label
 
 State = Callable[[Grid, Planned], str]
 

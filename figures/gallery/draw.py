@@ -1,4 +1,4 @@
-"""Draws the planned figures of a study, and writes each as PDF, PNG, SVG and the CSV behind it."""
+"""Draw the figures of a study, and write each as PDF and PNG with the CSV behind it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 
-from figures.gallery.figure_list import PLANS, Plan
-from figures.plots.sweeps import capacity, sweeps
+from figures.gallery.every_figure import FIGURES
+from figures.gallery.figure import FigureSpec
+from figures.gallery.sweeps import sweeps
 from figures.style import WIDTH, drawn, gather_legends, gather_notes, save
 from figures.tidy.load import StudyTables
-from figures.wording.words import condition_label
+from figures.wording.names import condition_label
 from toolkit.errors import UserError
 from toolkit.records import Condition
 from toolkit.records.files import write_text
@@ -47,27 +48,28 @@ def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
 
     Figures are drawn beside each other, in processes of their own: matplotlib takes a second for each.
     """
-    plans = list(_planned(tables))
-    together = max(1, min(len(plans), os.cpu_count() or 1, MOST_PROCESSES))
-    largest_first = sorted(range(len(plans)), key=lambda n: -len(plans[n].panels))
+    specs = list(figures_of(tables))
+    together = max(1, min(len(specs), os.cpu_count() or 1, MOST_PROCESSES))
+    largest_first = sorted(range(len(specs)), key=lambda n: -len(specs[n].panels))
     entries = Parallel(n_jobs=together, batch_size=1)(
-        delayed(_write)(plans[number], folder) for number in largest_first
+        delayed(_write)(specs[number], folder) for number in largest_first
     )
     return [entry for _, entry in sorted(zip(largest_first, entries, strict=True), key=lambda pair: pair[0])]
 
 
-def _planned(tables: StudyTables) -> Iterator[Plan]:
+def figures_of(tables: StudyTables) -> Iterator[FigureSpec]:
+    """Yield every figure that the study has data for, in the order of the report."""
     for panel in tables.panels:
         part = tables.panel(panel)
         suffix, where = slug(tables, panel)
-        for make in (*PLANS, capacity):
-            plan = make(part)
-            if plan is not None and plan.panels:
-                yield replace(plan, name=plan.name + suffix, title=plan.title + where)
-    for plan, which in sweeps(tables):
+        for make in FIGURES:
+            spec = make(part)
+            if spec is not None and spec.panels:
+                yield replace(spec, name=spec.name + suffix, title=spec.title + where)
+    for spec, which in sweeps(tables):
         suffix = "-" + re.sub(r"[^\w.-]+", "-", which) if which else ""
-        title = f"{plan.title} ({which})" if which else plan.title
-        yield replace(plan, name=plan.name + suffix, title=title)
+        title = f"{spec.title} ({which})" if which else spec.title
+        yield replace(spec, name=spec.name + suffix, title=title)
 
 
 def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:
@@ -78,32 +80,32 @@ def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:
     return "-" + re.sub(r"[^\w.-]+", "-", words.replace(" on ", " ")), f" ({words})"
 
 
-def _write(plan: Plan, folder: Path) -> Entry:
-    entry = Entry(name=plan.name, title=plan.title, caption=plan.caption)
+def _write(spec: FigureSpec, folder: Path) -> Entry:
+    entry = Entry(name=spec.name, title=spec.title, caption=spec.caption)
     try:
-        figure = drawn(partial(_compose, plan))
+        figure = drawn(partial(_compose, spec))
     except UserError as refusal:
         return replace(entry, refused=str(refusal))
-    frames = list({id(table): table for _, table in plan.panels}.values())
+    frames = list({id(table): table for _, table in spec.panels}.values())
     csv = pd.concat(frames).to_csv(index=False, lineterminator="\n")
-    write_text(folder / f"{plan.name}.csv", csv)
+    write_text(folder / f"{spec.name}.csv", csv)
     note = figure.get_supxlabel().replace("\n", " ")
-    return replace(entry, note=note, svg=save(figure, folder / plan.name), csv=csv)
+    return replace(entry, note=note, svg=save(figure, folder / spec.name), csv=csv)
 
 
-def _compose(plan: Plan) -> Figure:
-    figure = Figure(figsize=(WIDTH, sum(plan.heights) + 0.3))
-    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.05, rect=(0, 0, 1 - plan.right, 1))
+def _compose(spec: FigureSpec) -> Figure:
+    figure = Figure(figsize=(WIDTH, sum(spec.heights) + 0.3))
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.05, rect=(0, 0, 1 - spec.right, 1))
     grid = figure.subplots(
-        ceil(len(plan.panels) / plan.columns),
-        plan.columns,
+        ceil(len(spec.panels) / spec.columns),
+        spec.columns,
         squeeze=False,
-        sharey="row" if plan.share_y else False,
-        height_ratios=list(plan.heights),
+        sharey="row" if spec.share_y else False,
+        height_ratios=list(spec.heights),
     )
     for index, ax in enumerate(grid.flat):
-        if index < len(plan.panels):
-            plot, table = plan.panels[index]
+        if index < len(spec.panels):
+            plot, table = spec.panels[index]
             plot(table, ax)
         else:
             ax.set_visible(False)

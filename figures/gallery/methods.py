@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from figures.gallery.base import Plan, headline, with_seeds
-from figures.plots import scores
+from figures.gallery.figure import FigureSpec, headline, with_seeds
+from figures.plots import forest, values
 from figures.tidy.load import StudyTables
 
 TESTS = {
@@ -16,31 +16,31 @@ TESTS = {
 """Whether there are several seeds -> how p was computed."""
 
 
-def differences(part: StudyTables) -> Plan | None:
+def differences(part: StudyTables) -> FigureSpec | None:
     """A panel a metric: differences to the study's baseline."""
     pairs = part.comparisons[part.comparisons["baseline"] == part.conclusions.baseline]
     if pairs.empty:
         return None
     names = [name for name in headline(part) if name in set(pairs["metric"])]
     tables = [pairs[pairs["metric"] == name] for name in names]
-    return Plan(
+    return FigureSpec(
         name="differences",
         title=f"Differences to {pairs['baseline_label'].iloc[0]}, with verdicts",
         caption="Equivalent means that the whole interval lies inside the margin (the band); undecided means "
         f"that this study cannot tell, which is not equal. {TESTS[bool((pairs['seeds'] > 1).any())]}",
-        panels=[(scores.differences, table) for table in tables],
+        panels=[(forest.differences, table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=0.36,
     )
 
 
-def metrics(part: StudyTables) -> Plan:
+def metrics(part: StudyTables) -> FigureSpec:
     """A panel a headline metric: every method's value, with interval, seeds and anchors."""
-    plan = _values(part, headline(part))
-    return replace(plan, name="metrics", title="Every method on the headline metrics")
+    spec = _values(part, headline(part))
+    return replace(spec, name="metrics", title="Every method on the headline metrics")
 
 
-def more_metrics(part: StudyTables) -> Plan:
+def more_metrics(part: StudyTables) -> FigureSpec:
     """The same for the metrics that get no verdict."""
     return replace(_values(part, _others(part)), name="more-metrics", title="Metrics without a verdict")
 
@@ -50,16 +50,16 @@ def _others(part: StudyTables) -> list[str]:
     return [m for m in dict.fromkeys(part.estimates["metric"]) if m not in part.conclusions.headline]
 
 
-def _values(part: StudyTables, names: list[str]) -> Plan:
+def _values(part: StudyTables, names: list[str]) -> FigureSpec:
     columns = min(3, len(names)) or 1
     methods = part.estimates["method"].nunique()
-    return Plan(
+    return FigureSpec(
         name="",
         title="",
         caption="Value over the test documents. Dashed line: the untouched base. Dotted lines and arrows: "
         "texts scored as if they had been generated, as a floor and a ceiling. Bars may overlap although a "
         "difference is decided: verdicts compare two methods on the same documents.",
-        panels=[(scores.metric_values, with_seeds(part, name)) for name in names],
+        panels=[(values.metric_values, with_seeds(part, name)) for name in names],
         columns=columns,
         heights=[1.05 + 0.36 * methods] * ceil(len(names) / columns),
         share_y=True,

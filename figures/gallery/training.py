@@ -6,18 +6,18 @@ from functools import partial
 
 import pandas as pd
 
-from figures.gallery.base import BITS, Plan, headline, with_seeds
+from figures.gallery.figure import BITS, FigureSpec, headline, with_seeds
 from figures.plots import curves
 from figures.tidy.load import StudyTables
-from figures.wording.words import capital, metric_label
+from figures.wording.names import capital, metric_label
 
 
-def learning(part: StudyTables) -> Plan | None:
+def learning(part: StudyTables) -> FigureSpec | None:
     """Validation curves over tokens and over seconds."""
     steps = part.steps[(part.steps["phase"] == "confirm") & part.steps["validation_bits_per_byte"].notna()]
     if steps.empty:
         return None
-    return Plan(
+    return FigureSpec(
         name="learning-curves",
         title="Learning curves",
         caption="Bits per byte on the validation part, before the first step and on the way. Lower is "
@@ -28,7 +28,7 @@ def learning(part: StudyTables) -> Plan | None:
     )
 
 
-def costs(part: StudyTables) -> Plan | None:
+def costs(part: StudyTables) -> FigureSpec | None:
     """Quality against peak memory and training time."""
     metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
@@ -45,7 +45,7 @@ def costs(part: StudyTables) -> Plan | None:
     estimates = rows[rows["kind"] == "estimate"].merge(means, on="method", how="left")
     estimates.loc[estimates["method"] == "base", "kind"] = "anchor"
     table = pd.concat([f for f in (estimates, seeds) if len(f)], ignore_index=True)
-    return Plan(
+    return FigureSpec(
         name="costs",
         title="Quality against cost",
         caption=f"{capital(metric_label(metric))} on the test documents against what training took. "
@@ -57,7 +57,7 @@ def costs(part: StudyTables) -> Plan | None:
     )
 
 
-def rates(part: StudyTables) -> Plan | None:
+def rates(part: StudyTables) -> FigureSpec | None:
     """Validation result over the learning rate, where more than one was tried."""
     table = part.costs[part.costs["learning_rate"].notna()]
     tried = table.groupby("method")["learning_rate"].nunique()
@@ -69,7 +69,7 @@ def rates(part: StudyTables) -> Plan | None:
         for one in part.conclusions.optima
         if one.learning_rate is not None and one.condition._asdict() == here
     }
-    return Plan(
+    return FigureSpec(
         name="learning-rates",
         title="The search for a learning rate",
         caption="Validation bits per byte after training. A best rate at the edge of the grid means that the "

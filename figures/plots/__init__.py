@@ -1,10 +1,11 @@
 """One function per figure: a table and an Axes in, the Axes out. Each shows its n, and may refuse."""
 
+from figures.plots.breakdown import failed_checks, section_values
 from figures.plots.curves import learning_curve, learning_rates, quality_against_cost
 from figures.plots.decodings import decoding_shares, decoding_values
-from figures.plots.parts import failed_checks, section_values
-from figures.plots.scores import differences, metric_values
-from figures.plots.sweeps import along
+from figures.plots.forest import differences
+from figures.plots.sweep import along
+from figures.plots.values import metric_values
 
 __all__ = [
     "along",

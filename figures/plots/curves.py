@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.scores import check, extent, intervals, reference_mark
+from figures.plots.common import check, extent, intervals
+from figures.plots.reference_marks import reference_mark
 from figures.style import look, note
-from figures.tidy.load import records
-from figures.wording.words import (
+from figures.tidy.frames import rows
+from figures.wording.names import (
     capital,
     count,
     decimals,
@@ -113,7 +114,7 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
         small: dict[str, Any] = {"markersize": 2.5, "alpha": 0.6, "markeredgewidth": 0, "linestyle": ""}
         colour, mark = look(str(method))
         ax.plot(seeds[cost] / one, seeds["value"] * scale, marker=mark, color=colour, **small)
-    for row in records(priced[priced["kind"] != "seed"]):
+    for row in rows(priced[priced["kind"] != "seed"]):
         colour, mark = look(row["method"])
         at, value = row[cost] / one, row["value"] * scale
         ends = [value if not present(end) else end * scale for end in (row["low"], row["high"])]
@@ -122,7 +123,7 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     ax.legend()
     ax.margins(y=0.2)
     ax.autoscale_view(scalex=False)
-    for row in records(table[table["kind"] == "anchor"]):
+    for row in rows(table[table["kind"] == "anchor"]):
         size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
         reference_mark(ax, row["value"] * scale, f"base {size}", axis="y", style="--")
     name = metric_label(str(table["metric"].iloc[0]))

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.scores import SMALL, check, extent, intervals, rows_of
+from figures.plots.common import SMALL, check, extent, intervals, rows_of
 from figures.style import MUTED, look, note
-from figures.tidy.load import records
-from figures.wording.words import capital, direction_label, factor, metric_label, present
+from figures.tidy.frames import rows
+from figures.wording.names import capital, direction_label, factor, metric_label, present
 
 SHARES = {
     "share_decodings": ("decoding", "#08519c", "#fdfdfd"),
@@ -37,7 +37,7 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
         x = np.array([names.index(name) for name in mine["decoding"]]) + lane
         ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5)
         ax.plot(x, mine["value"] * scale, mark, color=colour, label=label)
-        for place, row in zip(x, records(mine), strict=True):
+        for place, row in zip(x, rows(mine), strict=True):
             if present(row["low"]) and present(row["high"]):
                 ax.plot([place] * 2, [row["low"] * scale, row["high"] * scale], color=colour, linewidth=1.2)
     ax.set_xticks(range(len(names)), [name.replace("-", "\n") for name in names])

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from figures.gallery.draw import Entry, draw_all, slug
-from figures.gallery.figure_list import headline
+from figures.gallery.figure import headline
 from figures.report.sections import (
     audit,
     data_reports,
@@ -27,12 +27,12 @@ from figures.report.sections import (
     worst,
 )
 from figures.style import BAND, GRID, INK, MUTED
-from figures.tables import searches, tables
-from figures.tables.tables import Table
+from figures.tables import costs, decodings, failures, scores, searches, verdicts
+from figures.tables.table import Table
 from figures.tidy.load import StudyTables, load
 from figures.wording import prose
 from figures.wording.answer import answer
-from figures.wording.words import condition_label
+from figures.wording.names import condition_label
 from toolkit.errors import UserError
 from toolkit.records.files import write_text
 
@@ -82,18 +82,18 @@ def _in_place_of(folder: Path) -> Iterator[Path]:
 
 
 def _tables(study: StudyTables) -> list[Table]:
-    made = [tables.verdicts(study.conclusions), tables.undecided(study.conclusions)]
+    made = [verdicts.verdicts(study.conclusions), verdicts.undecided(study.conclusions)]
     made += [t for t in (searches.claims(study.conclusions), searches.optima(study.conclusions)) if t.rows]
     for panel in study.panels:
         part = study.panel(panel)
         suffix, where = slug(study, panel)
-        several = [tables.effects(part), tables.settings(part)] if len(part.settings) else []
+        several = [decodings.effects(part), decodings.settings(part)] if len(part.settings) else []
         for table in (
-            tables.results(part, headline(part)),
-            tables.all_metrics(part),
+            scores.results(part, headline(part)),
+            scores.all_metrics(part),
             *several,
-            *([tables.failures(part)] if len(part.failures) else []),
-            tables.costs(part),
+            *([failures.failures(part)] if len(part.failures) else []),
+            costs.costs(part),
         ):
             made.append(table._replace(name=table.name + suffix, title=table.title + where))
     return made

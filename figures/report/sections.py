@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from figures.tidy.load import StudyTables
-from figures.wording.words import MISSING, condition_label, method_label
+from figures.wording.names import MISSING, condition_label, method_label
 from toolkit.records import Conclusions, Condition, Finding
 
 EXAMPLES = 6

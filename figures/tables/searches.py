@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from figures.tables.tables import Table
-from figures.wording.words import MISSING, condition_label
+from figures.tables.table import Table
+from figures.wording.names import MISSING, condition_label
 from toolkit.records import Conclusions
 
 

@@ -1,15 +1,17 @@
-"""A study's records as tidy tables, one fact a row, once it is clear that they may stand side by side."""
+"""A study's records as tidy tables, one fact per row, refused if they may not be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from figures.tidy.rows import COLUMNS, Records, rows
+from figures.tidy.checks import refuse_mixed
+from figures.tidy.frames import FRAMES
+from figures.tidy.records import Records
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Conclusions, Condition, Estimate, EvaluationRecord, RunRecord
 from toolkit.records.folders import RunFolder
@@ -61,13 +63,12 @@ class StudyTables:
     def panel(self, condition: Condition) -> StudyTables:
         """The same tables with only the rows of one condition."""
         cut: dict[str, Any] = {}
-        for field in fields(self):
-            frame = getattr(self, field.name)
-            if isinstance(frame, pd.DataFrame):
-                keep = pd.Series(True, index=frame.index)
-                for column, value in condition._asdict().items():
-                    keep &= frame[column].isna() if value is None else frame[column] == value
-                cut[field.name] = frame[keep].reset_index(drop=True)
+        for name in FRAMES:
+            frame = getattr(self, name)
+            keep = pd.Series(True, index=frame.index)
+            for column, value in condition._asdict().items():
+                keep &= frame[column].isna() if value is None else frame[column] == value
+            cut[name] = frame[keep].reset_index(drop=True)
         return replace(self, **cut)
 
 
@@ -84,7 +85,9 @@ def load(study_folder: Path, root: Path) -> StudyTables:
         )
     records = _read(Conclusions.read(path), root)
     resolved = study_folder / "study.yaml"
-    frames = {name: pd.DataFrame(rows(name, records), columns=columns) for name, columns in COLUMNS.items()}
+    frames = {
+        name: pd.DataFrame(frame.rows(records), columns=frame.columns) for name, frame in FRAMES.items()
+    }
     frames["anchors"] = frames["anchors"].drop_duplicates(ignore_index=True)  # every run holds the same ones
     return StudyTables(
         conclusions=records.conclusions,
@@ -144,18 +147,3 @@ def _one_value(
         where = f"{condition.base_model} on {condition.dataset}"
         refuse_mixed(" of ".join(filter(None, (what, name))), where, seen)
     return {key: next(iter(seen)) for key, seen in found.items()}
-
-
-def refuse_mixed(what: str, where: str, seen: dict[str, str]) -> None:
-    """Raise UserError if ``seen`` (a value -> a method that has it) holds more than one value."""
-    if len(seen) > 1:
-        came = ", ".join(f"{value} ({method})" for value, method in seen.items())
-        raise UserError(
-            f"{where}: more than one {what}: {came}. These can't be compared; "
-            "run the study again, so that all its methods have the same one"
-        )
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as dictionaries."""
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

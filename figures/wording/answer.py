@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from figures.tables.tables import untuned, value_of
-from figures.wording.words import (
+from figures.wording.names import (
     count,
     decimals,
     difference_text,
@@ -15,6 +14,7 @@ from figures.wording.words import (
     needed_text,
     value_text,
 )
+from figures.wording.pairs import untuned, value_of
 from toolkit.records import Comparison, Conclusions, Condition
 
 BASE = "base"

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from figures.gallery import figure_list
+from figures.gallery import every_figure
 from figures.plots import decodings
 from figures.report import sections
 from figures.report.page import build
-from figures.tables import tables
+from figures.tables import decodings as decoding_tables
+from figures.tables import failures
 from figures.tidy.load import StudyTables, load
 from tests.figures.test_plots import axes, words
 from toolkit.errors import UserError
@@ -30,7 +31,7 @@ def several(make_study: Make) -> StudyTables:
 
 def test_a_figure_has_a_panel_a_metric_and_prompt(several: StudyTables) -> None:
     """One metric of texts, two prompts: two panels with base, full and lora at three decodings."""
-    plan = figure_list.decoding_values(several)
+    plan = every_figure.decoding_values(several)
     assert plan is not None
     assert len(plan.panels) == 2
     ax = axes()
@@ -57,7 +58,7 @@ def test_mixed_prompts_are_refused(several: StudyTables) -> None:
 
 def test_bars_add_up_to_all_of_it(several: StudyTables) -> None:
     """75 + 15 + 0 + 10 per cent, end to end; a metric without shares has no bar."""
-    plan = figure_list.decoding_or_method(several)
+    plan = every_figure.decoding_or_method(several)
     assert plan is not None
     plot, table = plan.panels[0]
     ax = plot(table, axes())
@@ -70,17 +71,17 @@ def test_bars_add_up_to_all_of_it(several: StudyTables) -> None:
 def test_one_setting_has_no_figure_and_no_table_of_settings(make_study: Make) -> None:
     """The plainest study."""
     part = load(*make_study())
-    assert figure_list.decoding_values(part) is None
-    assert figure_list.decoding_or_method(part) is None
+    assert every_figure.decoding_values(part) is None
+    assert every_figure.decoding_or_method(part) is None
     assert len(part.settings) == len(part.effects) == 0
 
 
 def test_the_tables_say_ranges_shares_and_every_setting(several: StudyTables) -> None:
     """BLEU moves 1.5 over decodings, .7 over methods; six rows of settings, full at 6.1 + 1 to begin with."""
-    rows = tables.effects(several).rows
+    rows = decoding_tables.effects(several).rows
     assert rows[0] == ("BLEU", "title", "1.5", "0.70", "75 %", "15 %", "0 %", "10 %")
     assert len(rows) == 2
-    settings = tables.settings(several)
+    settings = decoding_tables.settings(several)
     assert settings.header[3:] == ("base", "full (untuned)", "lora-r16 (untuned)")
     assert len(settings.rows) == 6
     assert settings.rows[0] == (
@@ -95,7 +96,7 @@ def test_the_tables_say_ranges_shares_and_every_setting(several: StudyTables) ->
 
 def test_failures_are_shares_of_all_seeds_texts_with_people_last(make_study: Make) -> None:
     """Two seeds of 40 texts, 20 fail each: 80 texts, 50 %; of the references 1 of 40 is 2 %."""
-    table = tables.failures(load(*make_study(seeds=2)))
+    table = failures.failures(load(*make_study(seeds=2)))
     assert table.header[:6] == ("method", "prompt through", "decoding", "texts", "failing", "missing marker")
     full = next(row for row in table.rows if row[0].startswith("full"))
     assert full[2:] == ("t0.8-p0.9", "80", "50 %", "50 %", "0 %", "25 %")
@@ -105,7 +106,7 @@ def test_failures_are_shares_of_all_seeds_texts_with_people_last(make_study: Mak
 
 def test_a_class_that_nobody_has_is_not_drawn(make_study: Make) -> None:
     """Out of order occurs in no text."""
-    plan = figure_list.failures(load(*make_study()))
+    plan = every_figure.failures(load(*make_study()))
     assert plan is not None
     plot, table = plan.panels[0]
     assert set(table["part"]) == {"missing marker", "loop"}

@@ -11,21 +11,21 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.gallery import base, figure_list
-from figures.plots import curves, scores
+from figures.gallery import every_figure, figure
+from figures.plots import curves, forest, reference_marks, values
 from figures.style import FAMILIES, drawn, gather_legends, look
 from figures.tidy.load import StudyTables, load
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
 PLANS = {
-    "differences": figure_list.differences,
-    "metrics": figure_list.metrics,
-    "learning-curves": figure_list.learning,
-    "structure": figure_list.structure,
-    "costs": figure_list.costs,
-    "sections": figure_list.sections,
-    "learning-rates": figure_list.rates,
+    "differences": every_figure.differences,
+    "metrics": every_figure.metrics,
+    "learning-curves": every_figure.learning,
+    "structure": every_figure.structure,
+    "costs": every_figure.costs,
+    "sections": every_figure.sections,
+    "learning-rates": every_figure.rates,
 }
 
 
@@ -43,7 +43,7 @@ def words(ax: Axes) -> str:
     )
 
 
-def panels(tables: StudyTables, name: str) -> list[tuple[figure_list.Plot, pd.DataFrame]]:
+def panels(tables: StudyTables, name: str) -> list[tuple[figure.Plot, pd.DataFrame]]:
     """The panels of one planned figure."""
     plan = PLANS[name](tables)
     assert plan is not None
@@ -114,7 +114,7 @@ def test_every_figure_refuses_an_empty_table(make_study: Make, name: str) -> Non
 def test_cost_and_time_are_not_compared_across_devices(make_study: Make) -> None:
     """LoRA ran on a GPU, the rest on a CPU: tokens may be compared, seconds and memory may not."""
     tables = load(*make_study(devices={"lora-r16": "a GPU"}))
-    costs = figure_list.costs(tables)
+    costs = every_figure.costs(tables)
     assert costs is not None
     with pytest.raises(UserError, match=r"more than one device: .*a GPU \(lora-r16\)"):
         costs.panels[0][0](costs.panels[0][1], axes())
@@ -128,7 +128,7 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
     """Shares are shown times 100: a margin of 0.02 is a band from -2 to +2."""
     pairs = load(*make_study()).comparisons
     table = pairs[(pairs["metric"] == "structure_compliance") & (pairs["baseline"] == "full")]
-    ax = scores.differences(table, axes())
+    ax = forest.differences(table, axes())
     band = ax.patches[0].get_bbox()
     assert (round(band.x0, 9), round(band.x1, 9)) == (-2.0, 2.0)
     assert table["verdict"].iloc[0] in words(ax)
@@ -137,7 +137,7 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
 
 def test_an_anchor_beyond_the_axis_is_an_arrow_and_does_not_stretch_it(make_study: Make) -> None:
     """BLEU of the references is 100 where the methods have about 6."""
-    ax = scores.metric_values(base.with_seeds(load(*make_study()), "bleu"), axes())
+    ax = values.metric_values(figure.with_seeds(load(*make_study()), "bleu"), axes())
     assert "references 100.0 →" in words(ax)
     assert ax.get_xlim()[1] < 10
 
@@ -185,7 +185,7 @@ def test_marks_close_together_are_named_together() -> None:
     """0.50 and 0.52 of an axis from 0 to 1 share a label, 0.9 has its own, 2 and 3 lie beyond the edge."""
     ax = axes()
     ax.set_xlim(0, 1)
-    scores.reference_marks(ax, [(0.9, "d"), (0.52, "b"), (0.5, "a"), (3, "f"), (2, "e")])
+    reference_marks.reference_marks(ax, [(0.9, "d"), (0.52, "b"), (0.5, "a"), (3, "f"), (2, "e")])
     named = [text.get_text() for text in ax.texts]
     assert [name for name in named if name] == ["a\nb", "d", "e\nf →"]
     assert len(ax.lines) == 3

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from figures.gallery import draw, figure_list
-from figures.plots import curves, sweeps
+from figures.gallery import draw, every_figure, sweeps
+from figures.plots import curves, sweep
 from figures.tables import searches
 from figures.tidy.load import StudyTables, load
 from toolkit.errors import UserError
@@ -54,7 +54,7 @@ def test_a_figure_of_each_condition_and_one_across_them_are_written(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File names carry the size; the sweep has none; none is refused. Drawn with one plan, for speed."""
-    monkeypatch.setattr(draw, "PLANS", (figure_list.metrics,))
+    monkeypatch.setattr(draw, "FIGURES", (every_figure.metrics,))
     entries = draw.draw_all(in_two_sizes(*make_study(seeds=3, tuned=True)), tmp_path)
     names = {entry.name for entry in entries}
     assert "metrics-smollm2-135m-embedded-wikibooks-100-training-documents" in names
@@ -88,10 +88,10 @@ def test_capacity_is_parameters_over_tokens() -> None:
             "test": "t",
         }
     )
-    ax = sweeps.along(table, Figure().subplots(), "capacity")
+    ax = sweep.along(table, Figure().subplots(), "capacity")
     assert any("as many as tokens" in text.get_text() for text in ax.texts)
     with pytest.raises(UserError, match="more than one test part"):
-        sweeps.along(table.assign(test=["t", "u", "t"]), Figure().subplots(), "capacity")
+        sweep.along(table.assign(test=["t", "u", "t"]), Figure().subplots(), "capacity")
 
 
 def test_the_search_is_drawn_from_tuning_runs_and_marks_the_optimum(make_study: Make) -> None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from figures.gallery.draw import slug
-from figures.tables import tables
+from figures.tables import costs, scores, verdicts
+from figures.tables.table import Table
 from figures.tidy.load import load
 from figures.wording.answer import answer
 from toolkit.records import Comparison, Conclusions, Condition
@@ -30,7 +31,7 @@ def with_verdict(conclusions: Conclusions, metric: str, **changes: object) -> Co
 
 def test_the_baseline_comes_first_and_metrics_in_the_headline_order(make_study: Make) -> None:
     """lora vs full on 5 metrics, then full and lora vs base: 15 rows."""
-    rows = tables.verdict_table(load(*make_study()).conclusions)
+    rows = verdicts.verdict_table(load(*make_study()).conclusions)
     assert len(rows) == 15
     assert [row.metric for row in rows[:3]] == ["bits per byte", "perplexity", "BLEU"]
     assert {row.comparison for row in rows[:5]} == {"lora-r16 vs full (both untuned)"}
@@ -41,7 +42,7 @@ def test_a_row_holds_both_values_difference_interval_p_and_verdict(make_study: M
     """0.851 - 0.842 = +0.009, 95 % interval 0.002 to 0.016: half width 0.007, so four decimals."""
     conclusions = load(*make_study(tuned=True)).conclusions
     changes = {"difference": 0.009, "low": 0.002, "high": 0.016, "p_holm": 0.0002, "verdict": "worse"}
-    row = tables.verdict_table(with_verdict(conclusions, "bits_per_byte", **changes))[0]
+    row = verdicts.verdict_table(with_verdict(conclusions, "bits_per_byte", **changes))[0]
     assert row.comparison == "lora-r16 vs full"
     assert (row.difference, row.interval, row.p_holm) == ("+0.0090", "+0.0020 to +0.0160", "< 0.001")
     assert row.verdict == "worse"
@@ -52,32 +53,32 @@ def test_a_tuned_method_against_an_untuned_one_says_which_is_which(make_study: M
     """Only lora-r16's rate was searched for."""
     conclusions = load(*make_study()).conclusions
     cells = tuple(c.model_copy(update={"tuned": c.method == "lora-r16"}) for c in conclusions.cells)
-    rows = tables.verdict_table(conclusions.model_copy(update={"cells": cells}))
+    rows = verdicts.verdict_table(conclusions.model_copy(update={"cells": cells}))
     assert rows[0].comparison == "lora-r16 vs full (untuned)"
 
 
 def test_latex_is_escaped_and_has_booktabs_rules(make_study: Make) -> None:
     """A method named `a_b&c` and a minus sign that no LaTeX font has."""
-    table = tables.Table("t", "T", ("method", "95 % interval"), [("a_b&c", "−0.1 to +0.2"), ("d", "–")])
+    table = Table("t", "T", ("method", "95 % interval"), [("a_b&c", "−0.1 to +0.2"), ("d", "–")])
     text = table.latex()
     assert "a\\_b\\&c" in text
     assert "95 \\% interval" in text
     assert "$-$0.1" in text
     assert "−" not in text
     assert text.count("\\toprule") == text.count("\\bottomrule") == 1
-    assert tables.verdicts(load(*make_study()).conclusions).latex().count("\\\\") == 16
+    assert verdicts.verdicts(load(*make_study()).conclusions).latex().count("\\\\") == 16
 
 
 def test_markdown_cells_cannot_break_their_row() -> None:
     """A pipe and a line end inside a cell."""
-    lines = tables.Table("t", "T", ("a", "b"), [("x|y", "1\n2")]).markdown().splitlines()
+    lines = Table("t", "T", ("a", "b"), [("x|y", "1\n2")]).markdown().splitlines()
     assert len(lines) == 3
     assert "x\\|y" in lines[2]
 
 
 def test_csv_has_a_line_a_row_and_the_same_words(make_study: Make) -> None:
     """Header and 15 rows."""
-    rows = list(csv.reader(io.StringIO(tables.verdicts(load(*make_study()).conclusions).csv())))
+    rows = list(csv.reader(io.StringIO(verdicts.verdicts(load(*make_study()).conclusions).csv())))
     assert len(rows) == 16
     assert rows[0][-1] == "verdict"
 
@@ -85,14 +86,14 @@ def test_csv_has_a_line_a_row_and_the_same_words(make_study: Make) -> None:
 def test_anchors_stand_in_the_table_of_results(make_study: Make) -> None:
     """References have BLEU 100 and no bits per byte."""
     study = load(*make_study())
-    table = tables.results(study, ["bits_per_byte", "bleu"])
+    table = scores.results(study, ["bits_per_byte", "bleu"])
     assert ("references", "–", "100.0") in table.rows
     assert table.rows[0][0] == "base"
 
 
 def test_every_metric_of_the_evaluations_is_in_a_table(make_study: Make) -> None:
     """Five metrics; three methods and two anchors beside metric and direction."""
-    table = tables.all_metrics(load(*make_study()))
+    table = scores.all_metrics(load(*make_study()))
     assert [row[0] for row in table.rows][:2] == ["bits per byte", "perplexity"]
     assert len(table.rows) == 5
     assert table.header[1:] == (
@@ -109,7 +110,7 @@ def test_a_metric_without_an_interval_shows_its_mean_over_seeds(make_study: Make
     """Estimates of BLEU are taken away; the base has one seed, so its mean is its value."""
     study = load(*make_study())
     bare = replace(study, estimates=study.estimates[study.estimates["metric"] != "bleu"])
-    row = next(row for row in tables.all_metrics(bare).rows if row[0] == "BLEU")
+    row = next(row for row in scores.all_metrics(bare).rows if row[0] == "BLEU")
     value = study.scores[(study.scores["method"] == "base") & (study.scores["metric"] == "bleu")][
         "value"
     ].iloc[0]
@@ -118,7 +119,7 @@ def test_a_metric_without_an_interval_shows_its_mean_over_seeds(make_study: Make
 
 def test_a_cost_that_nobody_measured_has_no_column(make_study: Make) -> None:
     """Runs on a CPU have no GPU memory; peak memory of one seed is 3.90 and 2.20 GB."""
-    table = tables.costs(load(*make_study()))
+    table = costs.costs(load(*make_study()))
     assert "peak GPU memory" not in table.header
     place = table.header.index("peak memory")
     assert [row[place] for row in table.rows] == ["3.90 GB", "2.20 GB"]
@@ -135,7 +136,7 @@ def test_undecided_is_said_to_be_undecided_and_what_would_decide(make_study: Mak
 
 def test_what_an_undecided_comparison_would_need_is_a_table(make_study: Make) -> None:
     """lora vs full on bits per byte: 1.4 x the half width of 0.02 = 0.028 would have been seen."""
-    table = tables.undecided(load(*make_study()).conclusions)
+    table = verdicts.undecided(load(*make_study()).conclusions)
     assert len(table.rows) == 4
     assert table.rows[0][2:] == ("bits per byte", "0.028", "about 310 documents")
     assert table.rows[3][2:] == ("structure compliance", "21.0 points", "about 310 documents")
@@ -209,10 +210,10 @@ def test_two_panels_are_named_in_the_table_and_kept_apart_in_the_frames(make_stu
     }
     one.model_copy(update=twice).write(path)
     study = load(folder, root)
-    rows = tables.verdict_table(study.conclusions)
+    rows = verdicts.verdict_table(study.conclusions)
     assert len(rows) == 30
     assert sum(row.panel == "smollm2-135m-embedded on rezepte" for row in rows) == 15
-    assert tables.verdicts(study.conclusions).header[0] == "condition"
+    assert verdicts.verdicts(study.conclusions).header[0] == "condition"
     assert len(study.scores) == 30
     assert len(study.panel(study.panels[1]).scores) == 15
     assert {slug(study, panel)[0] for panel in study.panels} == {

@@ -25,7 +25,7 @@ def modules(room: str) -> list[Path]:
     ["experiments.cli", "experiments.design.study", "experiments.running.runner", "toolkit.config",
      "toolkit.records",
      "toolkit.data.prepare", "eval.statistics.compare", "eval.metrics", "eval.harness",
-     "figures.report.page", "figures.plots.scores"],
+     "figures.report.page", "figures.plots.forest"],
 )  # fmt: skip
 def test_light_modules_load_no_torch(module):
     """A fresh interpreter imports it, and torch and transformers are not there."""

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.scores import check, extent, rows_of
+from figures.plots.common import check, extent, rows_of
 from figures.style import GRID, look, note
-from figures.wording.words import MISSING, capital, direction_label
+from figures.wording.names import MISSING, capital, direction_label
 
 MANY = 6
 """Methods beside each other, beyond which their labels stand upright."""

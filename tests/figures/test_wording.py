@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from figures.wording import words
+from figures.wording import names as words
 from tests.figures.conftest import compare
 
 

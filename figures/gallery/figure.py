@@ -1,4 +1,4 @@
-"""What a planned figure is, and the tables that several plans stand on."""
+"""A figure before it is drawn, and the tables that several figures share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Plot = Callable[[pd.DataFrame, Axes], Axes]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class FigureSpec:
     """A figure to be drawn: its panels, each a plot and its table, in rows of ``columns``."""
 
     name: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from figures.gallery.base import BITS, Plan
-from figures.plots import decodings, parts
+from figures.gallery.figure import BITS, FigureSpec
+from figures.plots import breakdown, decodings
 from figures.tidy.load import StudyTables
 
 PARTIAL = "structure_partial"
@@ -13,39 +13,39 @@ FAILED = "failed: "
 """How that metric names the counts of its failed checks."""
 
 
-def sections(part: StudyTables) -> Plan | None:
+def sections(part: StudyTables) -> FigureSpec | None:
     """Bits per byte by section."""
     table = part.details[(part.details["metric"] == BITS) & part.details["value"].notna()]
     if table.empty:
         return None
     height = 0.9 + table["part"].nunique() * (0.2 + 0.13 * table["method"].nunique())
-    return Plan(
+    return FigureSpec(
         name="sections",
         title="Bits per byte by section",
         caption="Which parts of the held-out documents a method predicts better. The scaffold is markers and "
         "line ends: nearly free to predict once learnt, and no sign of knowledge about the subject.",
-        panels=[(parts.section_values, table)],
+        panels=[(breakdown.section_values, table)],
         heights=[height],
     )
 
 
-def structure(part: StudyTables) -> Plan | None:
+def structure(part: StudyTables) -> FigureSpec | None:
     """Structure checks by method."""
     table = part.details[(part.details["metric"] == PARTIAL) & part.details["part"].str.startswith(FAILED)]
     if table.empty:
         return None
     table = table.assign(part=table["part"].str.removeprefix(FAILED))
-    return Plan(
+    return FigureSpec(
         name="structure",
         title="Which structure checks the generations fail",
         caption="A check that cannot be made because its marker is missing counts as failed only once, as "
         "“present”. A generation complies if it passes all of them.",
-        panels=[(parts.failed_checks, table)],
+        panels=[(breakdown.failed_checks, table)],
         heights=[_grid_height(table)],
     )
 
 
-def failures(part: StudyTables) -> Plan | None:
+def failures(part: StudyTables) -> FigureSpec | None:
     """Classes of failures by method, at the headline's setting, and what human texts have of them."""
     table = part.failures
     mine = table[table["decoding"].notna()]
@@ -60,13 +60,13 @@ def failures(part: StudyTables) -> Plan | None:
     shown = shown.assign(part=shown["part"].str.replace("_", " "))
     if shown.empty:
         return None
-    return Plan(
+    return FigureSpec(
         name="failures",
         title="How generations fail",
         caption="A text may fail in several ways. Loop: a phrase three times in a row, or eight words three "
         "times. Unused ingredients: fewer than a quarter of those listed are mentioned again. References: "
         "the test documents, as if generated: what such rules say of texts by people.",
-        panels=[(parts.failed_checks, shown)],
+        panels=[(breakdown.failed_checks, shown)],
         heights=[_grid_height(shown)],
     )
 
@@ -74,11 +74,11 @@ def failures(part: StudyTables) -> Plan | None:
 def _grid_height(table: pd.DataFrame) -> float:
     """Inches: a row a part, and room for upright labels where there are many methods."""
     labels = table["label"].unique()
-    upright = 0.06 * max(map(len, labels)) if len(labels) > parts.MANY else 0.0
+    upright = 0.06 * max(map(len, labels)) if len(labels) > breakdown.MANY else 0.0
     return float(0.7 + 0.22 * table["part"].nunique() + upright)
 
 
-def decoding_values(part: StudyTables) -> Plan | None:
+def decoding_values(part: StudyTables) -> FigureSpec | None:
     """The headline's metrics of texts over the decodings: a row a metric, a column a prompt mode."""
     table = part.settings[part.settings["metric"].isin(part.conclusions.headline)]
     table = table[table["value"].notna()]
@@ -86,7 +86,7 @@ def decoding_values(part: StudyTables) -> Plan | None:
         return None
     names, modes = list(dict.fromkeys(table["metric"])), list(dict.fromkeys(part.settings["prompt_mode"]))
     first = part.settings.iloc[0]
-    return Plan(
+    return FigureSpec(
         name="decodings",
         title="Every decoding and prompt",
         caption=f"Verdicts are about {first['decoding']}, prompted through the {first['prompt_mode']}. "
@@ -103,13 +103,13 @@ def decoding_values(part: StudyTables) -> Plan | None:
     )
 
 
-def decoding_or_method(part: StudyTables) -> Plan | None:
+def decoding_or_method(part: StudyTables) -> FigureSpec | None:
     """Shares of decoding, method, both and noise, a bar a metric, a panel a prompt mode."""
     table = part.effects[part.effects["share_noise"].notna()]
     if table.empty:
         return None
     modes = list(dict.fromkeys(table["prompt_mode"]))
-    return Plan(
+    return FigureSpec(
         name="decoding-or-method",
         title="How much is decoding, how much is method",
         caption="The differences between all cells of trained method x decoding, divided by a two-way "

@@ -1,0 +1,76 @@
+"""What every plot needs: it refuses a mixed table, states its n, and lays out rows and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from figures.style import Look
+from figures.tidy.checks import refuse_mixed
+from figures.wording.names import count, joined, present, scope_text
+from toolkit.errors import UserError
+
+PLACE = ("base_model", "dataset", "test")
+SMALL = 6.5
+"""Points: the smallest text of a figure."""
+
+
+def check(table: pd.DataFrame, *columns: str) -> None:
+    """Raise UserError for an empty table, and for one that mixes test parts or any of ``columns``."""
+    if table.empty:
+        raise UserError("nothing to draw: no record holds such a value")
+    for column in (*PLACE, *columns):
+        values = table[[column, "method"]].dropna() if "method" in table else table[[column]].dropna()
+        first = values.drop_duplicates(column)
+        seen = {str(row[column]): str(row.get("method", "?")) for row in first.to_dict("records")}
+        refuse_mixed(column.replace("_", " ") if column != "test" else "test part", "one figure", seen)
+
+
+def extent(table: pd.DataFrame) -> str:
+    """``3 seeds × 40 documents``, from the columns `seeds` and `documents`."""
+    spans = []
+    for column, noun in (("seeds", "seed"), ("documents", "document")):
+        numbers = sorted({int(v) for v in table[column].dropna()})
+        if numbers:
+            low, high = numbers[0], numbers[-1]
+            spans.append(count(high, noun) if low == high else f"{low} to {count(high, noun)}")
+    return " × ".join(spans)
+
+
+def intervals(table: pd.DataFrame) -> str:
+    """What the bars are and speak about; where methods differ in that, which is which."""
+    methods: dict[str, list[str]] = {}
+    columns = (table[name] for name in ("method", "speaks_about", "seeds", "documents"))
+    for method, about, seeds, documents in zip(*columns, strict=True):
+        methods.setdefault(scope_text(str(about), int(seeds), int(documents)), []).append(str(method))
+    by_scope = {scope: joined(list(dict.fromkeys(names))) for scope, names in methods.items()}
+    only = len(by_scope) == 1
+    parts = [scope if only else f"{scope} for {names}" for scope, names in by_scope.items()]
+    return f"Bars: 95 % interval, about {'; '.join(parts)}."
+
+
+def rows_of(ax: Axes, labels: Sequence[str], top: float = -0.6) -> None:
+    """One row a label, the first on top."""
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, top)
+    ax.grid(axis="y", visible=False)
+
+
+def beside(ax: Axes, text: str, **options: Any) -> None:
+    """Words at a place of their own: the layout makes no room for them, their plot has."""
+    given = {"textcoords": "offset points", "fontsize": SMALL, "annotation_clip": False, **options}
+    ax.annotate(text, **given).set_in_layout(False)
+
+
+def whisker(ax: Axes, row: dict[str, Any], value: float, y: float, shown: Look, scale: float) -> None:
+    """A point with its interval; hollow where there is no interval."""
+    known = present(row["low"]) and present(row["high"])
+    colour = shown.colour
+    if known:
+        ends = [row["low"] * scale, row["high"] * scale]
+        ax.plot(ends, [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+    face = colour if known else "none"
+    ax.plot([value * scale], [y], shown.mark, color=colour, markerfacecolor=face, markeredgewidth=1)

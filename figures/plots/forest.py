@@ -1,0 +1,56 @@
+"""The forest plot: one metric's differences to the baseline, with intervals, margin and verdicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from figures.plots.common import beside, check, extent, intervals, rows_of, whisker
+from figures.style import BAND, INK, look, note
+from figures.tidy.frames import rows
+from figures.wording.names import (
+    capital,
+    decimals,
+    difference_text,
+    factor,
+    interval_text,
+    metric_label,
+    present,
+)
+
+
+def differences(table: pd.DataFrame, ax: Axes) -> Axes:
+    """One metric's differences to one baseline, with the margin as a band, and the verdicts in words."""
+    check(table, "metric", "baseline")
+    first = table.iloc[0]
+    unit = str(first["unit"])
+    scale = factor(unit)
+    rows_of(ax, list(table["label"]))
+    margins = table["margin"].dropna()  # a refused comparison has none
+    if len(margins):
+        reach = float(margins.iloc[0]) * scale
+        ax.axvspan(-reach, reach, color=BAND, zorder=0, linewidth=0)
+    ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    for y, row in enumerate(rows(table)):
+        if present(row["difference"]):
+            whisker(ax, row, row["difference"], y, look(row["method"]), scale)
+        places = decimals(unit, row["low"], row["high"])
+        size = difference_text(row["difference"], unit, places)
+        words = f"{size}  ({interval_text(row['low'], row['high'], unit, places)})"
+        for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
+            at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
+            beside(ax, text, **at, va="center", fontsize=7, weight=weight)
+    widest = np.nanmax(
+        np.abs(table[["low", "high", "difference", "margin"]].to_numpy(dtype=float)), initial=0.0
+    )
+    limit = 1.15 * scale * (float(widest) or 1.0)
+    ax.set_xlim(-limit, limit)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
+    ax.set_title(capital(metric_label(str(first["metric"]))))
+    ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
+    band = " Band: margin within which a difference is of no account." if len(margins) else ""
+    note(ax, f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)}{band}")
+    return ax

@@ -1,0 +1,28 @@
+"""Table of how generations fail."""
+
+from __future__ import annotations
+
+from figures.tables.table import Table
+from figures.tidy.load import StudyTables
+from figures.wording.names import MISSING, value_text
+
+
+def failures(part: StudyTables) -> Table:
+    """A method, prompt mode and decoding a row, a class a column: shares of generations, seeds together."""
+    table = part.failures.assign(decoding=part.failures["decoding"].fillna(MISSING))
+    classes = list(dict.fromkeys(table["part"]))
+    rows: list[tuple[str, ...]] = []
+    for place, mine in table.groupby(["label", "prompt_mode", "decoding"], sort=False):
+        runs = mine.drop_duplicates("seed")
+        texts, failing = int(runs["documents"].sum()), int(runs["failing"].sum())
+        counts = mine.groupby("part", sort=False)["value"].sum()
+        shares = [_share(int(counts[name]), texts) for name in classes]
+        rows.append((*map(str, place), str(texts), _share(failing, texts), *shares))
+    rows.sort(key=lambda row: row[2] == MISSING)  # people's texts last
+    worded = (name.replace("_", " ") for name in classes)
+    header = ("method", "prompt through", "decoding", "texts", "failing", *worded)
+    return Table(name="failures", title="How generations fail", header=header, rows=rows)
+
+
+def _share(number: int, of: int) -> str:
+    return value_text(number / of, "share", 0) if of else MISSING

@@ -1,0 +1,102 @@
+"""Tables of verdicts, and of what the undecided ones would need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from figures.tables.table import Table
+from figures.wording.names import (
+    condition_label,
+    decimals,
+    difference_text,
+    interval_text,
+    metric_label,
+    needed_text,
+    p_text,
+    value_text,
+)
+from figures.wording.pairs import value_of, versus
+from toolkit.records import Comparison, Conclusions
+
+VERDICT_HEADER = {
+    "panel": "condition",
+    "comparison": "comparison",
+    "metric": "metric",
+    "value": "value",
+    "baseline_value": "baseline",
+    "difference": "difference",
+    "interval": "95 % interval",
+    "p_holm": "p (Holm)",
+    "verdict": "verdict",
+}
+
+
+class VerdictRow(NamedTuple):
+    """One line of the verdict table, in words."""
+
+    panel: str
+    """The condition; empty where the study has only one."""
+    comparison: str
+    metric: str
+    value: str
+    baseline_value: str
+    difference: str
+    interval: str
+    p_holm: str
+    verdict: str
+
+
+def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
+    """One row a comparison and metric: the study's baseline first, metrics in the headline's order."""
+    order = {metric: place for place, metric in enumerate(conclusions.headline)}
+    conditions = conclusions.conditions
+
+    def place(pair: Comparison) -> tuple[bool, int]:
+        return pair.baseline != conclusions.baseline, order.get(pair.metric, len(order))
+
+    rows = []
+    for pair in sorted(conclusions.comparisons, key=place):
+        unit = pair.unit or ""
+        places = decimals(unit, pair.low, pair.high)
+        rows.append(
+            VerdictRow(
+                panel=condition_label(pair.condition, conditions) if len(conditions) > 1 else "",
+                comparison=versus(conclusions, pair),
+                metric=metric_label(pair.metric),
+                value=value_text(value_of(conclusions, pair, pair.method), unit, places),
+                baseline_value=value_text(value_of(conclusions, pair, pair.baseline), unit, places),
+                difference=difference_text(pair.difference, unit, places),
+                interval=interval_text(pair.low, pair.high, unit, places),
+                p_holm=p_text(pair.p_holm),
+                verdict=pair.verdict,
+            )
+        )
+    return rows
+
+
+def verdicts(conclusions: Conclusions) -> Table:
+    """The verdict table; the panel's column only where there are several panels."""
+    rows = verdict_table(conclusions)
+    shown = [field for field in VerdictRow._fields if field != "panel" or any(row.panel for row in rows)]
+    return Table(
+        name="verdicts",
+        title="Verdicts",
+        header=tuple(VERDICT_HEADER[field] for field in shown),
+        rows=[tuple(getattr(row, field) for field in shown) for row in rows],
+    )
+
+
+def undecided(conclusions: Conclusions) -> Table:
+    """For each undecided comparison: the smallest difference it would have seen, and what would decide."""
+    rows: list[tuple[str, ...]] = []
+    for pair in conclusions.comparisons:
+        if pair.verdict == "undecided":
+            unit = pair.unit or ""
+            seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
+            why = needed_text(pair) or pair.reason or "nothing that is known: the p-value alone is too large"
+            where = condition_label(pair.condition, conclusions.conditions)
+            rows.append(
+                (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)
+            )
+    header = ("condition", "comparison", "metric", "would have seen", "would decide")
+    return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)

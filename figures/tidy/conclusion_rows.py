@@ -1,0 +1,79 @@
+"""Rows of what a study concludes: one plain dictionary per fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from figures.tidy.records import Records
+from figures.wording.names import anchor_label
+from toolkit.records import Condition, FailedGeneration, read_lines
+
+FAILURES = ["method", "seed", "prompt_mode", "decoding"]
+
+
+def settings(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield estimates by prompt mode and decoding; `order` is the place of the decoding."""
+    record = next(iter(records.evaluations.values()), None)
+    decodings = record.spec.decodings if record else ()
+    # From what never surprises to what does: beams, greedy, then by temperature.
+    mild_first = sorted(decodings, key=lambda d: (d.temperature, -d.num_beams, d.top_k, d.top_p))
+    order = {decoding.name: index for index, decoding in enumerate(mild_first)}
+    for estimate in records.conclusions.settings:
+        yield {
+            **estimate.model_dump(),
+            "direction": records.direction(estimate.metric),
+            "test": records.tests.get(estimate.condition),
+            "label": records.label(estimate.condition, estimate.method),
+            "order": order.get(estimate.decoding),
+        }
+
+
+def effects(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield how much is decoding and how much is method."""
+    for effect in records.conclusions.decoding:
+        yield {**effect.model_dump(), "test": records.tests.get(effect.condition)}
+
+
+def failures(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield counts of failing texts by class."""
+    for count in records.conclusions.failures:
+        about = count.model_dump(include={*FAILURES, *Condition._fields, "failing"})
+        label = (
+            anchor_label(count.method)
+            if count.decoding is None
+            else records.label(count.condition, count.method)
+        )
+        shared = {"test": records.tests.get(count.condition), "label": label, "documents": count.generations}
+        for name, value in count.classes.items():
+            yield {**about, **shared, "metric": "failures", "part": name, "value": value}
+
+
+def failing(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield the failing texts."""
+    path = records.root / "results" / records.conclusions.study / "failures.jsonl"
+    for failure in read_lines(path, FailedGeneration) if path.is_file() else ():
+        label = records.label(failure.condition, failure.method)
+        yield {**failure.model_dump(), "test": records.tests.get(failure.condition), "label": label}
+
+
+def estimates(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield each method's value of each metric, with its interval."""
+    for estimate in records.conclusions.estimates:
+        yield {
+            **estimate.model_dump(),
+            "direction": records.direction(estimate.metric),
+            "test": records.tests.get(estimate.condition),
+            "label": records.label(estimate.condition, estimate.method),
+        }
+
+
+def comparisons(records: Records) -> Iterator[dict[str, Any]]:
+    """Yield the differences between two methods."""
+    for pair in records.conclusions.comparisons:
+        yield {
+            **pair.model_dump(),
+            "test": records.tests.get(pair.condition),
+            "label": records.label(pair.condition, pair.method),
+            "baseline_label": records.label(pair.condition, pair.baseline),
+        }

@@ -1,0 +1,65 @@
+"""A study's records, read and known to be comparable, with what several rows share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from figures.wording.names import method_label
+from toolkit.records import Cell, Conclusions, Condition, EvaluationRecord, RunRecord
+
+RUN = ["method", "seed", "learning_rate", "tuned", "phase", "budget", "run_id"]
+"""Fields of a cell that every row of its run has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """All that a study left, read and found comparable."""
+
+    conclusions: Conclusions
+    evaluations: dict[str, EvaluationRecord]
+    runs: dict[str, RunRecord]
+    tests: dict[Condition, str]
+    root: Path
+
+    @cached_property
+    def evaluated(self) -> list[Cell]:
+        """Cells with an evaluation; a run that stands in two phases of a condition counts once."""
+        cells = [cell for cell in self.conclusions.cells if cell.eval_digest is not None]
+        return list({(cell.run_id, cell.condition): cell for cell in cells}.values())
+
+    def about(self, cell: Cell) -> dict[str, Any]:
+        """The columns that every row of a run shares."""
+        run = self.runs.get(cell.run_id)
+        return {
+            **cell.model_dump(include={*RUN, *Condition._fields}),
+            "label": self.label(cell.condition, cell.method),
+            "test": self.tests.get(cell.condition),
+            "device": None if run is None else device(run),
+        }
+
+    def label(self, condition: Condition, method: str) -> str:
+        """A method's name; *untuned* stands beside it unless all its evaluated runs were searched for."""
+        return method_label(method, tuned=(condition, method) not in self._untuned)
+
+    @cached_property
+    def _untuned(self) -> set[tuple[Condition, str]]:
+        # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
+        return {(c.condition, c.method) for c in self.evaluated if not c.tuned and c.phase != "anchor"}
+
+    def direction(self, metric: str) -> str:
+        """Which way a metric is better, as its evaluations state it."""
+        found = (
+            record.metrics[metric].direction
+            for record in self.evaluations.values()
+            if metric in record.metrics
+        )
+        return next(found, "neither")
+
+
+def device(run: RunRecord) -> str | None:
+    """The hardware a run was measured on, as its record names it."""
+    name = run.environment.get("device")
+    return None if name is None else str(name)

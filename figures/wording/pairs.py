@@ -1,0 +1,31 @@
+"""What a table or sentence says of two methods: their values, and whether they were tuned."""
+
+from __future__ import annotations
+
+from figures.wording.names import method_label
+from toolkit.records import Comparison, Conclusions, Condition
+
+
+def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
+    """A method's estimate on the metric of a comparison; None where there is none."""
+    here = (pair.condition, method, pair.metric)
+    found = (e.value for e in conclusions.estimates if (e.condition, e.method, e.metric) == here)
+    return next(found, None)
+
+
+def untuned(conclusions: Conclusions, condition: Condition, method: str) -> bool:
+    """Whether any evaluated run of a method had a learning rate that was not searched for."""
+    return any(
+        not cell.tuned
+        for cell in conclusions.cells
+        if (cell.condition, cell.method) == (condition, method) and cell.phase == "confirm"
+    )
+
+
+def versus(conclusions: Conclusions, pair: Comparison) -> str:
+    """``lora-r16 vs full``, with *untuned* beside whichever is."""
+    names = (pair.method, pair.baseline)
+    raw = [untuned(conclusions, pair.condition, name) for name in names]
+    if all(raw):
+        return f"{names[0]} vs {names[1]} (both untuned)"
+    return " vs ".join(method_label(name, tuned=not flag) for name, flag in zip(names, raw, strict=True))
