@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from eval import general_text
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
 from toolkit.errors import UserError
+from toolkit.events import Listener, PhaseStarted
 from toolkit.records import (
     EvaluationRecord,
     MetricValue,
@@ -67,7 +67,7 @@ def evaluate(
     train: Sequence[str],
     test: Sequence[str],
     fingerprint: str,
-    progress: Any,
+    progress: Listener,
 ) -> EvaluationRecord:
     """Evaluate a run. Outcomes that are there are not made again, so a new metric needs no model."""
     digest = evaluation_digest(spec, fingerprint, form)
@@ -84,7 +84,7 @@ def evaluate(
         raise UserError(
             f"{folder.outcomes(digest)} has {len(held_out)} outcomes for {len(test)} documents: delete it"
         )
-    progress({"event": "phase", "phase": "measuring"})
+    progress(PhaseStarted(phase="measuring"))
     began = time.perf_counter()
     every, *others = _asked(contexts)
     values, rows = _measure(outcomes, headline, every)
@@ -140,7 +140,7 @@ def _marked(outcome: Outcome, context: Context, statistics: Statistics) -> Outco
 
 
 def _ask(
-    run: RunRecord, folder: RunFolder, spec: EvalSpec, form: Format, test: Sequence[str], progress: Any
+    run: RunRecord, folder: RunFolder, spec: EvalSpec, form: Format, test: Sequence[str], progress: Listener
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.inference.outcomes import outcomes
@@ -150,10 +150,10 @@ def _ask(
     if run.spec.learning_rate is not None:
         folder.require_artifact()
     probe = general_text.texts(spec.general) if spec.general else []
-    progress({"event": "phase", "phase": "loading"})
+    progress(PhaseStarted(phase="loading"))
     tokenizer = load.load_tokenizer(run.spec.model)
     model = load.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
     model = model.to(runtime.device())
     precision = runtime.resolve_precision(run.spec.train.precision)
-    progress({"event": "phase", "phase": "evaluating"})
+    progress(PhaseStarted(phase="evaluating"))
     return outcomes(model, tokenizer, test, form, spec, general=probe, precision=precision, progress=progress)

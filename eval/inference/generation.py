@@ -14,6 +14,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from eval.inference.sampling import sample, uniforms
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError
+from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.records import Generation
 from toolkit.specs import Decoding, EvalSpec
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 GENERATE_TOKENS = 65536  # positions of the key-value cache of a batch
 GROWTH = 64  # positions by which a cache layer's room grows
 LEAVE = 8  # ended rows leave once they are one in so many: leaving copies the cache
-Progress = Callable[[dict[str, Any]], None]
 
 
 def generate(
@@ -34,7 +34,7 @@ def generate(
     mode: str,
     decoding: Decoding,
     spec: EvalSpec,
-    progress: Progress = lambda _: None,
+    progress: Listener = ignore,
 ) -> list[Generation]:
     """One continuation of each prompt, in the prompts' order.
 
@@ -59,7 +59,7 @@ def generate(
     for number, batch in enumerate(batches):
 
         def on_step(step: int, number: int = number) -> None:
-            progress({"event": "generating", "done": number * limit + step, "of": len(batches) * limit})
+            progress(Advanced(work="generating", done=number * limit + step, total=len(batches) * limit))
 
         numbers = uniforms([f"{mode}/{decoding.name}/{prompts[i]}" for i in batch], limit, spec.seed)
         written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, numbers, on_step)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,7 @@ from eval.inference.generation import generate
 from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.format import document_id, prompt, section_bodies, section_spans
+from toolkit.events import Advanced, Event, Listener, ignore
 from toolkit.models import load
 from toolkit.records import Generation, Likelihood, Outcome
 from toolkit.specs import EvalSpec, Format
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SCORE_TOKENS = {"cpu": 1024, "cuda": 16384}  # positions of a likelihood batch: those of a CPU fit its cache
 SCAFFOLD, STOP = "scaffold", "stop"
-Progress = Callable[[dict[str, Any]], None]
 
 
 def outcomes(
@@ -34,7 +34,7 @@ def outcomes(
     *,
     general: Sequence[str] = (),
     precision: str,
-    progress: Progress = lambda _: None,
+    progress: Listener = ignore,
 ) -> tuple[list[Outcome], dict[str, float]]:
     """What the model does on each text, in the texts' order, and the seconds of both halves.
 
@@ -51,9 +51,11 @@ def outcomes(
     settings = [(mode, decoding) for mode in spec.prompts for decoding in spec.decodings]
     for number, (mode, decoding) in enumerate(settings):
 
-        def on_step(event: dict[str, Any], number: int = number) -> None:
-            done = (number + event["done"] / event["of"]) * spec.max_new_tokens
-            progress({**event, "done": int(done), "of": len(settings) * spec.max_new_tokens})
+        def on_step(event: Event, number: int = number) -> None:
+            if isinstance(event, Advanced):  # of one setting: `generate` reports nothing else
+                done = (number + event.done / (event.total or 1)) * spec.max_new_tokens
+                total = len(settings) * spec.max_new_tokens
+                progress(Advanced(work=event.work, done=int(done), total=total))
 
         prompts = [prompt(text, form, mode) for text in texts[:count]]
         texts_written = generate(model, tokenizer, prompts, mode, decoding, spec, on_step)
@@ -84,7 +86,7 @@ def likelihoods(
     form: Format,
     *,
     precision: str,
-    progress: Progress = lambda _: None,
+    progress: Listener = ignore,
 ) -> list[dict[str, Likelihood]]:
     """Summed nll, tokens and bytes of each text by part: sections, `scaffold`, and `stop` for end-of-text.
 
@@ -112,7 +114,7 @@ def likelihoods(
             for w, score in zip(batch, scores, strict=True):
                 i, fed, first, last = windows[w]
                 nlls[i][first:last] = score[first - fed : last - fed]
-            progress({"event": "scoring", "done": done, "of": len(batches)})
+            progress(Advanced(work="scoring", done=done, total=len(batches)))
     return [
         _by_part(text, form, offsets, nll[1:].tolist())
         for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.events import Advanced, Event, PhaseStarted, StepTaken, Validated
+
 QUIET_SECONDS = 20  # between two plain lines of the same stage
 BARS = "▁▂▃▄▅▆▇█"
+PHASE_WORDS = {"waiting": "waiting for another process"}  # phases that are shown by other words
 
 
 @dataclass
@@ -97,25 +100,25 @@ class Board:
             self._running[key] = Running(number, what, again.began if again else now)
         self.say(f"{self._name(key)}: starting{' again' if again else ''}{f' on {node}' if node else ''}")
 
-    def event(self, key: str, event: dict[str, Any]) -> None:
-        """Something that a worker told."""
-        kind = event["event"]
-        if kind == "phase":
-            resumed = ", resumed from a checkpoint" if event.get("resumed") else ""
+    def event(self, key: str, event: Event) -> None:
+        """Show what a worker reports."""
+        if isinstance(event, PhaseStarted):
+            phase = PHASE_WORDS.get(event.phase, event.phase)
+            resumed = ", resumed from a checkpoint" if event.resumed else ""
             with self._lock:
-                self._stage(self._running[key], event["phase"], 0, 0)
-            if event["phase"] not in ("loading", "measuring"):
-                self._line(f"{self._name(key)}: {event['phase']}{resumed}")
-        elif kind == "step":
+                self._stage(self._running[key], phase, 0, 0)
+            if event.phase not in ("loading", "measuring"):
+                self._line(f"{self._name(key)}: {phase}{resumed}")
+        elif isinstance(event, StepTaken):
             with self._lock:
                 run = self._running[key]
-                run.losses.append(event["loss"])
-                run.tokens_per_second = event["tokens"] / event["seconds"] if event["seconds"] else None
-            self._advance(key, "training", event["step"], event["steps"], f" · loss {event['loss']:.3f}")
-        elif kind in ("scoring", "generating"):
-            self._advance(key, kind, event["done"], event["of"])
-        elif kind == "validation":
-            text = f"validation at step {event['step']}: {event['eval_bits_per_byte']:.4f} bits per byte"
+                run.losses.append(event.loss)
+                run.tokens_per_second = event.tokens / event.seconds if event.seconds else None
+            self._advance(key, "training", event.step, event.steps, f" · loss {event.loss:.3f}")
+        elif isinstance(event, Advanced):
+            self._advance(key, event.work, event.done, event.total or 0)
+        elif isinstance(event, Validated):
+            text = f"validation at step {event.step}: {event.bits_per_byte:.4f} bits per byte"
             self.say(f"{self._name(key)}: {text}")
 
     def end(self, key: str, error: str | None) -> None:

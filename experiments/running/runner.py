@@ -17,8 +17,9 @@ from experiments.running.board import Board
 from experiments.running.executors import Executor
 from experiments.running.executors.local import Local
 from experiments.running.executors.process import log_tail
-from experiments.running.worker import Job
+from experiments.running.job import Job
 from toolkit.errors import UserError
+from toolkit.events import Ended, Event, Started
 from toolkit.models import locate
 from toolkit.records import Conclusions, Failure
 from toolkit.records.files import write_text
@@ -140,20 +141,20 @@ def _execute(
         board.say(f"{what} failed before and are left alone; --retry-failed tries them again")
     jobs = jobs_of(grid, [cell for _, cell in todo])
 
-    def listen(index: int, event: dict[str, object]) -> None:
+    def listener(index: int, event: Event) -> None:
         number, cell = todo[index]
         key = str(number)
-        if event["event"] == "begin":
-            board.begin(key, number, _words(cell), event.get("node"))
-        elif event["event"] == "end":
-            if event["error"]:
-                _note(grid, jobs[index], str(event["error"]), board)
-            board.end(key, event["error"])
+        if isinstance(event, Started):
+            board.begin(key, number, _words(cell), event.node)
+        elif isinstance(event, Ended):
+            if event.error:
+                _note(grid, jobs[index], event.error, board)
+            board.end(key, event.error)
         else:
             board.event(key, event)
 
     try:
-        ended = execute(jobs, listen)
+        ended = execute(jobs, listener)
     except KeyboardInterrupt:
         _tell_what_is_kept(grid, todo, board)
         raise

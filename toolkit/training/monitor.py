@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from transformers import TrainerCallback
 
 from toolkit import runtime
 from toolkit.data import batches as tokens
+from toolkit.events import Listener, StepTaken, Validated
 from toolkit.records import Step, read_lines, write_lines
 from toolkit.records.files import write_text
 from toolkit.records.folders import CLOCK, RunFolder
@@ -23,9 +24,6 @@ from toolkit.training.validation import Best
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Progress = Callable[[dict[str, Any]], None]
-
 
 RISE = 0.5  # nats per token above the start, at a validation, from which a run counts as diverged
 
@@ -123,7 +121,7 @@ class Watch(TrainerCallback):
         validations: int,
         resumed_from: Path | None,
         checkpoint_seconds: float,
-        progress: Progress,
+        progress: Listener,
         best: Best,
     ) -> None:
         self._folder, self._plan, self._progress, self.best = folder, plan, progress, best
@@ -172,14 +170,13 @@ class Watch(TrainerCallback):
             gradient_norm=_finite(logs.get("grad_norm")),
         )
         self._progress(
-            {
-                "event": "step",
-                "step": state.global_step,
-                "steps": self._plan.steps,
-                "loss": logs["loss"],
-                "tokens": self._plan.tokens[state.global_step],
-                "seconds": self.clock.train,
-            }
+            StepTaken(
+                step=state.global_step,
+                steps=self._plan.steps,
+                loss=logs["loss"],
+                tokens=self._plan.tokens[state.global_step],
+                seconds=self.clock.train,
+            )
         )
 
     def on_evaluate(
@@ -190,7 +187,7 @@ class Watch(TrainerCallback):
         if not math.isfinite(nll):
             raise DivergedError(f"validation loss {nll} at step {state.global_step}")
         self._write(state.global_step, validation_nll=nll, validation_bits_per_byte=bits)
-        self._progress({"event": "validation", "step": state.global_step, **metrics})
+        self._progress(Validated(step=state.global_step, nll=nll, bits_per_byte=bits))
         if self._validated(state.global_step, nll, bits, model):
             control.should_training_stop = True
         if self._start is not None and nll > self._start + RISE:

@@ -15,6 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError
+from toolkit.events import Listener, PhaseStarted
 from toolkit.models import load, methods
 from toolkit.models import locate as weights
 from toolkit.records import Costs, DataCounts, RunRecord
@@ -22,7 +23,7 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import flops as counting
 from toolkit.training import frozen_weights
-from toolkit.training.monitor import DivergedError, Plan, Progress, Validation, Watch
+from toolkit.training.monitor import DivergedError, Plan, Validation, Watch
 from toolkit.training.trainer import FineTuner, arguments
 from toolkit.training.validation import Best
 
@@ -34,7 +35,7 @@ def train(
     end_marker: str,
     folder: RunFolder,
     *,
-    progress: Progress,
+    progress: Listener,
     checkpoint_seconds: float = 120,
     report_to: Sequence[str] = (),
 ) -> RunRecord:
@@ -47,7 +48,7 @@ def train(
     runtime.prepare(spec.seed)
     precision = runtime.resolve_precision(spec.train.precision)
     began = time.perf_counter()
-    progress({"event": "phase", "phase": "loading"})
+    progress(PhaseStarted(phase="loading"))
     tokenizer = load.load_tokenizer(spec.model)
     # Seeded again right before: an adapter's random start must not depend on what loading drew.
     model = load.load_base(spec.model, spec.train.dropout, methods.quantization(spec.method))
@@ -125,7 +126,7 @@ def train(
         peak = counting.peak_per_second(runtime.device(), precision)
         flops = counting.per_position(model, tuner.next_token, rows.ids[batches[0][0]], precision)
         runtime.prepare(spec.seed)  # as if nothing had been counted
-    progress({"event": "phase", "phase": "training", "steps": plan.steps, "resumed": checkpoint is not None})
+    progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
     diverged = _fit(tuner, str(checkpoint) if checkpoint else None, spec)
     allocated, reserved = runtime.cuda_peaks()
     costs = costs.model_copy(
@@ -149,7 +150,7 @@ def train(
     best = diverged is None and watch.best.restore(model)
     gathered = tuner.gathered() if diverged is None else None  # asked of all processes, given to the first
     if diverged is None and runtime.rank() == 0:
-        progress({"event": "phase", "phase": "saving"})
+        progress(PhaseStarted(phase="saving"))
         size = load.save_artifact(model, tokenizer, folder.artifact, gathered)
         costs = costs.model_copy(update={"artifact_bytes": size})
     costs = costs.model_copy(update={"save_seconds": watch.clock.save + time.perf_counter() - saved})

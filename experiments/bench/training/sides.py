@@ -22,6 +22,7 @@ WARMUP_SHARE = 200 / 3750  # its 200 warmup steps of three epochs of 5,000 recip
 def ours(asked: dict[str, Any]) -> dict[str, Any]:
     """The toolkit's own training path, validated eight times on the way."""
     from toolkit import config
+    from toolkit.events import ignore
     from toolkit.records import Step, read_lines
     from toolkit.records.folders import RunFolder
     from toolkit.specs import RunSpec, TrainSpec
@@ -38,9 +39,7 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder(Path(temporary), spec.run_id)
-        record = train(
-            spec, asked["train"], asked["validation"], asked["end"], folder, progress=lambda _: None
-        )
+        record = train(spec, asked["train"], asked["validation"], asked["end"], folder, progress=ignore)
         steps = read_lines(folder.steps, Step)
     return {
         "tokens_per_second": record.costs.supervised_tokens_per_second,

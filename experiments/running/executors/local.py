@@ -9,13 +9,13 @@ import subprocess
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from experiments.running.executors import Listen
+from experiments.running.executors import JobListener
 from experiments.running.executors.process import WorkerProcess
-from experiments.running.worker import Job
+from experiments.running.job import Job
+from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
 
 
@@ -25,9 +25,9 @@ class Local:
     def __init__(self, jobs: int | None = None) -> None:
         self._gpus, self._jobs = gpus(), jobs
 
-    def __call__(self, jobs: Sequence[Job], listen: Listen) -> list[str | None]:
+    def __call__(self, jobs: Sequence[Job], listener: JobListener) -> list[str | None]:
         """See Executor."""
-        inbox: queue.Queue[tuple[int, dict[str, Any]]] = queue.Queue()
+        inbox: queue.Queue[tuple[int, Event]] = queue.Queue()
         waiting = deque(enumerate(jobs))
         each = max((job.run.train.processes for job in jobs), default=1)
         at_once = self._jobs or max(1, len(self._gpus) // each)
@@ -40,13 +40,13 @@ class Local:
                     index, job = _take(waiting)
                     place = free.popleft()
                     running[index] = (None, place)
-                    listen(index, {"event": "begin"})
+                    listener(index, Started())
                     running[index] = (_start(index, job, place, inbox), place)
                 index, event = inbox.get()
-                if event["event"] == "end":
-                    errors[index] = event["error"]
+                if isinstance(event, Ended):
+                    errors[index] = event.error
                     free.append(running.pop(index)[1])
-                listen(index, event)
+                listener(index, event)
         finally:
             for process, _ in running.values():
                 if process is not None:
@@ -70,13 +70,13 @@ def _is_free(job: Job) -> bool:
 
 
 def _start(
-    index: int, job: Job, place: dict[str, str], inbox: queue.Queue[tuple[int, dict[str, Any]]]
+    index: int, job: Job, place: dict[str, str], inbox: queue.Queue[tuple[int, Event]]
 ) -> WorkerProcess | None:
     try:
         return WorkerProcess(job, place, lambda event: inbox.put((index, event)))
     except OSError as error:
         text = f"cannot start: {error.filename or 'its process'}: {error.strerror}"
-        inbox.put((index, {"event": "end", "error": text}))
+        inbox.put((index, Ended(error=text)))
         return None
 
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-from experiments.running.worker import Job
+from experiments.running.job import Job
 from toolkit import runtime
+from toolkit.events import Ended, Failed, Listener, from_json
 from toolkit.records.folders import RunFolder
 
 PATIENCE = 5  # seconds between asking a process to stop and making it
 
 
 class WorkerProcess:
-    """A worker at its job. ``tell`` is called from a thread of its own; the last event is `end`.
+    """A worker at its job. ``listener`` is called from a thread of its own; the last event is `Ended`.
 
     The worker ends when this process does, however that ends: it holds the other end of a pipe.
     """
 
-    def __init__(self, job: Job, environment: Mapping[str, str], tell: Callable[[dict[str, Any]], None]):
-        self._folder, self._tell = RunFolder(Path(job.root), job.run.run_id), tell
+    def __init__(self, job: Job, environment: Mapping[str, str], listener: Listener):
+        self._folder, self._listener = job.folder, listener
         self._folder.path.mkdir(parents=True, exist_ok=True)
         with self._folder.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -59,7 +57,7 @@ class WorkerProcess:
         self._thread.join()
 
     def _listen(self, job: str) -> None:
-        told: str | None = None
+        failure: str | None = None
         process = self._process
         assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
         assert process.stdout is not None  # noqa: S101
@@ -69,14 +67,14 @@ class WorkerProcess:
         except BrokenPipeError:
             pass  # it died before it read; its code and its log say why
         for line in process.stdout:
-            event = json.loads(line)
-            if event["event"] == "error":
-                told = event["text"]
+            event = from_json(line)
+            if isinstance(event, Failed):
+                failure = event.error
             else:
-                self._tell(event)
+                self._listener(event)
         code = process.wait()
         process.stdout.close()
-        self._tell({"event": "end", "error": _in_words(code, told, self._folder)})
+        self._listener(Ended(error=_in_words(code, failure, self._folder)))
 
 
 def _same_code() -> dict[str, str]:
@@ -98,11 +96,11 @@ def log_tail(folder: RunFolder, lines: int = 20) -> tuple[str, ...]:
     return tuple(line[:500] for line in text.strip().splitlines()[-lines:])
 
 
-def _in_words(code: int, told: str | None, folder: RunFolder) -> str | None:
+def _in_words(code: int, failure: str | None, folder: RunFolder) -> str | None:
     if code == 0:
         return None
-    if told:
-        return told
+    if failure:
+        return failure
     if code == -signal.SIGKILL:
         return (
             "killed by the system, most likely for want of memory: lower train.batch_tokens, or jobs at once"

@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.running.executors import Listen
+from experiments.running.executors import JobListener
 from experiments.running.executors.process import WorkerProcess
-from experiments.running.worker import Job
+from experiments.running.job import Job
 from toolkit.errors import UserError
+from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
 
 ANSWER_SECONDS = 5
@@ -37,7 +38,7 @@ class OnRay:
         self._ray = _connect(address)
         self._needs = _settled(needs or Needs(), self._ray.nodes())
 
-    def __call__(self, jobs: Sequence[Job], listen: Listen) -> list[str | None]:
+    def __call__(self, jobs: Sequence[Job], listener: JobListener) -> list[str | None]:
         """See Executor."""
         if not jobs:
             return []
@@ -60,11 +61,11 @@ class OnRay:
             while waiting:
                 ready, _ = ray.wait(list(waiting), timeout=0.5)
                 for index, event in mail.get_nowait_batch(mail.size()):
-                    listen(index, event)
+                    listener(index, event)
                 for reference in ready:
                     index = waiting.pop(reference)
                     errors[index] = _outcome(ray, reference)
-                    listen(index, {"event": "end", "error": errors[index]})
+                    listener(index, Ended(error=errors[index]))
         finally:
             for reference in waiting:
                 ray.cancel(reference, force=True)
@@ -76,17 +77,17 @@ def _one(index: int, job: Job, mail: Any) -> str | None:
     """The task: a worker process on this node, what it tells sent home. Returns what went wrong."""
     ended: list[str | None] = []
 
-    def tell(event: dict[str, Any]) -> None:
-        if event["event"] == "end":
-            ended.append(event["error"])
+    def send(event: Event) -> None:
+        if isinstance(event, Ended):
+            ended.append(event.error)
         else:
             mail.put_nowait((index, event))
 
     node = socket.gethostname()
-    tell({"event": "begin", "node": node})
+    send(Started(node=node))
     if not RunFolder(Path(job.root), job.run.run_id).path.is_dir():
         return f"node {node} does not see {job.root}: give a folder that all nodes share with --root"
-    process = WorkerProcess(job, {}, tell)
+    process = WorkerProcess(job, {}, send)
     try:
         process.join()
     except BaseException:

@@ -11,6 +11,7 @@ from eval.inference.generation import generate
 from eval.inference.outcomes import _windows, likelihoods, outcomes
 from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.events import Advanced, Event
 from toolkit.models import load
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
 
@@ -131,10 +132,10 @@ def test_progress_goes_once_from_start_to_end_over_all_settings(tiny, form, reci
     """Two prompts x two decodings of 8 tokens: 32 steps in order, the first of each setting in place."""
     decodings = (Decoding(temperature=0), Decoding(temperature=0, num_beams=2))
     spec = EvalSpec(max_new_tokens=8, prompts=("title", "ingredients"), decodings=decodings)
-    told: list[dict] = []
-    outcomes(*tiny, recipe_texts[:3], form, spec, precision="fp32", progress=told.append)
-    steps = [event for event in told if event["event"] == "generating"]
-    assert {event["of"] for event in steps} == {32}
-    done = [event["done"] for event in steps]
+    reported: list[Event] = []
+    outcomes(*tiny, recipe_texts[:3], form, spec, precision="fp32", progress=reported.append)
+    steps = [event for event in reported if isinstance(event, Advanced) and event.work == "generating"]
+    assert {event.total for event in steps} == {32}
+    done = [event.done for event in steps]
     assert done == sorted(done)
     assert {0, 8, 16, 24} <= set(done)

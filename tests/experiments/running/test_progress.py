@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments.running import board as progress
 from experiments.running.board import Board, clock, duration, sparkline
+from toolkit.events import PhaseStarted, StepTaken
 
 
 @pytest.fixture
@@ -26,12 +27,9 @@ def shown(board: Board, width: int = 80) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-def step(number: int, loss: float) -> dict:
-    """An event of a worker: 100 tokens and half a second a step."""
-    return {
-        "event": "step", "step": number, "steps": 100, "loss": loss, "tokens": 100 * number,
-        "seconds": 0.5 * number,
-    }  # fmt: skip
+def step(number: int, loss: float) -> StepTaken:
+    """An event of a worker: 100 tokens and half a second per step."""
+    return StepTaken(step=number, steps=100, loss=loss, tokens=100 * number, seconds=0.5 * number)
 
 
 def test_a_sparkline_scales_from_lowest_to_highest():
@@ -52,7 +50,7 @@ def test_the_live_table_fits_80_columns_and_shows_speed_loss_and_time_left(time)
     board = Board(Console(file=io.StringIO(), force_terminal=True, width=80))
     board.plan(12)
     board.begin("a", 11, "smollm2-135m-embedded lora-r16 at 0.0003, seed 1000")
-    board.event("a", {"event": "phase", "phase": "training", "steps": 100})
+    board.event("a", PhaseStarted(phase="training"))
     board.event("a", step(0, 3.0))
     for number in range(1, 41):
         time[0] += 0.5
@@ -87,7 +85,7 @@ def test_a_resumed_runs_rate_counts_only_what_it_did_now(time):
     """It begins at step 60; 10 steps in 10 s, so the 30 that are left take 30 s."""
     board = Board(Console(file=io.StringIO(), width=200))
     board.begin("a", 1, "tiny full")
-    board.event("a", {"event": "phase", "phase": "training", "resumed": True})
+    board.event("a", PhaseStarted(phase="training", resumed=True))
     board.event("a", step(60, 2.0))
     time[0] += 10
     board.event("a", step(70, 1.9))

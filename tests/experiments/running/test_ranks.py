@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from experiments.running.worker import Job
+from experiments.running.job import Job
 from toolkit import config
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder

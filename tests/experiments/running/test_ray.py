@@ -19,6 +19,7 @@ from experiments.running.executors.local import Local
 from experiments.running.runner import jobs_of
 from tests.experiments.small import ROOT, asked, environment, run
 from toolkit.errors import UserError
+from toolkit.events import Event, Started
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
 
@@ -97,10 +98,10 @@ def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(clust
     first = add_node(cluster)
     execute = OnRay(cluster.address)
     folder = RunFolder(tmp_path / "b", disturbed.run.run_id)
-    begun: list[dict] = []
+    begun: list[Started] = []
 
-    def listen(_: int, event: dict) -> None:
-        if event["event"] == "begin":
+    def listen(_: int, event: Event) -> None:
+        if isinstance(event, Started):
             begun.append(event)
 
     with ThreadPoolExecutor(1) as pool:  # nodes come and go in the main thread, as Ray wants it

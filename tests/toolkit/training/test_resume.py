@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from tests.toolkit.models.every_adapter import OPTIONS
 from toolkit import config
+from toolkit.events import StepTaken, ignore
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.training.train import train
@@ -34,7 +35,7 @@ def test_stopped_at_step_five_it_ends_as_never_stopped(tiny_llama, tmp_path, rec
     )
 
     def stop(event):
-        if event["event"] == "step" and event["step"] == 5:
+        if isinstance(event, StepTaken) and event.step == 5:
             raise StoppedError
 
     def fit(root, progress):
@@ -48,8 +49,8 @@ def test_stopped_at_step_five_it_ends_as_never_stopped(tiny_llama, tmp_path, rec
     steps = RunFolder(tmp_path / "stopped", run.run_id).steps
     with steps.open("a") as stream:
         stream.write('{"step": 6, "epo')  # half a line, as a full disk leaves it
-    record, resumed = fit(tmp_path / "stopped", lambda _: None)
+    record, resumed = fit(tmp_path / "stopped", ignore)
     assert record.costs.interruptions == 1
-    _, whole = fit(tmp_path / "whole", lambda _: None)
+    _, whole = fit(tmp_path / "whole", ignore)
     assert resumed.keys() == whole.keys()
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)

@@ -134,6 +134,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(tiny_gpt2, tmp_path, reci
         """
         import json, os, signal, sys
         from pathlib import Path
+        from toolkit.events import StepTaken
         from toolkit.specs import RunSpec
         from toolkit.records.folders import RunFolder
         from toolkit.training.train import train
@@ -142,7 +143,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(tiny_gpt2, tmp_path, reci
         run = RunSpec.model_validate(job["run"])
 
         def told(event):
-            if event["event"] == "step" and event["step"] == 5:
+            if isinstance(event, StepTaken) and event.step == 5:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         train(run, job["texts"][:30], job["texts"][30:], "[END]", RunFolder(Path(job["root"]), run.run_id),

@@ -1,0 +1,82 @@
+"""What a worker process is asked to do, and what its process and those it starts have in common."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from toolkit import events
+from toolkit.data.prepare import Prepared, prepare
+from toolkit.errors import UserError
+from toolkit.records import Record
+from toolkit.records.folders import Root, RunFolder
+from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, RunSpec
+
+
+class Job(Record):
+    """One run: its data, how it is trained and how it is evaluated."""
+
+    root: str
+    run: RunSpec
+    dataset: DatasetSpec
+    data: DataSpec
+    evaluate: EvalSpec | None
+    """None for a tuning run: the test split is not read."""
+    checkpoint_seconds: float = 120
+    report_to: tuple[str, ...] = ()
+    """Trackers, by transformers' names."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """`runs/<run_id>/` under the job's root."""
+        return RunFolder(Path(self.root), self.run.run_id)
+
+
+def prepared_for(job: Job) -> Prepared:
+    """Prepare the job's documents. Raises UserError if they differ from those in the run's identity."""
+    prepared = prepare(job.dataset, job.data, Root(Path(job.root)).data)
+    if any(prepared.fingerprints[split] != value for split, value in job.run.recipes.items()):
+        raise UserError(f"data set {job.dataset.name} has changed since this study began: run it again")
+    return prepared
+
+
+def train_here(job: Job, prepared: Prepared, listener: events.Listener) -> None:
+    """Train the job's run in this process, which may be one of several."""
+    from toolkit.training.train import train
+
+    train(
+        job.run,
+        prepared.train,
+        prepared.validation,
+        job.dataset.format.end,
+        job.folder,
+        progress=listener,
+        checkpoint_seconds=job.checkpoint_seconds,
+        report_to=job.report_to,
+    )
+
+
+def stdout_listener() -> events.Listener:
+    """Return a listener that writes events to standard output as lines of JSON.
+
+    From then on, what this process and its libraries print goes to standard error.
+    """
+    stream = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def write(event: events.Event) -> None:
+        stream.write(events.to_json(event) + "\n")
+
+    return write
+
+
+def exit_when_parent_exits() -> None:
+    """Start a thread that ends this process as soon as its standard input is closed."""
+    threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
+
+
+def _exit_at_end_of_input() -> None:
+    while os.read(0, 1024):  # not sys.stdin: a thread that waits in it is fatal when the interpreter ends
+        pass
+    os._exit(1)  # as after a kill: what is on disk is whole, and the lock is released
