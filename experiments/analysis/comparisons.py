@@ -11,7 +11,7 @@ import numpy as np
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
-from experiments.design.study import ANCHOR, StudySpec
+from experiments.design.study import BASE, StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines
 from toolkit.records.folders import RunFolder
@@ -73,9 +73,9 @@ def comparisons(
     """Every method against the baseline, then every method against the untouched base."""
     asked = [
         (condition, method, against, item)
-        for against in (study.baseline, ANCHOR)
+        for against in (study.baseline, BASE)
         for condition, method in statistics
-        if method not in (against, ANCHOR) and (condition, against) in statistics
+        if method not in (against, BASE) and (condition, against) in statistics
         for item in headline
     ]
     margins = {item.name: study.margins.get(item.name, item.margin) for item in headline}
@@ -104,7 +104,7 @@ def compare(
         return None
     why = refused(findings, condition, {method, against})
     for name, side in ((method, ours), (against, theirs)):
-        if name != ANCHOR and (lost := sorted(set(seeds) - side.keys())):
+        if name != BASE and (lost := sorted(set(seeds) - side.keys())):
             why = f"{name} has no evaluated run of seed {', '.join(map(str, lost))}"
     shared = {
         **condition._asdict(),

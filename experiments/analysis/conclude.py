@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eval.audit import audit
-from eval.harness import evaluation_digest
-from eval.metrics import Metric, all_metrics, metric
+from eval.metrics import all_metrics, metric
 from eval.statistics.optimum import Located
 from experiments.analysis import claims, optima
 from experiments.analysis.comparisons import (
@@ -19,8 +18,9 @@ from experiments.analysis.comparisons import (
     with_holm,
 )
 from experiments.analysis.decodings import read_generations
+from experiments.design.cells import CellSpec
 from experiments.design.findings import Band
-from experiments.design.grid import Grid, Planned
+from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
 from toolkit.records import (
@@ -34,29 +34,24 @@ from toolkit.records import (
     RunRecord,
     write_lines,
 )
-from toolkit.records.folders import RunFolder
+from toolkit.records.folders import Root
 
 
-def results_folder(root: Path, study: str) -> Path:
-    """`results/<study>/`: where a study's conclusions and its report lie."""
-    return root / "results" / study
-
-
-def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> Conclusions:
+def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) -> Conclusions:
     """Read what is there, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
     study, root = grid.study, grid.root
     cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
-    runs = {c.run_id: RunRecord.read(RunFolder(root, c.run_id).record) for c in cells if c.status != "failed"}
+    runs = {c.run_id: RunRecord.read(root.run(c.run_id).record) for c in cells if c.status != "failed"}
     evaluations = {
-        c.run_id: EvaluationRecord.read(RunFolder(root, c.run_id).evaluation(c.eval_digest))
+        c.run_id: EvaluationRecord.read(root.run(c.run_id).evaluation(c.eval_digest))
         for c in cells
         if c.eval_digest
     }
     findings = audit(cells, runs, evaluations)
-    statistics = statistics_of(root, cells)
-    headline = headline_metrics(study)
+    statistics = statistics_of(root.path, cells)
+    headline = study.headline_metrics()
     found = optima.optima(study, cells, runs)
-    texts = read_generations(study, root, cells)
+    texts = read_generations(study, root.path, cells)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
@@ -73,7 +68,7 @@ def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> 
         failures=tuple(texts.failures),
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
-    folder = results_folder(root, study.name)
+    folder = root.results(study.name)
     write_lines(folder / "failures.jsonl", texts.failing)
     conclusions.write(folder / "comparisons.json")
     return conclusions
@@ -81,7 +76,7 @@ def conclude(grid: Grid, planned: Sequence[Planned], errors: dict[str, str]) -> 
 
 def read(root: Path, study: str) -> Conclusions:
     """A study's conclusions from disk."""
-    path = results_folder(root, study) / "comparisons.json"
+    path = Root(root).results(study) / "comparisons.json"
     if not path.is_file():
         raise UserError(
             f"no results of study '{study}' in {root / 'results'}. `bakeoff run {study}` makes them"
@@ -89,34 +84,25 @@ def read(root: Path, study: str) -> Conclusions:
     return Conclusions.read(path)
 
 
-def headline_metrics(study: StudySpec) -> list[Metric]:
-    """The metrics that get a verdict."""
-    for name in study.margins:
-        metric(name)  # an unknown one is told with its nearest match
-    return [metric(name) for name in study.metrics] or [m for m in all_metrics().values() if m.headline]
-
-
-def _cells(grid: Grid, cell: Planned, error: str | None) -> list[Cell]:
+def _cells(grid: Grid, cell: CellSpec, error: str | None) -> list[Cell]:
     """The cell's record; an untouched base has one in each condition of its data set."""
     done = _cell(grid, cell, error)
-    if cell.phase != "anchor":
+    if cell.phase != "base":
         return [done]
-    same = [s.condition for s in grid.settings if (s.model, s.dataset) == (cell.model, cell.dataset)]
+    same = [s.condition for s in grid.conditions if (s.model, s.dataset) == (cell.model, cell.dataset)]
     return [done.model_copy(update=condition._asdict()) for condition in same]
 
 
-def _cell(grid: Grid, cell: Planned, error: str | None) -> Cell:
+def _cell(grid: Grid, cell: CellSpec, error: str | None) -> Cell:
     record = grid.record(cell)
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":
-        form = cell.dataset.format
-        test = grid.prepared(cell.dataset, cell.setting.data).fingerprints["test"]
-        digest = evaluation_digest(grid.study.evaluate, test, form)
-        if RunFolder(grid.root, cell.run.run_id).evaluation(digest).is_file():
+        digest = grid.evaluation_of(cell)
+        if grid.root.run(cell.run.run_id).evaluation(digest).is_file():
             evaluated = digest
     failed = record is None or (record.status == "finished" and evaluated is None and cell.phase != "tune")
     return Cell(
-        **cell.setting.condition._asdict(),
+        **cell.condition._asdict(),
         method=cell.method,
         learning_rate=cell.run.learning_rate,
         seed=cell.run.seed,

@@ -15,7 +15,7 @@ from eval.metrics.base import Floats
 from eval.statistics import compare
 from eval.statistics.variance_components import Shares, error_covariance, shares
 from experiments.analysis.comparisons import Rows
-from experiments.design.study import ANCHOR, StudySpec
+from experiments.design.study import BASE, StudySpec
 from toolkit.records import (
     Cell,
     Condition,
@@ -173,7 +173,7 @@ def _effects(
     condition: Condition, tables: Tables, modes: Sequence[str], decodings: tuple[str, ...]
 ) -> Iterator[DecodingEffect]:
     """Of the trained methods: an untouched base lies so far off that it would drown them."""
-    methods = tuple(method for method in tables if method != ANCHOR)
+    methods = tuple(method for method in tables if method != BASE)
     for mode in modes if methods else ():
         for name, metric in _of_texts().items():
             grid = [

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from experiments.bench.training.sides import BASE, held_out, in_a_process
+from experiments.bench.sides import BASE, held_out, in_a_process
 from toolkit import config
 from toolkit.data.format import prompt
 from toolkit.runtime import machine

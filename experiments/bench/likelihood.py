@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from experiments.bench.training.sides import BASE, held_out, in_a_process, median_seconds
+from experiments.bench.sides import BASE, held_out, in_a_process, median_seconds
 from toolkit import config
 from toolkit.runtime import machine
 

@@ -16,6 +16,7 @@ from experiments.cli.options import Json, Root
 from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
 from experiments.cli.sharing import export_, import_, push
 from toolkit.errors import UserError
+from toolkit.records.folders import Root as Folders
 
 app = App(
     name="bakeoff",
@@ -65,7 +66,6 @@ def run(
     memory_gb
         Memory that a run asks of a Ray node.
     """
-    from experiments.analysis.conclude import results_folder
     from experiments.design import study as studies
     from experiments.running.board import Board
     from experiments.running.executors import choose
@@ -74,12 +74,13 @@ def run(
     asked = studies.load(study, overrides)
     execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
     signal.signal(signal.SIGTERM, _as_interrupt)
-    with Board(err if as_json else out, results_folder(root, asked.name) / "study.log") as board:
+    results = Folders(root).results(asked.name)
+    with Board(err if as_json else out, results / "study.log") as board:
         conclusions = bring_up_to_date(asked, root, board, execute=execute, retry_failed=retry_failed)
         board.say("drawing the report")
         from figures.report.page import build
 
-        page = build(results_folder(root, asked.name), root)
+        page = build(results, root)
     failed = [cell for cell in conclusions.cells if cell.status == "failed"]
     show_conclusions(conclusions, page, as_json=as_json)
     for cell in failed:
@@ -92,12 +93,12 @@ def run(
 @app.command
 def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
     """Draw a study's figures, tables and report again from its records, and print the verdicts."""
-    from experiments.analysis.conclude import read, results_folder
+    from experiments.analysis.conclude import read
     from experiments.design import study as studies
     from figures.report.page import build
 
     conclusions = read(root, studies.name_of(study))
-    page = build(results_folder(root, conclusions.study), root)
+    page = build(Folders(root).results(conclusions.study), root)
     show_conclusions(conclusions, page, as_json=as_json)
     return 0
 
@@ -123,19 +124,19 @@ def plan(
     probe
         Where no finished run tells what a method costs, measure it on a few documents first.
     """
-    from experiments.analysis.conclude import headline_metrics, results_folder
     from experiments.design import plan as plans
     from experiments.design import study as studies
     from experiments.design.grid import Grid
     from experiments.running.board import Board
-    from experiments.running.runner import run_probes, state
+    from experiments.running.runner import run_probes
 
     grid = Grid(studies.load(study, overrides), root)
-    headline_metrics(grid.study)  # a metric that isn't known is told here too
+    grid.study.headline_metrics()  # an unknown metric is refused here too
+    grid.prepare()
     if probe:
         with Board(err if as_json else out) as board:
-            run_probes(grid, plans.unknown(grid), board)
-    planned = plans.plan(grid, state, results_folder(root, grid.study.name))
+            run_probes(grid, plans.probes_for(grid), board)
+    planned = plans.plan(grid)
     if as_json:
         print_json(planned)
     else:
@@ -196,7 +197,6 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     overrides
         `key=value` pairs laid over the study.
     """
-    from experiments.analysis.conclude import results_folder
     from experiments.design import study as studies
     from experiments.design.grid import Grid
     from figures.data_report import as_json as report_of
@@ -212,7 +212,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     for name, parts in prepared.items():
         texts = {"train": parts.train, "validation": parts.validation, "test": parts.test}
         lengths = {part: [len(row) for row in encode(list(t), tokenizer).ids] for part, t in texts.items()}
-        figures = draw(parts, results_folder(root, asked.name) / f"data-{name}", lengths)
+        figures = draw(parts, grid.root.results(asked.name) / f"data-{name}", lengths)
         said[name] = {**report_of(parts, lengths), "figures": [str(path) for path in figures]}
         if not as_json:
             show(parts, out, lengths)

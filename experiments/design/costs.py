@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from eval.metrics import held_out
-from experiments.design.grid import Grid, Planned, Setting
+from experiments.design.cells import CellSpec, ConditionSpec
+from experiments.design.grid import CellState, Grid
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
+from toolkit.records.folders import Root
 from toolkit.specs import EvalSpec, TrainSpec
 
 LATEST = 5
-"""So many of the latest finished runs are looked at."""
+"""An estimate uses at most this many of the latest finished runs."""
 PROBE = 32
 """Training documents of a probe."""
 HELD_OUT = 4
 """Validation and test documents of a probe."""
-
-TRAINED = ("to evaluate", "to measure")
-"""The runner's words for cells that have no training left."""
 
 
 class Cost(NamedTuple):
@@ -29,9 +27,9 @@ class Cost(NamedTuple):
 
     seconds: float | None = None
     memory_bytes: int | None = None
-    """Peak of the process, or what CUDA allocated where that was measured."""
+    """Peak of the process, or what CUDA allocated if that was measured."""
     runs: int = 0
-    """Finished runs that it rests on."""
+    """Finished runs that it is computed from."""
 
 
 class Costs:
@@ -41,25 +39,25 @@ class Costs:
         self._grid = grid
         self._known: dict[tuple[str, str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
-    def __call__(self, cell: Planned, status: str = "to do") -> Cost:
+    def __call__(self, cell: CellSpec, state: CellState = CellState.TO_TRAIN) -> Cost:
         """Median over finished runs of the cell's base and method here, scaled to its tokens and documents.
 
-        Time is loading, training, validation, saving and, but for a tuning run, loading again and evaluation;
-        it is known only from runs on the same data set, and with an evaluation where the cell has one. Of a
-        cell that is *to evaluate* or *to measure* it is what is left. Memory is that of training, known only
-        where a run had batches of the same size, and the largest that such a run took.
+        Time is loading, training, validation, saving and, except for a tuning run, loading again and
+        evaluation; it is known only from runs on the same data set, and with an evaluation if the cell has
+        one. For a cell whose ``state`` is *to evaluate* or *to measure* it is what is left. Memory is the
+        largest that training took in a run with batches of the same size.
         """
         key = cell.model.name, cell.dataset.name, cell.method
         if key not in self._known:
             self._known[key] = list(_finished(self._grid.root, cell))
         seconds, memory = [], []
         for record, evaluation in self._known[key]:
-            known = _seconds(cell, status, self._grid.study.evaluate, record, evaluation)
+            known = _seconds(cell, state, self._grid.study.evaluate, record, evaluation)
             if known is not None:
                 seconds.append(known)
             spent = record.costs.cuda_allocated_bytes or record.costs.peak_memory_bytes
             if (
-                status not in TRAINED
+                not state.trained
                 and spent is not None
                 and _batch(record.spec.train) == _batch(cell.run.train)
             ):
@@ -67,32 +65,33 @@ class Costs:
         return Cost(median(seconds) if seconds else None, max(memory, default=None), len(seconds))
 
 
-def probe_of(grid: Grid, cell: Planned) -> Planned:
-    """The cell on a few documents: an ordinary short run, which estimates then find like any other."""
-    if cell.phase == "anchor":
+def probe_of(grid: Grid, cell: CellSpec) -> CellSpec:
+    """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
+    if cell.phase == "base":
         return cell
-    asked = cell.setting.data
     sizes = {"train": PROBE, "validation": HELD_OUT, "test": HELD_OUT}
-    data = asked.model_copy(update={part: min(size, getattr(asked, part)) for part, size in sizes.items()})
+    data = cell.data.model_copy(
+        update={split: min(size, getattr(cell.data, split)) for split, size in sizes.items()}
+    )
     train = cell.run.train.model_copy(update={"epochs": 1.0, "validations": 1})
-    setting = Setting(cell.model, cell.dataset, data, train)
-    prints = grid.prepared(cell.dataset, data).fingerprints
-    recipes = {part: prints[part] for part in ("train", "validation")}
+    specs = ConditionSpec(cell.model, cell.dataset, data, train)
+    fingerprints = grid.prepared(cell.dataset, data).fingerprints
+    recipes = {split: fingerprints[split] for split in ("train", "validation")}
     run = cell.run.model_copy(update={"data": data, "train": train, "recipes": recipes})
-    return Planned(setting, cell.method, "confirm", False, run)
+    return CellSpec(specs, cell.method, "confirm", False, run)
 
 
-def _finished(root: Path, cell: Planned) -> Iterator[tuple[RunRecord, EvaluationRecord | None]]:
-    """The latest finished runs with the cell's weights and method, made on a machine like this one.
+def _finished(root: Root, cell: CellSpec) -> Iterator[tuple[RunRecord, EvaluationRecord | None]]:
+    """The latest finished runs with the cell's base model and method, made on a machine like this one.
 
-    With each its latest evaluation that asked the model.
+    Each comes with an evaluation in which the model was run, or None.
     """
     wanted, here = cell.run, runtime.machine()
-    paths = root.glob(f"runs/{wanted.model.name}.{wanted.method.name}.s*/run.json")
+    paths = root.runs.glob(f"{wanted.model.name}.{wanted.method.name}.s*/run.json")
     latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-    found_ones = 0
+    count = 0
     for path in latest:
-        if found_ones == LATEST:
+        if count == LATEST:
             return
         record = RunRecord.read(path)
         same = record.spec.model == wanted.model and record.spec.method == wanted.method
@@ -100,52 +99,55 @@ def _finished(root: Path, cell: Planned) -> Iterator[tuple[RunRecord, Evaluation
         same &= about is None or about.name == cell.dataset.name
         near = all(record.environment.get(fact) == here[fact] for fact in ("processor", "cores"))
         if same and near and record.status == "finished":
-            found_ones += 1
-            found = [EvaluationRecord.read(file) for file in sorted(path.parent.glob("eval-*.json"))]
-            yield record, next((e for e in found if {"likelihood", "generation"} <= e.seconds.keys()), None)
+            count += 1
+            evaluations = [EvaluationRecord.read(file) for file in sorted(path.parent.glob("eval-*.json"))]
+            yield (
+                record,
+                next((e for e in evaluations if {"likelihood", "generation"} <= e.seconds.keys()), None),
+            )
 
 
 def _seconds(
-    cell: Planned, status: str, asked: EvalSpec, record: RunRecord, evaluation: EvaluationRecord | None
+    cell: CellSpec, state: CellState, spec: EvalSpec, record: RunRecord, evaluation: EvaluationRecord | None
 ) -> float | None:
-    """Seconds that the cell would take at the pace of a finished run; None where that can't be said."""
+    """Seconds that the cell would take at the pace of a finished run; None if that is unknown."""
     loading = record.costs.load_seconds
     if loading is None:
         return None
     trained = 0.0
-    if status not in TRAINED:
-        pace = loading if cell.phase == "anchor" else _training_seconds(cell, record)
+    if not state.trained:
+        pace = loading if cell.phase == "base" else _training_seconds(cell, record)
         if pace is None or cell.phase == "tune":
             return pace
         trained = pace
     if evaluation is None:
         return None
-    documents = cell.setting.data.test
+    documents = cell.data.test
     measured = evaluation.seconds.get("metrics", 0.0) / _scored(evaluation) * documents
-    if status == "to measure":
+    if state == CellState.TO_MEASURE:
         return measured
-    return trained + loading + measured + _asking_seconds(evaluation, asked, documents)
+    return trained + loading + measured + _inference_seconds(evaluation, spec, documents)
 
 
-def _training_seconds(cell: Planned, record: RunRecord) -> float | None:
+def _training_seconds(cell: CellSpec, record: RunRecord) -> float | None:
     """Loading, training, validation and saving."""
     spent, seen, old = record.costs, record.data, record.spec
     if seen is None or old.dataset is None or old.dataset.name != cell.dataset.name or old.data is None:
         return None
     if not (spent.supervised_tokens_per_second and spent.validate_seconds is not None):
         return None
-    tokens = seen.tokens / seen.documents * cell.setting.data.train * cell.run.train.epochs
+    tokens = seen.tokens / seen.documents * cell.data.train * cell.run.train.epochs
     a_document = spent.validate_seconds / ((old.train.validations + 1) * old.data.validation)
-    validated = (cell.run.train.validations + 1) * cell.setting.data.validation
+    validated = (cell.run.train.validations + 1) * cell.data.validation
     fixed = (spent.load_seconds or 0.0) + (spent.save_seconds or 0.0)
     return fixed + tokens / spent.supervised_tokens_per_second + a_document * validated
 
 
-def _asking_seconds(old: EvaluationRecord, asked: EvalSpec, documents: int) -> float:
-    """At the pace of an old evaluation: likelihoods by document, generation by new token at most."""
-    there = _scored(old)
-    written = _new_tokens(asked, documents) / _new_tokens(old.spec, there)
-    return old.seconds["likelihood"] / there * documents + old.seconds["generation"] * written
+def _inference_seconds(old: EvaluationRecord, spec: EvalSpec, documents: int) -> float:
+    """At the pace of an old evaluation: likelihoods per document, generation per new token at most."""
+    scored = _scored(old)
+    ratio = _new_tokens(spec, documents) / _new_tokens(old.spec, scored)
+    return old.seconds["likelihood"] / scored * documents + old.seconds["generation"] * ratio
 
 
 def _scored(evaluation: EvaluationRecord) -> int:

@@ -1,71 +1,61 @@
-"""Which finished runs a study no longer asks for, since its file was last run: they are named, and kept."""
+"""Which finished runs a study no longer includes since its file was last run: they are named, and stay."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from experiments.design.grid import Grid, Planned
-from experiments.design.study import StudySpec
-from toolkit import config
+from experiments.design.cells import CellSpec
+from experiments.design.grid import Grid
+from experiments.design.study import load, written_out
 from toolkit.errors import UserError
 from toolkit.records.files import write_text
 
 NAMED = 3
-"""So many runs are named one by one."""
+"""At most this many runs are named one by one."""
 
 
-def resolved(results: Path) -> Path:
-    """`study.yaml` in a study's results: what its file said when it was last run, written out."""
-    return results / "study.yaml"
-
-
-def left_behind(grid: Grid, results: Path, cells: Sequence[Planned]) -> list[Planned]:
+def no_longer_included(grid: Grid, cells: Sequence[CellSpec]) -> list[CellSpec]:
     """Finished runs of the study as it was last run that are none of ``cells``, and will not become one.
 
-    Empty where the study is new or as it was. Raises UserError where the old file can't be read.
+    Empty if the study is new or unchanged. Raises UserError if the old file can't be read.
     """
-    path = resolved(results)
+    path = grid.root.results(grid.study.name) / "study.yaml"
     if not path.is_file():
         return []
-    before = config.validate(StudySpec, config.read_yaml(path), str(path))
+    before = load(str(path))
     if before == grid.study:
         return []
-    old = Grid(before, grid.root)
+    old = Grid(before, grid.root.path).prepare()
     now = {cell.run.run_id for cell in cells}
-    waiting = {(cell.setting.condition, cell.method) for cell in grid.to_come(cells)}
+    undecided = {(cell.condition, cell.method) for cell in grid.undecided_cells(cells)}
     return [
         cell
         for cell in old.cells()
         if cell.run.run_id not in now
         and old.record(cell) is not None
-        and not (cell.phase == "confirm" and (cell.setting.condition, cell.method) in waiting)
+        and not (cell.phase == "confirm" and (cell.condition, cell.method) in undecided)
     ]
 
 
-def note(grid: Grid, results: Path, cells: Sequence[Planned]) -> str | None:
-    """One line about runs that an edit has left behind; None where there are none."""
+def describe_edit(grid: Grid, cells: Sequence[CellSpec]) -> str | None:
+    """One line about finished runs that an edit has excluded; None if there are none."""
     try:
-        gone = left_behind(grid, results, cells)
+        excluded = no_longer_included(grid, cells)
     except UserError as error:
-        return f"what {resolved(results)} held before can't be told: {error}"
-    if not gone:
+        return f"the study as it was last run can't be read: {error}"
+    if not excluded:
         return None
-    names = "; ".join(_words(cell) for cell in gone[:NAMED])
-    more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+    names = "; ".join(cell.label for cell in excluded[:NAMED])
+    more = f" and {len(excluded) - NAMED} more" if len(excluded) > NAMED else ""
     count = (
         "1 finished run no longer belongs"
-        if len(gone) == 1
-        else f"{len(gone)} finished runs no longer belong"
+        if len(excluded) == 1
+        else f"{len(excluded)} finished runs no longer belong"
     )
-    return f"the study was edited: {count} to it ({names}{more}). They stay in {grid.root / 'runs'}"
+    return f"the study was edited: {count} to it ({names}{more}). They stay in {grid.root.runs}"
 
 
-def keep(grid: Grid, results: Path) -> None:
-    """Write down what the study asks for now."""
-    write_text(resolved(results), config.dump_yaml(grid.study.model_dump(mode="json")))
-
-
-def _words(cell: Planned) -> str:
-    rate = "" if cell.run.learning_rate is None else f" at {cell.run.learning_rate:g}"
-    return f"{cell.model.name} {cell.method}{rate}, seed {cell.run.seed}"
+def write_study(grid: Grid) -> None:
+    """Write the study, names resolved, to `study.yaml` in its results; that file runs as it is."""
+    path = grid.root.results(grid.study.name) / "study.yaml"
+    write_text(path, written_out(grid.study))

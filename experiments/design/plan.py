@@ -1,40 +1,37 @@
-"""A study before it runs: its grid, what is done or has failed, and what each cell will cost."""
+"""A study before it runs: its cells, which of them are done or have failed, and what the others will cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
+from experiments.design.cells import CellSpec
 from experiments.design.costs import Cost, Costs, probe_of
-from experiments.design.edits import note
-from experiments.design.grid import Grid, Planned
+from experiments.design.edits import describe_edit
+from experiments.design.grid import CellState, Grid
 from figures.wording.names import amount, condition_label
 
-State = Callable[[Grid, Planned], str]
 
-
-def plan(grid: Grid, state: State, results: Path) -> dict[str, Any]:
-    """The study's runs, one dictionary each, and what is left to do, as JSON would have it.
+def plan(grid: Grid) -> dict[str, Any]:
+    """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
     A run that waits for a search has the rate None and the status `after tuning`. Later rounds of a search,
-    and an extension of its grid, add runs that are not in it yet.
+    and an extension of its grid, add runs that are not included yet.
     """
-    grid.lost |= {cell.run.run_id for cell in grid.cells() if state(grid, cell) == "failed"}
-    cells = grid.cells()
+    failed = {cell.run.run_id for cell in grid.cells() if grid.state(cell) == CellState.FAILED}
+    cells = grid.cells(failed)
     costs = Costs(grid)
-    rows = [_row(grid, costs, cell, state(grid, cell)) for cell in cells]
+    rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
     rows += [
-        {**_row(grid, costs, cell, "after tuning"), "learning_rate": None, "run_id": None}
-        for cell in grid.to_come(cells)
+        {**_row(grid, costs, cell, CellState.AFTER_TUNING), "learning_rate": None, "run_id": None}
+        for cell in grid.undecided_cells(cells)
     ]
     left = [row for row in rows if row["status"] != "done"]
-    edited = note(grid, results, cells)
     known = [row["seconds"] for row in left if row["seconds"] is not None]
     memory = [row["memory_bytes"] for row in left if row["memory_bytes"] is not None]
     return {
         "study": grid.study.name,
-        "edited": edited,
+        "edited": describe_edit(grid, cells),
         "uneven": _uneven(grid),
         "runs": rows,
         "done": len(rows) - len(left),
@@ -46,12 +43,12 @@ def plan(grid: Grid, state: State, results: Path) -> dict[str, Any]:
     }
 
 
-def unknown(grid: Grid) -> list[Planned]:
-    """A probe for each base, data set and method whose cost no finished run tells."""
+def probes_for(grid: Grid) -> list[CellSpec]:
+    """A probe for each base model, data set and method whose cost is not known from finished runs."""
     cells = grid.cells()
     costs = Costs(grid)
     probes = {}
-    for cell in [*cells, *grid.to_come(cells)]:
+    for cell in [*cells, *grid.undecided_cells(cells)]:
         key = (cell.model.name, cell.dataset.name, cell.method)
         if key not in probes and cell.phase != "tune" and costs(cell).seconds is None:
             probes[key] = probe_of(grid, cell)
@@ -74,7 +71,7 @@ def total(planned: dict[str, Any]) -> str:
     if not planned["left"]:
         return words
     if planned["left_seconds"] is None:
-        return f"{words}: no finished run tells what they cost here; --probe measures it in short runs"
+        return f"{words}: their cost is not known from finished runs; --probe measures it in short runs"
     words += f": about {amount(planned['left_seconds'], 'seconds')} one at a time"
     if planned["largest_memory_bytes"] is not None:
         words += f", up to {amount(planned['largest_memory_bytes'], 'bytes')} of memory"
@@ -86,7 +83,7 @@ def total(planned: dict[str, Any]) -> str:
 
 
 def _uneven(grid: Grid) -> str | None:
-    """Said before anything runs: what the audit would refuse at the end."""
+    """One line if methods have different numbers of learning rates, which the audit refuses at the end."""
     tries = {name: len(entry.learning_rates) for name, entry in grid.study.methods.items()}
     if len(set(tries.values())) == 1:
         return None
@@ -94,24 +91,24 @@ def _uneven(grid: Grid) -> str | None:
     return f"not the same number of learning rates for all ({counts}): the audit will refuse to compare them"
 
 
-def _row(grid: Grid, costs: Costs, cell: Planned, status: str) -> dict[str, Any]:
-    spent = Cost() if status == "done" else costs(cell, status)
-    conditions = [setting.condition for setting in grid.settings]
-    place = cell.setting.condition
+def _row(grid: Grid, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
+    cost = Cost() if state == CellState.DONE else costs(cell, state)
+    conditions = [specs.condition for specs in grid.conditions]
+    condition = cell.condition
     return {
         "run_id": cell.run.run_id,
-        **place._asdict(),
-        "condition": condition_label(place, conditions if cell.phase != "anchor" else [place]),
+        **condition._asdict(),
+        "condition": condition_label(condition, conditions if cell.phase != "base" else [condition]),
         "phase": cell.phase,
         "method": cell.method,
         "learning_rate": cell.run.learning_rate,
         "seed": cell.run.seed,
         "budget": cell.budget,
-        "status": status,
-        "done": status == "done",
-        "seconds": spent.seconds,
-        "memory_bytes": spent.memory_bytes,
-        "cost_from_runs": spent.runs,
+        "status": state.value,
+        "done": state == CellState.DONE,
+        "seconds": cost.seconds,
+        "memory_bytes": cost.memory_bytes,
+        "cost_from_runs": cost.runs,
     }
 
 

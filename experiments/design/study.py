@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from eval.metrics import Metric, all_metrics, metric
 from experiments.design.findings import PUBLISHED
 from experiments.design.search import Search, own_rates
 from toolkit import config
@@ -15,7 +16,8 @@ from toolkit.errors import UserError, unknown_name
 from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 
 STUDIES = Path(__file__).parents[1] / "studies"
-ANCHOR = "base"
+BASE = "base"
+"""The method name of the untouched base model."""
 TUNE = "tune"
 AXES = ("base_models", "dataset", "data.train", "train.epochs", "methods", "seeds", "tuning_seeds")
 
@@ -116,8 +118,8 @@ class StudySpec(Spec):
         both = set(self.tuning_seeds) & set(self.seeds)
         if both:
             raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")
-        if ANCHOR in self.methods:
-            raise ValueError(f"methods: '{ANCHOR}' is the untouched base model and always there")
+        if BASE in self.methods:
+            raise ValueError(f"methods: '{BASE}' is the untouched base model, which is always included")
         for kind, names in (("base model", self.base_models), ("data set", self.dataset)):
             if len({item.name for item in names}) != len(names):
                 raise ValueError(f"two entries of one {kind} name")
@@ -128,6 +130,12 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
+
+    def headline_metrics(self) -> list[Metric]:
+        """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""
+        for name in self.margins:
+            metric(name)
+        return [metric(name) for name in self.metrics] or [m for m in all_metrics().values() if m.headline]
 
 
 def name_of(given: str) -> str:
@@ -148,6 +156,19 @@ def load(name: str, overrides: Sequence[str] = ()) -> StudySpec:
     value = config.with_overrides(config.read_yaml(path), overrides)
     where = path.name if not overrides else f"{path.name} with {' '.join(overrides)}"
     return config.validate(StudySpec, _resolved({"name": path.stem, **value}, where), where)
+
+
+def written_out(study: StudySpec) -> str:
+    """The study as YAML with every name resolved: it loads as the same study on any machine."""
+    value = study.model_dump(mode="json")
+    value["methods"] = {
+        name: {
+            **entry.method.model_dump(mode="json", exclude_none=True),
+            "learning_rates": TUNE if entry.own_grid else list(entry.learning_rates),
+        }
+        for name, entry in study.methods.items()
+    }
+    return config.dump_yaml(value)
 
 
 def _resolved(value: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -193,6 +214,11 @@ def _refuse_other_lists(value: Mapping[str, Any], where: str) -> None:
 
 
 def _method(name: str, given: Any, search: Search) -> dict[str, Any]:
+    if isinstance(given, Mapping) and "own_grid" in given:  # as the first version wrote it into results
+        given = {
+            **given.get("method", {}),
+            "learning_rates": TUNE if given["own_grid"] else given["learning_rates"],
+        }
     if isinstance(given, Mapping):
         rates = given.get("learning_rates", ())
         rest = {key: value for key, value in given.items() if key != "learning_rates"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.analysis.conclude import read
 from experiments.cli.output import hush
-from experiments.design.study import ANCHOR, name_of
+from experiments.design.study import BASE, name_of
 from toolkit.data.format import opening
 from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
@@ -37,7 +37,7 @@ def side_by_side(
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
     for cell in cells:
-        if cell.method != ANCHOR:
+        if cell.method != BASE:
             RunFolder(root, cell.run_id).require_artifact()
 
     # torch only from here on: what is wrong above is told at once
@@ -87,13 +87,13 @@ def _decodings(temperatures: Sequence[float], top_p: float) -> list[Decoding]:
 
 def _one_a_method(cells: Sequence[Cell]) -> list[Cell]:
     """The anchor and each method's first finished confirming run, of the first panel."""
-    usable = [c for c in cells if c.status == "finished" and c.phase in ("anchor", "confirm")]
+    usable = [c for c in cells if c.status == "finished" and c.phase in ("base", "confirm")]
     if not usable:
         raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")
     first = usable[0]
     panel = [c for c in usable if c.condition == first.condition]
     names = sorted(
-        {c.method for c in panel}, key=lambda name: (name != ANCHOR, [c.method for c in panel].index(name))
+        {c.method for c in panel}, key=lambda name: (name != BASE, [c.method for c in panel].index(name))
     )
     return [next(c for c in panel if c.method == name) for name in names]
 

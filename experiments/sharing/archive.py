@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from experiments.analysis.conclude import results_folder
 from experiments.design import study as studies
 from experiments.design.grid import Grid
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, EvaluationRecord, RunRecord
 from toolkit.records.files import write_text
-from toolkit.records.folders import RunFolder
+from toolkit.records.folders import Root, RunFolder
 
 FORMAT, VERSION = "bakeoff-export", 1
 MANIFEST = "manifest.json"
@@ -65,9 +64,9 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     study, ids = _runs_of(name, overrides, root)
     finished = [run for run in ids if RunFolder(root, run).record.is_file()]
     if not finished:
-        raise UserError(f"study '{study}' has no finished run under {root / 'runs'}: nothing to export")
+        raise UserError(f"study '{study}' has no finished run under {Root(root).runs}: nothing to export")
     files = [path for run in finished for path in _files_of_run(RunFolder(root, run))]
-    results = results_folder(root, study)
+    results = Root(root).results(study)
     files += sorted(path for path in results.rglob("*") if path.is_file() and path.suffix != ".log")
     target = target or Path(f"{study}.bakeoff.zip")
     try:
@@ -90,14 +89,14 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
 
 def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list[str]]:
     """The study's name and its run ids: those that were concluded on, and those that its file asks for."""
-    concluded = results_folder(root, studies.name_of(name)) / "comparisons.json"
+    concluded = Root(root).results(studies.name_of(name)) / "comparisons.json"
     ids = []
     if concluded.is_file() and not overrides:
         ids = [cell.run_id for cell in Conclusions.read(concluded).cells]
         if not _is_study(name):
             return studies.name_of(name), list(dict.fromkeys(ids))
     asked = studies.load(name, overrides)
-    ids += [cell.run.run_id for cell in Grid(asked, root).cells()]
+    ids += [cell.run.run_id for cell in Grid(asked, root).prepare().cells()]
     return asked.name, list(dict.fromkeys(ids))
 
 
@@ -242,7 +241,7 @@ def _check_run(packed: zipfile.ZipFile, run: str, members: dict[str, str], file:
 def _merge(packed: zipfile.ZipFile, run: str, members: dict[str, str], root: Path) -> str:
     """Add one run; says which field of Imported it belongs to."""
     folder = RunFolder(root, run)
-    write_text(root / "runs" / ".gitignore", "*\n")
+    write_text(Root(root).runs / ".gitignore", "*\n")
     folder.path.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.lock, timeout=0):
@@ -264,7 +263,7 @@ def _merge(packed: zipfile.ZipFile, run: str, members: dict[str, str], root: Pat
 
 
 def _merge_results(packed: zipfile.ZipFile, study: str, names: Sequence[str], root: Path) -> bool:
-    if (results_folder(root, study) / "comparisons.json").is_file():
+    if (Root(root).results(study) / "comparisons.json").is_file():
         return False
     inside = [name for name in names if name.startswith("results/")]
     for name in sorted(inside, key=lambda n: n.endswith("/comparisons.json")):

@@ -8,7 +8,7 @@ from experiments.cli.output import hush
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.records import MergeRecord, RunRecord
-from toolkit.records.folders import RunFolder
+from toolkit.records.folders import Root
 
 
 def merge(run: str, root: Path) -> MergeRecord:
@@ -16,7 +16,7 @@ def merge(run: str, root: Path) -> MergeRecord:
 
     A part is the start of the name or what stands between two dots: the method, the seed, the digest.
     """
-    found = sorted(path.parent.name for path in (root / "runs").glob("*/run.json"))
+    found = sorted(path.parent.name for path in Root(root).runs.glob("*/run.json"))
     matching = [name for name in found if name.startswith(run) or f".{run}." in f"{name}."]
     if run in found:
         matching = [run]
@@ -24,7 +24,7 @@ def merge(run: str, root: Path) -> MergeRecord:
         some = ", ".join((matching or found)[:5]) or "none"
         what = "several runs" if matching else "no finished run"
         raise UserError(f"merge: {what} of that name: '{run}'. There are {some}")
-    folder = RunFolder(root, matching[0])
+    folder = Root(root).run(matching[0])
     record = RunRecord.read(folder.record)
     if record.spec.dataset is None or record.spec.data is None:
         raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
@@ -33,7 +33,7 @@ def merge(run: str, root: Path) -> MergeRecord:
     parts = prepare(
         record.spec.dataset,
         record.spec.data,
-        root / "runs" / ".data",
+        Root(root).data,
     )
     from toolkit.training.merge import merge as merge_adapter
 

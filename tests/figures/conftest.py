@@ -128,7 +128,7 @@ def write_study(
                 if method != "base":
                     r.write_lines(folder.steps, steps(method, seed))
                 if chosen:
-                    phase = "anchor" if method == "base" else "confirm"
+                    phase = "base" if method == "base" else "confirm"
                     cells.append(r.Cell(**about, phase=phase, eval_digest="e0e0e0"))
                     test = (tests or {}).get(method, "7e577e57")
                     evaluation(record, method, seed, test).write(folder.evaluation("e0e0e0"))

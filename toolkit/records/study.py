@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from toolkit.records.base import FORMAT_VERSION, Record
 from toolkit.records.evaluation import Direction
@@ -37,6 +37,11 @@ class Placed(Record):
         return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
 
 
+def _phase(value: Any) -> Any:
+    """Records before version 2 call the untouched base's phase `anchor`."""
+    return "base" if value == "anchor" else value
+
+
 class Cell(Placed):
     """One run of a study and where its records are. An untouched base stands in each of its conditions."""
 
@@ -45,7 +50,8 @@ class Cell(Placed):
     seed: int
     tuned: bool
     """Whether the learning rate was chosen on validation data among as many as every other method had."""
-    phase: Literal["anchor", "tune", "confirm"]
+    phase: Annotated[Literal["base", "tune", "confirm"], BeforeValidator(_phase)]
+    """`base` for the untouched base model; `tune` chooses a learning rate, `confirm` is evaluated."""
     budget: float = 1.0
     """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""
     run_id: str

@@ -9,7 +9,8 @@ from typing import Any
 
 from eval.harness import contexts_of, evaluation_digest
 from eval.metrics import all_metrics, measure
-from experiments.design.grid import Grid, Planned
+from experiments.design.cells import CellSpec
+from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
 from toolkit import config
 from toolkit.data.format import document_id
@@ -25,7 +26,6 @@ from toolkit.records import (
     write_lines,
 )
 from toolkit.records.files import write_text
-from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 
 STEPS = 60
@@ -33,10 +33,10 @@ VARIANTS = 6
 """Different outcomes of one document; each cell holds a mixture of its own."""
 
 
-def finish(grid: Grid, seed: int = 0) -> list[Planned]:
+def finish(grid: Grid, seed: int = 0) -> list[CellSpec]:
     """Write the records that a study's cells would have left, with numbers that are made up."""
     draw = random.Random(seed)
-    done: list[Planned] = []
+    done: list[CellSpec] = []
     # The first cells are those of the search; that they are there decides which others follow.
     while len(cells := grid.cells()) > len(done):
         _write_all(grid, [cell for cell in cells if not grid.record(cell)], draw)
@@ -44,14 +44,14 @@ def finish(grid: Grid, seed: int = 0) -> list[Planned]:
     return done
 
 
-def _write_all(grid: Grid, cells: list[Planned], draw: random.Random) -> None:
+def _write_all(grid: Grid, cells: list[CellSpec], draw: random.Random) -> None:
     evaluations: dict[str, tuple[EvaluationRecord, list[list[str]]]] = {}
     for cell in cells:
-        folder = RunFolder(grid.root, cell.run.run_id)
+        folder = grid.root.run(cell.run.run_id)
         folder.path.mkdir(parents=True, exist_ok=True)
         level = 0.8 + draw.gauss(0, 0.01)
         run = _run(cell.run, level)
-        if cell.phase != "anchor":
+        if cell.phase != "base":
             write_lines(folder.steps, _steps(level))
         if cell.phase != "tune":
             name = cell.dataset.name
@@ -122,7 +122,7 @@ def _steps(level: float) -> list[Step]:
 
 
 def _evaluation(
-    grid: Grid, cell: Planned, run: RunRecord, draw: random.Random
+    grid: Grid, cell: CellSpec, run: RunRecord, draw: random.Random
 ) -> tuple[EvaluationRecord, list[list[str]]]:
     """A record, and for each test document its variants as lines."""
     prepared, form, spec = grid.prepared(cell.dataset), cell.dataset.format, grid.study.evaluate

@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from experiments.bench.training.sides import in_a_process
+from experiments.bench.sides import in_a_process
 from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.models import load, locate
+from toolkit.records.folders import Root
 from toolkit.runtime import machine
 from toolkit.specs import DataSpec
 
@@ -35,7 +36,7 @@ def bench(
         parts = prepare(
             source,
             DataSpec(train=recipes, validation=24, test=1),
-            root / "runs" / ".data",
+            Root(root).data,
         )
         common = {
             "base": str(folder),

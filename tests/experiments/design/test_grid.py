@@ -9,23 +9,26 @@ from pathlib import Path
 import pytest
 
 from experiments.design import edits, plan, study
-from experiments.design.grid import Grid, Planned
+from experiments.design.cells import CellSpec, Design, cells_of
+from experiments.design.costs import Costs
+from experiments.design.grid import CellState, Grid
 from toolkit import runtime
 from toolkit.errors import UserError
-from toolkit.records import Costs, DataCounts, EvaluationRecord, MetricValue, RunRecord
-from toolkit.records.folders import RunFolder
+from toolkit.events import Advanced
+from toolkit.records import Costs as RunCosts
+from toolkit.records import DataCounts, EvaluationRecord, Failure, MetricValue, RunRecord
 from toolkit.specs import EvalSpec
 
 SMALL = ["data={train: 40, validation: 10, test: 10, max_characters: 1000}"]
 BOTH = "methods={full: tune, lora-r16: tune}"
-Response = Callable[[Planned], float]
+Response = Callable[[CellSpec], float]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepared data, read once."""
     root = tmp_path_factory.mktemp("data")
-    Grid(study.load("quickstart", SMALL), root).cells()
+    Grid(study.load("quickstart", SMALL), root).prepare()
     return root / "runs" / ".data"
 
 
@@ -34,10 +37,10 @@ def make(tmp_path: Path, data: Path) -> Callable[..., Grid]:
     """A grid of the quickstart with overrides, on a root of its own."""
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / ".data").symlink_to(data)
-    return lambda *overrides: Grid(study.load("quickstart", [*SMALL, *overrides]), tmp_path)
+    return lambda *overrides: Grid(study.load("quickstart", [*SMALL, *overrides]), tmp_path).prepare()
 
 
-def finish(grid: Grid, cell: Planned, score: float, **costs: float) -> None:
+def finish(grid: Grid, cell: CellSpec, score: float, **costs: float) -> None:
     """Write the record of a finished run; of a diverged one where the score is infinite."""
     record = RunRecord(
         run_id=cell.run.run_id,
@@ -45,23 +48,23 @@ def finish(grid: Grid, cell: Planned, score: float, **costs: float) -> None:
         status="finished" if math.isfinite(score) else "diverged",
         validation_bits_per_byte=score if math.isfinite(score) else None,
         data=DataCounts(
-            documents=cell.setting.data.train,
+            documents=cell.data.train,
             left_out_too_long=0,
-            tokens=100 * cell.setting.data.train,
+            tokens=100 * cell.data.train,
             padding_share=0.0,
             stream_hash="c0ffee",
             end_labels=1.0,
         ),
-        costs=Costs(**costs),
+        costs=RunCosts(**costs),
         precision="fp32",
         environment=runtime.machine(),
     )
-    record.write(RunFolder(grid.root, cell.run.run_id).record)
+    record.write(grid.root.run(cell.run.run_id).record)
 
 
-def play(grid: Grid, response: Response) -> list[Planned]:
+def play(grid: Grid, response: Response) -> list[CellSpec]:
     """Finish every cell that the grid asks for until it asks for no more."""
-    known: dict[str, Planned] = {}
+    known: dict[str, CellSpec] = {}
     while new := [cell for cell in grid.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
         for cell in new:
             finish(grid, cell, response(cell))
@@ -76,7 +79,7 @@ def bowl(**best: float) -> Response:
     )
 
 
-def rates(cells: list[Planned], method: str, phase: str) -> list[float]:
+def rates(cells: list[CellSpec], method: str, phase: str) -> list[float]:
     """Rates of a method's cells of one phase, in order of asking."""
     return [c.run.learning_rate for c in cells if (c.method, c.phase) == (method, phase)]
 
@@ -143,9 +146,9 @@ def test_half_a_search_chooses_nothing(make):
     grid = make(BOTH, "search.at_edge=flag")
     for cell in grid.cells()[1:6]:
         finish(grid, cell, 0.5)
-    assert {cell.phase for cell in grid.cells()} == {"anchor", "tune"}
-    grid.lost.add(grid.cells()[6].run.run_id)  # the sixth has failed: the search goes on without it
-    assert "confirm" in {cell.phase for cell in grid.cells()}
+    assert {cell.phase for cell in grid.cells()} == {"base", "tune"}
+    lost = grid.cells()[6].run.run_id  # the sixth has failed: the search continues without it
+    assert "confirm" in {cell.phase for cell in grid.cells({lost})}
 
 
 def test_the_mean_over_tuning_seeds_decides(make):
@@ -175,44 +178,45 @@ def test_every_condition_searches_on_its_own(make):
     """With 20 recipes the best rate is 3.2e-4, with 40 it is 1e-4: each size is confirmed at its own."""
     grid = make("methods={full: tune}", "data.train=[20, 40]", "search.at_edge=flag")
     small, large = bowl(full=3.2e-4), bowl(full=1e-4)
-    cells = play(grid, lambda c: (small if c.setting.data.train == 20 else large)(c))
-    confirmed = {c.setting.data.train: c.run.learning_rate for c in cells if c.phase == "confirm"}
+    cells = play(grid, lambda c: (small if c.data.train == 20 else large)(c))
+    confirmed = {c.data.train: c.run.learning_rate for c in cells if c.phase == "confirm"}
     assert confirmed == {20: 3.2e-4, 40: 1e-4}
 
 
-def test_an_edit_names_the_finished_runs_that_no_longer_belong(make, tmp_path):
+def test_an_edit_names_the_finished_runs_that_no_longer_belong(make):
     """Two fixed rates have run; one is changed: its run is named, that of the other still belongs."""
-    results = tmp_path / "results"
     before = make("methods={full: 1e-4, lora-r16: 1e-3}")
     play(before, lambda _: 0.8)
-    assert edits.note(before, results, before.cells()) is None
-    edits.keep(before, results)
-    assert edits.note(before, results, before.cells()) is None
+    assert edits.describe_edit(before, before.cells()) is None
+    edits.write_study(before)
+    assert edits.describe_edit(before, before.cells()) is None
     after = make("methods={full: 2e-4, lora-r16: 1e-3}")
-    said = edits.note(after, results, after.cells())
+    said = edits.describe_edit(after, after.cells())
     assert "1 finished run no longer belongs to it" in said
     assert "full at 0.0001, seed 0" in said
     assert "lora" not in said
 
 
-def test_more_seeds_leave_nothing_behind(make, tmp_path):
+def test_more_seeds_exclude_nothing(make):
     """A study that only grows keeps all that it had, also while a search is under way."""
     before = make(BOTH)
     play(before, bowl(full=1e-4, lora=1e-3))
-    edits.keep(before, tmp_path)
+    edits.write_study(before)
     more = make(BOTH, "seeds=[0, 1]")
-    assert edits.note(more, tmp_path, more.cells()) is None
+    assert edits.describe_edit(more, more.cells()) is None
     wider = make(BOTH, "search.rates=5")
-    assert edits.note(wider, tmp_path, wider.cells()) is None
+    assert edits.describe_edit(wider, wider.cells()) is None
 
 
-def test_a_damaged_file_of_before_is_told_and_stops_nothing(make, tmp_path):
+def test_a_damaged_file_of_before_is_reported_and_stops_nothing(make):
     """The line names the file."""
-    (tmp_path / "study.yaml").write_text("methods: [")
     grid = make(BOTH)
+    written = grid.root.results("quickstart") / "study.yaml"
+    written.parent.mkdir(parents=True)
+    written.write_text("methods: [")
     with pytest.raises(UserError):
-        edits.left_behind(grid, tmp_path, grid.cells())
-    assert "study.yaml" in edits.note(grid, tmp_path, grid.cells())
+        edits.no_longer_included(grid, grid.cells())
+    assert "study.yaml" in edits.describe_edit(grid, grid.cells())
 
 
 def test_costs_are_scaled_from_finished_runs(make):
@@ -236,27 +240,25 @@ def test_costs_are_scaled_from_finished_runs(make):
         metrics={"a": value},
         anchors={},
         seconds={"likelihood": 5, "generation": 30, "metrics": 1},
-        run=RunRecord.read(RunFolder(first.root, cell.run.run_id).record),
-    ).write(RunFolder(first.root, cell.run.run_id).evaluation("e0"))
-    said = plan.plan(
-        make("methods={full: 1e-4}", "train={epochs: 2, validations: 2}"), lambda *_: "to do", first.root
-    )
+        run=RunRecord.read(first.root.run(cell.run.run_id).record),
+    ).write(first.root.run(cell.run.run_id).evaluation("e0"))
+    said = plan.plan(make("methods={full: 1e-4}", "train={epochs: 2, validations: 2}"))
     anchor, run = said["runs"]
     assert anchor["seconds"] is None
     assert run["seconds"] == pytest.approx(227)
     assert run["memory_bytes"] == 3_000_000_000
     assert (said["left"], said["left_of_unknown_cost"], said["left_seconds"]) == (2, 1, pytest.approx(227))
     assert "about 3.8 min one at a time, up to 3.00 GB of memory; 1 more of unknown cost" in plan.total(said)
-    for status, seconds in (("to evaluate", 46), ("to measure", 1)):
-        left = plan.plan(make("methods={full: 1e-4}"), lambda *_, s=status: s, first.root)["runs"][1]
-        assert (left["seconds"], left["memory_bytes"]) == (pytest.approx(seconds), None)
-    other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"), lambda *_: "to do", first.root)
+    for state, seconds in ((CellState.TO_EVALUATE, 46), (CellState.TO_MEASURE, 1)):
+        left = Costs(first)(cell, state)
+        assert (left.seconds, left.memory_bytes) == (pytest.approx(seconds), None)
+    other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"))
     assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
 
 
 def test_a_plan_shows_what_waits_for_tuning(make):
     """Six tuning runs to do, two seeds for two methods to come, at no rate yet."""
-    said = plan.plan(make(BOTH, "seeds=[0, 1]"), lambda *_: "to do", Path("nowhere"))
+    said = plan.plan(make(BOTH, "seeds=[0, 1]"))
     waiting = [run for run in said["runs"] if run["status"] == "after tuning"]
     assert len(said["runs"]) == 11
     assert [(run["method"], run["learning_rate"], run["seed"]) for run in waiting] == [
@@ -269,15 +271,15 @@ def test_a_plan_shows_what_waits_for_tuning(make):
 
 def test_uneven_searches_are_told_before_anything_runs(make):
     """Three rates against one; the same number for all says nothing."""
-    uneven = plan.plan(make("methods={full: tune, lora-r16: 1e-3}"), lambda *_: "to do", Path("nowhere"))
+    uneven = plan.plan(make("methods={full: tune, lora-r16: 1e-3}"))
     assert "(full 3, lora-r16 1): the audit will refuse" in uneven["uneven"]
-    assert plan.plan(make(BOTH), lambda *_: "to do", Path("nowhere"))["uneven"] is None
+    assert plan.plan(make(BOTH))["uneven"] is None
 
 
 def test_a_probe_is_a_short_run_of_the_same_method(make):
     """One a method and one anchor; 32 documents, 4 of each held-out part, the study's own batches."""
     grid = make("methods={full: 1e-4, lora-r16: [1e-4, 1e-3]}", "train.epochs=3")
-    probes = plan.unknown(grid)
+    probes = plan.probes_for(grid)
     assert [probe.method for probe in probes] == ["base", "full", "lora-r16"]
     assert probes[1].run.data.model_dump(include={"train", "validation", "test"}) == {
         "train": 32, "validation": 4, "test": 4,
@@ -293,9 +295,56 @@ def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
     for cell in there:
         finish(grid, cell, 0.8)
 
-    def state(_: Grid, cell: Planned) -> str:
-        return "failed" if cell.run.run_id == lost.run.run_id else "done"
-
-    said = plan.plan(grid, state, Path("nowhere"))
+    failure = Failure(run_id=lost.run.run_id, error="no memory", evaluate=None, log=())
+    failure.write(grid.root.run(lost.run.run_id).failure)
+    said = plan.plan(grid)
     assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
-    assert (said["failed"], said["left"]) == (1, 1)
+    assert (said["failed"], said["done"]) == (1, 5)
+
+
+def test_cells_follow_from_records_alone():
+    """Two rates, the second better by 0.1: given both records the second is confirmed; no disk is read."""
+    asked = study.load("quickstart", ["methods={full: [1e-4, 1e-3]}", "data.train=40"])
+    prints = {("wikibooks", 40): {"train": "t", "validation": "v", "test": "e"}}
+    design = Design(asked, asked.base_models, prints)
+    first = cells_of(design, {})
+    assert [cell.phase for cell in first] == ["base", "tune", "tune"]
+    scores = {1e-4: 0.9, 1e-3: 0.8}
+    records = {
+        cell.run.run_id: RunRecord(
+            run_id=cell.run.run_id,
+            spec=cell.run,
+            status="finished",
+            validation_bits_per_byte=scores[cell.run.learning_rate],
+            data=None,
+            costs=RunCosts(),
+            precision=None,
+            environment={},
+        )
+        for cell in first[1:]
+    }
+    assert rates(cells_of(design, records), "full", "confirm") == [1e-3]
+
+
+def test_the_data_is_prepared_once_and_with_progress(tmp_path):
+    """Rows are counted while the data is read; the second time there is nothing to count."""
+    events: list[Advanced] = []
+    asked = study.load("quickstart", SMALL)
+    Grid(asked, tmp_path).prepare(events.append)
+    assert {event.work for event in events} == {"rows read", "documents compared"}
+    assert max(event.done for event in events) > 3000
+    events.clear()
+    Grid(asked, tmp_path).prepare(events.append)
+    assert events == []
+    with pytest.raises(RuntimeError, match="prepare"):
+        Grid(asked, tmp_path).cells()
+
+
+def test_the_study_in_the_results_runs_as_it_is(make):
+    """`results/<study>/study.yaml` loads as the same study, rates tuned or fixed, and can be overridden."""
+    for methods in (BOTH, "methods={full: 1e-4, lora-r16: [1e-3, 2e-3]}"):
+        grid = make(methods)
+        edits.write_study(grid)
+        path = grid.root.results("quickstart") / "study.yaml"
+        assert study.load(str(path)) == grid.study
+    assert study.load(str(path), ["seeds=[3]"]).seeds == (3,)

@@ -117,9 +117,7 @@ def test_a_failed_run_is_recorded_left_alone_and_retried_on_request(tmp_path, ti
 
     second = run(tmp_path, tiny_gpt2, ODD)
     assert second.returncode == 1
-    assert (
-        "1 of 2 anchor and confirming runs failed before and are left alone; --retry-failed" in second.stdout
-    )
+    assert "1 of 2 base and confirming runs failed before and are left alone; --retry-failed" in second.stdout
     assert "starting" not in second.stdout
     assert "nowhere" in second.stderr
 
@@ -167,7 +165,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     assert process.returncode == 1
     reason = Failure.read(folder / "failed.json").error
     assert "killed by the system, most likely for want of memory" in reason
-    assert "1 of 2 anchor and confirming runs are there already" in said
+    assert "1 of 2 base and confirming runs are there already" in said
     assert base.stat().st_mtime_ns == evaluated
 
 

@@ -21,7 +21,7 @@ def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
     """Base, full, LoRA; 3 headline metrics x (1 against full + 2 against the base) = 9 comparisons."""
     root, conclusions, _ = done
     assert [(c.method, c.phase, c.status) for c in conclusions.cells] == [
-        ("base", "anchor", "finished"),
+        ("base", "base", "finished"),
         ("full", "confirm", "finished"),
         ("lora-r16", "confirm", "finished"),
     ]
