@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import platform
 import re
 import resource
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -169,6 +171,16 @@ def environment() -> dict[str, Any]:
     facts["threads"] = torch.get_num_threads()
     facts["versions"] = {name: metadata.version(name) for name in LIBRARIES}
     return facts
+
+
+def quiet_libraries() -> None:
+    """Keep the progress bars and notes of libraries off the terminal; a run's own process logs them."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", FutureWarning)
 
 
 def _processor() -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,6 @@ from toolkit.records import Conclusions
 
 out = Console()
 err = Console(stderr=True)
-
-
-def hush() -> None:
-    """Keep the libraries' progress bars and notes off the terminal; a run's process has a log for them."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore", FutureWarning)
 
 
 def print_rows(title: str, rows: Sequence[Any]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from experiments.analysis.conclude import read
-from experiments.cli.output import hush
 from experiments.design.study import BASE, name_of
 from toolkit.data.format import opening
 from toolkit.errors import UserError
@@ -45,7 +44,7 @@ def side_by_side(
     from toolkit import runtime
     from toolkit.models import load, methods
 
-    hush()
+    runtime.quiet_libraries()
     rows = []
     form = _format(root, cells)
     for cell in cells:

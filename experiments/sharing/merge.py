@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.cli.output import hush
+from toolkit import runtime
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
 from toolkit.records import MergeRecord, RunRecord
@@ -37,5 +37,5 @@ def merge(run: str, root: Path) -> MergeRecord:
     )
     from toolkit.training.merge import merge as merge_adapter
 
-    hush()
+    runtime.quiet_libraries()
     return merge_adapter(record, folder, list(parts.validation))
