@@ -107,7 +107,8 @@ def _cost(what: str, run: RunRecord) -> float | None:
 
 
 def _pair(pair: Pair, found: Comparison | None) -> Judged:
-    label = f"{pair.method} against {pair.against}, {metric_label(pair.metric)}"
+    metric = metric_label(pair.metric, found.label if found else None)
+    label = f"{pair.method} against {pair.against}, {metric}"
     if found is None:
         return "undecided", f"{label}: not in this study"
     if found.verdict == "refused":

@@ -9,7 +9,7 @@ import pandas as pd
 from figures.gallery.figure import BITS, FigureSpec, headline, with_seeds
 from figures.plots import curves
 from figures.tidy.load import StudyTables
-from figures.wording.names import capital, metric_label
+from figures.wording.names import capital
 
 
 def learning(part: StudyTables) -> FigureSpec | None:
@@ -48,7 +48,7 @@ def costs(part: StudyTables) -> FigureSpec | None:
     return FigureSpec(
         name="costs",
         title="Quality against cost",
-        caption=f"{capital(metric_label(metric))} on the test documents against what training took. "
+        caption=f"{capital(part.metric_labels[metric])} on the test documents against what training took. "
         "The lower left corner is cheap and good where lower is better. Time is wall-clock: other work on "
         "the machine lengthens it.",
         panels=[(partial(curves.quality_against_cost, cost=price), table) for price in prices],

@@ -52,6 +52,11 @@ def intervals(table: pd.DataFrame) -> str:
     return f"Bars: 95 % interval, about {'; '.join(parts)}."
 
 
+def metric_of(table: pd.DataFrame) -> str:
+    """Return the label of the one metric of a table."""
+    return str(table["metric_label"].iloc[0])
+
+
 def rows_of(ax: Axes, labels: Sequence[str], top: float = -0.6) -> None:
     """One row a label, the first on top."""
     ax.set_yticks(range(len(labels)), labels)

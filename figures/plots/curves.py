@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import check, extent, intervals
+from figures.plots.common import check, extent, intervals, metric_of
 from figures.plots.reference_marks import reference_mark
 from figures.style import look, note
 from figures.tidy.frames import rows
@@ -18,7 +18,6 @@ from figures.wording.names import (
     decimals,
     direction_label,
     factor,
-    metric_label,
     present,
     value_text,
 )
@@ -126,7 +125,7 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     for row in rows(table[table["kind"] == "anchor"]):
         size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
         reference_mark(ax, row["value"] * scale, f"base {size}", axis="y", style="--")
-    name = metric_label(str(table["metric"].iloc[0]))
+    name = metric_of(table)
     ax.set_ylabel(f"{capital(name)} ({direction_label(str(table['direction'].iloc[0]))})")
     ax.set_xlabel(text)
     estimates = priced[priced["kind"] == "estimate"]

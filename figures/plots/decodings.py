@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import SMALL, check, extent, intervals, rows_of
+from figures.plots.common import SMALL, check, extent, intervals, metric_of, rows_of
 from figures.style import MUTED, look, note
 from figures.tidy.frames import rows
-from figures.wording.names import capital, direction_label, factor, metric_label, present
+from figures.wording.names import capital, direction_label, factor, present
 
 SHARES = {
     "share_decodings": ("decoding", "#08519c", "#fdfdfd"),
@@ -43,7 +43,7 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xticks(range(len(names)), [name.replace("-", "\n") for name in names])
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.grid(axis="x", visible=False)
-    metric, unit = metric_label(str(table["metric"].iloc[0])), str(table["unit"].iloc[0])
+    metric, unit = metric_of(table), str(table["unit"].iloc[0])
     ax.set_title(f"{capital(metric)}\nprompt through the {table['prompt_mode'].iloc[0]}")
     direction = direction_label(str(table["direction"].iloc[0]))
     ax.set_ylabel(f"{'Per cent' if unit == 'share' else capital(unit)} ({direction})")
@@ -69,7 +69,7 @@ def decoding_shares(table: pd.DataFrame, ax: Axes) -> Axes:
                     start + size / 2, y, f"{size:.0f}", ha="center", va="center", color=ink, fontsize=SMALL
                 )
         left += share
-    rows_of(ax, [metric_label(str(metric)) for metric in table["metric"]])
+    rows_of(ax, [str(label) for label in table["metric_label"]])
     ax.set_xlim(0, 100)
     ax.set_xlabel("Per cent of the sum of squares")
     ax.set_title(f"Prompt through the {table['prompt_mode'].iloc[0]}")

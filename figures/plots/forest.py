@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from figures.plots.common import beside, check, extent, intervals, rows_of, whisker
+from figures.plots.common import beside, check, extent, intervals, metric_of, rows_of, whisker
 from figures.style import BAND, INK, look, note
 from figures.tidy.frames import rows
 from figures.wording.names import (
@@ -16,7 +16,6 @@ from figures.wording.names import (
     difference_text,
     factor,
     interval_text,
-    metric_label,
     present,
 )
 
@@ -49,7 +48,7 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlim(-limit, limit)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
-    ax.set_title(capital(metric_label(str(first["metric"]))))
+    ax.set_title(capital(metric_of(table)))
     ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
     band = " Band: margin within which a difference is of no account." if len(margins) else ""
     note(ax, f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)}{band}")

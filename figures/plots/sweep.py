@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import check, extent, intervals
+from figures.plots.common import check, extent, intervals, metric_of
 from figures.plots.reference_marks import reference_mark
 from figures.style import look, note
 from figures.tidy.frames import rows
@@ -14,7 +14,6 @@ from figures.wording.names import (
     decimals,
     direction_label,
     factor,
-    metric_label,
     present,
     value_text,
 )
@@ -60,7 +59,7 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
         size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
         reference_mark(ax, row["value"] * scale, f"base {size}", axis="y", style="--")
     ax.set_xlabel(LABELS[x])
-    name = capital(metric_label(str(trained["metric"].iloc[0])))
+    name = capital(metric_of(trained))
     ax.set_ylabel(f"{name} ({direction_label(str(trained['direction'].iloc[0]))})")
     ax.legend()
     note(ax, f"{extent(trained)}. {intervals(trained)}")

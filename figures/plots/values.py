@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from figures.plots.common import beside, check, extent, intervals, rows_of, whisker
+from figures.plots.common import beside, check, extent, intervals, metric_of, rows_of, whisker
 from figures.plots.reference_marks import reference_marks
 from figures.style import MUTED, look, note
 from figures.tidy.frames import rows
@@ -17,7 +17,6 @@ from figures.wording.names import (
     decimals,
     direction_label,
     factor,
-    metric_label,
     present,
     value_text,
 )
@@ -61,7 +60,7 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
             for row in anchors
         ),
     )
-    name = metric_label(str(table["metric"].iloc[0]))
+    name = metric_of(table)
     ax.set_title(capital(name), pad=12)
     direction = direction_label(str(table["direction"].iloc[0]))
     scaled = "per cent" if unit == "share" else unit

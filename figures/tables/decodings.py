@@ -6,7 +6,7 @@ from figures.tables.scores import with_interval
 from figures.tables.table import Table
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
-from figures.wording.names import MISSING, decimals, difference_text, metric_label, present, value_text
+from figures.wording.names import MISSING, decimals, difference_text, present, value_text
 
 EFFECTS = {"decodings": "decoding", "methods": "method", "both": "both together", "noise": "noise"}
 
@@ -18,11 +18,11 @@ def settings(part: StudyTables) -> Table:
     labels = list(dict.fromkeys(table["label"]))
     rows = []
     table = table.sort_values("rank", kind="stable")
-    for (metric, mode), mine in table.groupby(["metric", "prompt_mode"], sort=False):
-        for decoding, here in mine.sort_values("order", kind="stable").groupby("decoding", sort=False):
+    for (_, mode), of_metric in table.groupby(["metric", "prompt_mode"], sort=False):
+        for decoding, here in of_metric.sort_values("order", kind="stable").groupby("decoding", sort=False):
             cells = {row["label"]: with_interval(row) for row in rows_of(here)}
             words = [cells.get(label, MISSING) for label in labels]
-            rows.append((metric_label(str(metric)), str(mode), str(decoding), *words))
+            rows.append((str(of_metric["metric_label"].iloc[0]), str(mode), str(decoding), *words))
     header = ("metric", "prompt through", "decoding", *labels)
     return Table(name="settings", title="Every prompt and decoding", header=header, rows=rows)
 
@@ -33,7 +33,7 @@ def effects(part: StudyTables) -> Table:
     for row in rows_of(part.effects[part.effects["over_decodings"].notna()]):
         moves = [_size(row[name], row["unit"]) for name in ("over_decodings", "over_methods")]
         shares = [value_text(row[f"share_{name}"], "share", 0) for name in EFFECTS]
-        rows.append((metric_label(row["metric"]), row["prompt_mode"], *moves, *shares))
+        rows.append((row["metric_label"], row["prompt_mode"], *moves, *shares))
     header = ("metric", "prompt through", "range over decodings", "range over methods", *EFFECTS.values())
     title = "How much is decoding, how much is method"
     return Table(name="decoding-or-method", title=title, header=header, rows=rows)

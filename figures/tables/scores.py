@@ -8,7 +8,7 @@ from typing import Any
 from figures.tables.table import Table
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
-from figures.wording.names import MISSING, anchor_label, decimals, metric_label, value_text
+from figures.wording.names import MISSING, anchor_label, decimals, value_text
 
 
 def results(part: StudyTables, metrics: Sequence[str]) -> Table:
@@ -16,7 +16,7 @@ def results(part: StudyTables, metrics: Sequence[str]) -> Table:
     rows = [
         (name, *(cells.get(metric, MISSING) for metric in metrics)) for name, cells in _cells(part).items()
     ]
-    header = ("method", *(metric_label(metric) for metric in metrics))
+    header = ("method", *(part.metric_labels[metric] for metric in metrics))
     return Table(name="results", title="Headline metrics, with 95 % intervals", header=header, rows=rows)
 
 
@@ -26,7 +26,7 @@ def all_metrics(part: StudyTables) -> Table:
     names = dict.fromkeys([*part.conclusions.headline, *part.scores["metric"]])
     better = dict(zip(part.scores["metric"], part.scores["direction"], strict=True))
     rows = [
-        (metric_label(metric), better[metric], *(mine.get(metric, MISSING) for mine in cells.values()))
+        (part.metric_labels[metric], better[metric], *(mine.get(metric, MISSING) for mine in cells.values()))
         for metric in names
         if metric in better
     ]

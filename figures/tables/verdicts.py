@@ -10,12 +10,11 @@ from figures.wording.names import (
     decimals,
     difference_text,
     interval_text,
-    metric_label,
     needed_text,
     p_text,
     value_text,
 )
-from figures.wording.pairs import value_of, versus
+from figures.wording.pairs import metric_of, value_of, versus
 from toolkit.records import Comparison, Conclusions
 
 VERDICT_HEADER = {
@@ -62,7 +61,7 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
             VerdictRow(
                 panel=condition_label(pair.condition, conditions) if len(conditions) > 1 else "",
                 comparison=versus(conclusions, pair),
-                metric=metric_label(pair.metric),
+                metric=metric_of(pair),
                 value=value_text(value_of(conclusions, pair, pair.method), unit, places),
                 baseline_value=value_text(value_of(conclusions, pair, pair.baseline), unit, places),
                 difference=difference_text(pair.difference, unit, places),
@@ -95,8 +94,6 @@ def undecided(conclusions: Conclusions) -> Table:
             seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
             why = needed_text(pair) or pair.reason or "nothing that is known: the p-value alone is too large"
             where = condition_label(pair.condition, conclusions.conditions)
-            rows.append(
-                (where, versus(conclusions, pair), metric_label(pair.metric), seen.removeprefix("+"), why)
-            )
+            rows.append((where, versus(conclusions, pair), metric_of(pair), seen.removeprefix("+"), why))
     header = ("condition", "comparison", "metric", "would have seen", "would decide")
     return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)

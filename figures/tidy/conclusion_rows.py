@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from figures.tidy.records import Records
-from figures.wording.names import anchor_label
+from figures.wording.names import anchor_label, metric_label
 from toolkit.records import Condition, FailedGeneration, read_lines
 
 FAILURES = ["method", "seed", "prompt_mode", "decoding"]
@@ -22,6 +22,7 @@ def settings(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.settings:
         yield {
             **estimate.model_dump(),
+            "metric_label": metric_label(estimate.metric, estimate.label),
             "direction": records.direction(estimate.metric),
             "test": records.tests.get(estimate.condition),
             "label": records.label(estimate.condition, estimate.method),
@@ -32,7 +33,11 @@ def settings(records: Records) -> Iterator[dict[str, Any]]:
 def effects(records: Records) -> Iterator[dict[str, Any]]:
     """Yield how much is decoding and how much is method."""
     for effect in records.conclusions.decoding:
-        yield {**effect.model_dump(), "test": records.tests.get(effect.condition)}
+        yield {
+            **effect.model_dump(exclude={"label"}),
+            "metric_label": metric_label(effect.metric, effect.label),
+            "test": records.tests.get(effect.condition),
+        }
 
 
 def failures(records: Records) -> Iterator[dict[str, Any]]:
@@ -62,6 +67,7 @@ def estimates(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.estimates:
         yield {
             **estimate.model_dump(),
+            "metric_label": metric_label(estimate.metric, estimate.label),
             "direction": records.direction(estimate.metric),
             "test": records.tests.get(estimate.condition),
             "label": records.label(estimate.condition, estimate.method),
@@ -73,6 +79,7 @@ def comparisons(records: Records) -> Iterator[dict[str, Any]]:
     for pair in records.conclusions.comparisons:
         yield {
             **pair.model_dump(),
+            "metric_label": metric_label(pair.metric, pair.label),
             "test": records.tests.get(pair.condition),
             "label": records.label(pair.condition, pair.method),
             "baseline_label": records.label(pair.condition, pair.baseline),

@@ -25,7 +25,7 @@ from toolkit.records import (
 PLACE = [*Condition._fields, "test"]
 """Columns of every frame: the condition, and the fingerprint of the test part."""
 OF_RUN = [*PLACE, *RUN, "label", "device"]
-VALUE = ["metric", "value", "documents", "unit", "direction", "signature"]
+VALUE = ["metric", "metric_label", "value", "documents", "unit", "direction", "signature"]
 STEP = ["step_learning_rate" if name == "learning_rate" else name for name in Step.model_fields]
 TEXT = ["order", "document_id", "title", "reference"]
 
@@ -39,7 +39,9 @@ class Frame(NamedTuple):
 
 
 def _fields(kind: type[Record], *without: str) -> list[str]:
-    return [name for name in kind.model_fields if name not in (*PLACE, *without)]
+    """Fields of a record as columns; a record's `label` is that of its metric."""
+    names = [name for name in kind.model_fields if name not in (*PLACE, *without)]
+    return ["metric_label" if name == "label" else name for name in names]
 
 
 FRAMES = {

@@ -56,6 +56,11 @@ class StudyTables:
     """By run id."""
 
     @property
+    def metric_labels(self) -> dict[str, str]:
+        """Metric -> its name in tables and figures."""
+        return dict(zip(self.scores["metric"], self.scores["metric_label"], strict=True))
+
+    @property
     def panels(self) -> list[Condition]:
         """The conditions, in the study's order: what may stand in one figure."""
         return self.conclusions.conditions

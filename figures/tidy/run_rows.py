@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from figures.tidy.records import Records
+from figures.wording.names import metric_label
 from toolkit.records import Cell, Condition, MetricValue, Outcome, Step, read_lines
 from toolkit.records.folders import RunFolder
 
 
 def _value(name: str, metric: MetricValue) -> dict[str, Any]:
-    return {"metric": name, **metric.model_dump(exclude={"details"})}
+    return {
+        "metric": name,
+        "metric_label": metric_label(name, metric.label),
+        **metric.model_dump(exclude={"details", "label"}),
+    }
 
 
 def scores(records: Records) -> Iterator[dict[str, Any]]:

@@ -10,11 +10,10 @@ from figures.wording.names import (
     difference_text,
     interval_text,
     joined,
-    metric_label,
     needed_text,
     value_text,
 )
-from figures.wording.pairs import untuned, value_of
+from figures.wording.pairs import metric_of, untuned, value_of
 from toolkit.records import Comparison, Conclusions, Condition
 
 BASE = "base"
@@ -75,7 +74,7 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
 def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     unit = pair.unit or ""
     places = decimals(unit, pair.low, pair.high)
-    metric, method, baseline = metric_label(pair.metric), pair.method, pair.baseline
+    metric, method, baseline = metric_of(pair), pair.method, pair.baseline
     size = difference_text(pair.difference, unit, places)
     interval = f"95 % interval {interval_text(pair.low, pair.high, unit, places)}"
     if pair.verdict == "refused":
@@ -112,7 +111,7 @@ def _several(pairs: Sequence[Comparison]) -> str:
         unit = pair.unit or ""
         size = difference_text(pair.difference, unit, decimals(unit, pair.low, pair.high))
         words.setdefault(pair.verdict, []).append(f"{pair.method} ({size})")
-    about = f"On {metric_label(pairs[0].metric)}, {len(pairs)} methods against {pairs[0].baseline}"
+    about = f"On {metric_of(pairs[0])}, {len(pairs)} methods against {pairs[0].baseline}"
     return f"{about}: {_grouped(words)}."
 
 
@@ -121,7 +120,7 @@ def _others(pairs: Sequence[Comparison]) -> str:
     if len(methods) == 1:
         words: dict[str, list[str]] = {}
         for pair in pairs:
-            words.setdefault(pair.verdict, []).append(metric_label(pair.metric))
+            words.setdefault(pair.verdict, []).append(metric_of(pair))
         parts = "; ".join(f"{verdict} on {joined(words[verdict])}" for verdict in ORDER if verdict in words)
         return f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {parts}."
     numbers = {verdict: sum(pair.verdict == verdict for pair in pairs) for verdict in ORDER}
@@ -135,7 +134,7 @@ def _against_base(pairs: Sequence[Comparison]) -> str:
         mine = [pair for pair in pairs if pair.method == method]
         words: dict[str, list[str]] = {}
         for pair in mine:
-            words.setdefault(pair.verdict, []).append(metric_label(pair.metric))
+            words.setdefault(pair.verdict, []).append(metric_of(pair))
         whole = len(words) == 1
         if whole:
             verdict = next(iter(words))

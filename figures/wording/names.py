@@ -8,27 +8,14 @@ from typing import Any
 
 from toolkit.records import Comparison, Condition
 
-LABELS = {
-    "bits_per_byte": "bits per byte",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge_l": "ROUGE-L",
-    "self_bleu": "self-BLEU",
-    "distinct": "distinct n-grams",
-    "copied": "copied from training",
-    "longest_copy": "longest copy from training",
-    "structure_partial": "structure checks passed",
-}
-"""Only where the name with its underscores taken out would read badly; any other metric works as well."""
-
 ANCHORS = {"references": "references", "unrelated": "unrelated text", "same_title": "same title"}
 MISSING = "–"
 MINUS = "−"
 
 
-def metric_label(name: str) -> str:
-    """A metric's name as a reader sees it."""
-    return LABELS.get(name, name.replace("_", " "))
+def metric_label(name: str, label: str | None) -> str:
+    """Return a metric's label as its record carries it; the name in words for records older than labels."""
+    return label or name.replace("_", " ")
 
 
 def capital(text: str) -> str:

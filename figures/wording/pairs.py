@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from figures.wording.names import method_label
+from figures.wording.names import method_label, metric_label
 from toolkit.records import Comparison, Conclusions, Condition
+
+
+def metric_of(pair: Comparison) -> str:
+    """Return the label of the metric that two methods are compared on."""
+    return metric_label(pair.metric, pair.label)
 
 
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:

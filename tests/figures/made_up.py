@@ -26,6 +26,13 @@ CHECKS = (
 LEVEL = {"base": 1.131, "full": 0.842, "lora-r16": 0.851, "dora-r16": 0.849, "ia3": 0.93}
 BLEU = {"base": 1.9, "full": 6.1, "lora-r16": 5.4, "dora-r16": 5.6, "ia3": 3.3}
 PASSED = {"base": 0.0, "full": 0.55, "lora-r16": 0.45, "dora-r16": 0.5, "ia3": 0.1}
+LABELS = {
+    "bits_per_byte": "bits per byte",
+    "perplexity": "perplexity",
+    "bleu": "BLEU",
+    "structure_compliance": "structure compliance",
+    "structure_partial": "structure checks passed",
+}
 UNITS = {
     "bits_per_byte": ("bits per byte", "lower", 0.0085, 0.02),
     "perplexity": ("perplexity", "lower", 0.1, 0.3),
@@ -51,6 +58,7 @@ def metric(name: str, value: float | None, **details: float | None) -> r.MetricV
     return r.MetricValue(
         value=value,
         documents=DOCUMENTS,
+        label=LABELS[name],
         unit=unit,
         direction=direction,
         signature=f"{name}|v1|weighting:token",
@@ -191,7 +199,7 @@ def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.Evaluat
 def setting_estimates(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tuple[r.SettingEstimate, ...]:
     """BLEU of every method from both prompts, half a point less with every decoding."""
     shared = {"base_model": BASE, "dataset": DATASET, "metric": "bleu", "unit": "BLEU", "seeds": 1}
-    shared |= {"documents": DOCUMENTS, "speaks_about": "checkpoints"}
+    shared |= {"documents": DOCUMENTS, "label": "BLEU", "speaks_about": "checkpoints"}
     return tuple(
         r.SettingEstimate(
             **shared, method=method, prompt_mode=mode, decoding=decoding, value=BLEU[method] - place / 2 + 1,
@@ -214,7 +222,15 @@ def decoding_effects(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tu
     }
     unknown = dict.fromkeys(("over_decodings", "over_methods", *parts))
     return tuple(
-        r.DecodingEffect(**shared, prompt_mode=mode, metric=name, unit="BLEU", documents=DOCUMENTS, **values)
+        r.DecodingEffect(
+            **shared,
+            prompt_mode=mode,
+            metric=name,
+            unit="BLEU",
+            label=LABELS[name],
+            documents=DOCUMENTS,
+            **values,
+        )
         for mode in MODES
         for name, values in (("bleu", known), ("self_bleu", unknown))
     )

@@ -78,6 +78,7 @@ def test_capacity_is_parameters_over_tokens() -> None:
             "low": [0.88, 0.79, 0.78],
             "high": [0.92, 0.81, 0.80],
             "metric": "bits_per_byte",
+            "metric_label": "bits per byte",
             "unit": "bits per byte",
             "direction": "lower",
             "seeds": 3,

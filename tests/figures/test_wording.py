@@ -67,10 +67,10 @@ def test_lists_read_as_a_sentence() -> None:
     assert [words.joined(list(items)) for items in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
 
 
-def test_an_unknown_metric_is_its_name_in_words() -> None:
-    """No list of metrics has to be kept for a new one to be drawn."""
-    assert words.metric_label("word_perplexity") == "word perplexity"
-    assert words.metric_label("bleu") == "BLEU"
+def test_a_metric_is_called_what_its_record_says() -> None:
+    """Records older than labels have None: then it is the name in words."""
+    assert words.metric_label("word_perplexity", None) == "word perplexity"
+    assert words.metric_label("bleu", "BLEU") == "BLEU"
 
 
 def test_a_title_keeps_capitals_that_are_part_of_a_name() -> None:
