@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from eval.statistics.optimum import Located, located
-from experiments.design.findings import PUBLISHED, Band, Pair, Published
+from experiments.design.findings import Band, Pair, PublishedFinding, published_findings
 from figures.wording.names import decimals, difference_text, interval_text, metric_label
 from toolkit.records import Cell, Claim, Comparison, Condition, Optimum, RunRecord
 
@@ -21,7 +21,7 @@ WORDS = {
 
 def pairs_of(names: Sequence[str]) -> list[Pair]:
     """The comparisons that the findings of these names need."""
-    return [pair for published in PUBLISHED if published.name in names for pair in published.pairs]
+    return [pair for published in published_findings() if published.name in names for pair in published.pairs]
 
 
 def judge(
@@ -37,7 +37,7 @@ def judge(
     """
     claims = []
     for condition in conditions:
-        for published in PUBLISHED:
+        for published in published_findings():
             if published.name in names:
                 pairs = _there(published, condition, compared)
                 said = [_pair(pair, compared(condition, pair)) for pair in pairs]
@@ -56,7 +56,9 @@ def judge(
 
 
 def _there(
-    published: Published, condition: Condition, compared: Callable[[Condition, Pair], Comparison | None]
+    published: PublishedFinding,
+    condition: Condition,
+    compared: Callable[[Condition, Pair], Comparison | None],
 ) -> list[Pair]:
     """A finding about several methods is judged on those that the study has."""
     there = {(pair.against, pair.metric) for pair in published.pairs if compared(condition, pair)}

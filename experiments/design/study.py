@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from eval.metrics import Metric, all_metrics, metric
-from experiments.design.findings import PUBLISHED
+from experiments.design.findings import published_findings
 from experiments.design.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
@@ -104,7 +104,7 @@ class StudySpec(Spec):
     @field_validator("claims", mode="before")
     @classmethod
     def _known(cls, value: Any) -> list[str]:
-        known = [published.name for published in PUBLISHED]
+        known = [published.name for published in published_findings()]
         asked = known if value == "all" else _many(value)
         for name in asked:
             if name not in known:

@@ -7,7 +7,7 @@ import pytest
 from eval.metrics import all_metrics
 from eval.statistics.optimum import Located
 from experiments.analysis.claims import judge, measured_ratio, pairs_of
-from experiments.design.findings import PUBLISHED, Band
+from experiments.design.findings import Band, published_findings
 from toolkit import config
 from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, RunRecord
 from toolkit.specs import RunSpec, TrainSpec
@@ -134,9 +134,9 @@ def test_costs_are_paired_by_seed():
             precision=None,
             environment={},
         )
-    band = Band("peak_memory_bytes", "lora-r16", "full", 0, 0.9)
+    band = Band(what="peak_memory_bytes", method="lora-r16", against="full", low=0, high=0.9)
     assert measured_ratio(band, cells, runs, [], "full") == pytest.approx((0.5, 0.5, 0.5))
-    slow = Band("seconds_per_token", "lora-r16", "full", 0.8, 1.25)
+    slow = Band(what="seconds_per_token", method="lora-r16", against="full", low=0.8, high=1.25)
     assert measured_ratio(slow, cells, runs, [], "full") == UNKNOWN
 
 
@@ -146,19 +146,19 @@ def test_the_ratio_of_optima_is_the_baselines():
         **HERE._asdict(), method="lora-r16", learning_rate=1e-3, low=None, high=None, seeds=3, outside=0,
         ratio=9.0, ratio_low=5.0, ratio_high=16.0,
     )  # fmt: skip
-    band = Band("optimum", "lora-r16", "full", 3.2, 32)
+    band = Band(what="optimum", method="lora-r16", against="full", low=3.2, high=32)
     assert measured_ratio(band, [], {}, [one], "full") == (9.0, 5.0, 16.0)
     assert measured_ratio(band, [], {}, [one], "lora-r8") == UNKNOWN
 
 
 def test_findings_name_methods_and_metrics_that_there_are():
     """Every one has a source and something to be judged by; its methods are in the catalog."""
-    assert len(PUBLISHED) == len({published.name for published in PUBLISHED}) >= 8
+    assert len(published_findings()) == len({published.name for published in published_findings()}) >= 8
     known = config.catalog("methods")
-    for published in PUBLISHED:
+    for published in published_findings():
         assert published.source
         assert published.pairs or published.bands
         for item in (*published.pairs, *published.bands):
             assert {item.method, item.against} <= known.keys()
-    metrics = {pair.metric for pair in pairs_of([published.name for published in PUBLISHED])}
+    metrics = {pair.metric for pair in pairs_of([published.name for published in published_findings()])}
     assert metrics <= all_metrics().keys()
