@@ -1,0 +1,62 @@
+"""Recognise whose results a file holds, by its content, and read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eval.foreign import every_eval_ever, lines, lm_eval, peft_benchmark, table, texts, trainer_state
+from eval.foreign.scores import ItemScores
+from toolkit.errors import UserError
+
+FORMATS = (
+    "lm-evaluation-harness samples_*.jsonl, Every Eval Ever instance JSON lines, PEFT method_comparison "
+    "records, trainer_state.json, or a CSV with the columns item and score"
+)
+
+
+def read(path: Path, references: Path | None = None) -> list[ItemScores]:
+    """Every metric in a file, or in a folder's newest results of one tool.
+
+    With ``references`` the path is a text file with one hypothesis per line. Raises UserError, one line, for
+    what is none of the known formats or is damaged.
+    """
+    if path.is_dir():
+        return [scores for file in _files_of(path) for scores in read(file, references)]
+    if references is not None:
+        return texts.read(path, references)
+    text = lines.text_of(path)
+    head = text.lstrip()
+    if not head.startswith("{"):
+        if table.recognises(text.split("\n", 1)[0]):
+            return table.read(path)
+        raise UserError(f"{path}: not a known format. Known: {FORMATS}")
+    first_line = head.split("\n", 1)[0]
+    try:
+        first = lines.parse(first_line, str(path))
+    except UserError:
+        first = lines.parse(text, str(path))  # one object over many lines
+    if not isinstance(first, dict):
+        raise UserError(f"{path}: not a known format. Known: {FORMATS}")
+    if peft_benchmark.recognises(first):
+        return peft_benchmark.read(path, first)
+    if trainer_state.recognises(first):
+        return trainer_state.read(path, first)
+    if every_eval_ever.recognises(first):
+        return every_eval_ever.read(path)
+    if lm_eval.recognises(first):
+        return lm_eval.read(path)
+    raise UserError(f"{path}: not a known format. Known: {FORMATS}")
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """Files of a folder that hold results: of each task the newest samples, else instances or states."""
+    samples: dict[str, Path] = {}
+    for path in sorted(folder.rglob("samples_*.jsonl")):
+        match = lm_eval.NAME.match(path.stem)
+        samples[match["task"] if match else path.stem] = path  # names end in a date: the last is the newest
+    if samples:
+        return list(samples.values())
+    for pattern in ("*_samples.jsonl", "trainer_state.json"):
+        if found := sorted(folder.rglob(pattern)):
+            return found
+    raise UserError(f"{folder}: no results in it. Known: {FORMATS}")

@@ -1,0 +1,102 @@
+"""What every reader returns: one metric of one model on named items, with what identifies each item."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from eval.metrics.base import Floats
+from toolkit.errors import UserError
+
+Formula = Literal["mean", "mean of 0 and 1", "exp", "bits", "bleu", "chrf", "value"]
+"""How a value follows from summed statistics.
+
+`mean`: sum / count of a score per item. `mean of 0 and 1`: the same, and every score is 0 or 1. `exp` and
+`bits`: exp(nats / units) and nats / units / ln 2. `bleu`, `chrf`: sacreBLEU's formula on summed counts.
+`value`: one number for the whole run, without items.
+"""
+
+HIGHER = {
+    "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "score", "is_correct",
+    "accuracy", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "pass@1", "mc1", "mc2", "test accuracy",
+    "eval_accuracy",
+}  # fmt: skip
+LOWER = {
+    "word_perplexity", "byte_perplexity", "perplexity", "bits_per_byte", "loss", "eval_loss", "brier_score",
+    "ter", "nll",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemScores:
+    """One metric of one model, on one seed, as another tool wrote it."""
+
+    source: str
+    """The file, as given."""
+    tool: str
+    """Which tool wrote it, e.g. `lm-evaluation-harness`."""
+    model: str | None
+    """What the file calls the model; None if it does not say."""
+    task: str
+    seed: int | None
+    """The training seed; None if the file does not say."""
+    metric: str
+    direction: Literal["lower", "higher", "neither"]
+    formula: Formula
+    items: tuple[str, ...]
+    """Identity of each item within the task, unique; empty for `value`."""
+    statistics: Floats
+    """Additive statistics ``[items, k]``; ``[1, 1]`` for `value`."""
+    prompts: tuple[str | None, ...] = ()
+    """Hash of each item's prompt; None if unknown. As long as ``items``."""
+    targets: tuple[str | None, ...] = ()
+    """Hash of each item's target; None if unknown. As long as ``items``."""
+    trials: int | None = None
+    """For `value`: how many items a share was taken over, so that it has a binomial error; else None."""
+    notes: tuple[str, ...] = ()
+    """What the reader of a verdict should know, e.g. `best checkpoint on the evaluation data`."""
+
+    def __post_init__(self) -> None:
+        if self.formula != "value":
+            n = len(self.items)
+            if not n:
+                raise UserError(f"{self.source}: no item has a value of '{self.metric}'")
+            if len(self.statistics) != n or any(len(x) not in (0, n) for x in (self.prompts, self.targets)):
+                raise ValueError("items, statistics and hashes differ in length")
+            if len(set(self.items)) != n:
+                repeated = next(item for item in self.items if self.items.count(item) > 1)
+                raise UserError(f"{self.source}: item '{repeated}' is given more than once")
+        if not np.isfinite(self.statistics).all():
+            place = int(np.argwhere(~np.isfinite(self.statistics).all(axis=1))[0, 0])
+            item = f" of item '{self.items[place]}'" if self.items else ""
+            raise UserError(f"{self.source}: the {self.metric}{item} is not a finite number")
+
+
+def direction_of(metric: str) -> Literal["lower", "higher", "neither"]:
+    """Which way is better, by the metric's name; `neither` if it is not a known one."""
+    name = metric.partition(",")[0]
+    if name in HIGHER:
+        return "higher"
+    return "lower" if name in LOWER else "neither"
+
+
+def mean_of(values: list[float]) -> tuple[Floats, Formula]:
+    """Scores ``[items]`` as statistics ``(score, 1)``, and whether all of them are 0 or 1."""
+    table = np.column_stack([np.asarray(values, dtype=np.float64), np.ones(len(values))])
+    return table, "mean of 0 and 1" if set(values) <= {0.0, 1.0} else "mean"
+
+
+def number(value: object, where: str) -> float:
+    """A finite float, from a number or a boolean. Raises UserError, which begins with ``where``."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(f"{where}: {str(value)[:60]!r} is not a finite number")
+    return float(value)
+
+
+def hash_of(text: str) -> str:
+    """First 16 hex digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""A CSV of (item, seed, score).
+
+Columns `item` and `score`; optionally `seed`, `model`, `metric`, `prompt` and `target`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from eval.foreign import lines
+from eval.foreign.scores import ItemScores, direction_of, hash_of, mean_of
+from toolkit.errors import UserError
+
+TOOL = "CSV"
+
+
+def recognises(header: str) -> bool:
+    """Whether a first line names the two columns that are needed."""
+    names = {name.strip().lower() for name in header.split(",")}
+    return {"item", "score"} <= names
+
+
+def read(path: Path) -> list[ItemScores]:
+    """One entry per model, seed and metric."""
+    reader = csv.DictReader(io.StringIO(lines.text_of(path), newline=""), strict=True)
+    names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+    if missing := [name for name in ("item", "score") if name not in names]:
+        raise UserError(f"{path}: no column '{missing[0]}'. Columns: {', '.join(names)}")
+    reader.fieldnames = names
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise UserError(f"{path}, line {reader.line_num}: {len(names)} columns expected")
+            row["line"] = str(reader.line_num)
+            key = (row.get("model", ""), row.get("seed", ""), row.get("metric", "") or "score")
+            groups.setdefault(key, []).append(row)
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: not a CSV: {error}") from error
+    if not groups:
+        raise UserError(f"{path}: a header and no rows")
+    return [_scores(path, *key, rows) for key, rows in groups.items()]
+
+
+def _scores(path: Path, model: str, seed: str, metric: str, rows: list[dict[str, str]]) -> ItemScores:
+    table, formula = mean_of([_number(path, row) for row in rows])
+    if seed and not seed.lstrip("-").isdigit():
+        raise UserError(f"{path}, line {rows[0]['line']}: seed '{seed[:40]}' is not a whole number")
+    return ItemScores(
+        source=str(path),
+        tool=TOOL,
+        model=model or None,
+        task=path.stem if not model else "items",
+        seed=int(seed) if seed else None,
+        metric=metric,
+        direction=direction_of(metric),
+        formula=formula,
+        items=tuple(row["item"] for row in rows),
+        statistics=table,
+        prompts=tuple(hash_of(row["prompt"]) if "prompt" in row else None for row in rows),
+        targets=tuple(hash_of(row["target"]) if "target" in row else None for row in rows),
+    )
+
+
+def _number(path: Path, row: dict[str, str]) -> float:
+    try:
+        return float(row["score"])
+    except ValueError as error:
+        shown = row["score"][:40]
+        raise UserError(f"{path}, line {row['line']}: score '{shown}' is not a number") from error

@@ -1,0 +1,53 @@
+"""`trainer_state.json` of any transformers Trainer: the evaluation loss of a run, one number per run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.foreign.scores import ItemScores, direction_of, number
+from toolkit.errors import UserError
+
+TOOL = "transformers Trainer"
+
+
+def recognises(record: dict[str, Any]) -> bool:
+    """Whether a record is a Trainer's state."""
+    return "log_history" in record
+
+
+def read(path: Path, record: dict[str, Any]) -> list[ItemScores]:
+    """Every `eval_…` metric at its last evaluation; speed measurements are left out."""
+    history = record.get("log_history")
+    if not isinstance(history, list):
+        raise UserError(f"{path}: 'log_history' has to be a list")
+    last: dict[str, float] = {}
+    for entry in history:
+        if not isinstance(entry, dict):
+            raise UserError(f"{path}: an entry of 'log_history' is not an object")
+        for name, value in entry.items():
+            if name.startswith("eval_") and not name.endswith(("runtime", "per_second")):
+                last[name] = number(value, f"{path}: {name} at step {entry.get('step')}")
+    if not last:
+        raise UserError(f"{path}: no 'eval_…' value in its log: the run was trained without evaluation")
+    notes = ["one number per run: seeds are compared, not items"]
+    if record.get("best_model_checkpoint"):
+        notes.append("a best checkpoint was kept by these evaluations: its value would be too good")
+    return [
+        ItemScores(
+            source=str(path),
+            tool=TOOL,
+            model=path.parent.name or None,
+            task="evaluation data",
+            seed=None,
+            metric=name,
+            direction=direction_of(name),
+            formula="value",
+            items=(),
+            statistics=np.asarray([[value]]),
+            notes=tuple(notes),
+        )
+        for name, value in sorted(last.items())
+    ]
