@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from eval.foreign import lines
-from eval.foreign.scores import ItemScores, hash_of
+from eval.foreign.scores import Formula, ItemScores, hash_of
+from eval.metrics.reference import bleu, chrf
 from toolkit.errors import UserError
 
 TOOL = "text file"
+COUNTS: dict[Formula, Callable[[str, str], list[float]]] = {
+    "bleu": bleu.segment_counts,
+    "chrf": chrf.segment_counts,
+}
 
 
 def read(path: Path, references: Path) -> list[ItemScores]:
@@ -34,29 +39,11 @@ def read(path: Path, references: Path) -> list[ItemScores]:
             direction="higher",
             formula=metric,
             items=items,
-            statistics=np.asarray(counts, dtype=np.float64),
+            statistics=np.asarray([counts(*pair) for pair in zip(ours, theirs, strict=True)]),
             targets=hashes,
         )
-        for metric, counts in (("bleu", bleu_counts(ours, theirs)), ("chrf", chrf_counts(ours, theirs)))
+        for metric, counts in COUNTS.items()
     ]
-
-
-def bleu_counts(hypotheses: Sequence[str], references: Sequence[str]) -> list[list[float]]:
-    """sacreBLEU's counts by segment: length, reference length, matches and n-grams of orders 1 to 4."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    scorer = BLEU(effective_order=True)  # changes a sentence's score, not its counts
-    scores = [scorer.sentence_score(h, [r]) for h, r in zip(hypotheses, references, strict=True)]
-    return [[float(x) for x in (s.sys_len, s.ref_len, *s.counts, *s.totals)] for s in scores]
-
-
-def chrf_counts(hypotheses: Sequence[str], references: Sequence[str]) -> list[list[float]]:
-    """sacreBLEU's chrF counts by segment: hypothesis, reference and matched n-grams of each order."""
-    from sacrebleu.metrics.chrf import CHRF
-
-    scorer = CHRF()
-    rows = scorer._extract_corpus_statistics(list(hypotheses), [list(references)])
-    return [[float(x) for x in row] for row in rows]
 
 
 def _lines(path: Path) -> list[str]:

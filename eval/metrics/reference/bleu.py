@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
-from eval.metrics.texts import SIGNATURE, Pair, pair, section_pairs
+from eval.metrics.texts import SIGNATURE, pair, section_pairs
 from toolkit.records import Outcome
 
 ORDER = 4
@@ -43,9 +43,9 @@ class Bleu(Metric):
         if whole is None:
             return None
         sections = section_pairs(outcome, context)
-        row = _counts(whole)
+        row = segment_counts(*whole)
         for section in context.form.sections:
-            row += _counts(sections[section.name]) if section.name in sections else [0.0] * WIDTH
+            row += segment_counts(*sections[section.name]) if section.name in sections else [0.0] * WIDTH
         return tuple(row)
 
     def aggregate(self, sums: Floats) -> Floats:
@@ -76,8 +76,9 @@ def _scorer() -> Any:
     return BLEU(effective_order=True)
 
 
-def _counts(texts: Pair) -> list[float]:
-    score = _scorer().sentence_score(texts.hypothesis, [texts.reference])
+def segment_counts(hypothesis: str, reference: str) -> list[float]:
+    """Return sacreBLEU's counts of a segment: both lengths, matches and n-grams of order 1 to 4."""
+    score = _scorer().sentence_score(hypothesis, [reference])
     return [float(x) for x in (score.sys_len, score.ref_len, *score.counts, *score.totals)]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
-from eval.metrics.texts import SIGNATURE, Pair, pair, section_pairs
+from eval.metrics.texts import SIGNATURE, pair, section_pairs
 from toolkit.records import Outcome
 
 ORDER = 6
@@ -43,9 +43,9 @@ class ChrF(Metric):
         if whole is None:
             return None
         sections = section_pairs(outcome, context)
-        row = _counts(whole)
+        row = segment_counts(*whole)
         for section in context.form.sections:
-            row += _counts(sections[section.name]) if section.name in sections else [0.0] * WIDTH
+            row += segment_counts(*sections[section.name]) if section.name in sections else [0.0] * WIDTH
         return tuple(row)
 
     def aggregate(self, sums: Floats) -> Floats:
@@ -59,8 +59,9 @@ class ChrF(Metric):
         return {section.name: number(corpus_chrf(part)) for section, part in named if part.any()}
 
 
-def _counts(texts: Pair) -> list[float]:
-    hypothesis, reference = ("".join(text.split()) for text in texts)
+def segment_counts(hypothesis: str, reference: str) -> list[float]:
+    """Return sacreBLEU's counts of a segment: n-grams written, wanted and matched, for each order."""
+    hypothesis, reference = ("".join(text.split()) for text in (hypothesis, reference))
     row: list[float] = []
     for n in range(1, ORDER + 1):
         written, wanted = _characters(hypothesis, n), _characters(reference, n)

@@ -1,0 +1,115 @@
+"""May two results be compared item by item? What is refused, what is flagged, and the statistics lined up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.foreign.scores import ItemScores
+from eval.metrics.base import Floats
+from toolkit.records import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One model on one metric: its runs, one per training seed."""
+
+    name: str
+    runs: tuple[ItemScores, ...]
+
+    @property
+    def seeds(self) -> tuple[int | None, ...]:
+        """The training seed of each run; None if unknown."""
+        return tuple(run.seed for run in self.runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned:
+    """Two sides on the same items in the same order, or the reason why they can't be."""
+
+    ours: Floats
+    """Statistics ``[seeds, items, k]``."""
+    theirs: Floats
+    findings: tuple[Finding, ...]
+    refused: str | None = None
+
+
+def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
+    """Line two sides up by item and seed.
+
+    Refused if items differ (unless ``shared_items`` asks for those that both have), or if a prompt or target
+    of the same item differs by its hash. Flagged if prompts or seeds are unknown. Runs are paired by seed if
+    both sides have the same seeds, else in the order given.
+    """
+    ours_runs, theirs_runs, findings = _paired_by_seed(ours, theirs)
+    names = (ours.name, theirs.name)
+    first = theirs_runs[0]
+    common = set(first.items).intersection(*(run.items for run in (*ours_runs, *theirs_runs)))
+    lacking = {run.source: len(run.items) - len(common) for run in (*ours_runs, *theirs_runs)}
+    if any(lacking.values()):
+        source, number = max(lacking.items(), key=lambda pair: pair[1])
+        text = f"{number} items of {source} are not in every file ({len(common)} are shared)"
+        if not shared_items or not common:
+            return _refusal(text + "" if not common else f"{text}; --shared-items compares those", findings)
+        findings.append(_finding("items", "flagged", f"only shared items are compared: {text}", names))
+    order = [item for item in first.items if item in common]
+    for kind in ("prompts", "targets"):
+        problem, known = _differs(kind, (*ours_runs, *theirs_runs), order)
+        if problem:
+            return _refusal(problem, findings)
+        if not known:
+            findings.append(_finding(kind, "flagged", f"{kind} are not recorded: equal by item only", names))
+        else:
+            findings.append(_finding(kind, "ok", f"the same {kind} for all {len(order)} items", names))
+    findings += [_finding("origin", "flagged", note, names) for note in _notes(ours_runs, theirs_runs)]
+    tables = [np.stack([_in_order(run, order) for run in side]) for side in (ours_runs, theirs_runs)]
+    return Aligned(ours=tables[0], theirs=tables[1], findings=tuple(findings))
+
+
+def _paired_by_seed(
+    ours: Side, theirs: Side
+) -> tuple[tuple[ItemScores, ...], tuple[ItemScores, ...], list[Finding]]:
+    names = (ours.name, theirs.name)
+    known = [None not in side.seeds and len(set(side.seeds)) == len(side.runs) for side in (ours, theirs)]
+    if all(known) and set(ours.seeds) == set(theirs.seeds):
+        by_seed = [sorted(side.runs, key=lambda run: run.seed or 0) for side in (ours, theirs)]
+        return tuple(by_seed[0]), tuple(by_seed[1]), []
+    if len(ours.runs) == len(theirs.runs) == 1:
+        text = "one run per side: the verdict is about these two checkpoints, not about how they were made"
+        return ours.runs, theirs.runs, [_finding("seeds", "flagged", text, names)]
+    text = "training seeds are unknown or differ: runs are paired in the order given"
+    return ours.runs, theirs.runs, [_finding("seeds", "flagged", text, names)]
+
+
+def _differs(kind: str, runs: Sequence[ItemScores], order: Sequence[str]) -> tuple[str | None, bool]:
+    """What differs between runs, and whether every run records it."""
+    tables = [
+        dict(zip(run.items, getattr(run, kind) or (None,) * len(run.items), strict=True)) for run in runs
+    ]
+    known = True
+    for item in order:
+        hashes = {table[item] for table in tables}
+        known &= None not in hashes
+        if len(hashes - {None}) > 1:
+            return f"item '{item}' has different {kind} in {runs[0].source} and another file", known
+    return None, known
+
+
+def _notes(*sides: Sequence[ItemScores]) -> list[str]:
+    return list(dict.fromkeys(note for side in sides for run in side for note in run.notes))
+
+
+def _in_order(run: ItemScores, order: Sequence[str]) -> Floats:
+    place = {item: index for index, item in enumerate(run.items)}
+    return run.statistics[[place[item] for item in order]]
+
+
+def _refusal(text: str, findings: list[Finding]) -> Aligned:
+    empty = np.empty((0, 0, 0))
+    return Aligned(ours=empty, theirs=empty, findings=tuple(findings), refused=text)
+
+
+def _finding(check: str, status: str, text: str, methods: tuple[str, ...]) -> Finding:
+    return Finding.model_validate({"check": check, "status": status, "text": text, "methods": methods})
