@@ -1,0 +1,1 @@
+"""The blind taste test: pairs of generations -> a static page -> votes -> preferences with intervals."""
