@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from experiments.cli.bench import bench
+from experiments.cli.judging import judge
 from experiments.cli.models import generate, merge
 from experiments.cli.options import Json, Root
 from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
@@ -222,7 +223,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     return 0
 
 
-for command in (generate, merge, push):
+for command in (generate, judge, merge, push):
     app.command(command)
 for command, name in ((export_, "export"), (import_, "import")):
     app.command(command, name=name)

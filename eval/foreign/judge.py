@@ -1,0 +1,217 @@
+"""Compare results that other tools wrote against a baseline, by the statistics of our own studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from eval.foreign import unpaired
+from eval.foreign.alignment import Side, align
+from eval.foreign.measures import metric_of
+from eval.foreign.scores import ItemScores
+from eval.statistics import compare as statistics
+from toolkit.errors import UserError, unknown_name
+from toolkit.records import Comparison, Estimate, Finding
+
+Key = tuple[str, str]  # task, metric
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What several results say of each other."""
+
+    baseline: str
+    estimates: tuple[Estimate, ...]
+    comparisons: tuple[Comparison, ...]
+    """Every other side against the baseline, on every task and metric that both have; Holm-corrected."""
+    audit: tuple[Finding, ...]
+    unmatched: tuple[str, ...]
+    """Tasks and metrics that not all sides have, in words: they are left out."""
+
+
+def judge(
+    results: Mapping[str, Sequence[ItemScores]],
+    baseline: str,
+    *,
+    metrics: Sequence[str] = (),
+    margin: float | None = None,
+    shared_items: bool = False,
+) -> Judgement:
+    """Compare every side of ``results`` (name -> runs of any tasks and metrics) with the baseline.
+
+    ``metrics`` keeps those metrics; all by default. ``margin`` is the equivalence margin, in their unit.
+    Raises UserError if fewer than two sides share a task and metric.
+    """
+    if baseline not in results:
+        raise unknown_name("baseline", baseline, results)
+    if len(results) < 2:
+        raise UserError("judge: give at least two results to compare")
+    sides = {name: _by_key(name, runs) for name, runs in results.items()}
+    every = list(dict.fromkeys(key for keys in sides.values() for key in keys))
+    for name in metrics:
+        if name not in {metric for _, metric in every}:
+            raise unknown_name("metric", name, {metric for _, metric in every})
+    keys = [key for key in every if not metrics or key[1] in metrics]
+    shared = [key for key in keys if all(key in side for side in sides.values())]
+    if not shared:
+        raise UserError(f"judge: no task and metric is in every result. Found: {_listed(sides)}")
+    comparisons: list[Comparison] = []
+    audit: list[Finding] = []
+    for key in shared:
+        for name, side in sides.items():
+            if name != baseline:
+                tests = len(shared) * (len(sides) - 1)
+                one, findings = _compare(side[key], sides[baseline][key], margin, shared_items, tests)
+                comparisons.append(one)
+                audit += findings
+    return Judgement(
+        baseline=baseline,
+        estimates=tuple(_estimate(side[key]) for key in shared for side in sides.values()),
+        comparisons=tuple(_corrected(comparisons)),
+        audit=tuple(dict.fromkeys(audit)),
+        unmatched=tuple(f"{metric} of {task}" for task, metric in keys if (task, metric) not in shared),
+    )
+
+
+def _by_key(name: str, runs: Sequence[ItemScores]) -> dict[Key, Side]:
+    grouped: dict[Key, list[ItemScores]] = {}
+    for run in runs:
+        grouped.setdefault((run.task, run.metric), []).append(run)
+    return {key: Side(name=name, runs=tuple(found)) for key, found in grouped.items()}
+
+
+def _listed(sides: Mapping[str, Mapping[Key, Side]]) -> str:
+    """What each side has, in a few words."""
+    return "; ".join(
+        f"{name}: {', '.join(sorted(f'{metric} of {task}' for task, metric in keys))[:200]}"
+        for name, keys in sides.items()
+    )
+
+
+def _condition(run: ItemScores) -> dict[str, str]:
+    return {"base_model": run.tool, "dataset": run.task}
+
+
+def _estimate(side: Side) -> Estimate:
+    first = side.runs[0]
+    shared = {
+        **_condition(first),
+        "method": side.name,
+        "metric": first.metric,
+        "seeds": len(side.runs),
+        "documents": len(first.items),
+        "unit": metric_of(first).unit,
+        "label": first.metric,
+    }
+    if first.formula == "value":
+        values = [float(run.statistics[0, 0]) for run in side.runs]
+        mean = sum(values) / len(values)
+        return Estimate.model_validate(
+            {**shared, "value": mean, "low": None, "high": None, "speaks_about": "checkpoints"}
+        )
+    table = align(side, side, shared_items=True).ours
+    interval = statistics.estimate(metric_of(first), table)
+    return Estimate.model_validate({**shared, "documents": table.shape[1], **interval._asdict()})
+
+
+def _compare(
+    ours: Side, theirs: Side, margin: float | None, shared_items: bool, tests: int
+) -> tuple[Comparison, tuple[Finding, ...]]:
+    run = ours.runs[0]
+    shared = {
+        **_condition(run),
+        "method": ours.name,
+        "baseline": theirs.name,
+        "metric": run.metric,
+        "direction": run.direction,
+        "unit": metric_of(run).unit,
+        "label": run.metric,
+        "margin": margin,
+    }
+    formulas = {r.formula for side in (ours, theirs) for r in side.runs}
+    if formulas == {"mean", "mean of 0 and 1"}:
+        formulas = {"mean"}  # a seed whose scores happen to be all 0 or 1
+    if len(formulas) > 1:
+        return _refused(shared, f"{run.metric} is computed in different ways"), ()
+    if "value" in formulas:
+        return _unpaired(shared, ours, theirs)
+    aligned = align(ours, theirs, shared_items=shared_items)
+    if aligned.refused:
+        return _refused(shared, aligned.refused), aligned.findings
+    if len(ours.runs) != len(theirs.runs) and 1 not in (len(ours.runs), len(theirs.runs)):
+        return _refused(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
+    plain = next((r for side in (ours, theirs) for r in side.runs if r.formula in formulas), run)
+    result = statistics.compare(
+        metric_of(plain, margin), aligned.ours, aligned.theirs, margin=margin, tests=tests
+    )
+    fields = {name: getattr(result, name) for name in Comparison.model_fields if hasattr(result, name)}
+    comparison = Comparison.model_validate({**shared, "p_holm": None, **fields})
+    return comparison, aligned.findings
+
+
+def _unpaired(
+    shared: Mapping[str, object], ours: Side, theirs: Side
+) -> tuple[Comparison, tuple[Finding, ...]]:
+    """One number per run: seeds against seeds if both have two, shares of known size otherwise."""
+    names = (ours.name, theirs.name)
+    notes = dict.fromkeys(note for side in (ours, theirs) for run in side.runs for note in run.notes)
+    findings = tuple(
+        Finding.model_validate({"check": "origin", "status": "flagged", "text": note, "methods": names})
+        for note in notes
+    )
+    values = [[float(run.statistics[0, 0]) for run in side.runs] for side in (ours, theirs)]
+    trials = [side.runs[0].trials for side in (ours, theirs)]
+    if min(map(len, values)) >= 2:
+        result, seeds, documents = unpaired.welch(*values), min(map(len, values)), 0
+    elif len(values[0]) == len(values[1]) == 1 and trials[0] and trials[1]:
+        result, seeds = unpaired.shares(values[0][0], trials[0], values[1][0], trials[1]), 1
+        documents = min(trials[0], trials[1])
+    else:
+        return _refused(
+            shared, "one number per side has no interval: give several seeds, or scores by item"
+        ), findings
+    low, high = result.low, result.high
+    about = "methods" if seeds > 2 else "checkpoints"
+    margin = shared["margin"]
+    direction = ours.runs[0].direction
+    verdict = statistics.verdict(
+        low, high, result.p, margin=margin if isinstance(margin, float) else None, direction=direction
+    )
+    comparison = Comparison.model_validate(
+        {
+            **shared,
+            "difference": result.difference,
+            "low": low,
+            "high": high,
+            "p": result.p,
+            "p_holm": None,
+            "verdict": verdict,
+            "speaks_about": about,
+            "seeds": seeds,
+            "documents": documents,
+            "reason": "unpaired",
+        }
+    )
+    return comparison, findings
+
+
+def _refused(shared: Mapping[str, object], why: str) -> Comparison:
+    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "speaks_about"))
+    values = {**shared, **empty, "verdict": "refused", "seeds": 0, "documents": 0, "reason": why}
+    return Comparison.model_validate(values)
+
+
+def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The verdicts by Holm-corrected p-values over all of them."""
+    corrected = statistics.holm([c.p for c in comparisons])
+    return [
+        c.model_copy(
+            update={
+                "p_holm": p,
+                "verdict": c.verdict
+                if c.verdict == "refused"
+                else statistics.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction),
+            }
+        )
+        for c, p in zip(comparisons, corrected, strict=True)
+    ]

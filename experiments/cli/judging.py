@@ -1,0 +1,121 @@
+"""`bakeoff judge`: whether results that other tools wrote differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from experiments.cli.options import Json
+from experiments.cli.output import out, print_json, print_rows
+from toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from eval.foreign.judge import Judgement
+
+
+def judge(
+    *results: str,
+    baseline: str | None = None,
+    metric: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    references: Path | None = None,
+    margin: float | None = None,
+    shared_items: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Json = False,
+) -> int:
+    """Compare results that other tools wrote: difference, interval, p-value and verdict.
+
+    Reads lm-evaluation-harness samples (`--log_samples`), Every Eval Ever instances, PEFT method_comparison
+    records, `trainer_state.json`, CSV files with the columns item and score (and seed), and text files with
+    `--references`. Items are paired; results with other items, prompts or targets are refused.
+
+    Parameters
+    ----------
+    results
+        A file or folder for each side, or `name=path,path` with one path per training seed.
+    baseline
+        The side that the others are compared with; the first one when not given.
+    metric
+        Only these metrics; all that every side has when not given.
+    references
+        A text file with one reference per line: the results are text files with one hypothesis per line.
+    margin
+        Equivalence margin in the metric's unit; without it nothing is called equivalent.
+    shared_items
+        Compare the items that all sides have, if some have more.
+    """
+    from eval.foreign import read
+    from eval.foreign.judge import judge as compare
+    from eval.foreign.texts import sacrebleu_p_values
+
+    paths = _named(results)
+    first = baseline or next(iter(paths), "")
+    sides = {name: [s for path in files for s in read(path, references)] for name, files in paths.items()}
+    judgement = compare(sides, first, metrics=metric or (), margin=margin, shared_items=shared_items)
+    texts: dict[str, float] = {}
+    if references is not None and all(len(files) == 1 for files in paths.values()):
+        texts = sacrebleu_p_values({name: files[0] for name, files in paths.items()}, references, first)
+    if as_json:
+        print_json(_as_json(judgement, texts))
+    else:
+        _show(judgement, texts)
+    return 0
+
+
+def _named(results: tuple[str, ...]) -> dict[str, list[Path]]:
+    """`name=path,path` or a path, whose own name then names the side."""
+    named: dict[str, list[Path]] = {}
+    for result in results:
+        name, separator, files = result.partition("=")
+        paths = [Path(file) for file in (files if separator else result).split(",") if file]
+        label = name if separator else paths[0].stem if paths and paths[0].is_file() else result
+        if not paths or label in named:
+            raise UserError(f"judge: '{result}': give each side a name of its own: name=path")
+        named[label] = paths
+    return named
+
+
+def _as_json(judgement: Judgement, texts: dict[str, float]) -> dict[str, Any]:
+    return {
+        "baseline": judgement.baseline,
+        "estimates": [e.model_dump(mode="json") for e in judgement.estimates],
+        "comparisons": [c.model_dump(mode="json") for c in judgement.comparisons],
+        "audit": [f.model_dump(mode="json") for f in judgement.audit],
+        "unmatched": judgement.unmatched,
+        "sacrebleu_p": texts,
+    }
+
+
+def _show(judgement: Judgement, texts: dict[str, float]) -> None:
+    values = {(e.dataset, e.metric, e.method): e.value for e in judgement.estimates}
+
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.4g}"
+
+    rows = [
+        {
+            "task": c.dataset,
+            "metric": c.metric,
+            "result": c.method,
+            "value": shown(values[c.dataset, c.metric, c.method]),
+            judgement.baseline: shown(values[c.dataset, c.metric, judgement.baseline]),
+            "difference": "" if c.difference is None else f"{c.difference:+.4g}",
+            "95 % interval": "" if c.low is None or c.high is None else f"{c.low:+.4g} to {c.high:+.4g}",
+            "p (Holm)": "" if c.p_holm is None else f"{c.p_holm:.3g}",
+            "verdict": c.verdict,
+            "n": f"{c.seeds} x {c.documents}" if c.documents else f"{c.seeds} seeds" if c.seeds else "",
+            "note": c.reason or "",
+        }
+        for c in judgement.comparisons
+    ]
+    print_rows(f"against {judgement.baseline}", rows)
+    for name, p in texts.items():
+        line = f"sacreBLEU's own paired test of BLEU, {name} against {judgement.baseline}: p = {p:.4f}"
+        out.print(line, soft_wrap=True, highlight=False)
+    for finding in judgement.audit:
+        if finding.status != "ok":
+            sides = " and ".join(finding.methods)
+            out.print(f"{finding.status}: {sides}: {finding.text}", soft_wrap=True, highlight=False)
+    if judgement.unmatched:
+        out.print(f"not in every result, left out: {', '.join(judgement.unmatched)}", soft_wrap=True)

@@ -1,0 +1,158 @@
+"""Verdicts on other tools' results: paired by item, refused where items differ."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from eval.foreign import read
+from eval.foreign.judge import judge
+from eval.foreign.unpaired import shares
+from toolkit.errors import UserError
+
+# 30 items that only A has right, 12 that only B has, 68 that both have, 110 that neither has: n = 220
+A = [1] * 30 + [0] * 12 + [1] * 68 + [0] * 110
+B = [0] * 30 + [1] * 12 + [1] * 68 + [0] * 110
+
+
+def samples(path, values, **changes):
+    """A samples file of lm-evaluation-harness with one value of acc per document."""
+    rows = [
+        {"doc_id": i, "target": "x", "acc": float(v), "metrics": ["acc"], "prompt_hash": f"p{i}", **changes}
+        for i, v in enumerate(values)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return read(path)
+
+
+def judged(tmp_path, ours, theirs, **options):
+    """The one comparison of two lists of 0 and 1."""
+    results = {
+        "a": samples(tmp_path / "samples_a.jsonl", ours),
+        "b": samples(tmp_path / "samples_a2.jsonl", theirs),
+    }
+    results = {name: [_task(s, "t") for s in scores] for name, scores in results.items()}
+    return judge(results, "b", **options)
+
+
+def _task(scores, task):
+    from dataclasses import replace
+
+    return replace(scores, task=task)
+
+
+def test_the_worked_example_of_lm_evaluation_harness_3868(tmp_path):
+    """n = 220, 30 against 12 discordant: McNemar's exact p is .008, the unpaired z-test's .080."""
+    (one,) = judged(tmp_path, A, B).comparisons
+    assert round(one.p, 3) == round(binomtest(12, 42).pvalue, 3) == 0.008
+    assert one.verdict == "better"
+    assert one.difference == pytest.approx(18 / 220)
+    apart = shares(98 / 220, 220, 80 / 220, 220)
+    assert round(apart.p, 3) == 0.080
+    assert apart.low < 0 < apart.high
+
+
+def test_other_items_are_refused_unless_the_shared_ones_are_asked_for(tmp_path):
+    """219 of 220 items are shared: refused with the number, or flagged with `shared_items`."""
+    (one,) = judged(tmp_path, A, B[:-1]).comparisons
+    assert one.verdict == "refused"
+    assert "1 items of" in one.reason
+    shared = judged(tmp_path, A, B[:-1], shared_items=True)
+    assert shared.comparisons[0].documents == 219
+    assert any(f.status == "flagged" and "219 are shared" in f.text for f in shared.audit)
+
+
+@pytest.mark.parametrize(("field", "words"), [("prompt_hash", "prompts"), ("target_hash", "targets")])
+def test_another_prompt_or_target_of_an_item_is_refused(field, words, tmp_path):
+    """Item 0 was asked differently: nothing is said of the two."""
+    ours = [_task(s, "t") for s in samples(tmp_path / "samples_a.jsonl", A, **{field: "one"})]
+    theirs = [_task(s, "t") for s in samples(tmp_path / "samples_b.jsonl", B, **{field: "two"})]
+    (one,) = judge({"a": ours, "b": theirs}, "b").comparisons
+    assert one.verdict == "refused"
+    assert f"different {words}" in one.reason
+
+
+def test_one_run_per_side_is_flagged(tmp_path):
+    """The verdict is about two checkpoints, and the audit says so."""
+    result = judged(tmp_path, A, B)
+    assert result.comparisons[0].speaks_about == "checkpoints"
+    assert any(f.check == "seeds" and "one run per side" in f.text for f in result.audit)
+
+
+def test_seeds_of_a_csv_are_crossed_with_its_items(tmp_path):
+    """Five seeds of 40 items, a constant difference of 0.5: better, and about the methods."""
+    draw = np.random.default_rng(0)
+    noise = draw.normal(size=(5, 40))
+    for name, shift in (("a", 0.5), ("b", 0.0)):
+        own = draw.normal(scale=0.01, size=(5, 40))
+        lines = [f"i{i},{s},{noise[s, i] + own[s, i] + shift}" for s in range(5) for i in range(40)]
+        (tmp_path / f"{name}.csv").write_text("item,seed,score\n" + "\n".join(lines))
+    results = {n: [_task(s, "t") for s in read(tmp_path / f"{n}.csv")] for n in "ab"}
+    (one,) = judge(results, "b").comparisons
+    assert (one.seeds, one.documents, one.speaks_about) == (5, 40, "methods")
+    assert one.low < 0.5 < one.high
+    assert one.direction == "higher"
+    assert one.verdict == "better"
+
+
+def test_peft_records_are_compared_as_shares_and_flagged_as_unpaired(tmp_path):
+    """636 against 600 of 1,319: z = 0.0273 / 0.0194 = 1.40, undecided."""
+    results = {}
+    for name, right in (("a", 636), ("b", 600)):
+        path = tmp_path / f"{name}.json"
+        metrics = [{"test accuracy": right / 1319}]
+        path.write_text(json.dumps({"run_info": {}, "train_info": {"status": "success", "metrics": metrics}}))
+        results[name] = read(path)
+    result = judge(results, "b")
+    assert result.comparisons[0].verdict == "undecided"
+    assert result.comparisons[0].p == pytest.approx(0.16, abs=0.005)
+    assert any("unpaired" in f.text for f in result.audit)
+
+
+def test_one_loss_per_side_is_refused_and_three_seeds_are_compared(tmp_path):
+    """Welch's t of 1.0, 1.1, 1.2 against 2.0, 2.1, 2.2: 1 / (0.1 sqrt(2 / 3)) = 12.2."""
+
+    def state(name, value):
+        path = tmp_path / name / "trainer_state.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({"log_history": [{"eval_loss": value, "step": 1}]}))
+        return read(path)
+
+    ours = [s for i, v in enumerate((1.0, 1.1, 1.2)) for s in state(f"a{i}", v)]
+    theirs = [s for i, v in enumerate((2.0, 2.1, 2.2)) for s in state(f"b{i}", v)]
+    (one,) = judge({"a": ours[:1], "b": theirs[:1]}, "b").comparisons
+    assert one.verdict == "refused"
+    assert "no interval" in one.reason
+    (three,) = judge({"a": ours, "b": theirs}, "b").comparisons
+    assert three.difference == pytest.approx(-1.0)
+    assert three.verdict == "better"
+    assert three.seeds == 3
+
+
+def test_bleu_of_text_files_equals_sacrebleus(tmp_path):
+    """The value of a whole file, to the digit."""
+    import sacrebleu
+
+    reference = ["the cat sat on the mat today", "mix flour and water in a bowl", "bake it for ten minutes"]
+    ours = ["the cat sat on a mat today", "mix the flour and water in a bowl", "bake for ten minutes"]
+    theirs = ["a cat was on the mat", "mix flour with water in a big bowl", "bake it ten minutes"]
+    for name, lines in (("r", reference), ("a", ours), ("b", theirs)):
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    results = {name: read(tmp_path / f"{name}.txt", tmp_path / "r.txt") for name in "ab"}
+    result = judge(results, "b", metrics=["bleu"])
+    expected = {n: sacrebleu.corpus_bleu(t, [reference]).score for n, t in (("a", ours), ("b", theirs))}
+    for one in result.estimates:
+        assert one.value == pytest.approx(expected[one.method], abs=1e-9)
+
+
+def test_nothing_in_common_is_one_line(tmp_path):
+    """Two tasks: the error lists what each side has."""
+    ours = samples(tmp_path / "samples_x.jsonl", A)
+    theirs = samples(tmp_path / "samples_y.jsonl", B)
+    with pytest.raises(UserError, match=r"a: acc of x; b: acc of y"):
+        judge({"a": ours, "b": theirs}, "b")
+    with pytest.raises(UserError, match="unknown baseline 'c'"):
+        judge({"a": ours, "b": theirs}, "c")
