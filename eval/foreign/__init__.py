@@ -1,9 +1,9 @@
-"""Other tools' results as additive statistics: one reader per source, then the same comparison as our own.
+"""Other tools' results as additive statistics: a reader per tool, then the same comparison as our own.
 
-`read` recognises a file by its content; `scores` holds what every reader returns; `judge` compares.
+`sources.read` recognises a file by its content and returns `ItemScores`; `judge` aligns and compares them.
 """
 
-from eval.foreign.read import read
 from eval.foreign.scores import ItemScores
+from eval.foreign.sources import read
 
 __all__ = ["ItemScores", "read"]

@@ -42,10 +42,10 @@ def judge(
     ``metrics`` keeps those metrics; all by default. ``margin`` is the equivalence margin, in their unit.
     Raises UserError if fewer than two sides share a task and metric.
     """
-    if baseline not in results:
-        raise unknown_name("baseline", baseline, results)
     if len(results) < 2:
         raise UserError("judge: give at least two results to compare")
+    if baseline not in results:
+        raise unknown_name("baseline", baseline, results)
     sides = {name: _by_key(name, runs) for name, runs in results.items()}
     every = list(dict.fromkeys(key for keys in sides.values() for key in keys))
     for name in metrics:

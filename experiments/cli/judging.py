@@ -47,7 +47,7 @@ def judge(
     """
     from eval.foreign import read
     from eval.foreign.judge import judge as compare
-    from eval.foreign.texts import sacrebleu_p_values
+    from eval.foreign.sources.texts import sacrebleu_p_values
 
     paths = _named(results)
     first = baseline or next(iter(paths), "")

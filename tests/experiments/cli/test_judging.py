@@ -69,7 +69,7 @@ def test_the_table_names_the_sides_and_what_is_flagged(texts, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "unknown baseline"),
+        ((), "give at least two results"),
         (("a.txt",), "no such file"),
         (("x=a", "x=b"), "give each side a name of its own"),
     ],
