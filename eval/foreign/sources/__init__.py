@@ -1,4 +1,4 @@
-"""One reader per tool: lm-evaluation-harness, Every Eval Ever, PEFT's benchmark, Trainer states, CSV, text."""
+"""One reader per tool: lm-evaluation-harness, Every Eval Ever, PEFT, transformers Trainer, CSV, text."""
 
 from eval.foreign.sources.read import read
 
