@@ -3,7 +3,7 @@
 `sources.read` recognises a file by its content and returns `ItemScores`; `judge` aligns and compares them.
 """
 
-from eval.foreign.scores import ItemScores
 from eval.foreign.sources import read
+from eval.foreign.sources.scores import ItemScores
 
 __all__ = ["ItemScores", "read"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.foreign.scores import ItemScores
+from eval.foreign.sources.scores import ItemScores
 from eval.metrics.base import Floats
 from toolkit.records import Finding
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eval.foreign import unpaired
 from eval.foreign.alignment import Side, align
 from eval.foreign.measures import metric_of
-from eval.foreign.scores import ItemScores
+from eval.foreign.sources.scores import ItemScores
 from eval.statistics import compare as statistics
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding

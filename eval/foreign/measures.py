@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from eval.foreign.scores import Formula, ItemScores
+from eval.foreign.sources.scores import Formula, ItemScores
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.likelihood.likelihood import exp
 from eval.metrics.reference.bleu import corpus_bleu

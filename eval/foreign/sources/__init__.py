@@ -1,4 +1,7 @@
-"""One reader per tool: lm-evaluation-harness, Every Eval Ever, PEFT, transformers Trainer, CSV, text."""
+"""One reader per tool: lm-evaluation-harness, Every Eval Ever, PEFT, transformers Trainer, CSV, text.
+
+`read` recognises whose file it is; every reader returns `ItemScores`.
+"""
 
 from eval.foreign.sources.read import read
 

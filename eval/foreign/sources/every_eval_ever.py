@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eval.foreign.scores import ItemScores, direction_of, hash_of, mean_of, number
 from eval.foreign.sources import lines
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_of, number
 from toolkit.errors import UserError
 
 TOOL = "Every Eval Ever"

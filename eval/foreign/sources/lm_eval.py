@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.foreign.scores import Formula, ItemScores, direction_of, mean_of, number
 from eval.foreign.sources import lines
+from eval.foreign.sources.scores import Formula, ItemScores, direction_of, mean_of, number
 from eval.metrics.base import Floats
 from toolkit.errors import UserError
 

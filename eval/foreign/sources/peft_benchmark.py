@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.foreign.scores import ItemScores, number
+from eval.foreign.sources.scores import ItemScores, number
 from toolkit.errors import UserError
 
 TOOL = "PEFT method_comparison"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eval.foreign.scores import ItemScores
 from eval.foreign.sources import every_eval_ever, lines, lm_eval, peft_benchmark, table, texts, trainer_state
+from eval.foreign.sources.scores import ItemScores
 from toolkit.errors import UserError
 
 FORMATS = (

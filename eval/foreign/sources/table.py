@@ -9,8 +9,8 @@ import csv
 import io
 from pathlib import Path
 
-from eval.foreign.scores import ItemScores, direction_of, hash_of, mean_of
 from eval.foreign.sources import lines
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_of
 from toolkit.errors import UserError
 
 TOOL = "CSV"

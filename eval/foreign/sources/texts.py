@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.foreign.scores import Formula, ItemScores, hash_of
 from eval.foreign.sources import lines
+from eval.foreign.sources.scores import Formula, ItemScores, hash_of
 from eval.metrics.reference import bleu, chrf
 from toolkit.errors import UserError
 

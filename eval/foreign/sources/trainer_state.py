@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.foreign.scores import ItemScores, direction_of, number
+from eval.foreign.sources.scores import ItemScores, direction_of, number
 from toolkit.errors import UserError
 
 TOOL = "transformers Trainer"
