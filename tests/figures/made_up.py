@@ -227,12 +227,12 @@ def decoding_effects(methods: tuple[str, ...], decodings: tuple[str, ...]) -> tu
             prompt_mode=mode,
             metric=name,
             unit="BLEU",
-            label=LABELS[name],
+            label=label,
             documents=DOCUMENTS,
             **values,
         )
         for mode in MODES
-        for name, values in (("bleu", known), ("self_bleu", unknown))
+        for name, label, values in (("bleu", "BLEU", known), ("self_bleu", "self-BLEU", unknown))
     )
 
 
