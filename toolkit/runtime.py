@@ -10,6 +10,7 @@ import re
 import resource
 import sys
 import warnings
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,33 @@ ALLOCATOR = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "MALLOC_TOP_PAD_": "67108864",
 }
+
+
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "10000"}
+"""How OpenMP's idle threads wait: they sleep after some microseconds. By default they spin for milliseconds,
+and two busy processes on one machine slow each other ten-fold."""
+
+
+def wait_passively(environment: MutableMapping[str, str]) -> None:
+    """Let idle threads sleep, unless the user has set how they wait. Call before torch is imported."""
+    if not WAITING.keys() & environment.keys():
+        environment.update(WAITING)
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """`python -P -m MODULE …`: the working directory is not searched for packages named like ours."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a process of our own: it imports what this process does, from any folder.
+
+    ``extra`` variables take precedence over everything else.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    wait_passively(environment)
+    return {**environment, **(extra or {})}
 
 
 def device() -> torch.device:

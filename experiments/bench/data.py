@@ -23,7 +23,7 @@ from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_
 from toolkit.data.duplicates.shingles import Shingler
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
-from toolkit.runtime import machine
+from toolkit.runtime import child_environment, machine, module_command
 from toolkit.specs import DataSpec
 
 COMPARED_ROWS = 5_000
@@ -41,8 +41,9 @@ def bench(rows: int = 50_000, seed: int = 0) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bakeoff-bench-") as name:
         folder = Path(name)
         truth = planted.write(folder / "recipes.csv", rows, seed)
-        command = [sys.executable, "-m", "experiments.bench.data", str(folder), str(rows)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = module_command("experiments.bench.data", str(folder), str(rows))
+        environment = child_environment()
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
             raise UserError(f"bench data failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
         measured = json.loads(done.stdout)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
-from toolkit.runtime import ALLOCATOR
+from toolkit.runtime import ALLOCATOR, child_environment, module_command
 from toolkit.specs import DataSpec
 
 BASE = "smollm2-135m-embedded"
@@ -28,11 +26,10 @@ def held_out(count: int) -> list[str]:
 
 def in_a_process(module: str, side: str, asked: dict[str, Any]) -> dict[str, Any]:
     """What `python -m MODULE SIDE` prints for ``asked``; our side has the settings that a run has."""
-    environment = {**os.environ, **(ALLOCATOR if side == "ours" else {})}
     done = subprocess.run(
-        [sys.executable, "-m", module, side],
+        module_command(module, side),
         input=json.dumps(asked),
-        env=environment,
+        env=child_environment(ALLOCATOR if side == "ours" else None),
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -20,7 +19,7 @@ from experiments.design.study import StudySpec
 from experiments.running.executors.local import Local
 from experiments.running.runner import jobs_of
 from toolkit.records import EvaluationRecord, RunRecord
-from toolkit.runtime import machine
+from toolkit.runtime import child_environment, machine, module_command
 
 METHODS = 10
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
@@ -60,7 +59,7 @@ def bench(cells: int = 500, many: int = 10_000) -> dict[str, Any]:
 
 def tiny_base(folder: Path) -> Path:
     """A random two-layer GPT-2 with a tokenizer, as `save_pretrained` writes it."""
-    subprocess.run(_command("tiny", str(folder)), check=True, capture_output=True)
+    subprocess.run(_command("tiny", str(folder)), check=True, capture_output=True, env=child_environment())
     return folder
 
 
@@ -93,7 +92,7 @@ def _overhead(base: Path, root: Path) -> tuple[float, float]:
 
 
 def _one() -> dict[str, str]:
-    return {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    return child_environment({"TOKENIZERS_PARALLELISM": "false"})
 
 
 def _plain(base: str, texts: str, kind: str, target: str) -> None:
@@ -134,8 +133,8 @@ def _finished(base: Path, root: Path, cells: int) -> dict[str, float]:
     for command in ("plan", "run", "report"):
         study = ["many"] if command == "report" else ["quickstart", *overrides]
         began = time.perf_counter()
-        cli = [sys.executable, "-m", "experiments.cli", command, *study, "--root", str(root), "--json"]
-        subprocess.run(cli, check=True, capture_output=True)
+        cli = module_command("experiments.cli", command, *study, "--root", str(root), "--json")
+        subprocess.run(cli, check=True, capture_output=True, env=child_environment())
         seconds[f"{command}_seconds"] = round(time.perf_counter() - began, 2)
     return seconds
 
@@ -185,11 +184,13 @@ def _study(base: Path, methods: str, *overrides: str) -> StudySpec:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "experiments.bench.study", *arguments]
+    return module_command("experiments.bench.study", *arguments)
 
 
 def _in_own_process(*arguments: str) -> dict[str, float]:
-    done = subprocess.run(_command(*arguments), check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        _command(*arguments), check=True, capture_output=True, text=True, env=child_environment()
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 

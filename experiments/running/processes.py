@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from experiments.running.job import Job, exit_when_parent_exits, prepared_for, stdout_listener, train_here
+from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.events import Failed, Listener, from_json, ignore
 from toolkit.records.files import write_text
@@ -32,13 +33,13 @@ def train_in_processes(job: Job, listener: Listener) -> None:
     job_file = job.folder.path / "job.json"
     write_text(job_file, job.model_dump_json())
     threads = max(1, torch.get_num_threads() // count)
-    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    environment = runtime.child_environment({"OMP_NUM_THREADS": str(threads)})
     if not torch.cuda.is_available():
         environment["ACCELERATE_USE_CPU"] = "true"
     failure: UserError | None = None
     with subprocess.Popen(
-        [sys.executable, "-m", *command, "-m", "experiments.running.processes", str(job_file)],
+        runtime.module_command(*launcher, "-m", "experiments.running.processes", str(job_file)),
         stdin=subprocess.PIPE,  # closed when this process ends, however it ends: the first rank then exits
         stdout=subprocess.PIPE,
         text=True,

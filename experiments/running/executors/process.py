@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 
@@ -28,13 +27,13 @@ class WorkerProcess:
         self._folder.path.mkdir(parents=True, exist_ok=True)
         with self._folder.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "experiments.running.worker"],
+                runtime.module_command("experiments.running.worker"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                env={**os.environ, **runtime.ALLOCATOR, **FIXED, **_same_code(), **environment},
+                env=runtime.child_environment({**runtime.ALLOCATOR, **FIXED, **environment}),
                 start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it
             )
         self._thread = threading.Thread(target=self._listen, args=(job.model_dump_json(),), daemon=True)
@@ -75,11 +74,6 @@ class WorkerProcess:
         code = process.wait()
         process.stdout.close()
         self._listener(Ended(error=_in_words(code, failure, self._folder)))
-
-
-def _same_code() -> dict[str, str]:
-    """The worker imports what this process does, whatever lies in the folder that it is called from."""
-    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,35 @@
+"""Processes of our own: they import our code from any folder, and their idle threads sleep."""
+
+from __future__ import annotations
+
+import subprocess
+
+from toolkit.runtime import child_environment, module_command, wait_passively
+
+
+def test_a_process_of_ours_ignores_packages_of_our_names_in_the_working_directory(tmp_path):
+    """Both `toolkit` and `experiments` there raise on import; ours are imported and the module runs."""
+    for package in ("toolkit", "experiments"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise RuntimeError('foreign')")
+    done = subprocess.run(
+        module_command("experiments.cli", "--help"),
+        cwd=tmp_path,
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bakeoff" in done.stdout
+
+
+def test_idle_threads_sleep_unless_the_user_says_how_they_wait(monkeypatch):
+    """Without a setting all three are set; with one of them none is added."""
+    for name in ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    assert child_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert child_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
+    own = {"GOMP_SPINCOUNT": "5"}
+    wait_passively(own)
+    assert own == {"GOMP_SPINCOUNT": "5"}
