@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval import general_text
-from eval.metrics import unavailable
 from experiments.analysis.conclude import conclude
 from experiments.design import edits
 from experiments.design.cells import CellSpec
@@ -49,8 +48,6 @@ def bring_up_to_date(
     if edit := edits.describe_edit(grid, grid.cells()):
         board.say(edit)
     edits.write_study(grid)
-    for said in unavailable().values():
-        board.say(said)
     errors: dict[str, str] = {}
     cells: list[CellSpec] = []
     known: set[str] = set()
