@@ -1,58 +1,66 @@
-"""A finished run and held-out documents -> outcomes -> metrics -> a record. The model is asked once."""
+"""Evaluate a finished run on held-out documents: outcomes, their statistics, metrics, and a record."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 
 from eval import general_text
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
+from toolkit.data.format import prompt
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
 from toolkit.records import (
+    DocumentStatistics,
     EvaluationRecord,
     MetricValue,
     Outcome,
     RunRecord,
     SettingMetrics,
+    SettingStatistics,
     read_lines,
     write_lines,
 )
 from toolkit.records.folders import RunFolder
 from toolkit.specs import EvalSpec, Format, digest_of
 
-Statistics = dict[str, tuple[float, ...] | None]  # metric -> its statistics on a document
+Rows = dict[str, list[tuple[float, ...] | None]]
+"""Metric -> additive statistics of each document."""
 
 
 def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
-    """Identity of an evaluation: settings, test part and format; not the metrics, which are arithmetic."""
+    """Return the identity of an evaluation: settings, test split and format.
+
+    The metrics are no part of it: they are arithmetic on the same outcomes.
+    """
     return digest_of([spec.model_dump(mode="json"), test, form.model_dump(mode="json")])
 
 
 def contexts_of(spec: EvalSpec, form: Format, train: Sequence[str] = ()) -> list[Context]:
-    """What the metrics look at, one for each prompt mode and decoding; the first is the headline's."""
+    """Return what the metrics look at, one per prompt mode and decoding; the first is the headline's."""
     first = Context(form=form, train=train)
     return [first.at(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
 
 
 def is_current(folder: RunFolder, digest: str, contexts: Sequence[Context]) -> bool:
-    """Whether the evaluation is there and holds every metric there is, with its present signature."""
+    """Whether the evaluation is finished and holds every available metric with its present signature."""
     path = folder.evaluation(digest)
-    if not path.is_file():
+    if not path.is_file() or not folder.statistics(digest).is_file():
         return False
     record = EvaluationRecord.read(path)
-    there = [record.metrics, *(setting.metrics for setting in record.settings)]
-    # A metric that was measured where its package is, and can't be had here, is no reason to measure again.
-    return len(there) == len(contexts) and all(
-        name in found and found[name].signature == signature(metric, context)
-        for found, context, metrics in zip(there, contexts, _asked(contexts), strict=True)
+    measured = [record.metrics, *(setting.metrics for setting in record.settings)]
+    # A metric that was measured elsewhere and is unavailable here is no reason to measure again.
+    return len(measured) == len(contexts) and all(
+        name in values and values[name].signature == signature(metric, context)
+        for values, context, metrics in zip(measured, contexts, _metrics_of(contexts), strict=True)
         for name, metric in metrics.items()
     )
 
 
-def _asked(contexts: Sequence[Context]) -> list[dict[str, Metric]]:
-    """The metrics of each context: what does not look at generations is the same in all, and in the first."""
+def _metrics_of(contexts: Sequence[Context]) -> list[dict[str, Metric]]:
+    """The metrics of each context; those that look at no generation only in the first, being the same."""
     every = all_metrics()
     others = {name: metric for name, metric in every.items() if metric.of_generations}
     return [every, *(others for _ in contexts[1:])]
@@ -69,77 +77,113 @@ def evaluate(
     fingerprint: str,
     progress: Listener,
 ) -> EvaluationRecord:
-    """Evaluate a run. Outcomes that are there are not made again, so a new metric needs no model."""
+    """Evaluate a run and return its record, written last.
+
+    Outcomes on disk are used as they are and never rewritten, so a new metric needs no model.
+    """
     digest = evaluation_digest(spec, fingerprint, form)
     contexts = contexts_of(spec, form, train)
-    headline = contexts[0]
-    seconds: dict[str, float] = {}
-    if folder.outcomes(digest).is_file():
-        outcomes = read_lines(folder.outcomes(digest), Outcome)
-    else:
-        outcomes, seconds = _ask(run, folder, spec, form, test, progress)
-        write_lines(folder.outcomes(digest), outcomes)
-    held_out = [outcome for outcome in outcomes if not outcome.general]
-    if len(held_out) != len(test):
-        raise UserError(
-            f"{folder.outcomes(digest)} has {len(held_out)} outcomes for {len(test)} documents: delete it"
-        )
+    outcomes, seconds = _outcomes(run, folder, digest, spec, form, test, progress)
     progress(PhaseStarted(phase="measuring"))
     began = time.perf_counter()
-    every, *others = _asked(contexts)
-    values, rows = _measure(outcomes, headline, every)
-    outcomes = [o.model_copy(update={"statistics": row}) for o, row in zip(outcomes, rows, strict=True)]
-    settings = []
-    for context, metrics in zip(contexts[1:], others, strict=True):
-        found, rows = _measure(outcomes, context, metrics)
-        outcomes = [_marked(o, context, row) for o, row in zip(outcomes, rows, strict=True)]
-        place = {"prompt_mode": context.prompt_mode, "decoding": context.decoding}
-        settings.append(SettingMetrics(**place, metrics=found))
-    # Of the documents that were written for: a set's diversity depends on its size.
-    asked = [outcome for outcome in held_out if outcome.generations] or held_out
-    marks = {name: _measure(make(asked, headline), headline, every)[0] for name, make in ANCHORS.items()}
-    write_lines(folder.outcomes(digest), outcomes)
+    values: list[dict[str, MetricValue]] = []
+    rows: list[Rows] = []
+    for context, metrics in zip(contexts, _metrics_of(contexts), strict=True):
+        of_context, rows_of_context = measure_all(outcomes, context, metrics)
+        values.append(of_context)
+        rows.append(rows_of_context)
     record = EvaluationRecord(
         digest=digest,
         spec=spec,
         test=fingerprint,
         format=form.name,
-        metrics=values,
-        settings=tuple(settings),
-        anchors={
-            name: {key: value for key, value in found.items() if value.value is not None}
-            for name, found in marks.items()
-        },
+        metrics=values[0],
+        settings=tuple(
+            SettingMetrics(prompt_mode=str(c.prompt_mode), decoding=str(c.decoding), metrics=found)
+            for c, found in zip(contexts[1:], values[1:], strict=True)
+        ),
+        anchors=_anchors(outcomes, contexts[0]),
         seconds={**seconds, "metrics": time.perf_counter() - began},
         run=run,
     )
+    write_lines(folder.statistics(digest), document_statistics(outcomes, contexts, rows))
     record.write(folder.evaluation(digest))
     return record
 
 
-def _measure(
+def measure_all(
     outcomes: Sequence[Outcome], context: Context, metrics: dict[str, Metric]
-) -> tuple[dict[str, MetricValue], list[Statistics]]:
-    """The metrics over the outcomes, and each outcome's statistics on them."""
-    values: dict[str, MetricValue] = {}
-    statistics: list[Statistics] = [{} for _ in outcomes]
-    for name, metric in metrics.items():
-        values[name], rows = measure(metric, outcomes, context)
-        for kept, row in zip(statistics, rows, strict=True):
-            kept[name] = row
-    return values, statistics
+) -> tuple[dict[str, MetricValue], Rows]:
+    """Measure several metrics over the outcomes; also return each outcome's statistics by metric."""
+    measured = {name: measure(metric, outcomes, context) for name, metric in metrics.items()}
+    values = {name: value for name, (value, _) in measured.items()}
+    return values, {name: rows for name, (_, rows) in measured.items()}
 
 
-def _marked(outcome: Outcome, context: Context, statistics: Statistics) -> Outcome:
-    """The outcome with the statistics beside the generation that they are about."""
-    scored = context.generation(outcome)
-    generations = [
-        g.model_copy(update={"statistics": statistics}) if g is scored else g for g in outcome.generations
+def document_statistics(
+    outcomes: Sequence[Outcome], contexts: Sequence[Context], rows: Sequence[Rows]
+) -> list[DocumentStatistics]:
+    """Arrange the statistics by document; ``rows`` are those of each context, the headline's first."""
+    return [
+        DocumentStatistics(
+            document_id=outcome.document_id,
+            cluster=_cluster(outcome, contexts[0]),
+            general=outcome.general,
+            settings=tuple(
+                SettingStatistics(
+                    prompt_mode=context.prompt_mode or "first",
+                    decoding=context.decoding or "first",
+                    metrics={name: column[index] for name, column in of_context.items()},
+                )
+                for context, of_context in zip(contexts, rows, strict=True)
+            ),
+        )
+        for index, outcome in enumerate(outcomes)
     ]
-    return outcome.model_copy(update={"generations": tuple(generations)})
 
 
-def _ask(
+def _cluster(outcome: Outcome, context: Context) -> str:
+    """Hash of the headline's prompt, or of a general text: equal prompts are answered alike."""
+    mode = context.prompt_mode or context.form.sections[0].name
+    text = outcome.reference if outcome.general else prompt(outcome.reference, context.form, mode)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _anchors(outcomes: Sequence[Outcome], context: Context) -> dict[str, dict[str, MetricValue]]:
+    """Measure the anchors on the documents that were generated for: a set's diversity depends on its size."""
+    held_out = [outcome for outcome in outcomes if not outcome.general]
+    documents = [outcome for outcome in held_out if outcome.generations] or held_out
+    texts = {name: make(documents, context) for name, make in ANCHORS.items()}
+    measured = {name: measure_all(items, context, all_metrics())[0] for name, items in texts.items()}
+    return {
+        name: {key: value for key, value in values.items() if value.value is not None}
+        for name, values in measured.items()
+    }
+
+
+def _outcomes(
+    run: RunRecord,
+    folder: RunFolder,
+    digest: str,
+    spec: EvalSpec,
+    form: Format,
+    test: Sequence[str],
+    progress: Listener,
+) -> tuple[list[Outcome], dict[str, float]]:
+    """Outcomes on disk, or else those of the saved model, written; and the seconds of both passes."""
+    path = folder.outcomes(digest)
+    if path.is_file():
+        outcomes, seconds = read_lines(path, Outcome), dict[str, float]()
+    else:
+        outcomes, seconds = _run_model(run, folder, spec, form, test, progress)
+        write_lines(path, outcomes)
+    held_out = sum(not outcome.general for outcome in outcomes)
+    if held_out != len(test):
+        raise UserError(f"{path} has {held_out} outcomes for {len(test)} documents: delete it")
+    return outcomes, seconds
+
+
+def _run_model(
     run: RunRecord, folder: RunFolder, spec: EvalSpec, form: Format, test: Sequence[str], progress: Listener
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
@@ -149,11 +193,13 @@ def _ask(
 
     if run.spec.learning_rate is not None:
         folder.require_artifact()
-    probe = general_text.texts(spec.general) if spec.general else []
+    general = general_text.texts(spec.general) if spec.general else []
     progress(PhaseStarted(phase="loading"))
     tokenizer = load.load_tokenizer(run.spec.model)
     model = load.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
     model = model.to(runtime.device())
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress(PhaseStarted(phase="evaluating"))
-    return outcomes(model, tokenizer, test, form, spec, general=probe, precision=precision, progress=progress)
+    return outcomes(
+        model, tokenizer, test, form, spec, general=general, precision=precision, progress=progress
+    )

@@ -13,7 +13,7 @@ from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
 from experiments.design.study import BASE, StudySpec
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, Outcome, read_lines
+from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, read_statistics
 from toolkit.records.folders import RunFolder
 
 Side = tuple[Condition, str]  # condition, method
@@ -30,14 +30,14 @@ def statistics_of(root: Path, cells: Sequence[Cell]) -> Statistics:
     documents: dict[Condition, list[str]] = {}
     for cell in sorted(cells, key=lambda c: c.seed):
         if cell.eval_digest:
-            rows = read_lines(RunFolder(root, cell.run_id).outcomes(cell.eval_digest), Outcome)
+            rows = read_statistics(RunFolder(root, cell.run_id), cell.eval_digest)
             ids = [row.document_id for row in rows]
             if documents.setdefault(cell.condition, ids) != ids:
                 raise UserError(
                     f"{cell.run_id} was evaluated on other documents than the runs beside it: delete "
                     f"eval-{cell.eval_digest}.* in its folder and run again"
                 )
-            by_metric = {name: [row.statistics.get(name) for row in rows] for name in all_metrics()}
+            by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
             found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
     return found
 

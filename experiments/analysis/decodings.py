@@ -20,12 +20,14 @@ from toolkit.records import (
     Cell,
     Condition,
     DecodingEffect,
+    DocumentStatistics,
     FailedGeneration,
     FailureCount,
     Generation,
     Outcome,
     SettingEstimate,
     read_lines,
+    read_statistics,
 )
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Format
@@ -61,7 +63,9 @@ def read_generations(study: StudySpec, root: Path, cells: Sequence[Cell]) -> Fou
             found.failures += _of_references(cell.condition, outcomes, form, spec.prompts)
         _classify(cell, outcomes, form, found)
         if len(settings) > 1:
-            rows = {setting: _rows(outcomes, setting, setting == settings[0]) for setting in settings}
+            statistics = read_statistics(RunFolder(root, cell.run_id), str(cell.eval_digest))
+            documents = [row for row in statistics if not row.general]
+            rows = {setting: _rows(documents, setting) for setting in settings}
             conditions[cell.condition].setdefault(cell.method, {})[cell.seed] = rows
     for condition, tables in conditions.items():
         if len(settings) > 1:
@@ -123,15 +127,9 @@ def _of_texts() -> dict[str, Metric]:
     return {name: metric for name, metric in all_metrics().items() if metric.of_generations}
 
 
-def _rows(outcomes: Sequence[Outcome], setting: Setting, headline: bool) -> Rows:
+def _rows(documents: Sequence[DocumentStatistics], setting: Setting) -> Rows:
     """Metric -> statistics of each document at a setting."""
-    here = []
-    for outcome in outcomes:
-        if headline:
-            here.append(outcome.statistics)
-        else:
-            texts = {(text.prompt_mode, text.decoding): text.statistics for text in outcome.generations}
-            here.append(texts.get(setting, {}))
+    here = [document.at(*setting) for document in documents]
     return {name: [row.get(name) for row in here] for name in _of_texts()}
 
 

@@ -24,7 +24,7 @@ from toolkit.records.folders import Root, RunFolder
 
 FORMAT, VERSION = "bakeoff-export", 1
 MANIFEST = "manifest.json"
-OF_A_RUN = re.compile(r"spec\.yaml|run\.json|steps\.jsonl|eval-[0-9a-f]+\.jsonl?")
+OF_A_RUN = re.compile(r"spec\.yaml|run\.json|steps\.jsonl|eval-[0-9a-f]+\.jsonl?|statistics-[0-9a-f]+\.jsonl")
 
 
 class Exported(NamedTuple):
@@ -106,9 +106,8 @@ def _is_study(name: str) -> bool:
 
 def _files_of_run(folder: RunFolder) -> Iterator[Path]:
     for path in sorted(folder.path.iterdir()):
-        unfinished = (
-            path.suffix == ".jsonl" and path.name != "steps.jsonl" and not path.with_suffix(".json").is_file()
-        )
+        kind, _, digest = path.stem.partition("-")
+        unfinished = kind in ("eval", "statistics") and not folder.evaluation(digest).is_file()
         if OF_A_RUN.fullmatch(path.name) and not unfinished:
             yield path
 

@@ -57,7 +57,7 @@ FRAMES = {
         [*OF_RUN, "status", "precision", "validation_bits_per_byte", "train_tokens", *Costs.model_fields],
         run_rows.costs,
     ),
-    "generations": Frame([*OF_RUN, *TEXT, *_fields(Generation, "statistics")], run_rows.generations),
+    "generations": Frame([*OF_RUN, *TEXT, *_fields(Generation)], run_rows.generations),
     "settings": Frame(
         [*PLACE, *_fields(SettingEstimate), "label", "direction", "order"], conclusion_rows.settings
     ),

@@ -85,4 +85,4 @@ def generations(records: Records) -> Iterator[dict[str, Any]]:
             for order, outcome in enumerate(read_lines(path, Outcome)):
                 document = outcome.model_dump(include={"document_id", "title", "reference"})
                 for text in outcome.generations:
-                    yield {**about, "order": order, **document, **text.model_dump(exclude={"statistics"})}
+                    yield {**about, "order": order, **document, **text.model_dump()}

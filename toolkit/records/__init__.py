@@ -3,12 +3,15 @@
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
 from toolkit.records.evaluation import (
     Direction,
+    DocumentStatistics,
     EvaluationRecord,
     Generation,
     Likelihood,
     MetricValue,
     Outcome,
     SettingMetrics,
+    SettingStatistics,
+    read_statistics,
 )
 from toolkit.records.run import Costs, DataCounts, Failure, MergeRecord, MergeSide, RunRecord, Step
 from toolkit.records.study import (
@@ -38,6 +41,7 @@ __all__ = [
     "DataCounts",
     "DecodingEffect",
     "Direction",
+    "DocumentStatistics",
     "Estimate",
     "EvaluationRecord",
     "FORMAT_VERSION",
@@ -57,8 +61,10 @@ __all__ = [
     "RunRecord",
     "SettingEstimate",
     "SettingMetrics",
+    "SettingStatistics",
     "SpeaksAbout",
     "Step",
     "read_lines",
+    "read_statistics",
     "write_lines",
 ]

@@ -1,13 +1,15 @@
-"""What an evaluation leaves beside its run: an outcome for each held-out document, and the metrics."""
+"""What an evaluation leaves beside its run: outcomes, their statistics by metric, and the metrics."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from toolkit.records.base import FORMAT_VERSION, Record
-from toolkit.records.older import with_formats
+from toolkit.errors import UserError
+from toolkit.records.base import FORMAT_VERSION, Record, read_lines
+from toolkit.records.folders import RunFolder
+from toolkit.records.older import with_formats, without_statistics
 from toolkit.records.run import RunRecord
 from toolkit.specs import EvalSpec
 
@@ -38,8 +40,11 @@ class Generation(Record):
     tokens: int
     ended: Literal["end_of_text", "limit"]
     """By itself, or at the length limit."""
-    statistics: dict[str, tuple[float, ...] | None] = Field(default_factory=dict)
-    """Metric -> its additive statistics on this text; empty for the headline's, which the outcome holds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_one(cls, data: Any) -> Any:
+        return without_statistics(data)
 
     @property
     def document(self) -> str:
@@ -62,8 +67,55 @@ class Outcome(Record):
 
     The whole text is all parts but `stop`. None for an anchor that is no model."""
     generations: tuple[Generation, ...] = ()
-    statistics: dict[str, tuple[float, ...] | None] = Field(default_factory=dict)
-    """Metric -> its additive statistics on this document; None where the metric is not defined on it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_one(cls, data: Any) -> Any:
+        return without_statistics(data)
+
+
+class SettingStatistics(Record):
+    """One document's statistics on the generation of one prompt mode and decoding."""
+
+    prompt_mode: str
+    decoding: str
+    metrics: dict[str, tuple[float, ...] | None]
+    """Metric -> its additive statistics; None if the metric is not defined on this document."""
+
+
+class DocumentStatistics(Record):
+    """One line of `statistics-<digest>.jsonl`: what the metrics add up over documents."""
+
+    document_id: str
+    cluster: str
+    """Documents of one cluster are not independent of each other: by default those with equal prompts."""
+    general: bool = False
+    """Whether it is a general text and no held-out document."""
+    settings: tuple[SettingStatistics, ...] = Field(min_length=1)
+    """The headline's setting first, with every metric; then the others, with the metrics of generations."""
+
+    @property
+    def metrics(self) -> dict[str, tuple[float, ...] | None]:
+        """The headline's statistics: metric -> additive statistics, None if not defined."""
+        return self.settings[0].metrics
+
+    def at(self, prompt_mode: str, decoding: str) -> dict[str, tuple[float, ...] | None]:
+        """Return the statistics of one setting; empty if it was not measured."""
+        for setting in self.settings:
+            if (setting.prompt_mode, setting.decoding) == (prompt_mode, decoding):
+                return setting.metrics
+        return {}
+
+
+def read_statistics(folder: RunFolder, digest: str) -> list[DocumentStatistics]:
+    """Read the statistics of an evaluation, one per document in the order of its outcomes.
+
+    UserError if there are none: records of the first version kept them among the outcomes.
+    """
+    path = folder.statistics(digest)
+    if not path.is_file():
+        raise UserError(f"cannot read {path}: no such file; `bakeoff run` measures the outcomes again")
+    return read_lines(path, DocumentStatistics)
 
 
 class MetricValue(Record):

@@ -112,5 +112,9 @@ class RunFolder:
         return self.path / f"eval-{digest}.json"
 
     def outcomes(self, digest: str) -> Path:
-        """`eval-<digest>.jsonl`: one Outcome a test document."""
+        """`eval-<digest>.jsonl`: one Outcome per test document; written once."""
         return self.path / f"eval-{digest}.jsonl"
+
+    def statistics(self, digest: str) -> Path:
+        """`statistics-<digest>.jsonl`: one DocumentStatistics per outcome; rewritten if a metric changes."""
+        return self.path / f"statistics-{digest}.jsonl"

@@ -18,3 +18,10 @@ def with_formats(value: Any) -> Any:
     if "hub_split" in inner and isinstance(inner.get("format"), str):  # only a data set has a hub split
         inner["format"] = catalog.document_format(inner["format"]).model_dump()
     return inner
+
+
+def without_statistics(data: Any) -> Any:
+    """Remove the statistics that outcomes and generations held before these had a file of their own."""
+    if isinstance(data, Mapping) and "statistics" in data:
+        return {key: value for key, value in data.items() if key != "statistics"}
+    return data

@@ -7,8 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from eval.harness import contexts_of, evaluation_digest
-from eval.metrics import all_metrics, measure
+from eval.harness import contexts_of, document_statistics, evaluation_digest, measure_all
+from eval.metrics import all_metrics
 from experiments.design.cells import CellSpec
 from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
@@ -21,6 +21,7 @@ from toolkit.records import (
     Generation,
     Likelihood,
     Outcome,
+    Record,
     RunRecord,
     Step,
     write_lines,
@@ -31,6 +32,8 @@ from toolkit.specs import RunSpec
 STEPS = 60
 VARIANTS = 6
 """Different outcomes of one document; each cell holds a mixture of its own."""
+Variant = tuple[str, str]
+"""An outcome and its statistics, as lines."""
 
 
 def finish(grid: Grid, seed: int = 0) -> list[CellSpec]:
@@ -45,7 +48,7 @@ def finish(grid: Grid, seed: int = 0) -> list[CellSpec]:
 
 
 def _write_all(grid: Grid, cells: list[CellSpec], draw: random.Random) -> None:
-    evaluations: dict[str, tuple[EvaluationRecord, list[list[str]]]] = {}
+    evaluations: dict[str, tuple[EvaluationRecord, list[list[Variant]]]] = {}
     for cell in cells:
         folder = grid.root.run(cell.run.run_id)
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,9 @@ def _write_all(grid: Grid, cells: list[CellSpec], draw: random.Random) -> None:
             if name not in evaluations:
                 evaluations[name] = _evaluation(grid, cell, run, draw)
             record, rows = evaluations[name]
-            _write(folder.outcomes(record.digest), "".join(draw.choice(row) for row in rows))
+            chosen = [draw.choice(variants) for variants in rows]
+            _write(folder.outcomes(record.digest), "".join(outcome for outcome, _ in chosen))
+            _write(folder.statistics(record.digest), "".join(statistics for _, statistics in chosen))
             _write(folder.evaluation(record.digest), _dumped(record.model_copy(update={"run": run})))
         write_text(folder.spec, config.dump_yaml(cell.run.model_dump(mode="json")))
         _write(folder.record, _dumped(run))
@@ -123,25 +128,18 @@ def _steps(level: float) -> list[Step]:
 
 def _evaluation(
     grid: Grid, cell: CellSpec, run: RunRecord, draw: random.Random
-) -> tuple[EvaluationRecord, list[list[str]]]:
+) -> tuple[EvaluationRecord, list[list[Variant]]]:
     """A record, and for each test document its variants as lines."""
     prepared, form, spec = grid.prepared(cell.dataset), cell.dataset.format, grid.study.evaluate
     texts = list(prepared.test)
     (context,) = contexts_of(spec, form, list(prepared.train))
-    by_variant: list[list[Outcome]] = []
+    by_variant: list[list[Variant]] = []
     values: dict[str, Any] = {}
     for _ in range(VARIANTS):
         outcomes = [_outcome(text, draw.choice(texts), grid.study, draw) for text in texts]
-        found = {name: measure(metric, outcomes, context) for name, metric in all_metrics().items()}
-        values = {name: value for name, (value, _) in found.items()}
-        by_variant.append(
-            [
-                outcome.model_copy(
-                    update={"statistics": {name: rows[i] for name, (_, rows) in found.items()}}
-                )
-                for i, outcome in enumerate(outcomes)
-            ]
-        )
+        values, rows = measure_all(outcomes, context, all_metrics())
+        statistics = document_statistics(outcomes, [context], [rows])
+        by_variant.append([(_line(o), _line(s)) for o, s in zip(outcomes, statistics, strict=True)])
     record = EvaluationRecord(
         digest=evaluation_digest(spec, prepared.fingerprints["test"], form),
         spec=spec,
@@ -152,11 +150,11 @@ def _evaluation(
         seconds={"likelihood": 9.0, "generation": 100.0, "metrics": 0.4},
         run=run,
     )
-    lines = [
-        [json.dumps(o.model_dump(mode="json"), ensure_ascii=False) + "\n" for o in variants]
-        for variants in zip(*by_variant, strict=True)
-    ]
-    return record, lines
+    return record, [list(variants) for variants in zip(*by_variant, strict=True)]
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n"
 
 
 def _outcome(text: str, other: str, study: StudySpec, draw: random.Random) -> Outcome:

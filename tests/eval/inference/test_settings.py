@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.harness import contexts_of, evaluate, evaluation_digest, is_current
-from eval.metrics import all_metrics, measure, metric
+from eval.harness import contexts_of, document_statistics, evaluate, evaluation_digest, is_current
+from eval.metrics import Context, all_metrics, measure, metric
 from tests.figures.made_up import run_record
 from toolkit import config
 from toolkit.data.format import document_id, prompt
-from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, write_lines
+from toolkit.errors import UserError
+from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, read_statistics, write_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec
 
@@ -75,18 +76,66 @@ def test_settings_are_measured_on_their_own_texts(evaluated):
     assert second["bleu"].value < 100
 
 
-def test_statistics_lie_beside_their_texts_and_add_up(evaluated):
-    """Their sums give the recorded value; the headline's are the outcome's and not kept twice."""
+def test_statistics_of_every_setting_add_up(evaluated):
+    """Their sums give the recorded value; metrics of likelihood are kept once, with the headline's."""
     folder, digest, record = evaluated
-    rows = read_lines(folder.outcomes(digest), Outcome)
+    rows = read_statistics(folder, digest)
     for place, setting in enumerate(record.settings, start=1):
         for name in ("bleu", "structure_compliance", "rouge_l"):
-            kept = [row.generations[place].statistics[name] for row in rows]
-            sums = [sum(column) for column in zip(*kept, strict=True)]
+            column = [row.at(*SETTINGS[place])[name] for row in rows]
+            sums = [sum(values) for values in zip(*column, strict=True)]
             value = metric(name).aggregate(np.asarray(sums))
             assert float(value) == pytest.approx(setting.metrics[name].value)
-    assert all(row.generations[0].statistics == {} for row in rows)
-    assert all(row.statistics["bleu"] for row in rows)
+    assert all(row.metrics["bleu"] for row in rows)
+    assert [set(setting.metrics) for setting in rows[0].settings] == [
+        set(all_metrics()),
+        *[set(OF_TEXTS)] * 3,
+    ]
+
+
+def test_a_changed_metric_rewrites_statistics_and_no_text(evaluated, recipe_texts):
+    """Measured again from the same outcomes: that file keeps its bytes and its time of change."""
+    folder, digest, record = evaluated
+    path = folder.outcomes(digest)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    folder.statistics(digest).unlink()
+    assert not is_current(folder, digest, contexts_of(SPEC, FORM))
+    again = evaluate(
+        record.run, folder, SPEC, FORM, train=recipe_texts[6:], test=recipe_texts[:6], fingerprint="print",
+        progress=lambda _: 0,
+    )  # fmt: skip
+    record.write(folder.evaluation(digest))
+    assert again.metrics == record.metrics
+    assert len(read_statistics(folder, digest)) == 6
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_statistics_that_are_missing_are_refused_by_name(tmp_path):
+    """Records of the first version have none: the file is named, and what to do."""
+    folder = RunFolder(tmp_path, "old")
+    with pytest.raises(UserError, match=r"statistics-abc.jsonl: no such file; `bakeoff run` measures"):
+        read_statistics(folder, "abc")
+
+
+def test_outcomes_of_the_first_version_are_read(recipe_texts):
+    """They held statistics, of the document and of each text: passed over."""
+    made = outcome(recipe_texts[0], 0).model_dump(mode="json")
+    made["statistics"] = {"bleu": [1.0]}
+    made["generations"][0]["statistics"] = {"bleu": [1.0]}
+    assert Outcome.model_validate(made) == outcome(recipe_texts[0], 0)
+
+
+def test_documents_with_equal_prompts_are_one_cluster(tmp_path):
+    """Two recipes of one title and one of another: two clusters by the title, three by the ingredients."""
+    texts = [
+        f"RECIPE: {title}\nINGREDIENTS: {food}\nDIRECTIONS: Cook it.\n[END]"
+        for title, food in (("Soup", "peas"), ("Soup", "leeks"), ("Cake", "flour"))
+    ]
+    outcomes = [Outcome(document_id=document_id(t), title="", reference=t) for t in texts]
+    for mode, clusters in (("title", [0, 0, 1]), ("ingredients", [0, 1, 2])):
+        context = Context(form=FORM, prompt_mode=mode)
+        names = [row.cluster for row in document_statistics(outcomes, [context], [{}])]
+        assert [list(dict.fromkeys(names)).index(name) for name in names] == clusters
 
 
 def test_the_order_of_settings_changes_no_value(evaluated, recipe_texts):
