@@ -16,6 +16,7 @@ from experiments.cli.models import generate, merge
 from experiments.cli.options import Json, Root
 from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
 from experiments.cli.sharing import export_, import_, push
+from experiments.cli.tasting import taste
 from toolkit.errors import UserError
 from toolkit.records.folders import Root as Folders
 
@@ -223,7 +224,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     return 0
 
 
-for command in (generate, judge, merge, push):
+for command in (generate, judge, merge, push, taste):
     app.command(command)
 for command, name in ((export_, "export"), (import_, "import")):
     app.command(command, name=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,18 +104,22 @@ def _fit(left: NDArray[np.int64], right: NDArray[np.int64], choice: Floats, meth
 
     pairs = [(i, j) for i in range(methods) for j in range(methods) if i != j]
     names = {1.0: evalica.Winner.X, -1.0: evalica.Winner.Y, 0.0: evalica.Winner.Draw}
-    result = evalica.newman(
-        [*left.tolist(), *(i for i, _ in pairs)],
-        [*right.tolist(), *(j for _, j in pairs)],
-        [*(names[c] for c in choice), *(evalica.Winner.X for _ in pairs)],
-        index=pd.Index(range(methods)),
-        weights=[*np.ones(len(choice)).tolist(), *(0.5 for _ in pairs)],
-        tolerance=1e-10,
-        limit=10_000,
-    )
-    strengths = result.scores.reindex(range(methods)).to_numpy(dtype=np.float64)
-    # evalica's nu weighs 2 sqrt(s_i s_j)
-    return np.append(np.log(strengths), np.log(max(2 * result.v, 1e-9)))
+    xs = [*left.tolist(), *(i for i, _ in pairs)]
+    ys = [*right.tolist(), *(j for _, j in pairs)]
+    winners = [*(names[c] for c in choice), *(evalica.Winner.X for _ in pairs)]
+    options: dict[str, Any] = {
+        "index": pd.Index(range(methods)),
+        "weights": [*np.ones(len(choice)).tolist(), *(0.5 for _ in pairs)],
+        "tolerance": 1e-10,
+        "limit": 10_000,
+    }
+    if (choice == 0).any():
+        fitted = evalica.newman(xs, ys, winners, **options)
+        scores, nu = fitted.scores, 2 * fitted.v  # its v weighs 2 sqrt(s_i s_j)
+    else:  # nu is 0, which Newman's iteration does not reach
+        scores, nu = evalica.bradley_terry(xs, ys, winners, **options).scores, 1e-9
+    strengths = scores.reindex(range(methods)).to_numpy(dtype=np.float64)
+    return np.append(np.log(strengths), np.log(nu))
 
 
 def _probabilities(parameters: Floats, left: NDArray[np.int64], right: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,107 @@
+"""`bakeoff taste`: a blind taste test of what the methods wrote, and what its votes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from experiments.cli.options import Json, Root
+from experiments.cli.output import out, print_json, print_rows
+
+if TYPE_CHECKING:
+    from experiments.playground.taste.preferences import Preferences
+    from experiments.playground.taste.votes import Counted
+
+
+def taste(
+    study: str,
+    *,
+    votes: Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)] = None,
+    methods: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
+    baseline: str | None = None,
+    pairs: int | None = 60,
+    question: str = "Which text is better?",
+    seed: int = 0,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Write a blind taste test of a study's generations, or read its votes with --votes.
+
+    The page is one file without a server: pairs of texts for the same prompt, sides and order drawn, no
+    method named. Raters save their votes as a file and send it back.
+
+    Parameters
+    ----------
+    study
+        A study that has results.
+    votes
+        Files that raters saved: who is preferred, with intervals.
+    methods
+        Only these methods; all of the study when not given.
+    baseline
+        The method that the others are compared with; the study's baseline when not given.
+    pairs
+        How many pairs a rater judges at most.
+    question
+        What raters are asked.
+    seed
+        Seed of sides and order.
+    """
+    from experiments.analysis.conclude import read
+    from experiments.design.study import name_of
+    from experiments.playground.taste import page
+    from experiments.playground.taste import votes as ballots
+    from experiments.playground.taste.preferences import preferences
+
+    conclusions = read(root, name_of(study))
+    if not votes:
+        written = page.write_page(
+            conclusions, root, question=question, seed=seed, most=pairs, methods=methods or ()
+        )
+        if as_json:
+            print_json({"page": str(written.page), **written.test.model_dump(mode="json")})
+        else:
+            out.print(f"Page: {written.page} ({written.test.pairs} pairs)", soft_wrap=True, highlight=False)
+            out.print("Send it to raters; read their files with --votes.", soft_wrap=True, highlight=False)
+        return 0
+    test, key = page.read_key(root, name_of(study))
+    counted = ballots.read(votes, key, test.taste_test)
+    found = preferences(counted.votes, baseline or conclusions.baseline)
+    if as_json:
+        print_json(_as_json(found, counted))
+    else:
+        _show(found, counted, baseline or conclusions.baseline)
+    return 0
+
+
+def _as_json(found: Preferences, counted: Counted) -> dict[str, object]:
+    table = [preference._asdict() for preference in found.against_baseline]
+    return {
+        **found._asdict(), "against_baseline": table, "repeated": counted.repeated, "foreign": counted.foreign
+    }  # fmt: skip
+
+
+def _show(found: Preferences, counted: Counted, baseline: str) -> None:
+    rows = [
+        {
+            "method": one.method,
+            f"preferred to {baseline}": f"{100 * one.share:.0f} %",
+            "95 % interval": ""
+            if one.low is None or one.high is None
+            else f"{100 * one.low:.0f} to {100 * one.high:.0f} %",
+            "p": "" if one.p is None else f"{one.p:.3g}",
+        }
+        for one in found.against_baseline
+    ]
+    print_rows(f"preferences, without ties ({found.about})", rows)
+    lines = [f"{found.votes} votes ({found.ties} ties) of {found.raters} raters on {found.prompts} prompts"]
+    if counted.repeated or counted.foreign:
+        lines.append(f"not counted: {counted.repeated} given twice, {counted.foreign} on unknown pairs")
+    if found.alpha is not None:
+        lines.append(f"agreement between raters: Krippendorff's alpha {found.alpha:.2f}")
+    if found.left_share is not None and found.left_p is not None:
+        lines.append(f"position: left chosen in {100 * found.left_share:.0f} % (p = {found.left_p:.2g})")
+    for line in lines:
+        out.print(line, soft_wrap=True, highlight=False)

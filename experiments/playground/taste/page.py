@@ -1,0 +1,180 @@
+"""A study's taste test: the generations of its runs -> one static page, and the key that stays here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from experiments.playground.taste.pairs import PairKey, Shown, draw
+from toolkit.data.format import find_markers
+from toolkit.errors import UserError
+from toolkit.records import Cell, Conclusions, Outcome, RunRecord, read_lines, write_lines
+from toolkit.records.base import Record
+from toolkit.records.files import write_text
+from toolkit.records.folders import Root
+from toolkit.specs import Format
+
+
+class TasteTest(Record):
+    """`taste/test.json`: what the page was drawn from; the votes are only read with it."""
+
+    taste_test: str
+    """Identity of the drawn pairs; the page and every vote carry it."""
+    study: str
+    question: str
+    pairs: int
+    methods: tuple[str, ...]
+    seed: int
+
+
+class Folder:
+    """Names of what lies in `results/<study>/taste/`."""
+
+    def __init__(self, root: Path, study: str) -> None:
+        self.path = Root(root).results(study) / "taste"
+
+    @property
+    def page(self) -> Path:
+        """`taste.html`: what raters get."""
+        return self.path / "taste.html"
+
+    @property
+    def key(self) -> Path:
+        """`key.jsonl`: which methods each pair shows. Raters don't get it."""
+        return self.path / "key.jsonl"
+
+    @property
+    def test(self) -> Path:
+        """`test.json`: the taste test's record."""
+        return self.path / "test.json"
+
+
+class Written(NamedTuple):
+    """What was written, and where."""
+
+    page: Path
+    test: TasteTest
+
+
+def write_page(
+    conclusions: Conclusions,
+    root: Path,
+    *,
+    question: str,
+    seed: int,
+    most: int | None,
+    methods: Sequence[str] = (),
+) -> Written:
+    """Draw the pairs of a study's methods and write the page and its key.
+
+    Of every method its first confirming run is shown, with the first prompt mode and decoding. Raises
+    UserError if the study has no generations, or a method that is asked for has none.
+    """
+    texts, prompts = _texts(conclusions, root, methods)
+    shown, key = draw(texts, seed=seed, most=most)
+    shown = [pair._replace(prompt=prompts[pair.prompt]) for pair in shown]
+    folder = Folder(root, conclusions.study)
+    identity = "-".join((conclusions.study, key[0].pair, str(len(key))))
+    # the study's name may name a method: the page carries a digest of it alone
+    test = TasteTest(
+        taste_test=_digest(identity),
+        study=conclusions.study,
+        question=question,
+        pairs=len(shown),
+        methods=tuple(sorted(texts)),
+        seed=seed,
+    )
+    write_text(folder.page, page(shown, test))
+    write_lines(folder.key, key)
+    test.write(folder.test)
+    return Written(folder.page, test)
+
+
+def read_key(root: Path, study: str) -> tuple[TasteTest, list[PairKey]]:
+    """The taste test and its key. Raises UserError if the page has not been made yet."""
+    folder = Folder(root, study)
+    if not folder.test.is_file():
+        raise UserError(f"no taste test of '{study}' yet: `bakeoff taste {study}` writes its page")
+    return TasteTest.read(folder.test), read_lines(folder.key, PairKey)
+
+
+def page(shown: Sequence[Shown], test: TasteTest) -> str:
+    """The page as HTML: pairs and their identities, and nothing that names a method."""
+    environment = Environment(
+        loader=PackageLoader("experiments.playground.taste"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("taste.html.jinja").render(
+        question=test.question,
+        pairs=shown,
+        pairs_json=_script([pair._asdict() for pair in shown]),
+        taste_test_json=_script(test.taste_test),
+    )
+
+
+def _script(value: object) -> Markup:
+    """A value as JSON that can't end the script that holds it."""
+    text = json.dumps(value, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - all that could end the script is escaped above
+
+
+def _digest(text: str) -> str:
+    from toolkit.specs import digest_of
+
+    return digest_of(text)
+
+
+def _texts(
+    conclusions: Conclusions, root: Path, methods: Sequence[str]
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Method -> document -> text without markers, and document -> what was asked for."""
+    texts: dict[str, dict[str, str]] = {}
+    prompts: dict[str, str] = {}
+    document_format: Format | None = None
+    cells = _one_per_method(conclusions, methods)
+    for cell in cells:
+        dataset = RunRecord.read(Root(root).run(cell.run_id).record).spec.dataset
+        document_format = document_format or (dataset.format if dataset else None)
+    if document_format is None:
+        raise UserError(f"taste: '{conclusions.study}' has no finished trained run")
+    for cell in cells:
+        if cell.eval_digest is None:
+            continue
+        texts[cell.method] = {}
+        for outcome in read_lines(Root(root).run(cell.run_id).outcomes(cell.eval_digest), Outcome):
+            if outcome.generations and not outcome.general:
+                generation = outcome.generations[0]
+                texts[cell.method][outcome.document_id] = without_markers(generation.text, document_format)
+                prompts[outcome.document_id] = without_markers(generation.prompt, document_format)
+    return texts, prompts
+
+
+def _one_per_method(conclusions: Conclusions, methods: Sequence[str]) -> list[Cell]:
+    usable = [c for c in conclusions.cells if c.status == "finished" and c.phase in ("base", "confirm")]
+    first = next((c.condition for c in usable), None)
+    found: dict[str, Cell] = {}
+    for cell in usable:
+        if cell.condition == first and (not methods or cell.method in methods):
+            found.setdefault(cell.method, cell)
+    if missing := [name for name in methods if name not in found]:
+        known = sorted({c.method for c in usable})
+        raise UserError(
+            f"taste: '{missing[0]}' has no finished run. Finished: {', '.join(known) or '(none)'}"
+        )
+    return list(found.values())
+
+
+def without_markers(text: str, document_format: Format) -> str:
+    """The text with every marker taken out: sections become paragraphs."""
+    pieces, end = [], 0
+    for _, span in find_markers(text, document_format):
+        pieces.append(text[end : span.start])
+        end = span.stop
+    pieces.append(text[end:])
+    return "\n\n".join(piece.strip() for piece in pieces if piece.strip())
