@@ -191,7 +191,7 @@ def _run_model(
     from toolkit import runtime
     from toolkit.models import load, methods
 
-    if run.spec.learning_rate is not None:
+    if not run.spec.is_base:
         folder.require_artifact()
     general = general_text.texts(spec.general) if spec.general else []
     progress(PhaseStarted(phase="loading"))

@@ -11,10 +11,11 @@ import numpy as np
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
-from experiments.design.study import BASE, StudySpec
+from experiments.design.study import StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, read_statistics
 from toolkit.records.folders import RunFolder
+from toolkit.specs import BASE
 
 Side = tuple[Condition, str]  # condition, method
 Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document

@@ -15,7 +15,7 @@ from eval.metrics.base import Floats
 from eval.statistics import compare
 from eval.statistics.variance_components import Shares, error_covariance, shares
 from experiments.analysis.comparisons import Rows
-from experiments.design.study import BASE, StudySpec
+from experiments.design.study import StudySpec
 from toolkit.records import (
     Cell,
     Condition,
@@ -30,7 +30,7 @@ from toolkit.records import (
     read_statistics,
 )
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Format
+from toolkit.specs import BASE, Format
 
 Setting = tuple[str, str]  # prompt mode, decoding
 Tables = dict[str, dict[int, dict[Setting, Rows]]]  # method -> seed -> setting -> metric -> statistics

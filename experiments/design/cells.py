@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from experiments.design import search
-from experiments.design.study import BASE, StudySpec
+from experiments.design.study import StudySpec
 from toolkit import config
 from toolkit.records import Condition, RunRecord
-from toolkit.specs import DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import BASE, DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
 
 Phase = Literal["base", "tune", "confirm"]
 Fingerprints = Mapping[tuple[str, int], Mapping[str, str]]
@@ -206,7 +206,7 @@ def cell_of(
         learning_rate=rate,
         train=train,
         seed=seed,
-        recipes={split: fingerprints[split] for split in ("train", "validation")},
+        fingerprints={split: fingerprints[split] for split in ("train", "validation")},
     )
     return CellSpec(specs, name, phase, design.tuned, run, budget)
 

@@ -67,7 +67,7 @@ class Costs:
 
 def probe_of(grid: Grid, cell: CellSpec) -> CellSpec:
     """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
-    if cell.phase == "base":
+    if cell.run.is_base:
         return cell
     sizes = {"train": PROBE, "validation": HELD_OUT, "test": HELD_OUT}
     data = cell.data.model_copy(
@@ -75,9 +75,9 @@ def probe_of(grid: Grid, cell: CellSpec) -> CellSpec:
     )
     train = cell.run.train.model_copy(update={"epochs": 1.0, "validations": 1})
     specs = ConditionSpec(cell.model, cell.dataset, data, train)
-    fingerprints = grid.prepared(cell.dataset, data).fingerprints
-    recipes = {split: fingerprints[split] for split in ("train", "validation")}
-    run = cell.run.model_copy(update={"data": data, "train": train, "recipes": recipes})
+    prints = grid.prepared(cell.dataset, data).fingerprints
+    fingerprints = {split: prints[split] for split in ("train", "validation")}
+    run = cell.run.model_copy(update={"data": data, "train": train, "fingerprints": fingerprints})
     return CellSpec(specs, cell.method, "confirm", False, run)
 
 
@@ -116,7 +116,7 @@ def _seconds(
         return None
     trained = 0.0
     if not state.trained:
-        pace = loading if cell.phase == "base" else _training_seconds(cell, record)
+        pace = loading if cell.run.is_base else _training_seconds(cell, record)
         if pace is None or cell.phase == "tune":
             return pace
         trained = pace

@@ -13,10 +13,9 @@ from experiments.design.findings import published_findings
 from experiments.design.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
-from toolkit.specs import DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
+from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 
 STUDIES = Path(__file__).parents[1] / "studies"
-BASE = "base"
 """The method name of the untouched base model."""
 TUNE = "tune"
 AXES = ("base_models", "dataset", "data.train", "train.epochs", "methods", "seeds", "tuning_seeds")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments.analysis.conclude import read
-from experiments.design.study import BASE, name_of
+from experiments.design.study import name_of
 from toolkit.data.format import opening
 from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Decoding, EvalSpec, Format
+from toolkit.specs import BASE, Decoding, EvalSpec, Format
 
 
 def side_by_side(

@@ -36,7 +36,7 @@ class Job(Record):
 def prepared_for(job: Job) -> Prepared:
     """Prepare the job's documents. Raises UserError if they differ from those in the run's identity."""
     prepared = prepare(job.dataset, job.data, Root(Path(job.root)).data)
-    if any(prepared.fingerprints[split] != value for split, value in job.run.recipes.items()):
+    if any(prepared.fingerprints[split] != value for split, value in job.run.fingerprints.items()):
         raise UserError(f"data set {job.dataset.name} has changed since this study began: run it again")
     return prepared
 

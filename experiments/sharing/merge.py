@@ -26,7 +26,7 @@ def merge(run: str, root: Path) -> MergeRecord:
         raise UserError(f"merge: {what} of that name: '{run}'. There are {some}")
     folder = Root(root).run(matching[0])
     record = RunRecord.read(folder.record)
-    if record.spec.dataset is None or record.spec.data is None:
+    if record.spec.is_base or record.spec.dataset is None or record.spec.data is None:
         raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
     if record.spec.method.peft is not None:
         folder.require_artifact()

@@ -31,7 +31,7 @@ def card(evaluation: EvaluationRecord) -> str:
 
     run = evaluation.run
     spec, dataset = run.spec, run.spec.dataset
-    if dataset is None:
+    if spec.is_base or dataset is None:
         raise ValueError("the untouched base has no card")
     about_held_out = held_out(evaluation.metrics).items()
     measured = {name: value for name, value in about_held_out if value.value is not None}
@@ -137,7 +137,7 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
     """
     folder = _folder(run_id, root)
     record = RunRecord.read(folder.record)
-    if record.spec.learning_rate is None:
+    if record.spec.is_base:
         raise UserError(f"push: {run_id} is the untouched base; there is nothing of it to publish")
     artifact = folder.require_artifact()
     if not any(folder.path.glob("eval-*.json")):

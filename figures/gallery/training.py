@@ -10,6 +10,7 @@ from figures.gallery.figure import BITS, FigureSpec, headline, with_seeds
 from figures.plots import curves
 from figures.tidy.load import StudyTables
 from figures.wording.names import capital
+from toolkit.records import BASE
 
 
 def learning(part: StudyTables) -> FigureSpec | None:
@@ -43,7 +44,7 @@ def costs(part: StudyTables) -> FigureSpec | None:
     )
     means = spent.groupby("method", as_index=False).agg({"device": "first", **dict.fromkeys(prices, "mean")})
     estimates = rows[rows["kind"] == "estimate"].merge(means, on="method", how="left")
-    estimates.loc[estimates["method"] == "base", "kind"] = "anchor"
+    estimates.loc[estimates["method"] == BASE, "kind"] = "anchor"
     table = pd.concat([f for f in (estimates, seeds) if len(f)], ignore_index=True)
     return FigureSpec(
         name="costs",

@@ -17,13 +17,13 @@ from figures.wording.names import (
     present,
     value_text,
 )
+from toolkit.records import BASE
 
 LABELS = {
     "train_size": "Training documents",
     "epochs": "Epochs",
     "capacity": "Trainable parameters\nper training token",
 }
-BASE = "base"
 DODGE = 1.05
 """Factor along the axis between methods, so that their intervals don't lie on each other."""
 

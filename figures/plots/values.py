@@ -20,6 +20,7 @@ from figures.wording.names import (
     present,
     value_text,
 )
+from toolkit.records import BASE
 
 
 def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -45,7 +46,7 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
             whisker(ax, row, row["value"], y, shown, scale)
             text = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
             beside(ax, text, xy=(row["value"] * scale, y), xytext=(0, 5.5), ha="center")
-            if row["method"] == "base":
+            if row["method"] == BASE:
                 below = [y + 0.1, len(estimates) - 0.4]
                 ax.plot([row["value"] * scale] * 2, below, "--", color=MUTED, linewidth=0.8, zorder=1)
     ax.margins(x=0.14)

@@ -146,7 +146,7 @@ def settings(study: StudyTables) -> dict[str, Any]:
     methods: dict[str, dict[str, Any]] = {}
     for cell in study.conclusions.cells:
         run = study.runs.get(cell.run_id)
-        if run is None or cell.phase == "base":
+        if run is None or cell.is_base:
             continue
         label = method_label(cell.method, tuned=cell.tuned)
         about = methods.setdefault(

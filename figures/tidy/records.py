@@ -47,7 +47,7 @@ class Records:
     @cached_property
     def _untuned(self) -> set[tuple[Condition, str]]:
         # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
-        return {(c.condition, c.method) for c in self.evaluated if not c.tuned and c.phase != "base"}
+        return {(c.condition, c.method) for c in self.evaluated if not c.tuned and not c.is_base}
 
     def direction(self, metric: str) -> str:
         """Which way a metric is better, as its evaluations state it."""

@@ -30,9 +30,9 @@ def scores(records: Records) -> Iterator[dict[str, Any]]:
 def anchors(records: Records) -> Iterator[dict[str, Any]]:
     """Yield the metrics of texts that no method wrote."""
     # A base stands in every size's condition and knows the largest part; trained runs know their own.
-    trained = {cell.condition for cell in records.evaluated if cell.phase != "base"}
+    trained = {cell.condition for cell in records.evaluated if not cell.is_base}
     for cell in records.evaluated:
-        if cell.phase == "base" and cell.condition in trained:
+        if cell.is_base and cell.condition in trained:
             continue
         about = records.about(cell)
         for anchor, metrics in records.evaluations[cell.run_id].anchors.items():

@@ -14,9 +14,8 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of, untuned, value_of
-from toolkit.records import Comparison, Conclusions, Condition
+from toolkit.records import BASE, Comparison, Conclusions, Condition
 
-BASE = "base"
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
 
 

@@ -90,7 +90,7 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
         learning_rate=rate,
         train=TrainSpec(),
         seed=seed,
-        recipes={"train": "aaaa", "validation": "bbbb"} if trained else {},
+        fingerprints={"train": "aaaa", "validation": "bbbb"} if trained else {},
     )
     costs = r.Costs(
         load_seconds=4.0,

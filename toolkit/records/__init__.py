@@ -30,8 +30,10 @@ from toolkit.records.study import (
     SettingEstimate,
     SpeaksAbout,
 )
+from toolkit.specs import BASE
 
 __all__ = [
+    "BASE",
     "Cell",
     "Claim",
     "Comparison",

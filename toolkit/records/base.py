@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolkit.errors import UserError
 from toolkit.records.files import write_text
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of the records with a `version`. 1: the first release, in which a run named its data's `recipes`."""
 
 
 class Record(BaseModel):
@@ -27,18 +28,48 @@ class Record(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read from ``path``; a file that is missing or not of this form is a UserError that names it."""
+        """Read a record from ``path``.
+
+        Raises UserError, naming the file and the remedy, if it is missing, damaged, or of another format
+        version.
+        """
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not UTF-8. The record is damaged; {_REMEDY}") from error
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
+        try:
+            record = cls.model_validate_json(text)
         except ValidationError as error:
+            _refuse_other_version(path, cls, _version_in(text))
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise UserError(
-                f"{path}: {where}: {first['msg']}. The record is damaged or of another version; "
-                "delete it and `bakeoff run` makes it anew"
-            ) from error
+            raise UserError(f"{path}: {where}: {first['msg']}. The record is damaged; {_REMEDY}") from error
+        _refuse_other_version(path, cls, getattr(record, "version", None))
+        return record
+
+
+_REMEDY = "delete it and `bakeoff run` makes it anew"
+
+
+def _version_in(text: str) -> Any:
+    """Return the `version` of a record that could not be read; None if it has none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value.get("version") if isinstance(value, dict) else None
+
+
+def _refuse_other_version(path: Path, kind: type[Record], version: Any) -> None:
+    if "version" not in kind.model_fields or not isinstance(version, int) or version == FORMAT_VERSION:
+        return
+    if version > FORMAT_VERSION:
+        problem = f"written by a newer bakeoff (record format {version}, this one reads {FORMAT_VERSION})"
+        raise UserError(f"{path}: {problem}. Update bakeoff to read it")
+    problem = f"written by an older bakeoff (record format {version}, this one reads {FORMAT_VERSION})"
+    raise UserError(f"{path}: {problem}. Read it with that version, or {_REMEDY}")
 
 
 R = TypeVar("R", bound=Record)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from toolkit.errors import UserError
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.records.older import with_formats, without_statistics
+from toolkit.records.older import without_statistics
 from toolkit.records.run import RunRecord
 from toolkit.specs import EvalSpec
 
@@ -150,7 +150,7 @@ class EvaluationRecord(Record):
 
     version: int = FORMAT_VERSION
     digest: str
-    spec: Annotated[EvalSpec, BeforeValidator(with_formats)]
+    spec: EvalSpec
     test: str
     """Fingerprint of the test part."""
     format: str

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import BeforeValidator
+from typing import Any, Literal
 
 from toolkit.records.base import FORMAT_VERSION, Record
-from toolkit.records.older import with_formats
 from toolkit.specs import EvalSpec, RunSpec
 
 
@@ -68,7 +65,7 @@ class RunRecord(Record):
 
     version: int = FORMAT_VERSION
     run_id: str
-    spec: Annotated[RunSpec, BeforeValidator(with_formats)]
+    spec: RunSpec
     status: Literal["finished", "diverged"]
     diverged: str | None = None
     """What showed that it diverged."""
@@ -115,7 +112,7 @@ class Failure(Record):
     run_id: str
     error: str
     """One line: what went wrong."""
-    evaluate: Annotated[EvalSpec | None, BeforeValidator(with_formats)]
+    evaluate: EvalSpec | None
     """The evaluation that was asked for too; one asked for with other settings has not failed."""
     log: tuple[str, ...]
     """The last lines that the run's process printed; all of them are in `log.txt`."""

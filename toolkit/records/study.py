@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from toolkit.records.base import FORMAT_VERSION, Record
 from toolkit.records.evaluation import Direction
+from toolkit.specs import BASE
 
 SpeaksAbout = Literal["checkpoints", "methods"]
 """What an interval is about: these checkpoints on other documents (one or two seeds), or the methods."""
@@ -37,11 +38,6 @@ class Placed(Record):
         return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
 
 
-def _phase(value: Any) -> Any:
-    """Records before version 2 call the untouched base's phase `anchor`."""
-    return "base" if value == "anchor" else value
-
-
 class Cell(Placed):
     """One run of a study and where its records are. An untouched base stands in each of its conditions."""
 
@@ -50,7 +46,7 @@ class Cell(Placed):
     seed: int
     tuned: bool
     """Whether the learning rate was chosen on validation data among as many as every other method had."""
-    phase: Annotated[Literal["base", "tune", "confirm"], BeforeValidator(_phase)]
+    phase: Literal["base", "tune", "confirm"]
     """`base` for the untouched base model; `tune` chooses a learning rate, `confirm` is evaluated."""
     budget: float = 1.0
     """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""
@@ -60,6 +56,11 @@ class Cell(Placed):
     status: Literal["finished", "diverged", "failed"]
     error: str | None = None
     """Why it failed, or what showed that it diverged."""
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the untouched base model."""
+        return self.method == BASE
 
 
 class Estimate(Placed):

@@ -8,10 +8,11 @@ from toolkit.specs.evaluation import Decoding, EvalSpec, General
 from toolkit.specs.format import Format, Section
 from toolkit.specs.method import MethodSpec
 from toolkit.specs.model import ModelSpec
-from toolkit.specs.run import RunSpec
+from toolkit.specs.run import BASE, RunSpec
 from toolkit.specs.training import TrainSpec
 
 __all__ = [
+    "BASE",
     "OF_SOURCES",
     "Component",
     "DataSpec",

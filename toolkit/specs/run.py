@@ -10,9 +10,12 @@ from toolkit.specs.method import MethodSpec
 from toolkit.specs.model import ModelSpec
 from toolkit.specs.training import TrainSpec
 
+BASE = "base"
+"""The method of the untouched base model, which every study holds: `trainable: []`, no learning rate."""
+
 
 class RunSpec(Spec):
-    """All that was asked for that can change a run's weights, and nothing else."""
+    """Everything requested that can change a run's weights, and nothing else."""
 
     model: ModelSpec
     dataset: DatasetSpec | None
@@ -24,8 +27,13 @@ class RunSpec(Spec):
     train: TrainSpec
     seed: int
     """Moves data order, initialisation and dropout together."""
-    recipes: dict[str, str] = Field(default_factory=dict)
-    """Fingerprints of the parts the run trains and validates on."""
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    """Fingerprints of the splits that the run trains and validates on; empty for the untouched base."""
+
+    @property
+    def is_base(self) -> bool:
+        """Whether this is the untouched base model: nothing is trained, so there is no learning rate."""
+        return self.learning_rate is None
 
     @property
     def run_id(self) -> str:

@@ -78,7 +78,7 @@ def _dumped(record: Any) -> str:
 
 
 def _run(spec: RunSpec, level: float) -> RunRecord:
-    trained = spec.learning_rate is not None
+    trained = not spec.is_base
     return RunRecord(
         run_id=spec.run_id,
         spec=spec,

@@ -100,7 +100,7 @@ def work(job: Job, path: str = "") -> tuple[str, int, str]:
 def test_data_that_changed_since_the_study_began_is_not_trained_on(job):
     """The run is named after other documents: one line, and nothing is made."""
     asked = job(1, MethodSpec(name="lora", peft=LORA))
-    named = asked.run.model_copy(update={"recipes": {"train": "0" * 16, "validation": "0" * 16}})
+    named = asked.run.model_copy(update={"fingerprints": {"train": "0" * 16, "validation": "0" * 16}})
     told, code, _ = work(asked.model_copy(update={"run": named}))
     assert code == 2
     assert "data set mine has changed since this study began: run it again" in told

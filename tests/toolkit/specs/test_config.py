@@ -133,7 +133,7 @@ def run(**changes) -> RunSpec:
         "learning_rate": 1e-4,
         "train": TrainSpec(),
         "seed": 0,
-        "recipes": {"train": "x", "validation": "y"},
+        "fingerprints": {"train": "x", "validation": "y"},
     }
     return RunSpec(**{**value, **changes})
 
@@ -147,7 +147,7 @@ def test_what_can_change_the_weights_changes_the_identity():
         run(method=MethodSpec(name="full", trainable=("*.bias",))).run_id,
         run(model=ModelSpec(name="m", hub="a/c")).run_id,
         run(model=ModelSpec(name="m", hub="a/b", revision="v2")).run_id,
-        run(recipes={"train": "z", "validation": "y"}).run_id,
+        run(fingerprints={"train": "z", "validation": "y"}).run_id,
         run(train=TrainSpec(epochs=2)).run_id,
     }
     assert len(ids) == 8
