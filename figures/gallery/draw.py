@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -83,7 +83,7 @@ def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:
 def _write(spec: FigureSpec, folder: Path) -> Entry:
     entry = Entry(name=spec.name, title=spec.title, caption=spec.caption)
     try:
-        figure = drawn(partial(_compose, spec))
+        figure = drawn(partial(compose, spec))
     except UserError as refusal:
         return replace(entry, refused=str(refusal))
     frames = list({id(table): table for _, table in spec.panels}.values())
@@ -93,8 +93,9 @@ def _write(spec: FigureSpec, folder: Path) -> Entry:
     return replace(entry, note=note, svg=save(figure, folder / spec.name), csv=csv)
 
 
-def _compose(spec: FigureSpec) -> Figure:
-    figure = Figure(figsize=(WIDTH, sum(spec.heights) + 0.3))
+def compose(spec: FigureSpec, make: Callable[..., Figure] = Figure) -> Figure:
+    """Draw all panels of a figure into one that ``make`` creates: matplotlib's own, or pyplot's."""
+    figure = make(figsize=(WIDTH, sum(spec.heights) + 0.3))
     figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.05, rect=(0, 0, 1 - spec.right, 1))
     grid = figure.subplots(
         ceil(len(spec.panels) / spec.columns),

@@ -1,0 +1,242 @@
+"""Score lists of texts with any metric of generations, and compare two lists: strings in, an interval out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from eval.metrics import Context, Metric, measure, metric
+from eval.statistics.compare import Difference, estimate, stack
+from eval.statistics.compare import compare as compare_statistics
+from toolkit.catalog import document_format
+from toolkit.data.format import document_id, prompt
+from toolkit.errors import UserError
+from toolkit.records import Generation, MetricValue, Outcome
+from toolkit.specs import Format, Section
+
+__all__ = ["Score", "Seeds", "Texts", "compare", "outcome_of", "score"]
+
+Texts = Sequence[str]
+"""One text per document."""
+Seeds = Sequence[Texts]
+"""One list of texts per seed, each over the same documents."""
+Rows = list[tuple[float, ...] | None]
+
+PLAIN = Format(
+    name="plain",
+    sections=(Section(name="none", marker="\x00prompt"), Section(name="text", marker="\x00text")),
+    end="\x00end",
+)
+"""Texts without markers: an empty prompt and one section, whose markers start with NUL as no text does."""
+START, OPENING = "\x00prompt \n", "\x00text "
+CHECKS_FORMAT = ("eval.metrics.structure.structure", "eval.metrics.ingredients.")
+"""Modules of metrics that read sections, which plain texts have not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A metric over a list of texts, with its 95 % interval."""
+
+    metric: str
+    value: float | None
+    """Mean over the seeds; None if the metric is not defined on any text."""
+    low: float | None
+    high: float | None
+    """The 95 % interval over documents (and seeds, with several); None with fewer than two documents."""
+    documents: int
+    """Documents on which the metric is defined."""
+    seeds: int
+    unit: str
+    direction: Literal["lower", "higher", "neither"]
+    """Which way is better."""
+    signature: str
+    """Every choice that changes the number."""
+    details: dict[str, float | None] = field(default_factory=dict)
+    """Components of the first seed's value by name, e.g. BLEU's brevity penalty."""
+
+    def __str__(self) -> str:
+        """Return one line: the metric, its value and interval, and its signature."""
+        value = "undefined" if self.value is None else f"{self.value:.4g}"
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
+        return f"{self.metric} {value}{interval} ({self.documents} documents) {self.signature}"
+
+
+def score(
+    predictions: Texts | Seeds,
+    references: Texts,
+    metric: str = "bleu",  # noqa: A002 - the word users know it by
+    *,
+    format: str | Format | None = None,  # noqa: A002 - the word users know it by
+    prompt_mode: str | None = None,
+    stopped: Sequence[bool] | None = None,
+    train: Texts = (),
+    seed: int = 0,
+) -> Score:
+    """Score texts against references with a 95 % interval.
+
+    Parameters
+    ----------
+    predictions
+        One text per reference; or one such list per training seed.
+    references
+        The texts that should have been written.
+    metric
+        A metric of generations by name (``bakeoff catalog metrics``).
+    format
+        Name of a document format, for metrics that read sections; None for plain texts.
+    prompt_mode
+        With a format: the last section that the prompts held; its first section if None.
+    stopped
+        Whether the model ended each text by itself, for `stop_rate` and structure; all did if None.
+    train
+        Training texts, for metrics that look for copies.
+    seed
+        Seed of the bootstrap.
+
+    Raises
+    ------
+    UserError
+        For an unknown metric or format, lists of different lengths, a metric that texts alone do not define.
+    """
+    item, context = _prepared(metric, format, prompt_mode, train)
+    runs = _seeds(predictions, "predictions")
+    measured = [_measured(item, texts, references, stopped, context) for texts in runs]
+    statistics = stack([rows for _, rows in measured])
+    interval = estimate(item, statistics, seed=seed)
+    first = measured[0][0]
+    return Score(
+        metric=item.name,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        documents=first.documents,
+        seeds=len(runs),
+        unit=first.unit,
+        direction=first.direction,
+        signature=first.signature,
+        details=first.details,
+    )
+
+
+def compare(
+    ours: Texts | Seeds,
+    theirs: Texts | Seeds,
+    references: Texts,
+    metric: str = "bleu",  # noqa: A002 - the word users know it by
+    *,
+    margin: float | None = None,
+    format: str | Format | None = None,  # noqa: A002 - the word users know it by
+    prompt_mode: str | None = None,
+    train: Texts = (),
+    seed: int = 0,
+) -> Difference:
+    """Compare two sets of texts on the same references: difference, 95 % interval, p and verdict.
+
+    Parameters
+    ----------
+    ours
+        One text per reference; or one such list per training seed.
+    theirs
+        The baseline's texts, in the same form and with the same seeds.
+    references
+        The texts that should have been written.
+    metric
+        A metric of generations by name (``bakeoff catalog metrics``).
+    margin
+        Equivalence margin in the metric's unit; the metric's own default if None.
+    format, prompt_mode, train, seed
+        As in `score`.
+
+    Raises
+    ------
+    UserError
+        As `score`; also if the two sides differ in their number of seeds.
+    """
+    item, context = _prepared(metric, format, prompt_mode, train)
+    sides = [
+        stack([_measured(item, texts, references, None, context)[1] for texts in _seeds(given, name)])
+        for given, name in ((ours, "ours"), (theirs, "theirs"))
+    ]
+    return compare_statistics(item, *sides, margin=item.margin if margin is None else margin, seed=seed)
+
+
+def _prepared(
+    name: str, format_: str | Format | None, prompt_mode: str | None, train: Texts
+) -> tuple[Metric, Context]:
+    item = metric(name)
+    if not item.of_generations:
+        raise UserError(
+            f"metric '{name}' needs a model's likelihoods, which texts do not hold; use bakeoff.study"
+        )
+    form = document_format(format_) if isinstance(format_, str) else format_ or PLAIN
+    if form is PLAIN and type(item).__module__.startswith(CHECKS_FORMAT):
+        raise UserError(
+            f"metric '{name}' reads the sections of a document; name its format, e.g. format='recipe'"
+        )
+    return item, Context(
+        form=form, train=train, prompt_mode=prompt_mode or form.sections[0].name, decoding="given"
+    )
+
+
+def _measured(
+    item: Metric, texts: Texts, references: Texts, stopped: Sequence[bool] | None, context: Context
+) -> tuple[MetricValue, Rows]:
+    ended = [True] * len(texts) if stopped is None else list(stopped)
+    for number, what in ((len(references), "references"), (len(ended), "values of 'stopped'")):
+        if number != len(texts):
+            raise UserError(f"{len(texts)} predictions and {number} {what}: give one per document")
+    if not texts:
+        raise UserError("no predictions: give at least one text")
+    outcomes = [
+        outcome_of(text, reference, ended=stop, context=context)
+        for text, reference, stop in zip(texts, references, ended, strict=True)
+    ]
+    return measure(item, outcomes, context)
+
+
+def _seeds(given: Texts | Seeds, name: str) -> Seeds:
+    """Return one list of texts per seed, whichever of the two forms came."""
+    if isinstance(given, str):
+        raise UserError(f"{name}: expected a list of texts, got one string")
+    values = list(given)
+    if all(isinstance(text, str) for text in values):
+        return [cast("Texts", values)]
+    if any(isinstance(text, str) for text in values) or not all(isinstance(run, Sequence) for run in values):
+        raise UserError(f"{name}: expected a list of texts, or one list of texts per seed")
+    for run in values:
+        for text in run:
+            if not isinstance(text, str):
+                raise UserError(f"{name}: expected texts, got {type(text).__name__}: {text!r:.60}")
+    return cast("Seeds", values)
+
+
+def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:
+    """Return one prediction and its reference as the record that metrics read.
+
+    With a format, a prediction is the whole document or only what follows the prompt; a whole document is
+    recognised by the first section's marker.
+    """
+    form = context.form
+    mode = context.prompt_mode or form.sections[0].name
+    if form is PLAIN:
+        title, start = reference[:60], START
+        written, reference = OPENING + prediction, START + OPENING + reference
+    else:
+        title, start = reference.split("\n")[0], prompt(reference, form, mode)
+        if prediction.startswith(start):
+            written = prediction[len(start) :]
+        else:
+            whole = form.markers[0] in prediction or not start
+            start, written = ("" if whole else start), prediction
+    generation = Generation(
+        prompt_mode=mode,
+        decoding="given",
+        prompt=start,
+        text=written,
+        tokens=len(written.split()),
+        ended="end_of_text" if ended else "limit",
+    )
+    return Outcome(
+        document_id=document_id(reference), title=title, reference=reference, generations=(generation,)
+    )

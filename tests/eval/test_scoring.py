@@ -1,0 +1,104 @@
+"""Lists of texts are scored and compared without records: strings in, an interval and a verdict out."""
+
+from __future__ import annotations
+
+import pytest
+import sacrebleu
+
+from eval.scoring import compare, score
+from toolkit.errors import UserError
+
+REFERENCES = [
+    "Mix the flour and the sugar, then bake for 20 minutes.",
+    "Boil the rice in salted water until it is soft.",
+    "Fry the onion\nand the garlic in plenty of butter.",
+    "Whisk four eggs with a spoon of milk and some salt.",
+]
+GOOD = [text.replace("the", "some") for text in REFERENCES]
+BAD = [" ".join(text.split()[:4]) for text in REFERENCES]
+
+
+def test_bleu_of_plain_texts_is_sacrebleus():
+    """The same texts, line ends as spaces, give sacreBLEU's corpus score to the last digit."""
+    flat = [[" ".join(text.split()) for text in texts] for texts in (GOOD, REFERENCES)]
+    expected = sacrebleu.corpus_bleu(flat[0], [flat[1]]).score
+    result = score(GOOD, REFERENCES, "bleu")
+    assert result.value == pytest.approx(expected, abs=1e-9)
+    assert result.low is not None and result.high is not None
+    assert result.low < expected < result.high
+    assert result.documents == 4 and result.seeds == 1
+    assert "tok:13a" in result.signature and "tok:13a" in str(result)
+
+
+def test_equal_texts_score_100_and_none_of_the_words_0():
+    """References against themselves are BLEU 100; texts that share no word with them are 0."""
+    assert score(REFERENCES, REFERENCES).value == pytest.approx(100.0)
+    assert score(["xx yy zz ww"] * 4, REFERENCES).value == 0.0
+
+
+def test_stop_rate_counts_what_stopped():
+    """Three of four ended by themselves: 0.75."""
+    assert score(GOOD, REFERENCES, "stop_rate", stopped=[True, True, True, False]).value == 0.75
+
+
+def test_several_seeds_are_averaged():
+    """ROUGE-L of perfect and of unrelated texts is 1 and 0; two such seeds have mean 0.5."""
+    result = score([REFERENCES, ["xx yy"] * 4], REFERENCES, "rouge_l")
+    assert result.value == pytest.approx(0.5)
+    assert result.seeds == 2
+
+
+def test_the_better_texts_are_called_better():
+    """GOOD shares most words with the references, BAD only the first four: a difference of many BLEU."""
+    ours, theirs = GOOD * 8, BAD * 8
+    result = compare(ours, theirs, REFERENCES * 8, "bleu")
+    assert result.difference == pytest.approx(
+        score(GOOD, REFERENCES).value - score(BAD, REFERENCES).value  # type: ignore[operator]
+    )
+    assert result.verdict == "better"
+    assert compare(theirs, ours, REFERENCES * 8, "bleu").verdict == "worse"
+
+
+def test_a_margin_makes_equal_texts_equivalent():
+    """A text against itself differs by 0, inside any margin."""
+    result = compare(GOOD * 8, GOOD * 8, REFERENCES * 8, "rouge_l", margin=0.01)
+    assert result.difference == 0.0
+    assert result.verdict == "equivalent"
+
+
+def test_a_format_opens_the_structure_checks():
+    """One whole recipe passes every check; the other lacks its end: compliance 1/2."""
+    whole = "RECIPE: Rice\nINGREDIENTS: rice, water\nDIRECTIONS: Boil the rice.\n[END]"
+    result = score(
+        [whole, whole.removesuffix("\n[END]")], [whole] * 2, "structure_compliance", format="recipe"
+    )
+    assert result.value == 0.5
+
+
+def test_continuations_are_scored_as_the_whole_document_is():
+    """With a format, what follows the prompt is enough: the prompt is the reference's own."""
+    whole = "RECIPE: Rice\nINGREDIENTS: rice, water\nDIRECTIONS: Boil the rice in the water.\n[END]"
+    rest = whole.removeprefix("RECIPE: Rice\n")
+    assert score([rest], [whole], "rouge_l", format="recipe").value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: score(GOOD, REFERENCES, "blue"), "Did you mean 'bleu'"),
+        (lambda: score(GOOD[:3], REFERENCES), "3 predictions and 4 references"),
+        (lambda: score("one text", REFERENCES), "expected a list of texts, got one string"),  # type: ignore[arg-type]
+        (lambda: score([], []), "no predictions"),
+        (lambda: score([1, 2], ["a", "b"]), "expected a list of texts"),  # type: ignore[list-item]
+        (lambda: score([["a"], [2]], ["a"]), "expected texts, got int"),  # type: ignore[list-item]
+        (lambda: score(GOOD, REFERENCES, "bits_per_byte"), "needs a model's likelihoods"),
+        (lambda: score(GOOD, REFERENCES, "structure_compliance"), "format='recipe'"),
+        (lambda: score(GOOD, REFERENCES, "ingredient_use"), "format='recipe'"),
+        (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
+        (lambda: compare([GOOD, GOOD], [BAD] * 3, REFERENCES), "2 seeds against 3"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_the_remedy(call, message):
+    """No traceback from inside: what came, and what is expected."""
+    with pytest.raises(UserError, match=message):
+        call()
