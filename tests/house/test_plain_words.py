@@ -8,7 +8,7 @@ import pytest
 
 from tests.house.plain_words import PHRASES, PLACES, check, files, findings
 
-LEFT = {"toolkit": 66, "eval": 9, "figures": 64, "experiments": 34, "tests": 30}
+LEFT = {"toolkit": 61, "eval": 8, "figures": 42, "experiments": 32, "tests": 27, "README.md": 9}
 """Findings that a room may still have; each number is to shrink to nothing."""
 
 EXAMPLES = {
