@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bakeoff.results import Result, load
     from bakeoff.studies import Study, study
-    from eval.scoring import Score, compare, score
+    from eval.foreign.texts import Score, compare, score
     from eval.statistics.compare import Difference
     from toolkit.errors import UserError
 
@@ -21,12 +21,12 @@ __all__ = ["Difference", "Result", "Score", "Study", "UserError", "compare", "lo
 _HOMES = {
     "Difference": "eval.statistics.compare",
     "Result": "bakeoff.results",
-    "Score": "eval.scoring",
+    "Score": "eval.foreign.texts",
     "Study": "bakeoff.studies",
     "UserError": "toolkit.errors",
-    "compare": "eval.scoring",
+    "compare": "eval.foreign.texts",
     "load": "bakeoff.results",
-    "score": "eval.scoring",
+    "score": "eval.foreign.texts",
     "study": "bakeoff.studies",
 }
 """Public name -> the module that defines it, imported when the name is first used."""

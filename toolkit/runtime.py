@@ -10,7 +10,7 @@ import re
 import resource
 import sys
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -64,9 +64,22 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     ``extra`` variables take precedence over everything else.
     """
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    environment["PYTHONPATH"] = os.pathsep.join(_own_packages_first(sys.path))
     wait_passively(environment)
     return {**environment, **(extra or {})}
+
+
+def _own_packages_first(path: Sequence[str]) -> list[str]:
+    """Return the path without empty entries, our folder before any that holds packages named like ours."""
+    home = Path(__file__).resolve().parent.parent
+    names = ("toolkit", "eval", "figures", "experiments")
+    entries = [entry for entry in path if entry]
+    for index, entry in enumerate(entries):
+        if Path(entry).resolve() == home:
+            break
+        if any((Path(entry) / name).is_dir() for name in names):
+            return [*entries[:index], str(home), *entries[index:]]
+    return entries
 
 
 def device() -> torch.device:

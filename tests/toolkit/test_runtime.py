@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 from toolkit.runtime import child_environment, module_command, wait_passively
 
@@ -33,3 +36,13 @@ def test_idle_threads_sleep_unless_the_user_says_how_they_wait(monkeypatch):
     own = {"GOMP_SPINCOUNT": "5"}
     wait_passively(own)
     assert own == {"GOMP_SPINCOUNT": "5"}
+
+
+def test_a_users_folder_on_the_path_comes_after_ours(tmp_path, monkeypatch):
+    """A script's own folder is the first entry of `sys.path`; with an `eval` in it, ours goes before it."""
+    (tmp_path / "eval").mkdir()
+    home = str(Path(__file__).parents[2])
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), "/elsewhere", home])
+    assert child_environment()["PYTHONPATH"].split(os.pathsep) == [home, str(tmp_path), "/elsewhere", home]
+    (tmp_path / "eval").rmdir()
+    assert child_environment()["PYTHONPATH"].split(os.pathsep) == [str(tmp_path), "/elsewhere", home]

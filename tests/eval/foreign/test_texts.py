@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sacrebleu
 
-from eval.scoring import compare, score
+from eval.foreign.texts import compare, score
 from toolkit.errors import UserError
 
 REFERENCES = [
