@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Condition, Estimate, Finding, read_statistics
-from toolkit.records.folders import RunFolder
+from toolkit.records import Comparison, Condition, Estimate, Finding, StudyRecords
 from toolkit.specs import BASE
 
 Side = tuple[Condition, str]  # condition, method
@@ -22,25 +20,25 @@ Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each
 Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
 
 
-def statistics_of(root: Path, cells: Sequence[Cell]) -> Statistics:
-    """What the outcomes hold, seeds in ascending order.
+def statistics_of(records: StudyRecords) -> Statistics:
+    """Return every side's per-document statistics, seeds in ascending order.
 
-    UserError where runs of a condition were asked about different documents: they are paired by their place.
+    Raises UserError if runs of one condition were evaluated on different documents: documents are paired by
+    their index.
     """
-    found: Statistics = {}
+    statistics: Statistics = {}
     documents: dict[Condition, list[str]] = {}
-    for cell in sorted(cells, key=lambda c: c.seed):
-        if cell.eval_digest:
-            rows = read_statistics(RunFolder(root, cell.run_id), cell.eval_digest)
-            ids = [row.document_id for row in rows]
-            if documents.setdefault(cell.condition, ids) != ids:
-                raise UserError(
-                    f"{cell.run_id} was evaluated on other documents than the runs beside it: delete "
-                    f"eval-{cell.eval_digest}.* in its folder and run again"
-                )
-            by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
-            found.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
-    return found
+    for cell in sorted(records.evaluated, key=lambda c: c.seed):
+        rows = records.statistics(cell)
+        ids = [row.document_id for row in rows]
+        if documents.setdefault(cell.condition, ids) != ids:
+            raise UserError(
+                f"{cell.run_id} was evaluated on other documents than other runs of its condition: delete "
+                f"eval-{cell.eval_digest}.* in its folder and run again"
+            )
+        by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
+        statistics.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
+    return statistics
 
 
 def estimates(statistics: Statistics) -> list[Estimate]:

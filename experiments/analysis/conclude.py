@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from eval.audit import audit
 from eval.metrics import all_metrics, metric
@@ -17,7 +18,7 @@ from experiments.analysis.comparisons import (
     statistics_of,
     with_holm,
 )
-from experiments.analysis.decodings import read_generations
+from experiments.analysis.decodings import of_generations
 from experiments.design.cells import CellSpec
 from experiments.design.findings import Band
 from experiments.design.grid import Grid
@@ -28,30 +29,33 @@ from toolkit.records import (
     Claim,
     Conclusions,
     Condition,
-    EvaluationRecord,
     Finding,
     Optimum,
     RunRecord,
+    StudyRecords,
     write_lines,
 )
 from toolkit.records.folders import Root
 
 
-def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) -> Conclusions:
-    """Read what is there, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
+class Concluded(NamedTuple):
+    """A study's conclusions, and the records that they were drawn from: a report needs both."""
+
+    conclusions: Conclusions
+    records: StudyRecords
+
+
+def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) -> Concluded:
+    """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
     study, root = grid.study, grid.root
     cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
-    runs = {c.run_id: RunRecord.read(root.run(c.run_id).record) for c in cells if c.status != "failed"}
-    evaluations = {
-        c.run_id: EvaluationRecord.read(root.run(c.run_id).evaluation(c.eval_digest))
-        for c in cells
-        if c.eval_digest
-    }
-    findings = audit(cells, runs, evaluations)
-    statistics = statistics_of(root.path, cells)
+    records = StudyRecords.read(cells, root)
+    runs = records.runs
+    findings = audit(cells, runs, records.evaluations)
+    statistics = statistics_of(records)
     headline = study.headline_metrics()
     found = optima.optima(study, cells, runs)
-    texts = read_generations(study, root.path, cells)
+    texts = of_generations(study, records)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
@@ -71,7 +75,7 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
     folder = root.results(study.name)
     write_lines(folder / "failures.jsonl", texts.failing)
     conclusions.write(folder / "comparisons.json")
-    return conclusions
+    return Concluded(conclusions, records)
 
 
 def read(root: Path, study: str) -> Conclusions:

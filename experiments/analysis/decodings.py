@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -26,10 +25,8 @@ from toolkit.records import (
     Generation,
     Outcome,
     SettingEstimate,
-    read_lines,
-    read_statistics,
+    StudyRecords,
 )
-from toolkit.records.folders import RunFolder
 from toolkit.specs import BASE, Format
 
 Setting = tuple[str, str]  # prompt mode, decoding
@@ -46,25 +43,22 @@ class Found:
     failing: list[FailedGeneration] = field(default_factory=list)
 
 
-def read_generations(study: StudySpec, root: Path, cells: Sequence[Cell]) -> Found:
-    """Read the outcomes of every evaluated run, in the order of ``cells``."""
+def of_generations(study: StudySpec, records: StudyRecords) -> Found:
+    """Summarise the generations of every evaluated run, in the order of the records' cells."""
     spec = study.evaluate
     settings = [(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
     forms = {dataset.name: dataset.format for dataset in study.dataset}
     found = Found()
     conditions: dict[Condition, Tables] = {}
-    evaluated = {(c.run_id, c.condition): c for c in cells if c.eval_digest is not None}
-    for cell in evaluated.values():
-        every = read_lines(RunFolder(root, cell.run_id).outcomes(str(cell.eval_digest)), Outcome)
-        outcomes = [outcome for outcome in every if not outcome.general]
+    for cell in records.evaluated:
+        outcomes = [outcome for outcome in records.outcomes(cell) if not outcome.general]
         form = forms[cell.dataset]
         if cell.condition not in conditions:
             conditions[cell.condition] = {}
             found.failures += _of_references(cell.condition, outcomes, form, spec.prompts)
         _classify(cell, outcomes, form, found)
         if len(settings) > 1:
-            statistics = read_statistics(RunFolder(root, cell.run_id), str(cell.eval_digest))
-            documents = [row for row in statistics if not row.general]
+            documents = [row for row in records.statistics(cell) if not row.general]
             rows = {setting: _rows(documents, setting) for setting in settings}
             conditions[cell.condition].setdefault(cell.method, {})[cell.seed] = rows
     for condition, tables in conditions.items():

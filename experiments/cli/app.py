@@ -78,11 +78,12 @@ def run(
     signal.signal(signal.SIGTERM, _as_interrupt)
     results = Folders(root).results(asked.name)
     with Board(err if as_json else out, results / "study.log") as board:
-        conclusions = bring_up_to_date(asked, root, board, execute=execute, retry_failed=retry_failed)
+        concluded = bring_up_to_date(asked, root, board, execute=execute, retry_failed=retry_failed)
+        conclusions = concluded.conclusions
         board.say("drawing the report")
         from figures.report.page import build
 
-        page = build(results, root)
+        page = build(results, root, concluded.records)
     failed = [cell for cell in conclusions.cells if cell.status == "failed"]
     show_conclusions(conclusions, page, as_json=as_json)
     for cell in failed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval import general_text
-from experiments.analysis.conclude import conclude
+from experiments.analysis.conclude import Concluded, conclude
 from experiments.design import edits
 from experiments.design.cells import CellSpec
 from experiments.design.grid import CellState, Grid
@@ -19,7 +19,7 @@ from experiments.running.job import Job
 from toolkit.errors import UserError
 from toolkit.events import Ended, Event, Started
 from toolkit.models import locate
-from toolkit.records import Conclusions, Failure
+from toolkit.records import Failure
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
 
@@ -31,7 +31,7 @@ def bring_up_to_date(
     *,
     execute: Executor | None = None,
     retry_failed: bool = False,
-) -> Conclusions:
+) -> Concluded:
     """Run what is missing and conclude. Finished work is never repeated; killed work goes on.
 
     A run that has failed before is left alone unless ``retry_failed``.

@@ -34,16 +34,18 @@ from figures.wording import prose
 from figures.wording.answer import answer
 from figures.wording.names import condition_label
 from toolkit.errors import UserError
+from toolkit.records import StudyRecords
 from toolkit.records.files import write_text
 
 
-def build(study_folder: Path, root: Path) -> Path:
+def build(study_folder: Path, root: Path, records: StudyRecords | None = None) -> Path:
     """Write ``study_folder``/report whole, in place of an older one, and return its report.html.
 
+    ``records`` are those that the study's conclusions were drawn from; None reads them from ``root``.
     Raises UserError where a record is missing or damaged, where runs may not be compared, and where the
     folder can't be written.
     """
-    study = load(study_folder, root)
+    study = load(study_folder, root, records)
     with _in_place_of(study_folder / "report") as folder:
         figures = draw_all(study, folder / "figures")
         made = _tables(study)

@@ -56,7 +56,7 @@ def failures(records: Records) -> Iterator[dict[str, Any]]:
 
 def failing(records: Records) -> Iterator[dict[str, Any]]:
     """Yield the failing texts."""
-    path = records.root / "results" / records.conclusions.study / "failures.jsonl"
+    path = records.source.root.results(records.conclusions.study) / "failures.jsonl"
     for failure in read_lines(path, FailedGeneration) if path.is_file() else ():
         label = records.label(failure.condition, failure.method)
         yield {**failure.model_dump(), "test": records.tests.get(failure.condition), "label": label}

@@ -13,8 +13,17 @@ from figures.tidy.checks import refuse_mixed
 from figures.tidy.frames import FRAMES
 from figures.tidy.records import Records
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Conclusions, Condition, Estimate, EvaluationRecord, RunRecord
-from toolkit.records.folders import RunFolder
+from toolkit.records import (
+    Cell,
+    Comparison,
+    Conclusions,
+    Condition,
+    Estimate,
+    EvaluationRecord,
+    RunRecord,
+    StudyRecords,
+)
+from toolkit.records.folders import Root
 
 R = TypeVar("R", Estimate, Comparison)
 
@@ -77,9 +86,10 @@ class StudyTables:
         return replace(self, **cut)
 
 
-def load(study_folder: Path, root: Path) -> StudyTables:
+def load(study_folder: Path, root: Path, study_records: StudyRecords | None = None) -> StudyTables:
     """Read `results/<study>/` and the runs under ``root`` that it names.
 
+    ``study_records`` are those that the conclusions were drawn from; None reads them from ``root``.
     Raises UserError where a record is missing or damaged, where two runs of one condition were scored on
     different test parts, and where one metric was computed in two ways.
     """
@@ -88,7 +98,8 @@ def load(study_folder: Path, root: Path) -> StudyTables:
         raise UserError(
             f"{study_folder} holds no comparisons.json. Run `bakeoff run {study_folder.name}` first"
         )
-    records = _read(Conclusions.read(path), root)
+    conclusions = Conclusions.read(path)
+    records = _read(conclusions, study_records or StudyRecords.read(conclusions.cells, Root(root)))
     resolved = study_folder / "study.yaml"
     frames = {
         name: pd.DataFrame(frame.rows(records), columns=frame.columns) for name, frame in FRAMES.items()
@@ -103,16 +114,8 @@ def load(study_folder: Path, root: Path) -> StudyTables:
     )
 
 
-def _read(conclusions: Conclusions, root: Path) -> Records:
-    evaluations: dict[str, EvaluationRecord] = {}
-    runs: dict[str, RunRecord] = {}
-    for cell in conclusions.cells:
-        folder = RunFolder(root, cell.run_id)
-        if cell.eval_digest is not None:
-            evaluations[cell.run_id] = EvaluationRecord.read(folder.evaluation(cell.eval_digest))
-            runs[cell.run_id] = evaluations[cell.run_id].run
-        elif cell.status != "failed" and cell.run_id not in runs:
-            runs[cell.run_id] = RunRecord.read(folder.record)
+def _read(conclusions: Conclusions, source: StudyRecords) -> Records:
+    evaluations = source.evaluations
     evaluated = [cell for cell in conclusions.cells if cell.eval_digest is not None]
     units = {name: value.unit for record in evaluations.values() for name, value in record.metrics.items()}
     tests = _one_value("test part", evaluated, lambda cell: {"": evaluations[cell.run_id].test})
@@ -124,10 +127,8 @@ def _read(conclusions: Conclusions, root: Path) -> Records:
                 "comparisons": tuple(_with_unit(c, units) for c in conclusions.comparisons),
             }
         ),
-        evaluations=evaluations,
-        runs=runs,
+        source=source,
         tests={condition: test for (condition, _), test in tests.items()},
-        root=root,
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from figures.wording.names import method_label
-from toolkit.records import Cell, Conclusions, Condition, EvaluationRecord, RunRecord
+from toolkit.records import Cell, Conclusions, Condition, EvaluationRecord, RunRecord, StudyRecords
 
 RUN = ["method", "seed", "learning_rate", "tuned", "phase", "budget", "run_id"]
 """Fields of a cell that every row of its run has."""
@@ -19,16 +18,23 @@ class Records:
     """All that a study left, read and found comparable."""
 
     conclusions: Conclusions
-    evaluations: dict[str, EvaluationRecord]
-    runs: dict[str, RunRecord]
+    source: StudyRecords
     tests: dict[Condition, str]
-    root: Path
 
-    @cached_property
-    def evaluated(self) -> list[Cell]:
+    @property
+    def evaluations(self) -> dict[str, EvaluationRecord]:
+        """Run id -> its evaluation."""
+        return self.source.evaluations
+
+    @property
+    def runs(self) -> dict[str, RunRecord]:
+        """Run id -> its record."""
+        return self.source.runs
+
+    @property
+    def evaluated(self) -> tuple[Cell, ...]:
         """Cells with an evaluation; a run that stands in two phases of a condition counts once."""
-        cells = [cell for cell in self.conclusions.cells if cell.eval_digest is not None]
-        return list({(cell.run_id, cell.condition): cell for cell in cells}.values())
+        return self.source.evaluated
 
     def about(self, cell: Cell) -> dict[str, Any]:
         """The columns that every row of a run shares."""

@@ -7,8 +7,7 @@ from typing import Any
 
 from figures.tidy.records import Records
 from figures.wording.names import metric_label
-from toolkit.records import Cell, Condition, MetricValue, Outcome, Step, read_lines
-from toolkit.records.folders import RunFolder
+from toolkit.records import Cell, Condition, MetricValue
 
 
 def _value(name: str, metric: MetricValue) -> dict[str, Any]:
@@ -53,11 +52,10 @@ def details(records: Records) -> Iterator[dict[str, Any]]:
 def steps(records: Records) -> Iterator[dict[str, Any]]:
     """Yield optimizer steps and validations."""
     for cell in records.conclusions.cells:
-        path = RunFolder(records.root, cell.run_id).steps
-        if cell.run_id in records.runs and path.is_file():
+        if cell.run_id in records.runs and (lines := records.source.steps(cell)):
             data = records.runs[cell.run_id].spec.data
             shared = {**records.about(cell), "documents": None if data is None else data.validation}
-            for step in read_lines(path, Step):
+            for step in lines:
                 line = step.model_dump()
                 line["step_learning_rate"] = line.pop("learning_rate")
                 yield {**shared, **line}
@@ -80,9 +78,8 @@ def generations(records: Records) -> Iterator[dict[str, Any]]:
         first.setdefault((cell.condition, cell.method), cell)
     for cell in records.conclusions.cells:
         if cell in first.values():
-            path = RunFolder(records.root, cell.run_id).outcomes(str(cell.eval_digest))
             about = records.about(cell)
-            for order, outcome in enumerate(read_lines(path, Outcome)):
+            for order, outcome in enumerate(records.source.outcomes(cell)):
                 document = outcome.model_dump(include={"document_id", "title", "reference"})
                 for text in outcome.generations:
                     yield {**about, "order": order, **document, **text.model_dump()}

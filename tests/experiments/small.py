@@ -40,4 +40,4 @@ def run(
     wanted = study.load("quickstart", asked(base, name, *overrides))
     said = io.StringIO()
     with Board(Console(file=said, width=200)) as board:
-        return bring_up_to_date(wanted, root, board, execute=execute), said.getvalue()
+        return bring_up_to_date(wanted, root, board, execute=execute).conclusions, said.getvalue()

@@ -13,6 +13,7 @@ from toolkit.records.evaluation import (
     SettingStatistics,
     read_statistics,
 )
+from toolkit.records.reader import StudyRecords
 from toolkit.records.run import Costs, DataCounts, Failure, MergeRecord, MergeSide, RunRecord, Step
 from toolkit.records.study import (
     Cell,
@@ -66,6 +67,7 @@ __all__ = [
     "SettingStatistics",
     "SpeaksAbout",
     "Step",
+    "StudyRecords",
     "read_lines",
     "read_statistics",
     "write_lines",

@@ -26,7 +26,7 @@ def test_two_sizes_are_two_conditions_with_one_anchor_run(tmp_path, tiny_gpt2):
     """The base is run once and stands in both; 2 sizes x 3 metrics against it; a figure across the sizes."""
     asked = study.load("quickstart", [f"base_models={{name: tiny, folder: '{tiny_gpt2}'}}", *SIZES])
     with Board(Console(file=io.StringIO(), width=200)) as board:
-        conclusions = bring_up_to_date(asked, tmp_path, board)
+        conclusions = bring_up_to_date(asked, tmp_path, board).conclusions
     assert [(c.method, c.train_size, c.epochs, c.status) for c in conclusions.cells] == [
         ("base", 8, 1.0, "finished"),
         ("base", 12, 1.0, "finished"),

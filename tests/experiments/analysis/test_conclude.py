@@ -1,0 +1,36 @@
+"""Concluding a study: its records are read once and handed on to the report."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from experiments.analysis.conclude import conclude
+from experiments.design import study
+from experiments.design.grid import Grid
+from figures.report.page import build
+from tests.experiments.small import asked
+
+
+def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, monkeypatch):
+    """3 runs: run.json, evaluation, outcomes, statistics; 2 steps.jsonl, as the base has no steps."""
+    root, before, _ = done
+    grid = Grid(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
+    planned = grid.cells()
+    opened: Counter[Path] = Counter()
+    original = Path.open
+
+    def counted(path, mode="r", *arguments, **options):
+        if "w" not in mode:
+            opened[path] += 1
+        return original(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    concluded = conclude(grid, planned, {})
+    build(root / "results" / "small", root, concluded.records)
+    files = [path for path in opened if path.parent.parent == root / "runs"]
+    kinds = Counter(re.split(r"[-.]", path.name)[0] + path.suffix for path in files)
+    assert kinds == {"run.json": 3, "eval.json": 3, "eval.jsonl": 3, "statistics.jsonl": 3, "steps.jsonl": 2}
+    assert {opened[path] for path in files} == {1}
+    assert concluded.conclusions == before
