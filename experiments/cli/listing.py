@@ -1,16 +1,38 @@
-"""What there is by name, for `bakeoff catalog`."""
+"""The command `bakeoff catalog`: everything that can be named, by kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from experiments.cli.options import Json
+from experiments.cli.output import print_json, print_rows
 from toolkit import config
+from toolkit.errors import unknown_name
 
 KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies")
 
 
+def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
+    """List what can be named: models, datasets, methods, formats, metrics, studies.
+
+    Parameters
+    ----------
+    kind
+        Only this list.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown_name("list", kind, KINDS)
+    lists = {name: listing(name) for name in KINDS if kind in (None, name)}
+    if as_json:
+        print_json(lists)
+    else:
+        for name, rows in lists.items():
+            print_rows(name, rows)
+    return 0
+
+
 def listing(kind: str) -> list[dict[str, Any]]:
-    """One row an entry: its name and what it is."""
+    """Return one row per entry: its name and what it is."""
     if kind == "metrics":
         from eval.metrics import all_metrics, unavailable
 

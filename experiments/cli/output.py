@@ -36,8 +36,9 @@ def plain(text: str) -> Text:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Print one JSON value; characters that the output's encoding may lack as JSON escapes."""
+    escape = not str(sys.stdout.encoding).lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=escape, allow_nan=False) + "\n")
 
 
 def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> None:

@@ -26,13 +26,14 @@ def export_(
         The file; `STUDY.bakeoff.zip` here when not given.
     """
     from experiments.sharing.archive import export
+    from figures.wording.names import count
 
     done = export(study, overrides, root, to)
     if as_json:
         print_json({**done._asdict(), "file": str(done.file)})
         return 0
-    left_out = f"; {done.left_out} are not finished and not in it" if done.left_out else ""
-    out.print(f"{done.file}: {done.runs} runs, {done.bytes / 1e6:.1f} MB{left_out}", soft_wrap=True)
+    left_out = f"; not included: {count(done.left_out, 'unfinished run')}" if done.left_out else ""
+    out.print(f"{done.file}: {count(done.runs, 'run')}, {done.bytes / 1e6:.1f} MB{left_out}", soft_wrap=True)
     return 0
 
 
@@ -47,6 +48,7 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
         What `bakeoff export` wrote, on this or another machine.
     """
     from experiments.sharing.archive import take
+    from figures.wording.names import count
 
     found = take(file, root)
     if as_json:
@@ -54,15 +56,15 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
         return 0
     texts = {
         "added": "added",
-        "completed": "were here and got evaluations",
-        "here_already": "were here already",
-        "kept_ours": "are finished here too, with other records, which stay",
-        "busy": "are being worked on here, and were left alone",
+        "completed": "here before, with evaluations added",
+        "here_already": "here before",
+        "kept_ours": "finished here too, with other records, which stay",
+        "busy": "in use here, and left alone",
     }
     for field, text in texts.items():
         runs = getattr(found, field)
         if runs:
-            out.print(f"{len(runs)} runs {text}", soft_wrap=True, highlight=False)
+            out.print(f"{count(len(runs), 'run')} {text}", soft_wrap=True, highlight=False)
         if field in ("kept_ours", "busy"):
             for run_id in runs:
                 out.print(f"  {run_id}", soft_wrap=True, highlight=False)

@@ -1,174 +1,200 @@
-"""What a person sees of long work: a live table on a terminal, plain lines elsewhere, and `study.log`."""
+"""What a person sees of long work: bars on a terminal or in a notebook, lines elsewhere, and a log file."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
-from toolkit.events import Advanced, Event, PhaseStarted, StepTaken, Validated
+from toolkit.events import Advanced, Event, Listener, PhaseStarted, StepTaken, Validated
 
-QUIET_SECONDS = 20  # between two plain lines of the same stage
+QUIET_SECONDS = 20
+"""At least this many seconds lie between two plain lines about the same work."""
+QUIET_PHASES = ("loading", "measuring")
+"""Phases of seconds, which get no line of their own."""
 BARS = "▁▂▃▄▅▆▇█"
-PHASE_WORDS = {"waiting": "waiting for another process"}  # phases that are shown by other words
 
 
 @dataclass
-class Running:
-    """A run that is on its way."""
+class _Work:
+    """Something on its way: a run, or work of this process."""
 
-    number: int
-    what: str
+    name: str
+    """What plain lines call it."""
+    shown: str
+    """What its bar is labelled with."""
+    task: TaskID
     began: float
     stage: str = "starting"
-    done: int = 0
-    total: int = 0
     losses: list[float] = field(default_factory=list)
-    tokens_per_second: float | None = None
-    stage_began: float = 0.0
-    stage_first: int = 0
-    """How much of the stage was done when it was first heard of: a resumed run does not begin at 0."""
-    said: float = 0.0
-
-    @property
-    def progress(self) -> str:
-        """`training 34/120`."""
-        return f"{self.stage} {self.done}/{self.total}" if self.total else self.stage
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Of this stage, by its rate so far; None while there is none."""
-        new = self.done - self.stage_first
-        return (time.monotonic() - self.stage_began) / new * (self.total - self.done) if new > 0 else None
+    last_line: float | None = None
+    """When the last plain line was printed; None before the first event of the stage."""
 
 
 class Board:
-    """Shows the events of workers: which runs are on their way, how many are done, how long it may take."""
+    """Shows the events of jobs: which are on their way, how many are done, and how long it may take."""
 
-    def __init__(self, console: Console, log: Path | None = None) -> None:
-        self._console, self._log = console, log
-        self._lock = threading.RLock()  # the live table is drawn by a thread of rich's
-        self._running: dict[str, Running] = {}
-        self._total = self._there = self._left_alone = self._ended = self._failed = 0
+    def __init__(
+        self, console: Console, log: Path | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console, self._log, self._clock = console, log, clock
+        self._animated = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+        self._works: dict[str, _Work] = {}
+        self._total = self._skipped = self._left_alone = self._ended = self._failed = 0
         self._began: float | None = None
-        self._live = Live(
-            get_renderable=self._table, console=console, refresh_per_second=2, transient=True, screen=False
+        self._progress = Progress(
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            TextColumn("{task.fields[stage]}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=8),
+            TextColumn("{task.fields[loss]}", table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            refresh_per_second=2,
+            expand=True,
+            disable=not self._animated,
+            speed_estimate_period=600,
+            get_time=clock,
         )
+        self._study: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
+        self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self._began is not None:
-            self._note("stopped" if issubclass(kind, KeyboardInterrupt) else f"ended: {error}")
-        self._live.stop()
+            self._write_log("stopped" if issubclass(kind, KeyboardInterrupt) else f"ended: {error}")
+        self._progress.stop()
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
-        self._note(text)
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+    def line(self, text: str) -> None:
+        """Print a line that stays, and write it to the log. A console that is gone stops nothing."""
+        self._write_log(text)
+        try:
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        except (OSError, ValueError):  # the terminal was closed, or the disk of a redirection is full
+            self._console.quiet = True
 
-    def plan(self, total: int) -> None:
-        """How many runs the study has."""
+    def expect(self, total: int) -> None:
+        """Set the number of runs that the study has."""
         self._total = total
+        self._refresh_study()
 
-    def found(self, there: int, failed: int) -> None:
-        """So many more runs need nothing: done before, or failed before and left alone."""
-        self._there += there
+    def skip(self, done: int, failed: int) -> None:
+        """Count runs that need nothing: done before, or failed before and left alone."""
+        self._skipped += done
         self._left_alone += failed
+        self._refresh_study()
 
     def begin(self, key: str, number: int, what: str, node: str | None = None) -> None:
-        """A run starts; again, where the machine that it was on is lost."""
-        now = time.monotonic()
-        self._began = self._began or now
-        with self._lock:
-            again = self._running.get(key)
-            self._running[key] = Running(number, what, again.began if again else now)
-        self.say(f"{self._name(key)}: starting{' again' if again else ''}{f' on {node}' if node else ''}")
+        """Start a run; again, if the machine that it ran on was lost."""
+        now = self._clock()
+        self._began = now if self._began is None else self._began
+        again = self._works.get(key)
+        self.close(key)
+        name = f"run {number} of {self._total} · {what}"
+        self._works[key] = self._add(name, f"{number} · {what}", "starting", again.began if again else now)
+        self._refresh_study()
+        self.line(f"{name}: starting{' again' if again else ''}{f' on {node}' if node else ''}")
 
     def event(self, key: str, event: Event) -> None:
-        """Show what a worker reports."""
+        """Show an event of a run."""
+        work = self._works[key]
         if isinstance(event, PhaseStarted):
-            phase = PHASE_WORDS.get(event.phase, event.phase)
-            resumed = ", resumed from a checkpoint" if event.resumed else ""
-            with self._lock:
-                self._stage(self._running[key], phase, 0, 0)
-            if event.phase not in ("loading", "measuring"):
-                self._line(f"{self._name(key)}: {phase}{resumed}")
+            self._enter(work, event.phase, None)
+            if event.phase not in QUIET_PHASES:
+                resumed = ", resumed from a checkpoint" if event.resumed else ""
+                self._quiet_line(f"{work.name}: {event.phase}{resumed}")
         elif isinstance(event, StepTaken):
-            with self._lock:
-                run = self._running[key]
-                run.losses.append(event.loss)
-                run.tokens_per_second = event.tokens / event.seconds if event.seconds else None
-            self._advance(key, "training", event.step, event.steps, f" · loss {event.loss:.3f}")
+            work.losses.append(event.loss)
+            speed = f"{event.tokens / event.seconds:.0f} tok/s" if event.seconds else ""
+            self._advance(work, "training", event.step, event.steps, f" · loss {event.loss:.3f}")
+            loss = f"{sparkline(work.losses)} {event.loss:.2f}"
+            self._progress.update(work.task, loss=loss, speed=speed)
         elif isinstance(event, Advanced):
-            self._advance(key, event.work, event.done, event.total or 0)
+            self._advance(work, event.work, event.done, event.total)
         elif isinstance(event, Validated):
-            text = f"validation at step {event.step}: {event.bits_per_byte:.4f} bits per byte"
-            self.say(f"{self._name(key)}: {text}")
+            bits = f"{event.bits_per_byte:.4f} bits per byte"
+            self.line(f"{work.name}: validation at step {event.step}: {bits}")
 
     def end(self, key: str, error: str | None) -> None:
-        """A run is done, or has failed."""
-        name = self._name(key)
-        with self._lock:
-            run = self._running.pop(key)
-            self._ended += 1
-            self._failed += bool(error)
-        seconds = time.monotonic() - run.began
-        self.say(f"{name}: {f'failed: {error}' if error else 'done'} ({seconds:.0f} s)")
-        left = self._seconds_left()
-        if left:
-            self._line(f"{self._summary()} · about {duration(left)} left")
+        """Count a run as done or failed."""
+        work = self._works[key]
+        self.close(key)
+        self._ended += 1
+        self._failed += bool(error)
+        self._refresh_study()
+        seconds = self._clock() - work.began
+        self.line(f"{work.name}: {f'failed: {error}' if error else 'done'} ({seconds:.0f} s)")
+        if self._seconds_left():
+            self._quiet_line(self._summary())
+
+    def listener(self, name: str) -> Listener:
+        """Return a listener for countable work of this process, such as preparing data, labelled ``name``."""
+
+        def listen(event: Event) -> None:
+            if not isinstance(event, Advanced):
+                return
+            if name not in self._works:
+                self._works[name] = self._add(name, name, "", self._clock())
+            self._advance(self._works[name], event.work, event.done, event.total)
+
+        return listen
+
+    def close(self, name: str) -> None:
+        """Remove the bar of a run or of a listener's work; nothing happens if there is none."""
+        work = self._works.pop(name, None)
+        if work:
+            self._progress.remove_task(work.task)
 
     @property
     def running(self) -> list[str]:
         """Keys of the runs on their way."""
-        return list(self._running)
+        return list(self._works)
 
-    def _name(self, key: str) -> str:
-        run = self._running[key]
-        return f"run {run.number} of {self._total} · {run.what}"
+    def _add(self, name: str, shown: str, stage: str, began: float) -> _Work:
+        task = self._progress.add_task(shown, total=None, stage=stage, loss="", speed="")
+        return _Work(name, shown, task, began)
 
-    def _advance(self, key: str, stage: str, done: int, total: int, extra: str = "") -> None:
-        with self._lock:
-            run = self._running[key]
-            if run.stage != stage or not run.total:
-                self._stage(run, stage, done, total)
-            run.done = done
-        now = time.monotonic()
-        if now - run.said >= QUIET_SECONDS and done:
-            run.said = now
-            left = run.seconds_left
+    def _enter(self, work: _Work, stage: str, total: int | None, done: int = 0) -> None:
+        """Start a stage: a resumed one at ``done``, so that its rate counts only what is done from now on."""
+        work.stage, work.last_line = stage, None
+        self._progress.remove_task(work.task)
+        fields = {"stage": stage, "loss": "", "speed": ""}
+        work.task = self._progress.add_task(work.shown, total=total, completed=done, **fields)
+
+    def _advance(self, work: _Work, stage: str, done: int, total: int | None, extra: str = "") -> None:
+        if work.stage != stage or work.last_line is None:
+            self._enter(work, stage, total, done)
+            work.last_line = self._clock() - (QUIET_SECONDS if total else 0)
+        progress = f"{stage} {done:,}/{total:,}" if total else f"{stage} {done:,}"
+        self._progress.update(work.task, completed=done, stage=progress)
+        if done and self._clock() - work.last_line >= QUIET_SECONDS:
+            work.last_line = self._clock()
+            left = next((t.time_remaining for t in self._progress.tasks if t.id == work.task), None)
             later = f" · {duration(left)} left" if left else ""
-            self._line(f"{self._name(key)} · {run.progress}{extra}{later}")
+            self._quiet_line(f"{work.name} · {progress}{extra}{later}")
 
-    @staticmethod
-    def _stage(run: Running, stage: str, done: int, total: int) -> None:
-        run.stage, run.done, run.total, run.said = stage, done, total, 0.0
-        run.stage_began, run.stage_first = time.monotonic(), done
-
-    def _line(self, text: str) -> None:
-        """Worth a line in the log and where there is no live table."""
-        if self._console.is_terminal:
-            self._note(text)
+    def _quiet_line(self, text: str) -> None:
+        """Write a line to the log, and print it where there are no bars."""
+        if self._animated:
+            self._write_log(text)
         else:
-            self.say(text)
+            self.line(text)
 
-    def _note(self, text: str) -> None:
+    def _write_log(self, text: str) -> None:
         if self._log is None:
             return
         try:
@@ -177,53 +203,31 @@ class Board:
                 stream.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z} {text}\n")
         except OSError as error:
             path, self._log = self._log, None
-            self.say(f"cannot write {path}: {error.strerror}; going on without it")
+            self.line(f"cannot write {path}: {error.strerror}; continuing without it")
 
     def _seconds_left(self) -> float | None:
-        """Of the study, by the rate at which runs ended; None before the first."""
+        """Seconds until the study is done, by the rate at which runs ended; None before the first."""
         if not self._ended or self._began is None:
             return None
-        remaining = max(0, self._total - self._there - self._left_alone - self._ended)
-        return (time.monotonic() - self._began) / self._ended * remaining
+        remaining = max(0, self._total - self._skipped - self._left_alone - self._ended)
+        return (self._clock() - self._began) / self._ended * remaining
 
     def _summary(self) -> str:
         failed = self._left_alone + self._failed
-        done = self._there + self._ended - self._failed
-        return f"{done} of {self._total} runs done" + (f", {failed} failed" if failed else "")
+        done = self._skipped + self._ended - self._failed
+        left = self._seconds_left()
+        later = f" · about {duration(left)} left" if left else ""
+        return f"{done} of {self._total} runs done{f', {failed} failed' if failed else ''}{later}"
 
-    def _table(self) -> RenderableType:
-        with self._lock:
-            if not self._running:
-                return Text("")
-            left = self._seconds_left()
-            head = (
-                f"{self._summary()} · {f'about {duration(left)} left' if left else 'time left not known yet'}"
-            )
-            table = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style="dim")
-            table.add_column("run", no_wrap=True)
-            table.add_column("what", no_wrap=True, overflow="ellipsis", ratio=1)
-            table.add_column("stage", no_wrap=True, min_width=16)
-            table.add_column("loss", no_wrap=True)
-            table.add_column("tok/s", justify="right", no_wrap=True)
-            table.add_column("left", justify="right", no_wrap=True)
-            room = max(1, self._console.height - 4)
-            room_of_name = max(20, self._console.width - 51)  # its end tells runs of one base apart
-            for run in list(self._running.values())[:room]:
-                speed, rest = run.tokens_per_second, run.seconds_left
-                loss = f"{sparkline(run.losses)} {run.losses[-1]:.2f}" if run.losses else ""
-                table.add_row(
-                    f"{run.number}",
-                    Text(run.what if len(run.what) <= room_of_name else f"…{run.what[1 - room_of_name :]}"),
-                    run.progress,
-                    loss,
-                    f"{speed:.0f}" if speed and run.stage == "training" else "",
-                    clock(rest) if rest else "",
-                )
-            return Group(Text(head, style="bold", no_wrap=True, overflow="ellipsis"), table)
+    def _refresh_study(self) -> None:
+        if self._study is None:
+            self._study = self._progress.add_task("", total=None, stage="", loss="", speed="")
+        done = self._skipped + self._left_alone + self._ended
+        self._progress.update(self._study, description=self._summary(), total=self._total, completed=done)
 
 
 def sparkline(values: Sequence[float], width: int = 8) -> str:
-    """The values in so many bars at most: means of equal stretches, scaled from lowest to highest."""
+    """Draw the values as at most ``width`` bars: means of equal stretches, scaled from lowest to highest."""
     count = min(width, len(values))
     edges = [round(i * len(values) / count) for i in range(count + 1)] if count else [0]
     means = [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
@@ -240,10 +244,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def clock(seconds: float) -> str:
-    """`4:10`, `1:04:10`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

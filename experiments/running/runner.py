@@ -44,20 +44,27 @@ def bring_up_to_date(
     if study.evaluate.general:
         general_text.check(study.evaluate.general)
     execute = execute or Local()
-    grid = Grid(study, root).prepare()
+    grid = Grid(study, root)
+    prepare_data(grid, board)
     if edit := edits.describe_edit(grid, grid.cells()):
-        board.say(edit)
+        board.line(edit)
     edits.write_study(grid)
     errors: dict[str, str] = {}
     cells: list[CellSpec] = []
     known: set[str] = set()
     # Finished runs decide the next ones: a wider grid, the next round of a search, the confirming runs.
     while new := [cell for cell in grid.cells(errors) if _key(cell) not in known]:
-        board.plan(len(cells) + len(new) + grid.more_to_come([*cells, *new]))
+        board.expect(len(cells) + len(new) + grid.more_to_come([*cells, *new]))
         errors |= _execute(grid, new, board, execute, retry_failed, len(cells))
         cells += new
         known |= {_key(cell) for cell in new}
     return conclude(grid, cells, errors)
+
+
+def prepare_data(grid: Grid, board: Board) -> None:
+    """Prepare the study's data, with its progress on the board."""
+    grid.prepare(board.listener("preparing data"))
+    board.close("preparing data")
 
 
 def _key(cell: CellSpec) -> str:
@@ -67,7 +74,7 @@ def _key(cell: CellSpec) -> str:
 
 def run_probes(grid: Grid, probes: Sequence[CellSpec], board: Board) -> None:
     """Run the short runs that show what a study will cost. Raises UserError if one fails."""
-    board.plan(len(probes))
+    board.expect(len(probes))
     errors = _execute(grid, probes, board, Local(1), True, 0)
     if errors:
         raise UserError(f"a probe failed: {next(iter(errors.values()))}")
@@ -93,12 +100,12 @@ def _execute(
     old = [cell for number, cell in numbered if states[number] == CellState.FAILED]
     errors = {cell.run.run_id: failure.error for cell in old if (failure := grid.failure(cell))}
     there = sum(state == CellState.DONE for state in states.values())
-    board.found(there, 0 if retry_failed else len(old))
+    board.skip(there, 0 if retry_failed else len(old))
     if there:
-        board.say(f"{there} of {len(cells)} {_what(cells)} runs are there already")
+        board.line(f"{there} of {len(cells)} {_what(cells)} runs are there already")
     if old and not retry_failed:
         what = f"{len(old)} of {len(cells)} {_what(cells)} runs"
-        board.say(f"{what} failed before and are left alone; --retry-failed tries them again")
+        board.line(f"{what} failed before and are left alone; --retry-failed tries them again")
     jobs = jobs_of(grid, [cell for _, cell in todo])
 
     def listener(index: int, event: Event) -> None:
@@ -147,11 +154,11 @@ def _note(grid: Grid, job: Job, error: str, board: Board) -> None:
     try:
         found.write(folder.failure)
     except UserError as problem:
-        board.say(f"the failure could not be recorded: {problem}")
+        board.line(f"the failure could not be recorded: {problem}")
 
 
 def _tell_what_is_kept(grid: Grid, todo: Sequence[tuple[int, CellSpec]], board: Board) -> None:
-    board.say("stopped")
+    board.line("stopped")
     for number, cell in todo:
         folder = grid.root.run(cell.run.run_id)
         if str(number) not in board.running:
@@ -162,7 +169,7 @@ def _tell_what_is_kept(grid: Grid, todo: Sequence[tuple[int, CellSpec]], board: 
             kept = f"goes on from step {folder.last_checkpoint.name.rpartition('-')[2]}"
         else:
             kept = "had no checkpoint yet; it starts again"
-        board.say(f"run {number} · {cell.label}: {kept}")
+        board.line(f"run {number} · {cell.label}: {kept}")
 
 
 def _what(cells: Sequence[CellSpec]) -> str:

@@ -1,0 +1,208 @@
+"""The commands about a study: `bakeoff new`, `run`, `report`, `plan`, `audit`, `data`."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from experiments.cli.options import Json, Root
+from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
+from toolkit.records import Conclusions
+from toolkit.records.folders import Root as Folders
+
+
+def run(
+    study: str,
+    *overrides: str,
+    root: Root = Path(),
+    jobs: int | None = None,
+    retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    executor: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    cpus: float | None = None,
+    gpus: float | None = None,
+    memory_gb: float | None = None,
+    as_json: Json = False,
+) -> int:
+    """Bring a study up to date: train what is missing, evaluate, compare, and write the report.
+
+    Finished work is never repeated; stopped work continues from its last checkpoint. Progress is also written
+    to `results/<study>/study.log`.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study (`bakeoff catalog studies`).
+    overrides
+        `key=value` pairs that replace the study's own: `train.epochs=2 seeds=[0,1,2]`.
+    jobs
+        Runs at once on this machine; they share its cores. Default: one per GPU, or one.
+    retry_failed
+        Try failed runs again; without it they are left alone.
+    executor
+        `local`: processes of this machine. `ray`: tasks of a Ray cluster; `--root` is a path all nodes see.
+    address
+        The Ray cluster, `host:port`. Default: the one that runs on this machine.
+    cpus
+        Cores that a run requests from a Ray node. Default: a fair share of the smallest one.
+    gpus
+        GPUs that a run requests from a Ray node. Default: one if there are any.
+    memory_gb
+        Memory that a run requests from a Ray node.
+    """
+    from experiments.design import study as studies
+    from experiments.running.board import Board
+    from experiments.running.executors import choose
+    from experiments.running.runner import bring_up_to_date
+    from figures.report.page import build
+
+    spec = studies.load(study, overrides)
+    execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    results = Folders(root).results(spec.name)
+    with Board(err if as_json else out, results / "study.log") as board:
+        concluded = bring_up_to_date(spec, root, board, execute=execute, retry_failed=retry_failed)
+        board.line("drawing the report")
+        page = build(results, root, concluded.records)
+    show_conclusions(concluded.conclusions, page, as_json=as_json)
+    return _show_failures(concluded.conclusions)
+
+
+def _show_failures(conclusions: Conclusions) -> int:
+    """Name every failed cell; return the exit code."""
+    from figures.wording.names import condition_label
+
+    failed = [cell for cell in conclusions.cells if cell.status == "failed"]
+    for cell in failed:
+        where = condition_label(cell.condition, conclusions.conditions)
+        text = f"failed: {cell.method}, seed {cell.seed} ({where}): {cell.error}"
+        err.print(text, soft_wrap=True, markup=False, highlight=False, style="red")
+    if failed:
+        err.print("Fix the cause and run the same command with --retry-failed.")
+    return 1 if failed else 0
+
+
+def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Draw a study's figures, tables and report again from its records, and print the verdicts."""
+    from experiments.analysis.conclude import read
+    from experiments.design import study as studies
+    from figures.report.page import build
+
+    conclusions = read(root, studies.name_of(study))
+    page = build(Folders(root).results(conclusions.study), root)
+    show_conclusions(conclusions, page, as_json=as_json)
+    return 0
+
+
+def plan(
+    study: str,
+    *overrides: str,
+    probe: Annotated[bool, Parameter(negative="")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """Print a study's runs, which of them are done, and what the others will cost, before anything runs.
+
+    Time and memory are estimated from finished runs of the same base and method on this machine.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study.
+    overrides
+        `key=value` pairs that replace the study's own.
+    probe
+        Measure the cost of methods that no finished run shows, on a few documents first.
+    """
+    from experiments.design import plan as plans
+    from experiments.design import study as studies
+    from experiments.design.grid import Grid
+    from experiments.running.board import Board
+    from experiments.running.runner import prepare_data, run_probes
+
+    grid = Grid(studies.load(study, overrides), root)
+    grid.study.headline_metrics()  # an unknown metric is refused here too
+    with Board(err if as_json else out) as board:
+        prepare_data(grid, board)
+        if probe:
+            run_probes(grid, plans.probes_for(grid), board)
+    planned = plans.plan(grid)
+    if as_json:
+        print_json(planned)
+        return 0
+    print_rows(grid.study.name, plans.lines(planned))
+    out.print(plans.total(planned), soft_wrap=True, highlight=False)
+    for text in filter(None, (planned["edited"], planned["uneven"])):
+        out.print(text, soft_wrap=True, highlight=False, markup=False)
+    return 0
+
+
+def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Check whether a study's runs may be compared: each check is ok, flagged or refused (exit code 1)."""
+    from experiments.analysis.conclude import read
+    from experiments.design import study as studies
+    from figures.wording.names import condition_label
+
+    conclusions = read(root, studies.name_of(study))
+    if as_json:
+        print_json([finding.model_dump(mode="json") for finding in conclusions.audit])
+    else:
+        rows = []
+        several = len(conclusions.conditions) > 1
+        labels = {c: condition_label(c, conclusions.conditions) for c in conclusions.conditions}
+        for f in conclusions.audit:
+            place = f.base_model, f.dataset, f.train_size, f.epochs
+            label = next((text for condition, text in labels.items() if condition == place), "all")
+            rows.append(
+                {"condition": label if several else "", "check": f.check, "status": f.status, "text": f.text}
+            )
+        print_rows(f"audit of {study}", rows)
+    return 1 if any(finding.status == "refused" for finding in conclusions.audit) else 0
+
+
+def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False) -> int:
+    """Report where every document of a study went: refusals, near-copies, splits, lengths, leaks.
+
+    A figure is drawn into the study's results.
+
+    Parameters
+    ----------
+    study
+        A YAML file, or the name of a study.
+    overrides
+        `key=value` pairs that replace the study's own.
+    """
+    from experiments.design import study as studies
+    from experiments.design.grid import Grid
+    from experiments.running.board import Board
+    from figures.data_report import as_json as report_of
+    from figures.data_report import draw, show
+    from toolkit.data.batches import encode
+    from toolkit.models import load
+
+    spec = studies.load(study, overrides)
+    grid = Grid(spec, root)
+    with Board(err if as_json else out) as board:
+        listener = board.listener("preparing data")
+        prepared = {d.name: grid.prepared(d, listener=listener) for d in spec.dataset}
+    tokenizer = load.load_tokenizer(spec.base_models[0])
+    reports: dict[str, Any] = {}
+    for name, splits in prepared.items():
+        texts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        lengths = {s: [len(row) for row in encode(list(t), tokenizer).ids] for s, t in texts.items()}
+        figures = draw(splits, grid.root.results(spec.name) / f"data-{name}", lengths)
+        reports[name] = {**report_of(splits, lengths), "figures": [str(path) for path in figures]}
+        if not as_json:
+            show(splits, out, lengths)
+            out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
+    if as_json:
+        print_json(reports)
+    return 0
+
+
+def _as_interrupt(*_: object) -> None:
+    """Treat SIGTERM, which schedulers send, like Ctrl-C."""
+    raise KeyboardInterrupt
