@@ -22,6 +22,7 @@ SIBLINGS = 9
 """Modules and packages in one folder: about what a reader takes in at a glance."""
 MORE_SIBLINGS = {
     "toolkit": 11,  # the roots that every room uses (errors, runtime, events, ...) beside rooms
+    "experiments.cli": 11,  # one file per family of commands, beside app, options and output
     "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...
     "experiments": 10,  # eight rooms of code and two of data: studies, results
     "toolkit.data": 10,  # hand A: `texts` beside the nine of the design
