@@ -31,7 +31,7 @@ def test_a_terminal_without_unicode_gets_escapes(setting, arguments):
 
 
 def test_a_full_disk_behind_standard_output_is_one_line():
-    """`bakeoff catalog > /dev/full`: one line that says so, exit code 1."""
+    """`bakeoff catalog > /dev/full`: one line that reports it, exit code 1."""
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         done = subprocess.run(
             [*COMMAND, "catalog", "studies"],
