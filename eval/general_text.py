@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
+from itertools import islice
 from pathlib import Path
 
-from toolkit.data.cleaning import RefusedError, to_document
+from toolkit.data.cleaning import Tally
 from toolkit.data.format import body_text
-from toolkit.data.sources.files import Broken
+from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source, open_source
 from toolkit.errors import UserError
 from toolkit.specs import General
@@ -27,15 +27,7 @@ def texts(general: General) -> list[str]:
     """
     source = _source(general)
     found: list[str] = []
-    for row in source.rows():
-        if len(found) == general.texts:
-            break
-        if isinstance(row, Broken) or any(str(row.get(k)) != v for k, v in source.dataset.where.items()):
-            continue
-        try:
-            document = to_document(row, source.dataset.format, source.dataset.fields, Counter())
-        except RefusedError:
-            continue
+    for document, _ in islice(documents(source, Tally()), general.texts):
         pairs = zip(source.dataset.format.sections, document.bodies, strict=True)
         found.append("\n".join(body_text(section, body) for section, body in pairs))
     if len(found) < general.texts:

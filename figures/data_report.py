@@ -1,43 +1,36 @@
-"""What `bakeoff data` shows of a prepared data set: tables for the terminal, one figure, or JSON."""
+"""What `bakeoff data` shows of a data report: tables for the terminal, one figure, or JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-PARTS = ("train", "validation", "test")
+from toolkit.records.data import SPLITS, DataReport, Duplicates, Leak, Refusal, SourceReport
+
 BINS = 24
 COLOURS = {"train": "#4477aa", "validation": "#ee6677", "test": "#228833"}
 Titled = tuple[str, Table]
 Lengths = Mapping[str, Sequence[int]]
-"""Part -> length of each of its documents."""
+"""Split -> length of each of its documents."""
 
 
-class Prepared(Protocol):
-    """A prepared data set: what `bakeoff data` shows of it."""
-
-    train: Sequence[str]
-    validation: Sequence[str]
-    test: Sequence[str]
-    report: dict[str, Any]
-
-
-def as_json(prepared: Prepared, lengths: Lengths | None = None, unit: str = "tokens") -> dict[str, Any]:
-    """The data report, with the lengths of the documents in another unit where they are given."""
-    if lengths is None:
-        return dict(prepared.report)
-    return {**prepared.report, unit: {part: summary(values) for part, values in lengths.items()}}
+def as_json(report: DataReport, lengths: Lengths, unit: str = "tokens") -> dict[str, Any]:
+    """Return the data report as JSON-able values, with the documents' lengths under their unit's name."""
+    return {
+        **report.model_dump(mode="json"),
+        unit: {split: summary(values) for split, values in lengths.items()},
+    }
 
 
 def summary(lengths: Sequence[int]) -> dict[str, Any]:
-    """Mean, median, 90th percentile, longest and a histogram; None where there is no document."""
+    """Return mean, median, 90th percentile, longest and a histogram; None without a document."""
     ordered = sorted(lengths)
     if not ordered:
         return {"mean": None, "median": None, "p90": None, "longest": None, "step": None, "histogram": []}
@@ -54,7 +47,7 @@ def summary(lengths: Sequence[int]) -> dict[str, Any]:
 
 
 def _step(longest: int) -> int:
-    """A round width with which at most `BINS` bins reach the longest."""
+    """Return a round width with which at most `BINS` bins reach the longest."""
     size = 1
     while True:
         for factor in (1, 2, 5):
@@ -63,193 +56,187 @@ def _step(longest: int) -> int:
         size *= 10
 
 
-def show(prepared: Prepared, console: Console, lengths: Lengths | None = None, unit: str = "tokens") -> None:
-    """Print where every row went, the parts, the lengths, the leak report and three documents."""
-    said = prepared.report
-    licence = f" · licence: {said['license']}" if said["license"] else ""
-    console.print(Text(f"{said['dataset']} · format {said['format']}{licence}", style="bold"))
-    counted = lengths or {part: [len(text) for text in getattr(prepared, part)] for part in PARTS}
+def show(report: DataReport, console: Console, lengths: Lengths, unit: str = "tokens") -> None:
+    """Print where every row went, the splits, the lengths, the leak report and three documents."""
+    licence = f" · licence: {report.license}" if report.license else ""
+    console.print(Text(f"{report.dataset} · format {report.format}{licence}", style="bold"))
     tables = [
-        _rows(said),
-        *([_refused(said["refused"])] if said["refused"] else []),
-        *([_mended(said["mended"])] if said["mended"] else []),
-        _duplicates(said["duplicates"]),
-        *([_sources(said["sources"])] if len(said["sources"]) > 1 else []),
-        _parts(said),
-        _lengths(counted, unit if lengths else "characters"),
-        _leak(said["leak"]),
-        _closest(said["leak"]),
+        _rows(report),
+        *([_refused(report.refused)] if report.refused else []),
+        *([_changed(report.changed)] if report.changed else []),
+        _duplicates(report.duplicates),
+        *([_sources(report.sources)] if len(report.sources) > 1 else []),
+        _splits(report),
+        _lengths(lengths, unit),
+        _leak(report.leak),
+        _closest(report.leak),
     ]
     for title, table in tables:
         console.print(Text(f"\n{title}", style="bold"))
         console.print(table)
-    for number, text in enumerate(said["samples"], start=1):
+    for number, text in enumerate(report.samples, start=1):
         console.print(Panel(Text(text), title=f"training document {number}", title_align="left"))
 
 
 def _table(*columns: str, right: int = 0) -> Table:
-    """A table whose last ``right`` columns are numbers."""
+    """Return a table whose last ``right`` columns are numbers."""
     table = Table(box=None, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number >= len(columns) - right else "left")
     return table
 
 
-def _rows(said: Mapping[str, Any]) -> Titled:
-    rows, sizes = said["rows"], said["sizes"]
-    refused = sum(found["count"] for found in said["refused"].values())
+def _rows(report: DataReport) -> Titled:
+    rows, sizes = report.rows, report.sizes
     table = _table("", "rows", right=1)
-    table.add_row("read", f"{rows['read']:,}")
-    table.add_row("  filtered out", f"{rows['filtered_out']:,}")
-    table.add_row("  refused", f"{refused:,}")
-    table.add_row("  copies and near-copies of another", f"{rows['accepted'] - said['documents']:,}")
-    table.add_row("documents", f"{said['documents']:,}")
-    for part in PARTS:
-        table.add_row(f"  {part}", f"{sizes[part]:,}")
-    table.add_row("  held back beside a held-out title", f"{sizes['held_back']:,}")
-    table.add_row("  not asked for", f"{sizes['unused']:,}")
+    table.add_row("read", f"{rows.total:,}")
+    table.add_row("  filtered out", f"{rows.filtered_out:,}")
+    table.add_row("  refused", f"{sum(refusal.count for refusal in report.refused.values()):,}")
+    table.add_row("  copies and near-copies of another", f"{rows.accepted - report.documents:,}")
+    table.add_row("documents", f"{report.documents:,}")
+    for split in SPLITS:
+        table.add_row(f"  {split}", f"{getattr(sizes, split):,}")
+    table.add_row("  excluded beside a held-out title", f"{sizes.excluded:,}")
+    table.add_row("  not needed", f"{sizes.unused:,}")
     return "Where the rows went", table
 
 
-def _refused(refused: Mapping[str, Any]) -> Titled:
+def _refused(refused: Mapping[str, Refusal]) -> Titled:
     table = _table("reason", "example", "rows", right=1)
-    for reason, found in refused.items():
-        for number, example in enumerate(found["examples"]):
-            table.add_row(
-                Text("" if number else reason), Text(example), "" if number else f"{found['count']:,}"
-            )
+    for reason, refusal in refused.items():
+        for number, example in enumerate(refusal.examples):
+            count = "" if number else f"{refusal.count:,}"
+            table.add_row(Text("" if number else reason), Text(example), count)
     return "Refused", table
 
 
-def _mended(mended: Mapping[str, int]) -> Titled:
+def _changed(changed: Mapping[str, int]) -> Titled:
     table = _table("", "times", right=1)
-    for what, count in mended.items():
+    for what, count in changed.items():
         table.add_row(what, f"{count:,}")
-    return "Mended", table
+    return "Changed in the text", table
 
 
-def _duplicates(found: Mapping[str, Any]) -> Titled:
-    kept = "one kept of each" if found["policy"] == "drop" else "each on one side of the split"
-    title = f"Copies (Jaccard similarity of word triples from {found['threshold']}; {kept})"
+def _duplicates(copies: Duplicates) -> Titled:
+    policy = "one of each is used" if copies.policy == "drop" else "each on one side of the split"
+    title = f"Copies (Jaccard similarity of word triples from {copies.threshold}; {policy})"
     table = _table("", "", right=1)
-    table.add_row("letter by letter", f"{found['exact']:,}")
-    table.add_row("near-copies", f"{found['near']:,}")
-    table.add_row("clusters", f"{found['clusters']:,}")
-    table.add_row("largest cluster", f"{found['largest_cluster']:,}")
-    for pair in found["examples"]:
-        table.add_row(Text(f"{pair['one']} ~ {pair['other']}"), f"{pair['similarity']:.3f}")
+    table.add_row("exact", f"{copies.exact:,}")
+    table.add_row("near-copies", f"{copies.near:,}")
+    table.add_row("clusters", f"{copies.clusters:,}")
+    table.add_row("largest cluster", f"{copies.largest_cluster:,}")
+    for pair in copies.examples:
+        table.add_row(Text(" ~ ".join(pair.titles)), f"{pair.similarity:.3f}")
     return title, table
 
 
-def _sources(sources: Sequence[Mapping[str, Any]]) -> Titled:
-    table = _table("", "format", "read", *PARTS, right=4)
+def _sources(sources: Sequence[SourceReport]) -> Titled:
+    table = _table("", "format", "read", *SPLITS, right=4)
     for source in sources:
-        sizes = [f"{source['sizes'][part]:,}" for part in PARTS]
-        table.add_row(source["name"], source["format"], f"{source['rows']['read']:,}", *sizes)
+        sizes = [f"{getattr(source.sizes, split):,}" for split in SPLITS]
+        table.add_row(source.name, source.format, f"{source.rows.total:,}", *sizes)
     return "Sources", table
 
 
-def _parts(said: Mapping[str, Any]) -> Titled:
-    table = _table("", "fingerprint", "documents", right=1)
-    for part in PARTS:
-        table.add_row(part, said["fingerprints"][part], f"{said['sizes'][part]:,}")
-    return "Parts", table
+def _splits(report: DataReport) -> Titled:
+    table = _table("", "fingerprint", "documents", "distinct titles", right=2)
+    for split in SPLITS:
+        counts = [f"{getattr(counted, split):,}" for counted in (report.sizes, report.prompts)]
+        table.add_row(split, report.fingerprints[split], *counts)
+    return "Splits", table
 
 
 def _lengths(lengths: Lengths, unit: str) -> Titled:
     table = _table("", "mean", "median", "p90", "longest", right=4)
-    for part, values in lengths.items():
-        facts = summary(values)
+    for split, values in lengths.items():
+        counted = summary(values)
         cells = [
-            "–" if facts[name] is None else f"{facts[name]:,}"
+            "–" if counted[name] is None else f"{counted[name]:,}"
             for name in ("mean", "median", "p90", "longest")
         ]
-        table.add_row(part, *cells)
+        table.add_row(split, *cells)
     return f"Length of a document in {unit}", table
 
 
-def _leak(leak: Mapping[str, Any]) -> Titled:
-    first = next(iter(leak.values()))
-    thresholds = [f"≥ {threshold}" for threshold in first["at_least"]]
-    runs = [f"≥ {words} words" for words in first["common_words_at_least"]]
+def _leak(leaks: Mapping[str, Leak]) -> Titled:
+    first = next(iter(leaks.values()))
+    thresholds = [f"≥ {threshold}" for threshold in first.at_least]
+    runs = [f"≥ {words} words" for words in first.common_words_at_least]
     table = _table(
         *("", "median", "p99", "highest", *thresholds, "longest run", *runs, "titles shared"),
         right=6 + len(thresholds) + len(runs) - 1,
     )
-    for part, found in leak.items():
-        run = found["longest_common_words"]
-        cells = [found["percentiles"].get("50"), found["percentiles"].get("99"), found["highest"]]
+    for split, leak in leaks.items():
+        cells = [leak.percentiles.get("50"), leak.percentiles.get("99"), leak.highest]
         table.add_row(
-            part,
+            split,
             *("–" if cell is None else f"{cell:.3f}" for cell in cells),
-            *(f"{count:,}" for count in found["at_least"].values()),
-            "under 8" if run is None else str(run),
-            *(f"{count:,}" for count in found["common_words_at_least"].values()),
-            f"{found['shared_titles']:,}",
+            *(f"{count:,}" for count in leak.at_least.values()),
+            "under 8" if leak.longest_common_words is None else str(leak.longest_common_words),
+            *(f"{count:,}" for count in leak.common_words_at_least.values()),
+            f"{leak.shared_titles:,}",
         )
     return "Similarity to the closest training document, and the longest run of words in common", table
 
 
-def _closest(leak: Mapping[str, Any]) -> Titled:
-    table = _table("part", "held out", "trained on", "similarity", right=1)
-    for part, found in leak.items():
-        for pair in found["closest"]:
-            table.add_row(part, Text(pair["held_out"]), Text(pair["train"]), f"{pair['similarity']:.3f}")
+def _closest(leaks: Mapping[str, Leak]) -> Titled:
+    table = _table("split", "held out", "trained on", "similarity", right=1)
+    for split, leak in leaks.items():
+        for pair in leak.closest:
+            table.add_row(split, Text(pair.held_out), Text(pair.train), f"{pair.similarity:.3f}")
     return "Closest pairs", table
 
 
-def draw(prepared: Prepared, stem: Path, lengths: Lengths | None = None, unit: str = "tokens") -> list[Path]:
+def draw(report: DataReport, stem: Path, lengths: Lengths, unit: str = "tokens") -> list[Path]:
     """Write the figure of lengths and of similarity to training as PDF and PNG, with the CSV behind it."""
     import csv
 
     from figures.style import drawn, save
 
-    counted = lengths or {part: [len(text) for text in getattr(prepared, part)] for part in PARTS}
-    unit = unit if lengths else "characters"
-    leak = prepared.report["leak"]
-    save(drawn(lambda: _figure(counted, unit, leak)), stem)
+    save(drawn(lambda: _figure(lengths, unit, report.leak)), stem)
     with stem.with_suffix(".csv").open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream, lineterminator="\n")
-        out.writerow(["panel", "part", "from", "to", "documents"])
-        for part, edges, counts in _bars(counted):
+        out.writerow(["panel", "split", "from", "to", "documents"])
+        for split, edges, counts in _bars(lengths):
             for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
-                out.writerow([unit, part, low, high, count])
-        for part, found in leak.items():
-            bins = len(found["histogram"])
-            for number, count in enumerate(found["histogram"]):
-                out.writerow(["similarity", part, number / bins, (number + 1) / bins, count])
+                out.writerow([unit, split, low, high, count])
+        for split, leak in report.leak.items():
+            bins = len(leak.histogram)
+            for number, count in enumerate(leak.histogram):
+                out.writerow(["similarity", split, number / bins, (number + 1) / bins, count])
     return [stem.with_suffix(suffix) for suffix in (".pdf", ".png", ".csv")]
 
 
 def _bars(lengths: Lengths) -> list[tuple[str, list[int], list[int]]]:
-    """Part, bin edges, documents a bin; the bins are the same for all parts."""
+    """Return split, bin edges, documents per bin; the bins are the same for all splits."""
     longest = max((max(values) for values in lengths.values() if values), default=0)
     step = _step(longest)
     edges = list(range(0, longest + step + 1, step))
     bars = []
-    for part, values in lengths.items():
+    for split, values in lengths.items():
         counts = Counter(length // step for length in values)
-        bars.append((part, edges[: longest // step + 2], [counts[n] for n in range(longest // step + 1)]))
+        bars.append((split, edges[: longest // step + 2], [counts[n] for n in range(longest // step + 1)]))
     return bars
 
 
-def _figure(lengths: Lengths, unit: str, leak: Mapping[str, Any]) -> Any:
+def _figure(lengths: Lengths, unit: str, leaks: Mapping[str, Leak]) -> Any:
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.6), layout="constrained")
-    for part, edges, counts in _bars(lengths):
+    for split, edges, counts in _bars(lengths):
         total = sum(counts)
         if total:
+            shares = [count / total for count in counts]
             left.stairs(
-                [count / total for count in counts], edges, label=f"{part} (n = {total:,})", linewidth=1.4
+                shares, edges, label=f"{split} (n = {total:,})", color=COLOURS.get(split), linewidth=1.4
             )
-    left.set(xlabel=f"{unit} a document", ylabel="share of documents", title="Length")
+    left.set(xlabel=f"{unit} per document", ylabel="share of documents", title="Length")
     left.legend()
-    for part, found in leak.items():
-        bins, total = len(found["histogram"]), max(1, found["held_out"])
+    for split, leak in leaks.items():
+        bins, total = len(leak.histogram), max(1, leak.held_out)
         edges_ = [number / bins for number in range(bins + 1)]
-        shares = [count / total for count in found["histogram"]]
-        right.stairs(shares, edges_, label=f"{part} (n = {found['held_out']:,})", color=COLOURS[part])
+        shares = [count / total for count in leak.histogram]
+        right.stairs(shares, edges_, label=f"{split} (n = {leak.held_out:,})", color=COLOURS[split])
     right.set(xlabel="Jaccard similarity to the closest training document", title="Leak", xlim=(0, 1))
     right.set_ylabel("share of documents")
     right.legend()

@@ -49,8 +49,8 @@ def bench(rows: int = 50_000, seed: int = 0) -> dict[str, Any]:
         measured = json.loads(done.stdout)
         documents = corpus.load(folder / "cache" / measured.pop("corpus"))
         measured |= quality(truth, documents.clusters)
-        form = config.document_format("recipe")
-        bodies = [corpus.compared(text, form) for text in documents.texts[:COMPARED_ROWS]]
+        texts = documents.texts
+        bodies = [corpus.compared(texts.bodies(n)) for n in range(min(COMPARED_ROWS, len(texts)))]
     ours, baseline = (len(bodies) / _processor_seconds(find, bodies) for find in (_ours, _datasketch))
     return {
         "name": "data",
@@ -84,10 +84,10 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
         "again_seconds": round(again, 2),
         "rows_per_second": round(rows / seconds, 1),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
-        "accepted": report["rows"]["accepted"],
-        "refused": {reason: found["count"] for reason, found in report["refused"].items()},
-        "sizes": report["sizes"],
-        "leak_highest": report["leak"]["test"]["highest"],
+        "accepted": report.rows.accepted,
+        "refused": {reason: refusal.count for reason, refusal in report.refused.items()},
+        "sizes": report.sizes.model_dump(),
+        "leak_highest": report.leak["test"].highest,
         "corpus": next((folder / "cache").glob("corpus-*/")).name,
     }
 

@@ -193,10 +193,10 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     for name, splits in prepared.items():
         texts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         lengths = {s: [len(row) for row in encode(list(t), tokenizer).ids] for s, t in texts.items()}
-        figures = draw(splits, grid.root.results(spec.name) / f"data-{name}", lengths)
-        reports[name] = {**report_of(splits, lengths), "figures": [str(path) for path in figures]}
+        figures = draw(splits.report, grid.root.results(spec.name) / f"data-{name}", lengths)
+        reports[name] = {**report_of(splits.report, lengths), "figures": [str(path) for path in figures]}
         if not as_json:
-            show(splits, out, lengths)
+            show(splits.report, out, lengths)
             out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
     if as_json:
         print_json(reports)

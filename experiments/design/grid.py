@@ -12,7 +12,7 @@ from experiments.design import cells as design_cells
 from experiments.design.cells import CellSpec, ConditionSpec, Design
 from experiments.design.study import StudySpec
 from toolkit.data.prepare import Prepared, prepare
-from toolkit.events import Advanced, Listener, ignore
+from toolkit.events import Listener, ignore
 from toolkit.models import locate
 from toolkit.records import Failure, RunRecord
 from toolkit.records.folders import Root
@@ -91,14 +91,10 @@ class Grid:
         self, dataset: DatasetSpec, data: DataSpec | None = None, listener: Listener = ignore
     ) -> Prepared:
         """The data set's splits, read once; with the largest training split unless sizes are given."""
-
-        def advanced(work: str, done: int) -> None:
-            listener(Advanced(work=work, done=done))
-
         sizes = data or design_cells.sizes_of(self.study, max(self.study.data.train))
         key = dataset.name, sizes.digest
         if key not in self._prepared:
-            self._prepared[key] = prepare(dataset, sizes, self.root.data, advanced)
+            self._prepared[key] = prepare(dataset, sizes, self.root.data, listener)
         return self._prepared[key]
 
     @property

@@ -33,9 +33,9 @@ class Job(Record):
         return RunFolder(Path(self.root), self.run.run_id)
 
 
-def prepared_for(job: Job) -> Prepared:
+def prepared_for(job: Job, listener: events.Listener) -> Prepared:
     """Prepare the job's documents. Raises UserError if they differ from those in the run's identity."""
-    prepared = prepare(job.dataset, job.data, Root(Path(job.root)).data)
+    prepared = prepare(job.dataset, job.data, Root(Path(job.root)).data, listener)
     if any(prepared.fingerprints[split] != value for split, value in job.run.fingerprints.items()):
         raise UserError(f"data set {job.dataset.name} has changed since this study began: run it again")
     return prepared

@@ -66,7 +66,7 @@ def main() -> int:
         exit_when_parent_exits()
     try:
         job = Job.model_validate_json(Path(sys.argv[1]).read_text())
-        prepared = prepared_for(job)
+        prepared = prepared_for(job, write if first else ignore)
         train_here(job, prepared, write if first else ignore)
     except UserError as error:
         if first:

@@ -35,7 +35,7 @@ def work(job: Job, listener: Listener) -> None:
         listener(PhaseStarted(phase="waiting"))
         held = lock.acquire()
     with held:
-        prepared = prepared_for(job)
+        prepared = prepared_for(job, listener)
         if not folder.record.is_file():
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
             if job.run.train.processes > 1:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from figures.tidy.load import StudyTables
+from figures.wording.data import data_lines
 from figures.wording.names import MISSING, condition_label, method_label
 from toolkit.records import Conclusions, Condition, Finding
 
@@ -78,7 +79,7 @@ def data_reports(conclusions: Conclusions) -> list[dict[str, Any]]:
     """Each data set's report: short facts as lines of name and value, long ones (samples, examples) apart."""
     reports = []
     for name, report in conclusions.data.items():
-        lines = facts(report)
+        lines = data_lines(report)
         long = [line for line in lines if len(line[1]) > LONG]
         reports.append({"name": name, "lines": [line for line in lines if line not in long], "long": long})
     return reports

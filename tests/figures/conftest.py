@@ -15,8 +15,8 @@ from tests.figures.made_up import (
     DECODING,
     DOCUMENTS,
     LABELS,
-    RECIPE,
     UNITS,
+    data_report,
     decoding_effects,
     evaluation,
     failing,
@@ -160,12 +160,6 @@ def write_conclusions(
         for name in UNITS
     ]
     pairs = [(m, methods[0]) for m in methods[1:]] + [(m, "base") for m in methods]
-    report = {
-        "rows": {"read": 3129, "accepted": 3077},
-        "refused": {"no directions": {"count": 12}, "too long": {"count": 40}},
-        "sizes": {"train": 200, "validation": 40, "test": 40},
-        "samples": [RECIPE.format(i=f"{i} of <many>") for i in range(3)],
-    }
     findings = (
         r.Finding(check="training tokens", status="ok", text="every method saw the same stream c0ffee"),
         r.Finding(check="learning rates", status="flagged", text="one learning rate a method: untuned"),
@@ -182,7 +176,7 @@ def write_conclusions(
         settings=setting_estimates(methods, decodings) if len(decodings) > 1 else (),
         decoding=decoding_effects(methods, decodings) if len(decodings) > 1 else (),
         failures=tuple(failure_counts(cells, decodings)),
-        data={DATASET: report},
+        data={DATASET: data_report()},
     ).write(root / "results" / "made-up" / "comparisons.json")
     r.write_lines(root / "results" / "made-up" / "failures.jsonl", failing(cells))
     write_text(

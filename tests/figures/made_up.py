@@ -7,6 +7,7 @@ from typing import Any
 
 from toolkit import config
 from toolkit import records as r
+from toolkit.records import data as d
 from toolkit.specs import DataSpec, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 BASE = "smollm2-135m-embedded"
@@ -269,3 +270,56 @@ def failing(cells: list[r.Cell]) -> list[r.FailedGeneration]:
         for cell in cells if cell.eval_digest
         for place in (3, 5)
     ]  # fmt: skip
+
+
+def data_report() -> r.DataReport:
+    """The data report of 3,129 rows, 52 of them refused, in splits of 200, 40 and 40."""
+    lengths = d.Lengths(mean=400.0, median=400, longest=900, step=200, histogram=(0, 100, 80, 15, 5))
+    leak = d.Leak(
+        train=200,
+        held_out=40,
+        shared_titles=0,
+        highest=0.2,
+        percentiles={"50": 0.05, "90": 0.1, "99": 0.2},
+        histogram=(38, 0, 0, 0, 2),
+        at_least={"0.5": 0},
+        closest=(d.ClosestPair(similarity=0.2, held_out="Pie", train="Cake"),),
+        longest_common_words=None,
+        longest_common_text=None,
+        common_words_at_least={"20": 0},
+    )
+    refused = {
+        "no directions": d.Refusal(count=12, examples=("title: Tea",)),
+        "too long": d.Refusal(count=40, examples=()),
+    }
+    rows = d.RowCounts(total=3129, filtered_out=0, accepted=3077)
+    return r.DataReport(
+        dataset=DATASET,
+        format="recipe",
+        license="CC BY-SA 4.0",
+        rows=rows,
+        refused=refused,
+        changed={"HTML removed": 3},
+        duplicates=d.Duplicates(
+            threshold=0.8, policy="drop", exact=0, near=1, clusters=1, largest_cluster=2, candidate_pairs=5
+        ),
+        documents=3076,
+        sizes=d.Sizes(train=200, validation=40, test=40, excluded=2, unused=2794),
+        prompts=d.SplitCounts(train=190, validation=40, test=40),
+        sources=(
+            d.SourceReport(
+                name=DATASET,
+                identity={"package": "recipes==1"},
+                license="CC BY-SA 4.0",
+                format="recipe",
+                rows=rows,
+                refused=refused,
+                changed={"HTML removed": 3},
+                sizes=d.SplitCounts(train=200, validation=40, test=40),
+            ),
+        ),
+        characters=dict.fromkeys(d.SPLITS, lengths),
+        fingerprints={"train": "aa", "validation": "bb", "test": "cc"},
+        leak={"test": leak, "validation": leak},
+        samples=tuple(RECIPE.format(i=f"{i} of <many>") for i in range(3)),
+    )

@@ -11,6 +11,7 @@ from rich.console import Console
 from figures.data_report import as_json, draw, show, summary
 from toolkit import config
 from toolkit.data.prepare import Prepared, prepare
+from toolkit.records.data import SPLITS
 from toolkit.specs import DataSpec
 
 
@@ -22,10 +23,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(dataset, sizes, tmp_path_factory.mktemp("cache"))
 
 
-def shown(prepared: Prepared, **more: object) -> str:
+def characters(prepared: Prepared) -> dict[str, list[int]]:
+    """The length of every document."""
+    return {split: [len(text) for text in getattr(prepared, split)] for split in SPLITS}
+
+
+def shown(prepared: Prepared, lengths: dict[str, list[int]] | None = None, unit: str = "characters") -> str:
     """What the terminal shows, on a wide one."""
     stream = io.StringIO()
-    show(prepared, Console(file=stream, width=200), **more)  # type: ignore[arg-type]
+    show(prepared.report, Console(file=stream, width=200), lengths or characters(prepared), unit)
     return stream.getvalue()
 
 
@@ -44,7 +50,7 @@ def test_a_summary_by_hand() -> None:
 
 
 def test_every_row_is_accounted_for_on_the_screen(prepared: Prepared) -> None:
-    """341 = 5 refused + 336; 336 = 60 + 10 + 12 + held back + not asked for."""
+    """341 = 5 refused + 336; 336 = 60 + 10 + 12 + excluded + not needed."""
     text = " ".join(shown(prepared).split())
     assert "read 341 filtered out 0 refused 5 copies and near-copies of another 0 documents 336" in text
     assert "train 60 validation 10 test 12" in text
@@ -63,23 +69,22 @@ def test_square_brackets_of_a_document_are_no_markup(prepared: Prepared) -> None
 def test_lengths_in_tokens_are_shown_and_kept_where_they_are_given(prepared: Prepared) -> None:
     """Three made-up lengths a part: median 20, longest 30."""
     lengths = {part: [10, 20, 30] for part in ("train", "validation", "test")}
-    text = " ".join(shown(prepared, lengths=lengths).split())
+    text = " ".join(shown(prepared, lengths, "tokens").split())
     assert "Length of a document in tokens mean median p90 longest train 20.0 20 30 30" in text
-    said = json.loads(json.dumps(as_json(prepared, lengths), allow_nan=False))
+    said = json.loads(json.dumps(as_json(prepared.report, lengths), allow_nan=False))
     assert said["tokens"]["test"]["median"] == 20
-    assert said["rows"]["read"] == 341
-    assert "tokens" not in as_json(prepared)
+    assert said["rows"]["total"] == 341
 
 
 def test_the_figure_comes_with_the_numbers_behind_it(prepared: Prepared, tmp_path: Path) -> None:
     """Each part's bars add up to its documents: 60, 10, 12 in lengths; 10 and 12 in similarity."""
-    paths = draw(prepared, tmp_path / "data")
+    paths = draw(prepared.report, tmp_path / "data", characters(prepared), "characters")
     assert [path.suffix for path in paths] == [".pdf", ".png", ".csv"]
     assert all(path.stat().st_size > 500 for path in paths)
     sums: dict[tuple[str, str], int] = {}
     with paths[2].open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
-            key = (row["panel"], row["part"])
+            key = (row["panel"], row["split"])
             sums[key] = sums.get(key, 0) + int(row["documents"])
     assert sums == {
         ("characters", "train"): 60,

@@ -175,5 +175,5 @@ def test_the_data_report_is_shown_and_its_long_facts_are_folded_away(report: Pat
     """Sizes on one line; three samples of 81 characters and more are a block that opens."""
     text = report.read_text(encoding="utf-8")
     assert "train 200; validation 40; test 40" in text
-    assert "<details><summary>samples</summary>" in text
+    assert "<details><summary>first training documents</summary>" in text
     assert "Dish 2 of &lt;many&gt;" in text

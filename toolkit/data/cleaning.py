@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 class Tally:
-    """Counts of everything that was left out or mended, with a few examples each."""
+    """Counts of everything that was left out or changed, with a few examples each."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -44,7 +44,7 @@ class Tally:
         self.accepted = 0
         self.refused: Counter[str] = Counter()
         self.examples: dict[str, list[str]] = {}
-        self.mended: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
 
     def refuse(self, reason: str, row: object) -> None:
         """Count one refused row, and keep its start as an example while there are few."""
@@ -56,12 +56,12 @@ class Tally:
     def summary(self) -> dict[str, Any]:
         """The counts as JSON-able values."""
         return {
-            "rows": {"read": self.read, "filtered_out": self.filtered, "accepted": self.accepted},
+            "rows": {"total": self.read, "filtered_out": self.filtered, "accepted": self.accepted},
             "refused": {
                 reason: {"count": count, "examples": self.examples[reason]}
                 for reason, count in sorted(self.refused.items())
             },
-            "mended": dict(sorted(self.mended.items())),
+            "changed": dict(sorted(self.changed.items())),
         }
 
 
@@ -80,7 +80,7 @@ def _row_start(row: object, length: int) -> str:
     return "; ".join(parts)
 
 
-def clean_text(text: str, mended: Counter[str]) -> str:
+def clean_text(text: str, changes: Counter[str]) -> str:
     """One line of plain text: NFC, no HTML remains, no control characters, single spaces.
 
     NFC and not NFKC, which would turn "1½" into "11⁄2": a fraction stays as it was written.
@@ -93,17 +93,17 @@ def clean_text(text: str, mended: Counter[str]) -> str:
                 plain = note.sub("", plain[:end]) + plain[end:]
         plain = _TAG.sub(" ", _WITHIN_WORD.sub("", plain))
         if plain != text:
-            mended["HTML removed"] += 1
+            changes["HTML removed"] += 1
             text = plain
     if not text.isascii():
         normal = unicodedata.normalize("NFC", text)
         if normal != text:
-            mended["unicode normalised (NFC)"] += 1
+            changes["unicode normalised (NFC)"] += 1
             text = normal
     if not text.isprintable():  # a line end is unprintable too, and becomes a space
         plain = "".join(_printable(c) for c in text)
         if "".join(plain.split()) != "".join(text.split()):
-            mended["control characters removed"] += 1
+            changes["control characters removed"] += 1
         text = plain
     return " ".join(text.split())
 
@@ -145,26 +145,26 @@ def _string(value: object, name: str) -> str:
     return text
 
 
-def _body(section: Section, value: object, mended: Counter[str]) -> str | tuple[str, ...]:
+def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple[str, ...]:
     if isinstance(value, str) and len(value) > ABSURD:
         raise RefusedError(f"{section.name}: over {ABSURD:,} characters")
     items = _listed(value, section.name)
     if items is None:
         text = _string(value, section.name)
         if section.separator is None:
-            return clean_text(text, mended)
+            return clean_text(text, changes)
         lines = text.split("\n")
         items = lines if len(lines) > 1 else text.split(section.separator)
     if _plain(items):
         texts = [" ".join(item.split()) for item in items]
     else:
-        texts = [clean_text(_string(item, section.name), mended) for item in items if item is not None]
+        texts = [clean_text(_string(item, section.name), changes) for item in items if item is not None]
     full = [text for text in texts if text]
     if len(full) < len(items):
-        mended["empty list items dropped"] += len(items) - len(full)
+        changes["empty list items dropped"] += len(items) - len(full)
     if section.separator is None:
         return " ".join(full)
-    return tuple(_item(text, section.separator, mended) for text in full)
+    return tuple(_item(text, section.separator, changes) for text in full)
 
 
 def _plain(items: list[Any]) -> bool:
@@ -175,16 +175,16 @@ def _plain(items: list[Any]) -> bool:
     return whole.isascii() and whole.isprintable() and "<" not in whole and "&" not in whole
 
 
-def _item(text: str, separator: str, mended: Counter[str]) -> str:
+def _item(text: str, separator: str, changes: Counter[str]) -> str:
     """An item with no separator inside: "1 cup butter, softened" would read as two, so its comma goes."""
     if separator not in text:
         return text
-    mended["separator inside an item dropped"] += 1
+    changes["separator inside an item dropped"] += 1
     return " ".join(text.replace(separator, " ").split())
 
 
 def to_document(
-    row: Mapping[str, Any], document_format: Format, fields: Mapping[str, str], mended: Counter[str]
+    row: Mapping[str, Any], document_format: Format, fields: Mapping[str, str], changes: Counter[str]
 ) -> Document:
     """The document that a row holds. Raises RefusedError with the reason where it holds none.
 
@@ -194,7 +194,7 @@ def to_document(
     for section in document_format.sections:
         value = row.get(fields.get(section.name, section.name))
         missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
-        body = "" if missing else _body(section, value, mended)
+        body = "" if missing else _body(section, value, changes)
         if not body:
             raise RefusedError(f"no {section.name}")
         bodies.append(body)

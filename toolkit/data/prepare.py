@@ -1,144 +1,205 @@
-"""The one way from a data set to the three parts that every method trains and is tested on."""
+"""The one way from a data set to the three splits that every method trains and is tested on."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from toolkit.data import corpus
-from toolkit.data.corpus import Corpus, Progress
+from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.shingles import Indices
+from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, group_keys, split
-from toolkit.data.texts import choose
+from toolkit.data.split import SPLITS, group_keys, same_prompt, split
 from toolkit.errors import UserError
+from toolkit.events import Listener, PhaseStarted, ignore
+from toolkit.records.data import DataReport
+from toolkit.records.files import whole_folder
 from toolkit.specs import DatasetSpec, DataSpec, digest_of
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set, ready: three parts of rendered documents, and the report of how they came about."""
+    """A data set, ready: three splits of rendered documents, and the report of how they came about."""
 
     train: Sequence[str]
-    """Rendered texts in a fixed order; a smaller training part is the start of a larger one."""
+    """Rendered texts in a fixed order; a smaller training split is the start of a larger one."""
     validation: Sequence[str]
     test: Sequence[str]
-    fingerprints: dict[str, str]
-    """Part -> hash of its texts in order."""
-    report: dict[str, Any]
-    """JSON-able: rows, refusals, duplicates, sizes, leak, licence, samples."""
+    further_references: Mapping[str, Sequence[str]]
+    """Id of a test document -> other documents of its title, which are in no split, if there are any."""
+    fingerprints: Mapping[str, str]
+    """Split -> hash of its texts in order."""
+    report: DataReport
 
 
 def prepare(
-    dataset: DatasetSpec,
-    data: DataSpec,
-    cache: Path | None = None,
-    progress: Progress | None = None,
+    dataset: DatasetSpec, data: DataSpec, cache: Path | None = None, progress: Listener = ignore
 ) -> Prepared:
-    """Read, clean, compare and split a data set; what was done before is read back from ``cache``.
+    """Read, clean, compare and split a data set, or return what was prepared before from ``cache``.
 
     The same specs give the same texts in the same order, whatever the order of the source's rows.
-    ``progress`` is called every 2,000 rows with what is being done and how many are done.
-    Raises UserError where the source cannot be read or holds fewer documents than were asked for.
+    ``progress`` hears of a phase `preparing` if there is anything to do, and in it of the work `reading`
+    (rows so far), `comparing` (pairs of documents) and `checking` (training documents, for leaks).
+    Raises UserError if the source can't be read or has fewer documents than needed.
     """
     if cache is not None:
         return _prepare(dataset, data, cache, progress)
     with tempfile.TemporaryDirectory(prefix="bakeoff-", ignore_cleanup_errors=True) as folder:
         done = _prepare(dataset, data, Path(folder), progress)
-        parts = {part: list(getattr(done, part)) for part in SPLITS}  # the folder, and its memory map, go
-        return Prepared(fingerprints=done.fingerprints, report=done.report, **parts)
+        return Prepared(  # in memory: the folder, and its memory map, are removed
+            **{name: list(getattr(done, name)) for name in SPLITS},
+            further_references={key: list(texts) for key, texts in done.further_references.items()},
+            fingerprints=done.fingerprints,
+            report=done.report,
+        )
 
 
-def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Progress | None) -> Prepared:
-    parts = components(dataset, root)
-    sources = [source for source, _ in parts]
+def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listener) -> Prepared:
+    weighted = components(dataset, root)
+    sources = [source for source, _ in weighted]
+    whole = root / f"corpus-{_corpus_digest(sources, data)}"
+    divided = [data.model_dump(mode="json"), [weight for _, weight in weighted]]
+    inner = whole / f"split-{digest_of([*divided, dataset.format.model_dump(mode='json')])}"
+    with _locked(whole.with_suffix(".lock"), progress):
+        if not inner.is_dir():
+            progress(PhaseStarted(phase="preparing"))
+        if not whole.is_dir():
+            _remove_leftovers(whole)
+            with whole_folder(whole) as folder:
+                corpus.build(sources, data, folder, progress)
+        documents = corpus.load(whole)
+        if not inner.is_dir():
+            _remove_leftovers(inner)
+            with whole_folder(inner) as folder:
+                _divide(dataset, data, weighted, documents, folder, progress)
+    with np.load(inner / "split.npz") as arrays:
+        texts = {name: documents.texts.choose(arrays[name]) for name in SPLITS}
+        further = np.split(arrays["further"], arrays["further_ends"][:-1])
+    references = {
+        document_id(text): documents.texts.choose(indices)
+        for text, indices in zip(texts["test"], further, strict=True)
+        if len(indices)
+    }
+    stored = DataReport.read(inner / "report.json")
+    # What a data set is called may have changed since; its documents have not.
+    stored = stored.model_copy(
+        update={"dataset": dataset.name, "format": dataset.format.name, "license": dataset.license}
+    )
+    return Prepared(**texts, further_references=references, fingerprints=stored.fingerprints, report=stored)
+
+
+def _corpus_digest(sources: Sequence[Source], data: DataSpec) -> str:
     compared = data.model_dump(include={"max_characters", "near_duplicate"})
-    what = [
-        [source.identity, _asked(source.dataset), source.dataset.format.model_dump(exclude={"name"})]
+    read = [
+        [source.identity, _reading(source.dataset), source.dataset.format.model_dump(exclude={"name"})]
         for source in sources
     ]
-    folder = root / f"corpus-{digest_of([_code(), compared, what])}"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                _whole(folder, lambda target: corpus.build(sources, data, target, progress))
-            documents = corpus.load(folder)
-            weights = [weight for _, weight in parts]
-            divided = [data.model_dump(mode="json"), weights, dataset.format.model_dump(mode="json")]
-            inner = folder / f"split-{digest_of(divided)}"
-            if not inner.is_dir():
-                _whole(inner, lambda target: _divide(dataset, data, parts, documents, target))
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
-        ) from error
-    with np.load(inner / "parts.npz") as arrays:
-        texts = {part: choose(documents.texts, arrays[part]) for part in SPLITS}
-    said = json.loads((inner / "report.json").read_text(encoding="utf-8"))
-    said = {"dataset": dataset.name, "format": dataset.format.name, "license": dataset.license, **said}
-    return Prepared(**texts, fingerprints=said["fingerprints"], report=said)
+    return digest_of([_code(), compared, read])
 
 
-def _asked(dataset: DatasetSpec) -> dict[str, Any]:
+def _reading(dataset: DatasetSpec) -> dict[str, Any]:
     """What of a data set's spec decides how its rows are read. The source's identity says which rows."""
     return dataset.model_dump(include={"delimiter", "parser", "fields", "where", "subset", "hub_split"})
 
 
-def _whole(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Make a folder whole or not at all: filled beside, then renamed. Call with the folder's lock held."""
-    for stale in folder.parent.glob(f".{folder.name}.*"):  # of a process that was killed
-        shutil.rmtree(stale, ignore_errors=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+@contextmanager
+def _locked(lock: Path, progress: Listener) -> Iterator[None]:
+    """Hold a lock, so that of several processes one prepares and the others read what it wrote."""
     try:
-        fill(beside)
-        beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held = FileLock(lock).acquire(timeout=0)
+        except Timeout:
+            progress(PhaseStarted(phase="waiting"))
+            held = FileLock(lock).acquire()
+    except OSError as error:
+        message = f"cannot write {lock}: {error.strerror}. Choose another folder with --root"
+        raise UserError(message) from error
+    with held:
+        yield
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left while it filled ``folder``. Call with the lock held."""
+    for stale in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 def _divide(
     dataset: DatasetSpec,
     data: DataSpec,
-    parts: Sequence[tuple[Source, float]],
+    weighted: Sequence[tuple[Source, float]],
     documents: Corpus,
     folder: Path,
+    progress: Listener,
 ) -> None:
-    sources = [source for source, _ in parts]
-    kept, labels = _kept(documents, data)
-    keys = group_keys(documents.titles[kept], labels)
-    weighted = [(source.dataset, weight) for source, weight in parts]
-    done = split(keys, documents.ids[kept], documents.sources[kept], quotas(data, weighted, dataset.format))
-    if done.missing:
-        raise UserError(too_few(dataset, data, sources, documents, len(kept), done))
-    said = report(sources, data, documents, kept, done)
-    train, validation, test = (kept[done.parts[part]] for part in ("train", "validation", "test"))
-    np.savez(folder / "parts.npz", train=train, validation=validation, test=test)
-    text = json.dumps(said, ensure_ascii=False, allow_nan=False)
-    (folder / "report.json").write_text(text, encoding="utf-8")
+    sources = [source for source, _ in weighted]
+    used = _without_copies(documents, data)
+    titles, origins = documents.titles[used], documents.sources[used]
+    sizes = quotas(data, [(source.dataset, weight) for source, weight in weighted], dataset.format)
+    together = data.duplicates == "together"
+    division = split(
+        group_keys(titles, documents.clusters[used]) if together else titles,
+        documents.ids[used],
+        origins,
+        sizes,
+        prompts=titles if data.same_title == "exclude" else None,
+        claims={} if together else _claims(documents, used),
+    )
+    if division.missing:
+        raise UserError(too_few(dataset, data, sources, documents, len(used), division))
+    free = np.ones(len(used), dtype=np.bool_)
+    for members in division.members.values():
+        free[members] = False
+    tested = [n for n, source in enumerate(sources) if source.dataset.format == dataset.format]
+    free &= np.isin(origins, tested)
+    further = same_prompt(division.members["test"], titles, free)
+    arrays: dict[str, Any] = {name: used[members] for name, members in division.members.items()}
+    np.savez(
+        folder / "split.npz",
+        **arrays,
+        further=used[np.concatenate([np.empty(0, dtype=np.int64), *further])],
+        further_ends=np.cumsum([len(indices) for indices in further]),
+    )
+    report(dataset, data, sources, documents, used, division, progress).write(folder / "report.json")
 
 
-def _kept(documents: Corpus, data: DataSpec) -> tuple[Indices, Indices | None]:
-    """Documents that stay, and their clusters where these are kept whole.
+def _without_copies(documents: Corpus, data: DataSpec) -> Indices:
+    """Return the documents that are divided: one per cluster, or all but exact copies.
 
-    Of a cluster the document with the lowest identity stays: no order of rows can change which that is.
+    Of a cluster the document of lowest identity stays: no order of rows can change which that is.
     """
     by_identity = np.argsort(documents.ids, kind="stable")
-    judged = documents.ids if data.duplicates == "together" else documents.clusters
-    _, first = np.unique(judged[by_identity], return_index=True)
-    kept = np.sort(by_identity[first])
-    return kept, documents.clusters[kept] if data.duplicates == "together" else None
+    same = documents.ids if data.duplicates == "together" else documents.clusters
+    _, first = np.unique(same[by_identity], return_index=True)
+    return np.sort(by_identity[first])
+
+
+def _claims(documents: Corpus, used: Indices) -> dict[int, tuple[int, ...]]:
+    """Return index in ``used`` -> titles of the dropped copies of a document, other than its own."""
+    sizes = np.bincount(documents.clusters)
+    members: dict[int, set[int]] = {}
+    for index in np.flatnonzero(sizes[documents.clusters] > 1).tolist():
+        members.setdefault(int(documents.clusters[index]), set()).add(int(documents.titles[index]))
+    claims = {}
+    for number in np.flatnonzero(sizes[documents.clusters[used]] > 1).tolist():
+        index = int(used[number])
+        further = members[int(documents.clusters[index])] - {int(documents.titles[index])}
+        if further:
+            claims[number] = tuple(sorted(further))
+    return claims
 
 
 def _code() -> str:

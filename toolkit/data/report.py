@@ -1,4 +1,4 @@
-"""What is said of a prepared data set: where every row went, how the parts compare, and what went wrong."""
+"""The data report of a finished split, and the error for one that could not be made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.duplicates.shingles import Indices
 from toolkit.data.sources.open import Source
 from toolkit.data.split import SPLITS, Split
-from toolkit.data.texts import choose
+from toolkit.data.texts import AllBodies, Texts
+from toolkit.events import Listener, ignore
+from toolkit.records.data import (
+    DataReport,
+    Duplicates,
+    Lengths,
+    Refusal,
+    RowCounts,
+    Sizes,
+    SourceReport,
+    SplitCounts,
+)
 from toolkit.specs import DatasetSpec, DataSpec
 
 SAMPLES = 3
@@ -21,7 +32,7 @@ _LENGTH_STEP = 200
 
 
 def fingerprint(texts: Iterable[str]) -> str:
-    """First 16 hex digits of a SHA-256 over the texts in order."""
+    """Return the first 16 hex digits of a SHA-256 over the texts in order."""
     digest = hashlib.sha256()
     for text in texts:
         digest.update(text.encode())
@@ -30,84 +41,104 @@ def fingerprint(texts: Iterable[str]) -> str:
 
 
 def report(
-    sources: Sequence[Source], data: DataSpec, documents: Corpus, kept: Indices, done: Split
-) -> dict[str, Any]:
-    """The data report of a finished split, JSON-able."""
-    chosen = {part: kept[done.parts[part]] for part in SPLITS}
-    texts = {part: choose(documents.texts, chosen[part]) for part in SPLITS}
-    forms = list({source.dataset.format.name: source.dataset.format for source in sources}.values())
-    return {
+    dataset: DatasetSpec,
+    data: DataSpec,
+    sources: Sequence[Source],
+    documents: Corpus,
+    used: Indices,
+    division: Split,
+    progress: Listener = ignore,
+) -> DataReport:
+    """Return the data report of a finished split; ``used`` are the documents that were divided."""
+    chosen = {split: used[division.members[split]] for split in SPLITS}
+    texts = {split: documents.texts.choose(chosen[split]) for split in SPLITS}
+    bodies = {split: AllBodies(texts[split]) for split in SPLITS}
+    held_out = {split: bodies[split] for split in ("test", "validation")}
+    each = [
+        SourceReport(
+            **counts,
+            license=source.dataset.license,
+            format=source.dataset.format.name,
+            sizes=SplitCounts(
+                **{split: int((documents.sources[chosen[split]] == number).sum()) for split in SPLITS}
+            ),
+        )
+        for number, (source, counts) in enumerate(zip(sources, documents.counts["sources"], strict=True))
+    ]
+    return DataReport(
+        dataset=dataset.name,
+        format=dataset.format.name,
+        license=dataset.license,
         **totals(documents),
-        "duplicates": {**documents.counts["duplicates"], "policy": data.duplicates},
-        "documents": len(kept),
-        "sizes": {
-            **{part: len(texts[part]) for part in SPLITS},
-            "held_back": done.held_back,
-            "unused": done.unused,
-        },
-        "sources": [
-            {
-                **counts,
-                "license": source.dataset.license,
-                "format": source.dataset.format.name,
-                "sizes": {part: int((documents.sources[chosen[part]] == n).sum()) for part in SPLITS},
-            }
-            for n, (source, counts) in enumerate(zip(sources, documents.counts["sources"], strict=True))
-        ],
-        "characters": {part: _lengths(texts[part]) for part in SPLITS},
-        "fingerprints": {part: fingerprint(texts[part]) for part in SPLITS},
-        "leak": leak_report(texts["train"], {part: texts[part] for part in ("test", "validation")}, forms),
-        "samples": list(texts["train"][:SAMPLES]),
-    }
+        duplicates=Duplicates(**documents.counts["duplicates"], policy=data.duplicates),
+        documents=len(used),
+        sizes=Sizes(
+            **{split: len(texts[split]) for split in SPLITS},
+            excluded=division.excluded,
+            unused=division.unused,
+        ),
+        prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in SPLITS}),
+        sources=tuple(each),
+        characters={split: _lengths(texts[split]) for split in SPLITS},
+        fingerprints={split: fingerprint(texts[split]) for split in SPLITS},
+        leak=leak_report(bodies["train"], held_out, progress),
+        samples=tuple(texts["train"][:SAMPLES]),
+    )
 
 
 def totals(documents: Corpus) -> dict[str, Any]:
-    """Rows, refusals and mendings over all sources."""
+    """Return `rows`, `refused` and `changed` of the data report, over all sources."""
     rows: Counter[str] = Counter()
-    mended: Counter[str] = Counter()
-    refused: dict[str, dict[str, Any]] = {}
+    changed: Counter[str] = Counter()
+    refused: dict[str, Refusal] = {}
     for source in documents.counts["sources"]:
         rows.update(source["rows"])
-        mended.update(source["mended"])
-        for reason, found in source["refused"].items():
-            known = refused.setdefault(reason, {"count": 0, "examples": []})
-            known["count"] += found["count"]
-            known["examples"] = [*known["examples"], *found["examples"]][:EXAMPLES]
-    return {"rows": dict(rows), "refused": refused, "mended": dict(mended)}
+        changed.update(source["changed"])
+        for reason, counts in source["refused"].items():
+            before = refused.get(reason, Refusal(count=0, examples=()))
+            examples = (*before.examples, *counts["examples"])[:EXAMPLES]
+            refused[reason] = Refusal(count=before.count + counts["count"], examples=examples)
+    return {"rows": RowCounts(**rows), "refused": refused, "changed": dict(changed)}
 
 
 def too_few(
-    dataset: DatasetSpec, data: DataSpec, sources: Sequence[Source], documents: Corpus, kept: int, done: Split
+    dataset: DatasetSpec,
+    data: DataSpec,
+    sources: Sequence[Source],
+    documents: Corpus,
+    used: int,
+    division: Split,
 ) -> str:
-    """One line: how many documents there are, where the others went, and what could be asked for."""
-    found = totals(documents)
-    rows, copies = found["rows"], found["rows"]["accepted"] - kept
-    lost = [f"{counts['count']:,} refused: {reason}" for reason, counts in found["refused"].items()]
-    lost += [f"{rows['filtered_out']:,} filtered out"] if rows["filtered_out"] else []
+    """Return one line: how many documents there are, where the others went, and which sizes are possible."""
+    counts = totals(documents)
+    rows: RowCounts = counts["rows"]
+    copies = rows.accepted - used
+    lost = [f"{refusal.count:,} refused: {reason}" for reason, refusal in counts["refused"].items()]
+    lost += [f"{rows.filtered_out:,} filtered out"] if rows.filtered_out else []
     lost += [f"{copies:,} near-copies of another"] if copies else []
-    lost += [f"{done.held_back:,} held back beside a held-out title"] if done.held_back else []
+    lost += [f"{division.excluded:,} excluded beside a held-out title"] if division.excluded else []
     detail = f" ({'; '.join(lost)})" if lost else ""
-    asked = ", ".join(f"{part}={getattr(data, part)}" for part in reversed(SPLITS))
-    got = ", ".join(f"{part}={len(done.parts[part])}" for part in reversed(SPLITS))
+    wanted = ", ".join(f"{split}={getattr(data, split)}" for split in reversed(SPLITS))
+    possible = ", ".join(f"{split}={len(division.members[split])}" for split in reversed(SPLITS))
     short = [
-        f"{sources[number].dataset.name} lacks {count:,} for {part}"
-        for part, lacks in done.missing.items()
+        f"{sources[number].dataset.name} lacks {count:,} for {split}"
+        for split, lacks in division.missing.items()
         for number, count in lacks.items()
     ]
     which = f": {'; '.join(short)}" if len(sources) > 1 else ""
     return (
-        f"data set '{dataset.name}' has {kept:,} documents in {rows['read']:,} rows{detail}, "
-        f"too few for {asked}{which}. There is enough for {got}"
+        f"data set '{dataset.name}' has {used:,} documents in {rows.total:,} rows{detail}, "
+        f"too few for {wanted}{which}. There is enough for {possible}"
     )
 
 
-def _lengths(texts: Sequence[str]) -> dict[str, Any]:
+def _lengths(texts: Texts) -> Lengths:
     lengths = sorted(len(text) for text in texts)
     counts = Counter(length // _LENGTH_STEP for length in lengths)
-    return {
-        "mean": round(sum(lengths) / len(lengths), 1) if lengths else None,
-        "median": lengths[len(lengths) // 2] if lengths else None,
-        "longest": lengths[-1] if lengths else None,
-        "step": _LENGTH_STEP,
-        "histogram": [counts[bin_] for bin_ in range(max(counts, default=-1) + 1)],
-    }
+    return Lengths(
+        mean=round(sum(lengths) / len(lengths), 1) if lengths else None,
+        median=lengths[len(lengths) // 2] if lengths else None,
+        longest=lengths[-1] if lengths else None,
+        step=_LENGTH_STEP,
+        histogram=tuple(counts[number] for number in range(max(counts, default=-1) + 1)),
+    )

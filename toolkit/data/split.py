@@ -1,4 +1,4 @@
-"""Which document goes to which part: by content alone, with exact sizes and no title in two parts."""
+"""Which document goes to which split: by content alone, with exact sizes and no title in two splits."""
 
 from __future__ import annotations
 
@@ -16,76 +16,125 @@ SPLITS = ("test", "validation", "train")
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Indices of each part's documents, in order, and how many were left over and why."""
+    """Indices of each split's documents, in order, and how many were left over and why."""
 
-    parts: dict[str, Indices]
-    held_back: int
-    """Documents in no part because their title (or cluster) belongs to test or validation."""
+    members: dict[str, Indices]
+    excluded: int
+    """Documents in no split because a title of theirs, or their cluster, belongs to test or validation."""
     unused: int
-    """Documents that were not asked for."""
+    """Documents that were not needed."""
     missing: dict[str, dict[int, int]]
-    """Part -> source -> how many documents it lacks. Empty where every size was met."""
+    """Split -> source -> how many documents it lacks. Empty if every size was met."""
 
 
-def group_keys(titles: Hashes, labels: Indices | None = None) -> Hashes:
-    """One key a document; documents that must stay together share it.
+def group_keys(titles: Hashes, labels: Indices) -> Hashes:
+    """Return one key per document; documents that must stay together share it.
 
-    Without labels that is the hash of the title. With labels (a cluster of near-copies each), clusters that
-    share a title are joined, and the lowest title hash of the whole is its key.
+    ``labels`` are clusters of near-copies. Clusters that share a title are joined, and the lowest title hash
+    of the whole is its key.
     """
-    if labels is None:
-        return titles
     keys = titles.copy()
     while True:
         before = keys
         for kind in (labels, titles):
-            _, place = np.unique(kind, return_inverse=True)
-            lowest = np.full(int(place.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-            np.minimum.at(lowest, place, keys)
-            keys = lowest[place]
+            _, inverse = np.unique(kind, return_inverse=True)
+            lowest = np.full(int(inverse.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+            np.minimum.at(lowest, inverse, keys)
+            keys = lowest[inverse]
         if np.array_equal(keys, before):
             return keys
 
 
-def split(keys: Hashes, ids: Hashes, sources: Indices, sizes: Mapping[str, Mapping[int, int]]) -> Split:
-    """Divide documents into parts. ``sizes``: part -> source -> documents.
+def split(
+    keys: Hashes,
+    ids: Hashes,
+    sources: Indices,
+    sizes: Mapping[str, Mapping[int, int]],
+    *,
+    prompts: Hashes | None = None,
+    claims: Mapping[int, tuple[int, ...]] | None = None,
+) -> Split:
+    """Divide documents into splits. ``sizes``: split -> source -> documents.
 
-    Documents stand in the order of their key. Test takes from the low end until it is full, validation from
-    where test ended, training from the high end downward. So the parts do not depend on the order of rows;
-    a smaller training part is the start of a larger one, and neither moves test or validation. When documents
-    are added, an old document's distance from either end only grows: test keeps only what was in it, and no
-    document that was trained on is ever tested or validated on.
+    Documents are ordered by their key. Test takes from the low end until it is full, validation from where
+    test ended, training from the high end downward. So the splits do not depend on the order of rows; a
+    smaller training split is the start of a larger one, and neither moves test or validation. When documents
+    are appended, an old document's distance from either end only grows: test keeps only what was in it, and
+    no document that was trained on is ever tested or validated on. (In a mixture whose sources share titles,
+    an appended document may take a title's place from another source's, and this holds only nearly.)
+
+    ``prompts`` are hashes of what a model is prompted with; if given, test and validation take one document
+    per prompt, the one of lowest identity. ``claims`` are further keys of a document, by index: those of
+    near-copies of it that were dropped. A document is only in a split that no other split's document has a
+    key in common with.
     """
-    owner: dict[int, str] = {}
+    filling = _Filling(keys, sources, prompts, claims or {})
     upward = np.lexsort((ids, keys))
     downward = np.lexsort((ids, ~keys))
-    parts: dict[str, Indices] = {}
+    members: dict[str, Indices] = {}
     missing: dict[str, dict[int, int]] = {}
-    for part in SPLITS:
-        left = dict(sizes[part])
-        order = downward if part == "train" else upward
-        parts[part] = _fill(part, left, order, keys, sources, owner)
+    for name in SPLITS:
+        left = dict(sizes[name])
+        members[name] = filling.fill(name, left, downward if name == "train" else upward)
         if any(left.values()):
-            missing[part] = {source: count for source, count in left.items() if count}
-    taken = sum(len(members) for members in parts.values())
-    held_out = [key for key, part in owner.items() if part != "train"]
-    in_held_out = int(np.isin(keys, np.array(held_out, dtype=np.uint64)).sum())
-    held_back = in_held_out - len(parts["test"]) - len(parts["validation"])
-    return Split(parts=parts, held_back=held_back, unused=len(keys) - taken - held_back, missing=missing)
+            missing[name] = {source: count for source, count in left.items() if count}
+    taken = sum(map(len, members.values()))
+    excluded = filling.touching_held_out() - len(members["test"]) - len(members["validation"])
+    return Split(members=members, excluded=excluded, unused=len(keys) - taken - excluded, missing=missing)
 
 
-def _fill(
-    part: str, left: dict[int, int], order: Indices, keys: Hashes, sources: Indices, owner: dict[int, str]
-) -> Indices:
-    taken: list[int] = []
-    wanted = sum(left.values())
-    for index in order.tolist():
-        if len(taken) == wanted:
-            break
-        source = int(sources[index])
-        key = int(keys[index])
-        if left.get(source, 0) and owner.get(key, part) == part:
-            owner[key] = part
+class _Filling:
+    """The splits while they are filled: which split owns which key, and which prompts are held out."""
+
+    def __init__(
+        self, keys: Hashes, sources: Indices, prompts: Hashes | None, claims: Mapping[int, tuple[int, ...]]
+    ) -> None:
+        self._keys, self._sources, self._prompts, self._claims = keys, sources, prompts, claims
+        self._owner: dict[int, str] = {}
+
+    def fill(self, name: str, left: dict[int, int], order: Indices) -> Indices:
+        """Take documents in ``order`` until nothing is left to take, which is counted down in ``left``."""
+        taken: list[int] = []
+        wanted = sum(left.values())
+        prompts = None if name == "train" else self._prompts
+        used: set[int] = set()
+        for index in order.tolist():
+            if len(taken) == wanted:
+                break
+            source = int(self._sources[index])
+            if not left.get(source, 0):
+                continue
+            keys = (int(self._keys[index]), *self._claims.get(index, ()))
+            if any(self._owner.get(key, name) != name for key in keys):
+                continue
+            if prompts is not None:
+                prompt = int(prompts[index])
+                if prompt in used:
+                    continue
+                used.add(prompt)
+            self._owner.update(dict.fromkeys(keys, name))
             left[source] -= 1
             taken.append(index)
-    return np.array(taken, dtype=np.int64)
+        return np.array(taken, dtype=np.int64)
+
+    def touching_held_out(self) -> int:
+        """Return the number of documents that have a key of test or validation, those in them included."""
+        owned = {key for key, name in self._owner.items() if name != "train"}
+        touching = np.isin(self._keys, np.array(sorted(owned), dtype=np.uint64))
+        for index, keys in self._claims.items():
+            touching[index] |= not owned.isdisjoint(keys)
+        return int(touching.sum())
+
+
+def same_prompt(members: Indices, prompts: Hashes, eligible: npt.NDArray[np.bool_]) -> list[Indices]:
+    """Return for each of ``members`` the other eligible documents of its prompt, by index."""
+    wanted = np.unique(prompts[members])
+    others = np.flatnonzero(eligible & np.isin(prompts, wanted))
+    by_prompt: dict[int, list[int]] = {}
+    for index in others.tolist():
+        by_prompt.setdefault(int(prompts[index]), []).append(index)
+    groups = [by_prompt.get(int(prompts[index]), []) for index in members.tolist()]
+    return [
+        np.array([i for i in group if i != index], dtype=np.int64)
+        for index, group in zip(members.tolist(), groups, strict=True)
+    ]

@@ -1,6 +1,7 @@
 """What a run, an evaluation and a study leave on disk: typed, strict, readable without torch."""
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
+from toolkit.records.data import DataReport
 from toolkit.records.evaluation import (
     Direction,
     DocumentStatistics,
@@ -42,6 +43,7 @@ __all__ = [
     "Condition",
     "Costs",
     "DataCounts",
+    "DataReport",
     "DecodingEffect",
     "Direction",
     "DocumentStatistics",

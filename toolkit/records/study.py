@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.data import DataReport
 from toolkit.records.evaluation import Direction
 from toolkit.specs import BASE
 
@@ -261,8 +262,8 @@ class Conclusions(Record):
     decoding: tuple[DecodingEffect, ...] = ()
     """Where there is more than one decoding."""
     failures: tuple[FailureCount, ...] = ()
-    data: dict[str, Any] = Field(default_factory=dict)
-    """Data set name -> its data report: sizes, refusals, duplicates, leak, fingerprints."""
+    data: dict[str, DataReport] = Field(default_factory=dict)
+    """Data set name -> its data report."""
 
     @property
     def conditions(self) -> list[Condition]:

@@ -85,7 +85,7 @@ class Component(Spec):
 
 
 class DataSpec(Spec):
-    """How many documents each part gets, and how near-copies are kept from crossing the parts."""
+    """How many documents each split gets, and how near-copies are kept out of another split."""
 
     train: int = Field(gt=0)
     """Training documents."""
@@ -97,5 +97,8 @@ class DataSpec(Spec):
     """A longer rendered document is refused, and counted: the same rule for every tokenizer."""
     near_duplicate: float = Field(default=0.8, gt=0, le=1)
     """Jaccard similarity of word shingles from which two documents count as near-copies."""
+    same_title: Literal["exclude", "keep"] = "exclude"
+    """Further documents of a title that is held out already: they are excluded and counted, since a model is
+    prompted with the title alone and writes the same text for each; or kept as if they were independent."""
     duplicates: Literal["drop", "together"] = "drop"
     """Keep one document of a cluster of near-copies, or keep the whole cluster on one side of the split."""

@@ -22,7 +22,7 @@ def test_planted_copies_are_found_and_nothing_else_is_merged(tmp_path: Path) -> 
         {"name": "planted", "files": [str(tmp_path / "a.csv")], "where": {"source": "Gathered"}}
     )
     done = prepare(dataset, DataSpec(train=2_000, validation=50, test=50), tmp_path / "cache")
-    refused = sum(found["count"] for found in done.report["refused"].values())
+    refused = sum(found.count for found in done.report.refused.values())
     assert refused == truth.broken > 0
     clusters = corpus.load(next((tmp_path / "cache").glob("corpus-*/"))).clusters
     found = sum(clusters[one] == clusters[other] for one, other in truth.near)

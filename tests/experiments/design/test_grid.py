@@ -14,7 +14,7 @@ from experiments.design.costs import Costs
 from experiments.design.grid import CellState, Grid
 from toolkit import runtime
 from toolkit.errors import UserError
-from toolkit.events import Advanced
+from toolkit.events import Advanced, Event, PhaseStarted
 from toolkit.records import Costs as RunCosts
 from toolkit.records import DataCounts, EvaluationRecord, Failure, MetricValue, RunRecord
 from toolkit.specs import EvalSpec
@@ -328,11 +328,13 @@ def test_cells_follow_from_records_alone():
 
 def test_the_data_is_prepared_once_and_with_progress(tmp_path):
     """Rows are counted while the data is read; the second time there is nothing to count."""
-    events: list[Advanced] = []
+    events: list[Event] = []
     asked = study.load("quickstart", SMALL)
     Grid(asked, tmp_path).prepare(events.append)
-    assert {event.work for event in events} == {"rows read", "documents compared"}
-    assert max(event.done for event in events) > 3000
+    assert events[0] == PhaseStarted(phase="preparing")
+    advanced = [event for event in events if isinstance(event, Advanced)]
+    assert {event.work for event in advanced} == {"reading", "comparing"}
+    assert max(event.done for event in advanced) > 3000
     events.clear()
     Grid(asked, tmp_path).prepare(events.append)
     assert events == []

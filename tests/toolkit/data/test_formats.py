@@ -14,6 +14,7 @@ from toolkit.data.format import opening, parse, prompt, render, section_bodies
 from toolkit.data.prepare import prepare
 from toolkit.data.sources.mixture import quotas
 from toolkit.errors import UserError
+from toolkit.records.data import SplitCounts
 from toolkit.specs import DatasetSpec, DataSpec, Format, Section
 
 SIZES = DataSpec(train=60, validation=10, test=12)
@@ -70,10 +71,10 @@ def test_a_mixture_trains_by_weight_and_is_tested_on_its_own_format(tmp_path: Pa
     assert sum(text.startswith("RECIPE:") for text in done.train) == 48
     assert sum(text.startswith("REZEPT:") for text in done.train) == 12
     assert all(text.startswith("RECIPE:") for text in [*done.validation, *done.test])
-    english, german = done.report["sources"]
-    assert english["sizes"] == {"test": 12, "validation": 10, "train": 48}
-    assert german["sizes"] == {"test": 0, "validation": 0, "train": 12}
-    assert done.report["rows"]["read"] == 3129 + 341
+    english, german = done.report.sources
+    assert english.sizes == SplitCounts(test=12, validation=10, train=48)
+    assert german.sizes == SplitCounts(test=0, validation=0, train=12)
+    assert done.report.rows.total == 3129 + 341
 
 
 def test_a_larger_mixture_contains_a_smaller_one(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from toolkit.data.format import parse
 from toolkit.data.prepare import prepare
 from toolkit.data.sources import hub
 from toolkit.errors import UserError
+from toolkit.records.data import RowCounts
 from toolkit.specs import DataSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -62,8 +63,8 @@ def test_a_hub_data_set_is_read_at_the_commit_its_revision_names(
     done = prepare(config.dataset("recipe_nlg"), DataSpec(train=1, validation=1, test=1), tmp_path / "cache")
     assert loaded == [("CodeKapital/CookingRecipes", None, {"split": "train", "revision": COMMIT})]
     assert asked[0]["timeout"] <= 5
-    assert done.report["rows"] == {"read": 6, "filtered_out": 3, "accepted": 3}
-    assert done.report["sources"][0]["identity"]["revision"] == COMMIT
+    assert done.report.rows == RowCounts(total=6, filtered_out=3, accepted=3)
+    assert done.report.sources[0].identity["revision"] == COMMIT
     document = parse(done.test[0], config.document_format("recipe"))
     assert document is not None
     assert document.bodies[1][1] == "salt"

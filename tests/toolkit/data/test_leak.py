@@ -1,47 +1,38 @@
 """The leak report's numbers, by hand and against brute force; it catches a deduplication that failed."""
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.data.duplicates.leaks import leak_report
-from toolkit.specs import Format, Section
-
-NOTE = Format(
-    name="note", sections=(Section(name="title", marker="T:"), Section(name="text", marker="X:")), end="E"
-)
-MEMO = Format(
-    name="memo", sections=(Section(name="title", marker="M:"), Section(name="text", marker="Y:")), end="E"
-)
+from toolkit.data.texts import Bodies
+from toolkit.records.data import ClosestPair, Leak
 
 
-def note(title: str, text: str) -> str:
-    """A rendered note."""
-    return f"T: {title}\nX: {text}\nE"
+def note(title: str, *texts: str) -> Bodies:
+    """The bodies of a note."""
+    return (title, *texts)
 
 
-def leak(train: list[str], test: list[str]) -> dict[str, Any]:
-    """The report of one part."""
-    found: dict[str, Any] = leak_report(train, {"test": test}, [NOTE, MEMO])["test"]
-    return found
+def leak(train: list[Bodies], test: list[Bodies]) -> Leak:
+    """The report of one split."""
+    return leak_report(train, {"test": test})["test"]
 
 
 def test_similarity_is_the_share_of_common_triples() -> None:
     """abc bcd cde against abc bcd cdf: 2 common of 4. The other held-out note shares nothing."""
     found = leak([note("one", "a b c d e")], [note("two", "A, b c d f!"), note("three", "p q r s")])
-    assert found["highest"] == 0.5
-    assert found["closest"] == [{"similarity": 0.5, "held_out": "two", "train": "one"}]
-    assert found["at_least"] == {"0.5": 1, "0.6": 0, "0.7": 0, "0.8": 0, "0.9": 0}
-    assert (found["histogram"][0], found["histogram"][10], sum(found["histogram"])) == (1, 1, 2)
+    assert found.highest == 0.5
+    assert found.closest == (ClosestPair(similarity=0.5, held_out="two", train="one"),)
+    assert found.at_least == {"0.5": 1, "0.6": 0, "0.7": 0, "0.8": 0, "0.9": 0}
+    assert (found.histogram[0], found.histogram[10], sum(found.histogram)) == (1, 1, 2)
 
 
 def test_a_copy_is_seen_whatever_its_title_and_format() -> None:
-    """The same ten words under another title and other markers: similarity 1, ten words in a row."""
+    """The same ten words under another title and in two sections: similarity 1, ten words in a row."""
     text = "one two three four five six seven eight nine ten"
-    found = leak([note("x", "unrelated words here"), f"M: y\nY: {text}\nE"], [note("z", text)])
-    assert (found["highest"], found["longest_common_words"], found["longest_common_text"]) == (1.0, 10, text)
-    assert found["closest"][0]["train"] == "y"
+    found = leak([note("x", "unrelated words here"), note("y", text[:18], text[19:])], [note("z", text)])
+    assert (found.highest, found.longest_common_words, found.longest_common_text) == (1.0, 10, text)
+    assert found.closest[0].train == "y"
 
 
 def test_the_longest_run_of_words_is_found_among_shorter_ones() -> None:
@@ -53,9 +44,9 @@ def test_the_longest_run_of_words_is_found_among_shorter_ones() -> None:
         note("eleven", " ".join([*words[5:16], "z"])),
     ]
     found = leak(train, [note("held", " ".join(words))])
-    assert found["longest_common_words"] == 12
-    assert found["longest_common_text"] == " ".join(words[20:32])
-    assert found["common_words_at_least"] == {"20": 0, "50": 0}
+    assert found.longest_common_words == 12
+    assert found.longest_common_text == " ".join(words[20:32])
+    assert found.common_words_at_least == {"20": 0, "50": 0}
 
 
 def test_everyday_phrases_are_no_finding() -> None:
@@ -63,13 +54,13 @@ def test_everyday_phrases_are_no_finding() -> None:
     found = leak(
         [note("a", "stir it all well in a bowl now")], [note("b", "stir it all well in a bowl then")]
     )
-    assert (found["longest_common_words"], found["longest_common_text"]) == (None, None)
+    assert (found.longest_common_words, found.longest_common_text) == (None, None)
 
 
 def test_a_title_in_both_parts_is_counted() -> None:
     """One of the two held-out titles is trained on, whatever its case."""
     found = leak([note("Apple Pie", "a b c")], [note("apple pie!", "d e f"), note("Pear Pie", "g h i")])
-    assert found["shared_titles"] == 1
+    assert found.shared_titles == 1
 
 
 WORDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=14)
@@ -80,9 +71,9 @@ def test_it_equals_comparing_every_pair(train: list[list[str]], test: list[list[
     """Highest Jaccard similarity and longest common run by brute force over all pairs."""
     found = leak([note("t", " ".join(w)) for w in train], [note("h", " ".join(w)) for w in test])
     best = max(brute_similarity(a, b) for a in train for b in test)
-    assert found["highest"] == round(best, 4)
+    assert found.highest == round(best, 4)
     run = max(brute_run(a, b) for a in train for b in test)
-    assert (found["longest_common_words"] or 7) == max(run, 7)
+    assert (found.longest_common_words or 7) == max(run, 7)
 
 
 def brute_similarity(one: list[str], other: list[str]) -> float:

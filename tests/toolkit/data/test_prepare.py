@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from toolkit import config
 from toolkit.data.format import document_id, parse
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.errors import UserError
+from toolkit.events import Advanced, Event, PhaseStarted
+from toolkit.records.data import RowCounts
 from toolkit.specs import DataSpec
 
 WIKIBOOKS = config.dataset("wikibooks")
@@ -18,14 +21,12 @@ WIKIBOOKS = config.dataset("wikibooks")
 def test_wikibooks_rows_are_all_accounted_for(tmp_path: Path) -> None:
     """3,129 rows = 18 longer than 2,400 characters + 3,111 accepted; one near-copy leaves 3,110."""
     report = prepare(WIKIBOOKS, DataSpec(train=200, validation=40, test=60), tmp_path).report
-    assert report["rows"] == {"read": 3129, "filtered_out": 0, "accepted": 3111}
-    assert {reason: r["count"] for reason, r in report["refused"].items()} == {
-        "longer than 2400 characters": 18
-    }
-    assert report["duplicates"]["near"] == 1
-    sizes = report["sizes"]
-    assert sum(sizes.values()) == report["documents"] == 3110
-    assert (sizes["train"], sizes["validation"], sizes["test"]) == (200, 40, 60)
+    assert report.rows == RowCounts(total=3129, filtered_out=0, accepted=3111)
+    assert {reason: r.count for reason, r in report.refused.items()} == {"longer than 2400 characters": 18}
+    assert report.duplicates.near == 1
+    sizes = report.sizes
+    assert sum(sizes.model_dump().values()) == report.documents == 3110
+    assert (sizes.train, sizes.validation, sizes.test) == (200, 40, 60)
 
 
 def test_every_prepared_text_is_a_document_and_in_one_part_only(tmp_path: Path) -> None:
@@ -47,10 +48,10 @@ def test_a_smaller_training_part_is_the_start_of_a_larger_one(tmp_path: Path) ->
 
 
 def test_a_part_larger_than_the_data_says_how_many_there_are(tmp_path: Path) -> None:
-    """3,110 documents - 40 - 60 = 3,010 (less what shares a title) can be trained on."""
+    """3,110 documents - 40 - 60 - 2 that share a held-out title = 3,008 can be trained on."""
     with pytest.raises(
         UserError,
-        match=r"has 3,110 documents in 3,129 rows \(18 refused: longer.*; 1 near-.*enough for train=3010",
+        match=r"has 3,110 documents in 3,129 rows \(18 refused: longer.*; 1 near-.*enough for train=3008",
     ):
         prepare(WIKIBOOKS, DataSpec(train=5000, validation=40, test=60), tmp_path)
 
@@ -113,7 +114,7 @@ def test_the_order_of_rows_and_repeated_rows_change_nothing(tmp_path: Path) -> N
     assert parts(tmp_path, shuffled).fingerprints == first.fingerprints
     twice = parts(tmp_path, given + shuffled)
     assert twice.fingerprints == first.fingerprints
-    assert (first.report["duplicates"]["exact"], twice.report["duplicates"]["exact"]) == (0, 60)
+    assert (first.report.duplicates.exact, twice.report.duplicates.exact) == (0, 60)
 
 
 def test_appended_rows_take_no_trained_document_into_a_held_out_part(tmp_path: Path) -> None:
@@ -130,11 +131,82 @@ def test_no_near_copy_and_no_title_is_in_two_parts(policy: str, tmp_path: Path) 
     given = rows(60)
     given += [near_copy(row, f"Other {number}") for number, row in enumerate(given[:30])]
     done = parts(tmp_path, given, duplicates=policy, train=30)
-    assert done.report["documents"] == (60 if policy == "drop" else 90)
-    assert (done.report["duplicates"]["near"], done.report["duplicates"]["largest_cluster"]) == (30, 2)
+    assert done.report.documents == (60 if policy == "drop" else 90)
+    assert (done.report.duplicates.near, done.report.duplicates.largest_cluster) == (30, 2)
     for part in ("test", "validation"):
-        assert done.report["leak"][part]["highest"] < 0.2
-        assert done.report["leak"][part]["shared_titles"] == 0
+        assert done.report.leak[part].highest < 0.2
+        assert done.report.leak[part].shared_titles == 0
+
+
+def test_a_held_out_title_is_tested_once_and_its_other_documents_are_further_references(
+    tmp_path: Path,
+) -> None:
+    """60 rows of 40 titles, 20 of them twice: 6 test titles, 5 validation titles, each met once.
+
+    What is excluded is the rest of these titles; those of test titles are its further references.
+    """
+    given = rows(60)
+    done = parts(tmp_path, given)
+    count = Counter(row["title"] for row in given)
+    titles = {
+        split: [text.split("\n")[0] for text in getattr(done, split)] for split in ("test", "validation")
+    }
+    for split, size in (("test", 6), ("validation", 5)):
+        assert len(set(titles[split])) == size == getattr(done.report.prompts, split)
+    held_out = [title.removeprefix("RECIPE: ") for names in titles.values() for title in names]
+    assert done.report.sizes.excluded == sum(count[title] - 1 for title in held_out) > 0
+    further = {key: list(texts) for key, texts in done.further_references.items()}
+    assert sum(map(len, further.values())) == sum(
+        count[title.removeprefix("RECIPE: ")] - 1 for title in titles["test"]
+    )
+    for text in done.test:
+        for other in further.get(document_id(text), []):
+            assert other.split("\n")[0] == text.split("\n")[0]
+            assert other != text
+            assert other not in everything(done)
+
+
+def test_documents_of_one_title_may_be_kept_as_if_independent(tmp_path: Path) -> None:
+    """With `same_title: keep` the 6 test documents have fewer titles, and nothing is a further reference."""
+    done = parts(tmp_path, rows(60), same_title="keep")
+    assert done.report.prompts.test < 6
+    assert sum(map(len, done.further_references.values())) <= 1  # of a title that the size cuts in two
+
+
+def test_titles_are_joined_through_a_dropped_copy(tmp_path: Path) -> None:
+    """Of two near-copies one is dropped; a third document with its title is in no other split than its copy.
+
+    A, of title T, and B, of title U, are near-copies; C has title T too. C may be near none of them, and
+    must not be tested while B is trained on. Every title of 30 triples is checked so.
+    """
+    given = []
+    for number, row in enumerate(rows(30)):
+        given += [{**row, "title": f"T{number}"}, near_copy(row, f"U{number}")]
+        given.append({**rows(1, seed=1000 + number)[0], "title": f"T{number}"})
+    done = parts(tmp_path, given, train=30, test=8, validation=6)
+    assert done.report.duplicates.near == 30
+    where: dict[str, set[str]] = {}
+    for split in ("train", "validation", "test"):
+        for text in getattr(done, split):
+            number_of = text.split("\n")[0].removeprefix("RECIPE: ")[1:]
+            where.setdefault(number_of, set()).add(split)
+    assert all(len(splits) == 1 for splits in where.values())
+
+
+def test_preparing_reports_what_it_does(tmp_path: Path) -> None:
+    """A phase, 3,129 rows read, pairs compared, training documents checked; nothing the second time."""
+    heard: list[Event] = []
+    data = DataSpec(train=2500, validation=40, test=60)
+    prepare(WIKIBOOKS, data, tmp_path, heard.append)
+    assert heard[0] == PhaseStarted(phase="preparing")
+    last = {event.work: event for event in heard if isinstance(event, Advanced)}
+    assert list(last) == ["reading", "comparing", "checking"]
+    assert last["reading"].done == 3129
+    assert last["comparing"].done == last["comparing"].total
+    assert (last["checking"].done, last["checking"].total) == (2000, 2500)
+    again: list[Event] = []
+    prepare(WIKIBOOKS, data, tmp_path, again.append)
+    assert again == []
 
 
 def test_the_leak_report_catches_copies_that_were_let_through(tmp_path: Path) -> None:
@@ -142,9 +214,9 @@ def test_the_leak_report_catches_copies_that_were_let_through(tmp_path: Path) ->
     given = rows(60)
     given += [near_copy(row, f"Other {number}") for number, row in enumerate(given)]
     done = parts(tmp_path, given, near_duplicate=1.0, train=90)
-    assert done.report["duplicates"]["near"] == 0
-    assert done.report["leak"]["test"]["highest"] == round(35 / 41, 4)
-    assert done.report["leak"]["test"]["at_least"]["0.8"] > 0
+    assert done.report.duplicates.near == 0
+    assert done.report.leak["test"].highest == round(35 / 41, 4)
+    assert done.report.leak["test"].at_least["0.8"] > 0
 
 
 def test_a_second_call_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

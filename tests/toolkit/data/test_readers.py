@@ -13,6 +13,7 @@ from toolkit import config
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.data.sources.files import Broken, read_file
 from toolkit.errors import UserError
+from toolkit.records.data import RowCounts
 from toolkit.specs import DataSpec
 
 COLUMNS = ("title", "ingredients", "directions")
@@ -114,8 +115,8 @@ def test_a_filter_keeps_rows_and_counts_the_others(tmp_path: Path) -> None:
     sources = ["source", *["Gathered"] * 6, "Recipes1M"]
     text = "\n".join(f"{line},{source}" for line, source in zip(lines, sources, strict=True))
     (tmp_path / "a.csv").write_text(text)
-    rows = done(tmp_path, "a.csv", where={"source": "Gathered"}).report["rows"]
-    assert rows == {"read": 7, "filtered_out": 1, "accepted": 6}
+    rows = done(tmp_path, "a.csv", where={"source": "Gathered"}).report.rows
+    assert rows == RowCounts(total=7, filtered_out=1, accepted=6)
 
 
 def test_sections_are_mapped_to_columns(tmp_path: Path) -> None:
@@ -162,17 +163,17 @@ def test_a_broken_row_is_counted_and_the_others_are_kept(line: bytes, reason: st
     lines = csv_text().encode().splitlines()
     (tmp_path / "a.csv").write_bytes(b"\n".join([*lines[:3], line, *lines[3:]]))
     report = done(tmp_path, "a.csv").report
-    assert report["rows"] == {"read": 7, "filtered_out": 0, "accepted": 6}
-    assert {name: found["count"] for name, found in report["refused"].items()} == {reason: 1}
-    assert len(report["refused"][reason]["examples"][0]) > 5
+    assert report.rows == RowCounts(total=7, filtered_out=0, accepted=6)
+    assert {name: found.count for name, found in report.refused.items()} == {reason: 1}
+    assert len(report.refused[reason].examples[0]) > 5
 
 
 def test_a_field_of_fifty_megabytes_is_refused_unread(tmp_path: Path) -> None:
     """The row is counted and its example is short."""
     (tmp_path / "a.csv").write_text(csv_text() + "big,a," + "x" * 50_000_000 + "\n")
-    refused = done(tmp_path, "a.csv").report["refused"]["directions: over 1,000,000 characters"]
-    assert refused["count"] == 1
-    assert len(refused["examples"][0]) < 200
+    refused = done(tmp_path, "a.csv").report.refused["directions: over 1,000,000 characters"]
+    assert refused.count == 1
+    assert len(refused.examples[0]) < 200
 
 
 def test_broken_json_lines_are_counted(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_broken_json_lines_are_counted(tmp_path: Path) -> None:
     lines = [json.dumps(row) for row in ROWS]
     lines += ['{"title": "cut', "7", json.dumps({**ROWS[0], "ingredients": [["a"]]})]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    refused = {name: found["count"] for name, found in done(tmp_path, "a.jsonl").report["refused"].items()}
+    refused = {name: found.count for name, found in done(tmp_path, "a.jsonl").report.refused.items()}
     assert refused == {
         "a line that is not JSON": 1,
         "a line that is no JSON object": 1,

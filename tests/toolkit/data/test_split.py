@@ -3,28 +3,27 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from toolkit.data.split import SPLITS, Split, group_keys, split
+from toolkit.data.split import SPLITS, Split, group_keys, same_prompt, split
 
 Doc = tuple[int, int]  # identity, key
-DOCS = st.lists(
-    st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 12)),
-    unique_by=lambda d: d[0],
-    min_size=1,
-    max_size=60,
-)
+DOC = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 12))
+DOCS = st.lists(DOC, unique_by=lambda d: d[0], min_size=1, max_size=60)
 SIZES = st.tuples(st.integers(1, 25), st.integers(1, 6), st.integers(1, 6))
 
 
-def divide(docs: list[Doc], sizes: tuple[int, int, int]) -> tuple[dict[str, list[int]], Split]:
+def divide(
+    docs: list[Doc], sizes: tuple[int, int, int], *, unique: bool = False
+) -> tuple[dict[str, list[int]], Split]:
     """Identities of each part, in order."""
     ids = np.array([d[0] for d in docs], dtype=np.uint64)
     keys = np.array([d[1] for d in docs], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     wanted = {part: {0: size} for part, size in zip(("train", "validation", "test"), sizes, strict=True)}
-    done = split(keys, ids, np.zeros(len(docs), dtype=np.int64), wanted)
-    return {part: ids[done.parts[part]].tolist() for part in SPLITS}, done
+    done = split(keys, ids, np.zeros(len(docs), dtype=np.int64), wanted, prompts=keys if unique else None)
+    return {part: ids[done.members[part]].tolist() for part in SPLITS}, done
 
 
 def test_the_parts_lie_along_one_line() -> None:
@@ -33,12 +32,12 @@ def test_the_parts_lie_along_one_line() -> None:
     ids = np.array([40, 21, 50, 20, 10, 30], dtype=np.uint64)
     sizes = {"test": {0: 2}, "validation": {0: 1}, "train": {0: 1}}
     done = split(keys, ids, np.zeros(6, dtype=np.int64), sizes)
-    assert {part: ids[done.parts[part]].tolist() for part in SPLITS} == {
+    assert {part: ids[done.members[part]].tolist() for part in SPLITS} == {
         "test": [10, 20],
         "validation": [30],
         "train": [50],
     }
-    assert (done.held_back, done.unused, done.missing) == (1, 1, {})
+    assert (done.excluded, done.unused, done.missing) == (1, 1, {})
 
 
 @given(DOCS, SIZES)
@@ -47,7 +46,7 @@ def test_sizes_are_exact_or_what_is_missing_is_said(docs: list[Doc], sizes: tupl
     parts, done = divide(docs, sizes)
     for part, size in zip(("train", "validation", "test"), sizes, strict=True):
         assert len(parts[part]) + done.missing.get(part, {}).get(0, 0) == size
-    assert sum(map(len, parts.values())) + done.held_back + done.unused == len(docs)
+    assert sum(map(len, parts.values())) + done.excluded + done.unused == len(docs)
 
 
 @given(DOCS, SIZES)
@@ -79,23 +78,79 @@ def test_a_smaller_training_part_is_the_start_of_a_larger(
     assert (large["validation"], large["test"]) == (small["validation"], small["test"])
 
 
-@given(DOCS, DOCS, SIZES)
-def test_appending_takes_no_trained_document_into_a_held_out_part(
-    docs: list[Doc], new: list[Doc], sizes: tuple[int, int, int]
+@st.composite
+def enough(draw: st.DrawFn) -> tuple[list[Doc], tuple[int, int, int]]:
+    """Documents, and sizes that they meet: test and validation are at most a quarter of the titles."""
+    docs = draw(st.lists(DOC, unique_by=lambda d: d[0], min_size=12, max_size=60))
+    titles = len({d[1] for d in docs})
+    assume(titles >= 4)
+    test, validation = (draw(st.integers(1, titles // 4)) for _ in range(2))
+    free = len(docs) - max_held_out(docs, test + validation)
+    return docs, (draw(st.integers(1, free)), validation, test)
+
+
+def max_held_out(docs: list[Doc], titles: int) -> int:
+    """Documents of that many of the most frequent titles: held out and excluded ones together."""
+    return sum(count for _, count in Counter(d[1] for d in docs).most_common(titles))
+
+
+@pytest.mark.parametrize("unique", [False, True])
+@given(enough(), DOCS)
+def test_appending_takes_no_trained_document_into_a_held_out_split(
+    unique: bool, old: tuple[list[Doc], tuple[int, int, int]], new: list[Doc]
 ) -> None:
     """After appending, test holds only what it held and new documents, and gave way to at most as many.
 
-    Nothing that was trained on is tested or validated on, unless the old sizes could not be met.
+    Nothing that was trained on is tested or validated on.
     """
+    docs, sizes = old
     old_ids = {d[0] for d in docs}
     new = [d for d in new if d[0] not in old_ids]
-    before, old = divide(docs, sizes)
-    after, _ = divide(docs + new, sizes)
-    if old.missing:
-        return
+    before, division = divide(docs, sizes, unique=unique)
+    assert not division.missing
+    after, _ = divide(docs + new, sizes, unique=unique)
     assert set(after["test"]) & old_ids <= set(before["test"])
     assert len(set(before["test"]) - set(after["test"])) <= len(new)
     assert not set(before["train"]) & (set(after["test"]) | set(after["validation"]))
+
+
+@given(DOCS, SIZES)
+def test_held_out_titles_are_met_once(docs: list[Doc], sizes: tuple[int, int, int]) -> None:
+    """With prompts given, test and validation hold one document per title, the one of lowest identity."""
+    parts, _ = divide(docs, sizes, unique=True)
+    key_of = dict(docs)
+    lowest: dict[int, int] = {}
+    for identity, key in sorted(docs, reverse=True):
+        lowest[key] = identity
+    for held_out in (parts["test"], parts["validation"]):
+        assert held_out == [lowest[key_of[identity]] for identity in held_out]
+        assert len({key_of[identity] for identity in held_out}) == len(held_out)
+
+
+def test_further_documents_of_a_held_out_title_are_excluded_and_returned() -> None:
+    """Keys 1 1 1 2 3: test takes the lowest 1 (id 10), the other two are its further references."""
+    keys = np.array([1, 1, 1, 2, 3], dtype=np.uint64)
+    ids = np.array([11, 10, 12, 20, 30], dtype=np.uint64)
+    sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 1}}
+    done = split(keys, ids, np.zeros(5, dtype=np.int64), sizes, prompts=keys)
+    assert ids[done.members["test"]].tolist() == [10]
+    assert ids[done.members["validation"]].tolist() == [20]
+    assert (done.excluded, done.unused) == (2, 0)
+    (further,) = same_prompt(done.members["test"], keys, np.array([True, False, True, False, False]))
+    assert ids[further].tolist() == [11, 12]
+
+
+def test_a_document_claims_the_titles_of_its_dropped_copies() -> None:
+    """Document 0, title 1, had a copy of title 5. It is tested, so document 2, title 5, is not trained on."""
+    keys = np.array([1, 2, 5, 4], dtype=np.uint64)
+    sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 1}}
+    done = split(keys, keys, np.zeros(4, dtype=np.int64), sizes, claims={0: (5,)})
+    assert {name: keys[members].tolist() for name, members in done.members.items()} == {
+        "test": [1],
+        "validation": [2],
+        "train": [4],
+    }
+    assert (done.excluded, done.unused) == (1, 0)
 
 
 def test_clusters_that_share_a_title_are_one_group() -> None:
@@ -105,12 +160,6 @@ def test_clusters_that_share_a_title_are_one_group() -> None:
     assert group_keys(titles, labels).tolist() == [5, 5, 5, 5, 8]
 
 
-def test_without_clusters_the_title_alone_is_the_key() -> None:
-    """Appending can then never move a document to another key."""
-    titles = np.array([9, 7, 7], dtype=np.uint64)
-    assert group_keys(titles).tolist() == [9, 7, 7]
-
-
 def test_each_source_of_a_mixture_gets_its_quota() -> None:
     """Ten of source 0, five of source 1; test wants one of source 0 only, train four and two."""
     keys = np.arange(15, dtype=np.uint64)
@@ -118,6 +167,6 @@ def test_each_source_of_a_mixture_gets_its_quota() -> None:
     sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 4, 1: 2}}
     done = split(keys, keys, sources, sizes)
     assert not done.missing
-    assert done.parts["test"].tolist() == [0]
-    assert done.parts["validation"].tolist() == [1]
-    assert sorted(sources[done.parts["train"]].tolist()) == [0, 0, 0, 0, 1, 1]
+    assert done.members["test"].tolist() == [0]
+    assert done.members["validation"].tolist() == [1]
+    assert sorted(sources[done.members["train"]].tolist()) == [0, 0, 0, 0, 1, 1]

@@ -15,16 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.data.format import section_bodies
-from toolkit.specs import Format
+from toolkit.data.texts import Bodies
+from toolkit.events import Advanced, Listener, ignore
+from toolkit.records.data import ClosestPair, Leak
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 RUNS = (20, 50)
 SHORTEST_RUN = 8
-"""Common runs of fewer words are everyday phrases and are not looked for."""
+"""Common runs of fewer words are everyday phrases and are not counted."""
 BINS = 20
 _WORDS = re.compile(r"[^\W_]+")
 _PAIRS_SHOWN = 3
+_REPORTED_EVERY = 2_000
 Words = tuple[str, ...]
 
 
@@ -39,7 +41,7 @@ class _Text(NamedTuple):
 
 
 class _Closest:
-    """Held-out documents, and for each what is known of the training documents closest to it."""
+    """Held-out documents, and for each the training documents closest to it so far."""
 
     def __init__(self, held: list[_Text]) -> None:
         self.held = held
@@ -59,7 +61,7 @@ class _Closest:
         self.phrase: dict[int, str] = {}
 
     def meet(self, number: int, text: _Text) -> None:
-        """Let one training document meet all held-out ones."""
+        """Compare one training document with all held-out ones."""
         triples = text.triples
         met = [self._places[triple] for triple in triples if triple in self._places]
         if met:
@@ -89,42 +91,44 @@ class _Closest:
 
 
 def leak_report(
-    train: Sequence[str], held_out: Mapping[str, Sequence[str]], forms: Sequence[Format]
-) -> dict[str, Any]:
-    """Part -> highest similarity to training of each held-out document: distribution, counts, closest pairs.
+    train: Sequence[Bodies], held_out: Mapping[str, Sequence[Bodies]], progress: Listener = ignore
+) -> dict[str, Leak]:
+    """Return split -> highest similarity to training of each held-out document: distribution, closest pairs.
 
-    Similarity is the exact Jaccard similarity of the sets of three consecutive words, over all pairs; a run
-    is the longest stretch of words that a held-out document shares with any training document.
+    Documents are given as their section bodies, the title first. Similarity is the exact Jaccard similarity
+    of the sets of three consecutive words, over all pairs; a run is the longest stretch of words that a
+    held-out document shares with any training document.
     """
-    parts = {part: [_read(text, forms) for text in texts] for part, texts in held_out.items()}
-    closest = _Closest([text for texts in parts.values() for text in texts])
-    titles = {part: {_plain(text.title) for text in texts} for part, texts in parts.items()}
-    shared: dict[str, set[str]] = {part: set() for part in parts}
-    for number, rendered in enumerate(train):
-        text = _read(rendered, forms)
+    splits = {split: [_read(bodies) for bodies in documents] for split, documents in held_out.items()}
+    closest = _Closest([text for texts in splits.values() for text in texts])
+    titles = {split: {_plain(text.title) for text in texts} for split, texts in splits.items()}
+    shared: dict[str, set[str]] = {split: set() for split in splits}
+    for number, bodies in enumerate(train):
+        text = _read(bodies)
         plain = _plain(text.title)
-        for part, known in titles.items():
+        for split, known in titles.items():
             if plain in known:
-                shared[part].add(plain)
+                shared[split].add(plain)
         closest.meet(number, text)
-    said, first = {}, 0
-    for part, texts in parts.items():
+        if (number + 1) % _REPORTED_EVERY == 0:
+            progress(Advanced(work="checking", done=number + 1, total=len(train)))
+    leaks, first = {}, 0
+    for split, texts in splits.items():
         members = range(first, first + len(texts))
         first += len(texts)
-        said[part] = {
-            "train": len(train),
-            "held_out": len(texts),
-            "shared_titles": len(shared[part]),
-            **_similarities(members, closest, train, forms),
+        leaks[split] = Leak(
+            train=len(train),
+            held_out=len(texts),
+            shared_titles=len(shared[split]),
+            **_similarities(members, closest, train),
             **_runs(members, closest),
-        }
-    return said
+        )
+    return leaks
 
 
-def _read(text: str, forms: Sequence[Format]) -> _Text:
-    """Title, and the words of all other sections (of the title where there is no other)."""
-    form = next(form for form in forms if text.startswith(form.markers[0]))
-    first, *others = section_bodies(text, form).values()
+def _read(bodies: Bodies) -> _Text:
+    """Title, and the words of all other sections; the words of the title if it is the only section."""
+    first, *others = bodies
     return _Text(first, _WORDS.findall(" ".join(others or [first]).lower()))
 
 
@@ -132,9 +136,7 @@ def _plain(title: str) -> str:
     return " ".join(_WORDS.findall(title.lower()))
 
 
-def _similarities(
-    members: range, closest: _Closest, train: Sequence[str], forms: Sequence[Format]
-) -> dict[str, Any]:
+def _similarities(members: range, closest: _Closest, train: Sequence[Bodies]) -> dict[str, Any]:
     values = [float(closest.similarity[n]) for n in members]
     ranked = sorted(members, key=lambda n: -closest.similarity[n])
     cuts = quantiles(values, n=100, method="inclusive") if len(values) > 1 else values * 99
@@ -142,17 +144,17 @@ def _similarities(
     return {
         "highest": round(max(values), 4) if values else None,
         "percentiles": {str(p): round(cuts[p - 1], 4) for p in (50, 90, 99)} if cuts else {},
-        "histogram": [bins[number] for number in range(BINS)],
+        "histogram": tuple(bins[number] for number in range(BINS)),
         "at_least": {str(t): sum(value >= t for value in values) for t in THRESHOLDS},
-        "closest": [
-            {
-                "similarity": round(float(closest.similarity[n]), 4),
-                "held_out": closest.held[n].title,
-                "train": _read(train[int(closest.neighbour[n])], forms).title,
-            }
+        "closest": tuple(
+            ClosestPair(
+                similarity=round(float(closest.similarity[n]), 4),
+                held_out=closest.held[n].title,
+                train=train[int(closest.neighbour[n])][0],
+            )
             for n in ranked[:_PAIRS_SHOWN]
             if closest.neighbour[n] >= 0
-        ],
+        ),
     }
 
 

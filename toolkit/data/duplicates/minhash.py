@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from toolkit.data.duplicates.shingles import MIX, Hashes, Indices, Shingler, Shingles
+from toolkit.events import Advanced, Listener, ignore
 
 PERMUTATIONS = 128
 RECALL = 0.995
@@ -94,11 +95,15 @@ def jaccard(one: Hashes, other: Hashes) -> float:
 
 
 def near_pairs(
-    pairs: Indices, texts: Sequence[str], threshold: float, forest: Forest
+    pairs: Indices,
+    texts: Sequence[str],
+    threshold: float,
+    forest: Forest,
+    progress: Listener = ignore,
 ) -> Iterator[tuple[int, int, float]]:
-    """The candidate pairs that are near-copies, with their similarity; those already in one set are skipped.
+    """Yield the candidate pairs that are near-copies, with their similarity, and join each in the forest.
 
-    ``texts`` are what is compared. Joins each pair in the forest as it yields it.
+    ``texts`` are what is compared. Pairs that are in one set already are skipped.
     """
     shingler = Shingler()
     for start in range(0, len(pairs), _PAIRS_A_BLOCK):
@@ -113,3 +118,4 @@ def near_pairs(
             if similarity >= threshold:
                 forest.join(one, other)
                 yield one, other, similarity
+        progress(Advanced(work="comparing", done=start + len(block), total=len(pairs)))

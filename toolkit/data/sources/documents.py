@@ -1,0 +1,62 @@
+"""Rows of a source -> documents with their text; every row that is left out is counted in a tally."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from toolkit.data.cleaning import RefusedError, Tally, to_document
+from toolkit.data.format import Document, render
+from toolkit.data.sources.files import Broken
+from toolkit.data.sources.open import Source
+from toolkit.data.sources.parsers import TEXT, Parser, parser
+from toolkit.specs import DatasetSpec
+
+
+class Accepted(NamedTuple):
+    """A document and its rendered text."""
+
+    document: Document
+    text: str
+
+
+def documents(source: Source, tally: Tally, max_characters: int | None = None) -> Iterator[Accepted]:
+    """Yield the documents of a source in the order of its rows.
+
+    Rows that are filtered out, broken, no document of the format, or longer than ``max_characters`` once
+    rendered, are counted in ``tally`` and skipped.
+    """
+    dataset = source.dataset
+    read = parser(dataset.parser) if dataset.parser else None
+    for row in source.rows():
+        tally.read += 1
+        if isinstance(row, Broken):
+            tally.refuse(row.reason, row.shown)
+            continue
+        if any(str(row.get(column)) != value for column, value in dataset.where.items()):
+            tally.filtered += 1
+            continue
+        changes: Counter[str] = Counter()
+        try:
+            document = _document(row, dataset, read, changes)
+            text = render(document, dataset.format)
+            if max_characters is not None and len(text) > max_characters:
+                raise RefusedError(f"longer than {max_characters} characters")
+        except RefusedError as refusal:
+            tally.refuse(str(refusal), row)
+            continue
+        tally.changed.update(changes)
+        tally.accepted += 1
+        yield Accepted(document, text)
+
+
+def _document(
+    row: Mapping[str, Any], dataset: DatasetSpec, read: Parser | None, changes: Counter[str]
+) -> Document:
+    if read is None:
+        return to_document(row, dataset.format, dataset.fields, changes)
+    whole = row.get(dataset.fields.get(TEXT, TEXT))
+    if not isinstance(whole, str):
+        raise RefusedError("no text")
+    return to_document(read(whole, dataset.format), dataset.format, {}, changes)
