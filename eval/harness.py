@@ -104,6 +104,7 @@ def evaluate(
         ),
         anchors=_anchors(outcomes, contexts[0]),
         seconds={**seconds, "metrics": time.perf_counter() - began},
+        one_at_a_time=any(not text.batched for outcome in outcomes for text in outcome.generations),
         run=run,
     )
     write_lines(folder.statistics(digest), document_statistics(outcomes, contexts, rows))

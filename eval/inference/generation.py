@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
+from eval.inference import kv_cache
 from eval.inference.sampling import sample, uniforms
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 GENERATE_TOKENS = 65536  # positions of the key-value cache of a batch
-GROWTH = 64  # positions by which a cache layer's room grows
 LEAVE = 8  # ended rows leave once they are one in so many: leaving copies the cache
+OnStep = Callable[[int], None]
 
 
 def generate(
@@ -35,33 +36,33 @@ def generate(
     decoding: Decoding,
     spec: EvalSpec,
     progress: Listener = ignore,
+    *,
+    documents: Sequence[str] | None = None,
+    batched: bool = True,
 ) -> list[Generation]:
-    """One continuation of each prompt, in the prompts' order.
+    """Return one continuation of each prompt, in the prompts' order.
 
-    It ends at end-of-text or at the limit and never at the end marker: a model that has not learned to stop
-    shall not be stopped by the judge.
+    It ends at end-of-text or at the limit and never at the end marker: stopping there would hide that a
+    model never learned to stop. Random numbers belong to a prompt and, if ``documents`` gives their ids, to
+    its document: equal prompts of two documents then get different draws. ``batched=False`` generates one
+    text at a time, for bases whose batches are wrong. Raises UserError if a prompt fills the model's context.
     """
     if not prompts:
         return []
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    room = load.context(model) or math.inf
-    limit = int(min(spec.max_new_tokens, room - max(map(len, rows))))
-    if limit < 1:
-        raise UserError(
-            f"a prompt of {max(map(len, rows))} tokens fills the model's context of {room} tokens"
-        )
+    limit = _limit(model, rows, spec)
+    keys = [f"{mode}/{decoding.name}/{prompt}" for prompt in prompts]
+    if documents is not None:
+        keys = [f"{key}/{document}" for key, document in zip(keys, documents, strict=True)]
     result: dict[int, Generation] = {}
-    lengths = [decoding.num_beams * (len(row) + limit) for row in rows]
-    batches = tokens.sorted_batches(lengths, GENERATE_TOKENS)
-    if _learns_a_prompt(model):  # peft drops the position ids that padding would need
-        batches = [list(same) for batch in batches for _, same in groupby(batch, lambda i: lengths[i])]
+    batches = _batches(model, [decoding.num_beams * (len(row) + limit) for row in rows], batched)
     for number, batch in enumerate(batches):
 
         def on_step(step: int, number: int = number) -> None:
             progress(Advanced(work="generating", done=number * limit + step, total=len(batches) * limit))
 
-        numbers = uniforms([f"{mode}/{decoding.name}/{prompts[i]}" for i in batch], limit, spec.seed)
+        numbers = uniforms([keys[i] for i in batch], limit, spec.seed)
         written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, numbers, on_step)
         for index, ids in zip(batch, written, strict=True):
             body = ids[: ids.index(stop)] if stop in ids else ids
@@ -72,11 +73,31 @@ def generate(
                 text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
                 tokens=len(body),
                 ended="end_of_text" if stop in ids else "limit",
+                batched=batched,
             )
     return [result[index] for index in range(len(prompts))]
 
 
-@torch.no_grad()
+def _limit(model: PreTrainedModel, rows: Sequence[Sequence[int]], spec: EvalSpec) -> int:
+    """New tokens per text: those asked for, or as many as the context has room for."""
+    longest = max(map(len, rows))
+    context = load.context(model) or math.inf
+    limit = int(min(spec.max_new_tokens, context - longest))
+    if limit < 1:
+        raise UserError(f"a prompt of {longest} tokens fills the model's context of {context} tokens")
+    return limit
+
+
+def _batches(model: PreTrainedModel, lengths: Sequence[int], batched: bool) -> list[list[int]]:
+    if not batched:
+        return [[index] for index in range(len(lengths))]
+    batches = tokens.sorted_batches(lengths, GENERATE_TOKENS)
+    if _learns_a_prompt(model):  # peft drops the position ids that padding would need
+        batches = [list(same) for batch in batches for _, same in groupby(batch, lambda i: lengths[i])]
+    return batches
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
 def _continue(
     model: PreTrainedModel,
     rows: Sequence[Sequence[int]],
@@ -84,44 +105,73 @@ def _continue(
     stop: int,
     decoding: Decoding,
     numbers: torch.Tensor,
-    on_step: Callable[[int], None],
+    on_step: OnStep,
 ) -> list[list[int]]:
-    """What is written after each row, at most ``limit`` tokens, with the end-of-text where there is one."""
+    """Token ids after each row, at most ``limit``, with the end-of-text if the text ended by itself."""
     where = next(model.parameters()).device
     longest = max(map(len, rows))
     ids = torch.tensor([[stop] * (longest - len(row)) + list(row) for row in rows], device=where)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=where)
     config = GenerationConfig(
         max_new_tokens=limit,
-        do_sample=False,  # what is drawn is drawn by `sample`
+        do_sample=False,  # tokens are drawn by `sample`
         num_beams=decoding.num_beams,
         eos_token_id=stop,
         pad_token_id=stop,
         use_cache=True,
     )
-    if decoding.num_beams > 1:
-        watch: Any = [_Watch(on_step)]
-        whole = model.generate(ids, attention_mask=mask, generation_config=config, stopping_criteria=watch)
-        return whole[:, longest:].tolist()
     numbers = numbers.to(where)
+    missing = kv_cache.missing_hooks()
+    if missing:
+        warnings.warn(
+            f"this version of transformers or torch lacks {', '.join(missing)}: generating with plain "
+            "`generate`, which writes the same texts more slowly",
+            stacklevel=3,
+        )
+    if missing or decoding.num_beams > 1:
+        processors: Any = [_Draw(decoding, numbers, longest)] if decoding.temperature > 0 else []
+        watch: Any = [_Watch(on_step)]
+        whole = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=config,
+            stopping_criteria=watch,
+            logits_processor=processors,
+        )
+        return [_through(row, stop) for row in whole[:, longest:].tolist()]
 
-    def loop(model: PreTrainedModel, input_ids: torch.Tensor, **given: Any) -> list[list[int]]:
-        return _loop(model, input_ids, limit, stop, decoding, numbers, on_step, given)
+    def loop(model: PreTrainedModel, input_ids: torch.Tensor, **inputs: Any) -> list[list[int]]:
+        return _loop(model, input_ids, limit, stop, decoding, numbers, on_step, inputs)
 
     # `generate` prepares what the architecture (or the adapter) needs, and hands over to the loop.
-    return model.generate(input_ids=ids, attention_mask=mask, generation_config=config, custom_generate=loop)
+    written: list[list[int]] = model.generate(
+        input_ids=ids, attention_mask=mask, generation_config=config, custom_generate=loop
+    )
+    return written
 
 
-class _Watch(StoppingCriteria):
-    """Tells each step of transformers' own loop, and stops nothing."""
+class _Watch(StoppingCriteria):  # type: ignore[misc]
+    """Reports each step of transformers' own loop, and stops nothing."""
 
-    def __init__(self, on_step: Callable[[int], None]) -> None:
+    def __init__(self, on_step: OnStep) -> None:
         self.on_step, self.step = on_step, 0
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         self.on_step(self.step)
         self.step += 1
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+class _Draw(LogitsProcessor):  # type: ignore[misc]
+    """Leaves only the token that `sample` draws, so that transformers' greedy search has to choose it."""
+
+    def __init__(self, decoding: Decoding, numbers: torch.Tensor, prompt_length: int) -> None:
+        self.decoding, self.numbers, self.prompt_length = decoding, numbers, prompt_length
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        step = input_ids.shape[1] - self.prompt_length
+        drawn = sample(scores, self.numbers[:, step], self.decoding)
+        return torch.full_like(scores, -math.inf).scatter(1, drawn[:, None], 0.0)
 
 
 def _loop(
@@ -131,26 +181,21 @@ def _loop(
     stop: int,
     decoding: Decoding,
     numbers: torch.Tensor,
-    on_step: Callable[[int], None],
-    given: dict[str, Any],
+    on_step: OnStep,
+    inputs: dict[str, Any],
 ) -> list[list[int]]:
-    state = {key: value for key, value in given.items() if key not in _NOT_THE_MODELS}
-    _give_room(state.get("past_key_values"))
+    state = kv_cache.start(inputs)
     written = torch.full((len(ids), limit), stop, device=ids.device)
     here = torch.arange(len(ids), device=ids.device)  # the rows that are still in the batch
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     for step in range(limit):
         on_step(step)
-        following = {} if step == 0 else {"next_sequence_length": 1}
-        inputs = model.prepare_inputs_for_generation(ids, is_first_iteration=step == 0, **following, **state)
-        output = model(**inputs, return_dict=True)
-        state = model._update_model_kwargs_for_generation(output, state)
-        logits = output.logits[:, -1]
+        logits, state = kv_cache.forward(model, ids, state, first=step == 0)
         if decoding.temperature == 0:
             chosen = logits.argmax(dim=1)
         else:
             chosen = sample(logits, numbers[here, step], decoding)
-        del output, logits
+        del logits
         written[here, step] = torch.where(ended, stop, chosen)
         ids = torch.cat([ids, chosen[:, None]], dim=1)
         ended = ended | (chosen == stop)
@@ -158,28 +203,10 @@ def _loop(
         if count == len(ids):
             break
         if LEAVE * count >= len(ids):
-            kept = (~ended).nonzero()[:, 0]
-            state = _select(state, kept, len(ids))
-            here, ids, ended = here[kept], ids[kept], ended[kept]
+            going_on = (~ended).nonzero()[:, 0]
+            state = kv_cache.select_rows(state, going_on, len(ids))
+            here, ids, ended = here[going_on], ids[going_on], ended[going_on]
     return [_through(row, stop) for row in written.tolist()]
-
-
-_NOT_THE_MODELS = ("logits_processor", "stopping_criteria", "generation_config", "synced_gpus")
-
-
-def _select(state: dict[str, Any], kept: torch.Tensor, rows: int) -> dict[str, Any]:
-    """The state of a generation with these rows alone."""
-    chosen = {}
-    for key, value in state.items():
-        if isinstance(value, torch.Tensor) and value.dim() and len(value) == rows:
-            value = value[kept]
-        elif isinstance(value, Cache):
-            for layer in value.layers:
-                # A recurrent layer (Mamba) only knows how to choose its rows by their new order.
-                recurrent = hasattr(layer, "recurrent_states")
-                (layer.reorder_cache if recurrent else layer.batch_select_indices)(kept)
-        chosen[key] = value
-    return chosen
 
 
 def _learns_a_prompt(model: PreTrainedModel) -> bool:
@@ -188,42 +215,3 @@ def _learns_a_prompt(model: PreTrainedModel) -> bool:
 
 def _through(row: list[int], stop: int) -> list[int]:
     return row[: row.index(stop) + 1] if stop in row else row
-
-
-class _Roomy(DynamicLayer):
-    """A cache layer that keeps room for what comes, where transformers' copies all of it at every token."""
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append the new keys and values [rows, heads, new, width]; all of them, as views."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        self.keys = _append(self.keys, key_states)
-        self.values = _append(self.values, value_states)
-        return self.keys, self.values
-
-
-def _append(past: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    """``past`` with ``new`` behind it along the third dimension, in place while there is room behind."""
-    length = past.shape[2] if past.numel() else 0
-    total = length + new.shape[2]
-    base = past._base
-    if base is None or base.shape[:2] != new.shape[:2] or base.shape[2] < total:
-        shape = (*new.shape[:2], total + GROWTH, new.shape[3])
-        base = torch.empty(shape, dtype=new.dtype, device=new.device)
-        if length:
-            base[:, :, :length] = past
-    base[:, :, length:total] = new
-    return base[:, :, :total]
-
-
-def _give_room(cache: Cache | None) -> None:
-    if cache is None:
-        return
-    if getattr(cache, "layer_class_to_replicate", None) is DynamicLayer:
-        cache.layer_class_to_replicate = _Roomy
-    cache.layers = [
-        _Roomy() if type(layer) is DynamicLayer and not layer.is_initialized else layer
-        for layer in getattr(cache, "layers", [])
-    ]

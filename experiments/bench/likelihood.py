@@ -98,7 +98,7 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
-    from eval.inference.outcomes import STOP, likelihoods
+    from eval.inference.likelihood import STOP, likelihoods
     from toolkit import runtime
     from toolkit.models import load
 

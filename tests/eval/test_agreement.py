@@ -7,8 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from eval.inference.outcomes import likelihoods
+from eval.inference.likelihood import likelihoods
+from eval.inference.outcomes import outcomes
 from eval.metrics import Context, measure, metric
 from toolkit import config
 from toolkit.data.cleaning import to_document
@@ -16,15 +20,16 @@ from toolkit.data.format import document_id, render
 from toolkit.data.sources.open import open_source
 from toolkit.models import load
 from toolkit.records import Outcome
-from toolkit.specs import ModelSpec
+from toolkit.specs import EvalSpec, ModelSpec
 
 
-def theirs(folder: Path, texts: list[str]) -> list[float]:
+def theirs(folder: Path, texts: list[str], adapter: Path | None = None) -> list[float]:
     """Rolling log-likelihood of each text, nats, by lm-evaluation-harness in fp32 on the CPU."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    model = HFLM(pretrained=str(folder), device="cpu", dtype="float32", batch_size=4)
+    peft = None if adapter is None else str(adapter)
+    model = HFLM(pretrained=str(folder), peft=peft, device="cpu", dtype="float32", batch_size=4)
     requests = [
         Instance(request_type="loglikelihood_rolling", doc={}, arguments=(text,), idx=0) for text in texts
     ]
@@ -85,3 +90,40 @@ def test_texts_longer_than_the_context(tiny_gpt2, recipe_texts):
         assert len(tokenizer(text, add_special_tokens=False).input_ids) == count
         texts.append(text)
     check(ModelSpec(name="tiny", folder=str(tiny_gpt2)), texts)
+
+
+def artifact(kind: str, base: Path, folder: Path) -> Path:
+    """The tiny base, moved by full fine-tuning or by an adapter: weights that bf16 does not hold."""
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    if kind == "lora":
+        model = get_peft_model(model, LoraConfig(r=4, target_modules=["c_attn"], init_lora_weights=False))
+    elif kind == "full":
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(torch.randn_like(weight), alpha=0.01)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["base", "full", "lora"])
+def test_likelihoods_are_fp32_whatever_the_run_computes_in(kind, tiny_gpt2, tmp_path, recipe_texts):
+    """The run is bf16; six texts agree to 1e-5 in total and 1e-4 each. bf16 on request gives other values."""
+    texts, spec = recipe_texts[:6], ModelSpec(name="tiny", folder=str(tiny_gpt2))
+    folder = artifact(kind, tiny_gpt2, tmp_path / kind)
+
+    def ours(**settings: str) -> list[float]:
+        model = load.load_base(spec) if kind == "base" else load.load_artifact(spec, folder)
+        asked = EvalSpec(generations=1, max_new_tokens=1, **settings)
+        made, _ = outcomes(
+            model, load.load_tokenizer(spec), texts, config.document_format("recipe"), asked, precision="bf16"
+        )
+        return [sum(p.nll for name, p in o.likelihood.items() if name != "stop") for o in made]
+
+    lora = folder if kind == "lora" else None
+    expected = [-value for value in theirs(tiny_gpt2 if lora else folder, texts, lora)]
+    exact, rounded = ours(), ours(likelihood_precision="bf16")
+    assert sum(exact) == pytest.approx(sum(expected), rel=1e-5)
+    assert exact == pytest.approx(expected, rel=1e-4)
+    assert rounded != pytest.approx(exact, rel=2e-6)

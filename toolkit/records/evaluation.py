@@ -40,6 +40,8 @@ class Generation(Record):
     tokens: int
     ended: Literal["end_of_text", "limit"]
     """By itself, or at the length limit."""
+    batched: bool = True
+    """Whether others were generated beside it; False if the base's batches were found to change texts."""
 
     @model_validator(mode="before")
     @classmethod
@@ -163,4 +165,6 @@ class EvaluationRecord(Record):
     """Texts scored as if generated: `references`, `unrelated` (a floor), `same_title` (a ceiling)."""
     seconds: dict[str, float]
     """Likelihood pass, generation, metrics."""
+    one_at_a_time: bool = False
+    """Whether texts were generated one at a time, because this base writes other texts in a batch."""
     run: RunRecord

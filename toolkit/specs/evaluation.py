@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -61,6 +61,8 @@ class EvalSpec(Spec):
     """Generate for only the first so many test documents; all when absent."""
     seed: int = 0
     """Seed of the draws."""
+    likelihood_precision: Literal["fp32", "bf16"] = "fp32"
+    """Precision of likelihoods. bf16 is faster, and rounds the weights of each method differently."""
     general: General | None = None
     """General text that is scored as well; nothing when absent, and then it costs nothing."""
 

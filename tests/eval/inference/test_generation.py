@@ -16,10 +16,11 @@ from transformers import (
     OPTConfig,
 )
 
-from eval.inference import generation
+from eval.inference import kv_cache
 from eval.inference.generation import generate
 from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.events import Advanced
 from toolkit.specs import Decoding, EvalSpec
 
 GREEDY = Decoding(name="greedy", temperature=0)
@@ -79,10 +80,10 @@ def plain_greedy(model, tokenizer, text, limit):
 def test_rows_that_end_leave_and_the_rest_write_on_as_if_alone(ending, tiny_tokenizer, prompts, monkeypatch):
     """Twenty prompts: the batch shrinks; each text is the one written alone; they end at many lengths."""
     sizes = []
-    select = generation._select
+    select = kv_cache.select_rows
     monkeypatch.setattr(
-        generation,
-        "_select",
+        kv_cache,
+        "select_rows",
         lambda state, kept, rows: (sizes.append(len(kept)), select(state, kept, rows))[1],
     )
     spec = EvalSpec(max_new_tokens=100)
@@ -140,14 +141,14 @@ def test_adapters_write_what_their_plain_forward_pass_says(adapter, ending, tiny
 
 
 def test_beams_write_what_transformers_does(ending, tiny_tokenizer, prompts):
-    """Three beams of `generate` itself, one prompt at a time; every step is told."""
+    """Three beams of `generate` itself, one prompt at a time; every step is reported."""
     decoding = Decoding(name="beam", temperature=0, num_beams=3)
-    told: list[dict] = []
+    reported: list[Advanced] = []
     spec = EvalSpec(max_new_tokens=12)
-    found = generate(ending, tiny_tokenizer, prompts[:4], "title", decoding, spec, told.append)
-    assert [event["done"] for event in told] == list(range(len(told)))
-    assert {event["of"] for event in told} == {12}
-    assert 1 < len(told) <= 12
+    found = generate(ending, tiny_tokenizer, prompts[:4], "title", decoding, spec, reported.append)
+    assert [event.done for event in reported] == list(range(len(reported)))
+    assert {event.total for event in reported} == {12}
+    assert 1 < len(reported) <= 12
     for text, one in zip(prompts[:4], found, strict=True):
         ids = torch.tensor([[0, *tiny_tokenizer(text, add_special_tokens=False).input_ids]])
         theirs = ending.generate(ids, num_beams=3, max_new_tokens=12, do_sample=False, pad_token_id=0)
@@ -166,7 +167,7 @@ def test_the_cache_keeps_room_and_what_was_in_it():
     torch.manual_seed(0)
     steps = [torch.randn(2, 3, 1, 4) for _ in range(200)]
     with torch.no_grad():
-        layer, rooms = generation._Roomy(), set()
+        layer, rooms = kv_cache.RoomyLayer(), set()
         for step in steps:
             keys, values = layer.update(step, -step)
             rooms.add(keys._base.data_ptr())
@@ -177,3 +178,12 @@ def test_the_cache_keeps_room_and_what_was_in_it():
         layer.batch_select_indices(torch.tensor([1]))
         keys, _ = layer.update(steps[0][:1], steps[0][:1])
         assert torch.equal(keys, torch.cat([whole[1:], steps[0][:1]], dim=2))
+
+
+def test_two_documents_of_one_prompt_get_different_draws(ending, tiny_tokenizer):
+    """Three texts after one title: equal without documents; two different ones for documents a, b, a."""
+    spec, titles = EvalSpec(max_new_tokens=20), ["RECIPE: Soup\n"] * 3
+    plain = generate(ending, tiny_tokenizer, titles, "title", Decoding(), spec)
+    assert len({g.text for g in plain}) == 1
+    keyed = generate(ending, tiny_tokenizer, titles, "title", Decoding(), spec, documents=["a", "b", "a"])
+    assert keyed[0].text == keyed[2].text != keyed[1].text

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from eval.inference.generation import generate
-from eval.inference.outcomes import _windows, likelihoods, outcomes
+from eval.inference.likelihood import _windows, likelihoods
+from eval.inference.outcomes import outcomes
 from toolkit import config
 from toolkit.data.format import prompt
 from toolkit.events import Advanced, Event

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eval.inference.generation import generate
-from eval.inference.outcomes import likelihoods
+from eval.inference.likelihood import likelihoods
 from tests.toolkit.models.shapes import SHAPES, make
 from toolkit import config
 from toolkit.data.batches import collate, encode, pack, prefix_token
