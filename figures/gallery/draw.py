@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -51,10 +53,22 @@ def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
     specs = list(figures_of(tables))
     together = max(1, min(len(specs), os.cpu_count() or 1, MOST_PROCESSES))
     largest_first = sorted(range(len(specs)), key=lambda n: -len(specs[n].panels))
-    entries = Parallel(n_jobs=together, batch_size=1)(
-        delayed(_write)(specs[number], folder) for number in largest_first
-    )
+    with _own_packages_first():
+        entries = Parallel(n_jobs=together, batch_size=1)(
+            delayed(_write)(specs[number], folder) for number in largest_first
+        )
     return [entry for _, entry in sorted(zip(largest_first, entries, strict=True), key=lambda pair: pair[0])]
+
+
+@contextmanager
+def _own_packages_first() -> Iterator[None]:
+    """Temporarily search our own folder first: new processes inherit `sys.path`, and a user's may have `figures`."""
+    home = str(Path(__file__).resolve().parents[2])
+    sys.path.insert(0, home)
+    try:
+        yield
+    finally:
+        sys.path.remove(home)
 
 
 def figures_of(tables: StudyTables) -> Iterator[FigureSpec]:
