@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-slow lint format clean
+.PHONY: setup demo test test-fast test-slow lint format docs clean
 
 setup: $(STAMP)
 
@@ -25,6 +25,13 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist
 test: setup
 	$(PYTEST)
 
+# No model is loaded: data, metrics, statistics, figures, records, the house. Under a minute.
+FAST := tests/house tests/toolkit/data tests/toolkit/records tests/toolkit/specs tests/eval/metrics \
+    tests/eval/statistics tests/eval/foreign tests/figures
+
+test-fast: setup
+	$(PYTEST) $(FAST)
+
 test-slow: setup
 	$(PYTEST) -m "slow or not slow"
 
@@ -37,5 +44,8 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
+
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -62,7 +62,7 @@ def draw_all(tables: StudyTables, folder: Path) -> list[Entry]:
 
 @contextmanager
 def _own_packages_first() -> Iterator[None]:
-    """Temporarily search our own folder first: new processes inherit `sys.path`, and a user's may have `figures`."""
+    """Search our own folder first for a while: new processes inherit `sys.path`, and import `figures`."""
     home = str(Path(__file__).resolve().parents[2])
     sys.path.insert(0, home)
     try:

@@ -165,3 +165,27 @@ def test_the_page_on_python_has_the_tables_of_columns():
     from docs.reference_pages import COLUMNS
 
     assert COLUMNS in Path(ROOT / "docs/python.md").read_text(encoding="utf-8")
+
+
+def test_the_site_builds_without_warnings(tmp_path):
+    """`make docs`: every link, anchor and page of the navigation, and the generated pages."""
+    import os
+    import subprocess
+    import sys
+
+    build = [
+        sys.executable,
+        "-P",
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--site-dir",
+        str(tmp_path),
+    ]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in GENERATED:
+        assert (tmp_path / name.removesuffix(".md") / "index.html").is_file()
