@@ -142,7 +142,12 @@ def _compare(
         return _refused(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
     plain = next((r for side in (ours, theirs) for r in side.runs if r.formula in formulas), run)
     result = statistics.compare(
-        metric_of(plain, margin), aligned.ours, aligned.theirs, margin=margin, tests=tests
+        metric_of(plain, margin),
+        aligned.ours,
+        aligned.theirs,
+        margin=margin,
+        margin_kind="absolute",
+        tests=tests,
     )
     fields = {name: getattr(result, name) for name in Comparison.model_fields if hasattr(result, name)}
     comparison = Comparison.model_validate({**shared, "p_holm": None, **fields})

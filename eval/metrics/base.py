@@ -116,8 +116,11 @@ class Metric(ABC):
     """Which way is better."""
     margin: ClassVar[float | None] = None
     """Equivalence margin: smaller differences are negligible. None: no verdict `equivalent` by default."""
-    margin_kind: ClassVar[Literal["absolute", "relative"]] = "absolute"
-    """Whether the margin is in the metric's unit or a share of the baseline's value."""
+    margin_kind: ClassVar[Literal["absolute", "relative", "gain"]] = "absolute"
+    """What the margin is: in the metric's unit, a share of the baseline's value, or a share of what the
+    baseline gained over the untouched base model."""
+    margin_floor: ClassVar[float] = 0.0
+    """The least a margin of kind "gain" comes to, in the metric's unit."""
     headline: ClassVar[bool] = False
     """Whether it gets a verdict unless a study says otherwise."""
     binary: ClassVar[bool] = False

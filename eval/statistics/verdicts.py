@@ -1,49 +1,110 @@
-"""From an interval, a p-value and a margin to a verdict, and what would turn *undecided* into another."""
+"""From an interval, a p-value and a margin to a verdict; correction over a family; support for a finding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from eval.statistics.crossed import CONFIDENCE, POWER, Spread, student
+from eval.metrics.base import Floats, Metric, number
+from eval.statistics.crossed import CONFIDENCE
+from eval.statistics.observations import complete
 from toolkit.errors import UserError
-from toolkit.records import Direction
+from toolkit.records import Comparison, Direction, SpeaksAbout
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+MarginKind = Literal["absolute", "relative", "gain"]
+Support = Literal["supports", "contradicts", "undecided"]
 
 ALPHA = 1 - CONFIDENCE
-MOST_SEEDS = 100
-MOST_DOCUMENTS = 1_000_000
 
 
-class Needed(NamedTuple):
-    """How many documents, or how many seeds, decide; None for a way that does not, or if it is decided."""
+class Judgement(NamedTuple):
+    """A verdict, and where the interval lies relative to the equivalence margin."""
 
-    documents: int | None
-    seeds: int | None
+    verdict: Verdict
+    within_margin: bool
+    """The whole interval lies inside the margin: better or worse, but by less than the margin."""
+    beyond_margin: bool
+    """The whole interval lies outside the margin: better or worse by more than the margin."""
+
+
+def judge(
+    low: float | None, high: float | None, p: float | None, *, margin: float | None, direction: Direction
+) -> Judgement:
+    """Judge a difference by its 95 % interval and its (corrected) p-value; the sign comes before the margin.
+
+    Better or worse: the interval excludes zero *and* p < .05. Equivalent: not so, and the interval lies
+    inside the margin on both sides, which is the two one-sided tests at 2.5 % each (Schuirmann, 1987; at 5 %
+    a 90 % interval would do), not corrected for many comparisons. Undecided: everything else, and a
+    difference that cannot be measured. With several seeds, interval and p come from one distribution.
+    """
+    if low is None or high is None:
+        return Judgement("undecided", False, False)
+    within = margin is not None and -margin < low and high < margin
+    if p is not None and p < ALPHA and direction != "neither" and not low <= 0 <= high:
+        beyond = margin is not None and (low > margin or high < -margin)
+        return Judgement("better" if (low > 0) == (direction == "higher") else "worse", within, beyond)
+    return Judgement("equivalent" if within else "undecided", within, False)
 
 
 def verdict(
     low: float | None, high: float | None, p: float | None, *, margin: float | None, direction: Direction
 ) -> Verdict:
-    """The verdict on a difference from its interval and its (Holm-corrected) p-value.
+    """Return the verdict of `judge` alone."""
+    return judge(low, high, p, margin=margin, direction=direction).verdict
 
-    Equivalent: the interval lies inside the margin on both sides. Better or worse: the interval leaves out
-    zero *and* p < .05. Everything else is undecided, and so is a difference that can't be measured.
+
+def margin_in_unit(
+    metric: Metric,
+    margin: float | None,
+    against: float | None,
+    base: Floats | None,
+    kind: MarginKind | None = None,
+) -> float | None:
+    """Return a margin in the metric's unit; None without one, or if what it is a share of is unknown.
+
+    Relative: of the baseline's value ``against``. Gain: of what the baseline gained over the untouched
+    ``base``, but at least the metric's `margin_floor`.
     """
-    if low is None or high is None:
-        return "undecided"
-    if margin is not None and -margin < low and high < margin:
-        return "equivalent"
-    if p is None or p >= ALPHA or direction == "neither" or low <= 0 <= high:
-        return "undecided"
-    return "better" if (low > 0) == (direction == "higher") else "worse"
+    kind = kind or metric.margin_kind
+    if margin is None or kind == "absolute":
+        return margin
+    if kind == "relative":
+        return None if against is None else margin * abs(against)
+    if base is None or against is None:
+        return None
+    (whole,), _ = complete(metric, base)
+    before = number(metric.aggregate(whole.sum(axis=1)).mean()) if whole.shape[1] else None
+    return None if before is None else max(metric.margin_floor, margin * abs(against - before))
+
+
+def speaks_about(seeds: int) -> SpeaksAbout:
+    """Return what an interval over so many seeds is about: two seeds say too little about a method."""
+    return "checkpoints" if seeds <= 2 else "methods"
+
+
+def supports(comparison: Comparison, expected: Collection[str]) -> Support:
+    """Return whether a comparison supports a finding that expects one of these verdicts.
+
+    A real difference in the expected direction supports it, however small. *Equivalent* is also supported by
+    a real difference inside the margin. Only the opposite contradicts: the other direction if a direction is
+    expected (*equivalent* does not, since the finding may be about a larger study), and a difference beyond
+    the margin if *equivalent* is. Everything else is undecided.
+    """
+    found = comparison.verdict
+    if found in expected or ("equivalent" in expected and comparison.within_margin):
+        return "supports"
+    if found in ("better", "worse"):
+        opposite = {"better": "worse", "worse": "better"}[found]
+        if opposite in expected and not ("equivalent" in expected and not comparison.beyond_margin):
+            return "contradicts"
+        if "equivalent" in expected and comparison.beyond_margin:
+            return "contradicts"
+    return "undecided"
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's (1979) step-down correction, in the order given; a None stays None and is not counted."""
+    """Apply Holm's (1979) step-down correction, in the order given; None stays None and is not counted."""
     known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     corrected: list[float | None] = [None] * len(p_values)
     so_far = 0.0
@@ -53,52 +114,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         so_far = max(so_far, min(1.0, p * (len(known) - rank)))
         corrected[place] = so_far
     return corrected
-
-
-def detectable(found: Spread, tests: int = 1) -> float:
-    """About `Spread.smallest_detectable`, in closed form: normal quantiles for documents, t for seeds."""
-    first = 1 - ALPHA / tests / 2
-    normal = student(np.inf, first), student(np.inf, POWER)
-    seeds = [student(max(1, found.seeds - 1), q) for q in (first, POWER)]
-    return sum(
-        float(np.hypot(found.by_document * z, found.by_seed * t)) for z, t in zip(normal, seeds, strict=True)
-    )
-
-
-def needed(found: Spread, difference: float, margin: float | None, *, seeded: bool, tests: int = 1) -> Needed:
-    """How many documents, or seeds, would decide if the difference stays what it is; None if these do.
-
-    It is enough to see one of two distances with 80 % power: from zero to the difference, by the first of so
-    many ``tests`` under Holm, or from the difference to the margin, by its interval. Documents are added at
-    the seeds there are, seeds at the documents there are.
-    """
-    inside = 0.0 if margin is None else margin - abs(difference)
-
-    def decides(seeds: int, documents: int) -> bool:
-        then = found.projected(seeds, documents)
-        return detectable(then, tests) <= abs(difference) or detectable(then) <= inside
-
-    if (difference == 0 and inside <= 0) or decides(found.seeds, found.documents):
-        return Needed(None, None)
-    documents = _first(lambda n: decides(found.seeds, n), found.documents, MOST_DOCUMENTS)
-    seeds = _first(lambda s: decides(s, found.documents), found.seeds, MOST_SEEDS) if seeded else None
-    return Needed(None if documents is None else _round_up(documents), seeds)
-
-
-def _first(enough: Callable[[int], bool], start: int, most: int) -> int | None:
-    """The smallest number above ``start`` that is enough, found by doubling and halving."""
-    low, high = start, start
-    while not enough(high):
-        if high >= most:
-            return None
-        low, high = high, min(most, 2 * high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
-def _round_up(number: int) -> int:
-    """Two significant digits, upwards."""
-    step: int = 10 ** max(0, len(str(number)) - 2)
-    return -(-number // step) * step

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
+from eval.statistics.crossed import SeedPrior
+from experiments.analysis.priors import seed_priors_of
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Condition, Estimate, Finding, StudyRecords
 from toolkit.specs import BASE
 
+Family = Literal["primary", "base", "claims"]
 Side = tuple[Condition, str]  # condition, method
 Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
 Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
@@ -69,20 +72,33 @@ def estimates(statistics: Statistics) -> list[Estimate]:
 def comparisons(
     study: StudySpec, statistics: Statistics, headline: Sequence[Metric], findings: Sequence[Finding]
 ) -> list[Comparison]:
-    """Every method against the baseline, then every method against the untouched base."""
-    asked = [
-        (condition, method, against, item)
-        for against in (study.baseline, BASE)
-        for condition, method in statistics
-        if method not in (against, BASE) and (condition, against) in statistics
-        for item in headline
-    ]
-    margins = {item.name: study.margins.get(item.name, item.margin) for item in headline}
-    found = [
-        compare(statistics, findings, *one, margins[one[-1].name], seeds=study.seeds, tests=len(asked))
-        for one in asked
-    ]
-    return [one for one in found if one is not None]
+    """Compare every method with the baseline (the primary family), then with the untouched base model."""
+    result = []
+    families: tuple[tuple[Family, str], ...] = (("primary", study.baseline), ("base", BASE))
+    for family, against in families[: 1 if study.baseline == BASE else 2]:
+        pairs = [
+            (condition, method)
+            for condition, method in statistics
+            if method not in (against, BASE) and (condition, against) in statistics
+        ]
+        priors = seed_priors_of(statistics, pairs, against, headline) if family == "primary" else {}
+        for condition, method in pairs:
+            for item in headline:
+                one = compare(
+                    statistics,
+                    findings,
+                    condition,
+                    method,
+                    against,
+                    item,
+                    study.margins.get(item.name, item.margin),
+                    seeds=study.seeds,
+                    tests=len(pairs) * len(headline),
+                    family=family,
+                    prior=priors.get((condition, method, item.name)),
+                )
+                result += [] if one is None else [one]
+    return result
 
 
 def compare(
@@ -96,8 +112,10 @@ def compare(
     *,
     seeds: Sequence[int],
     tests: int,
+    family: Family = "primary",
+    prior: SeedPrior | None = None,
 ) -> Comparison | None:
-    """Two methods on a metric, refused where the audit says so; None where one of them is not there."""
+    """Compare two methods on a metric; refused if the audit refuses either; None if one was not evaluated."""
     ours, theirs = statistics.get((condition, method)), statistics.get((condition, against))
     if ours is None or theirs is None:
         return None
@@ -113,25 +131,24 @@ def compare(
         "direction": item.direction,
         "unit": item.unit,
         "label": item.label,
+        "family": family,
     }
-    return _refusal(shared, why) if why else _comparison(shared, item, margin, ours, theirs, tests)
-
-
-def _comparison(
-    shared: dict[str, Any],
-    item: Metric,
-    margin: float | None,
-    ours: dict[int, Rows],
-    theirs: dict[int, Rows],
-    tests: int,
-) -> Comparison:
+    if why:
+        return _refusal(shared, why)
+    base = statistics.get((condition, BASE), {})
     found = stats.compare(
         item,
         stats.stack([rows[item.name] for rows in ours.values()]),
         stats.stack([rows[item.name] for rows in theirs.values()]),
         margin=margin,
+        base=stats.stack([rows[item.name] for rows in base.values()]) if base else None,
         tests=tests,
+        prior=prior,
     )
+    return _comparison(shared, found)
+
+
+def _comparison(shared: dict[str, Any], found: stats.Difference) -> Comparison:
     excluded = f"{found.excluded} documents without a value on one side" if found.excluded else None
     return Comparison(
         **shared,
@@ -142,13 +159,17 @@ def _comparison(
         p_holm=None,
         margin=found.margin,
         verdict=found.verdict,
+        within_margin=found.within_margin,
+        beyond_margin=found.beyond_margin,
         speaks_about=found.speaks_about,
         unseeded=found.unseeded,
         seeds=found.seeds,
         documents=found.documents,
         smallest_detectable=found.smallest_detectable,
         needed_documents=found.needed_documents,
+        needed_documents_range=found.needed_documents_range,
         needed_seeds=found.needed_seeds,
+        needed_seeds_range=found.needed_seeds_range,
         reason=found.reason or excluded,
     )
 
@@ -161,17 +182,25 @@ def _refusal(shared: dict[str, Any], why: str) -> Comparison:
 
 
 def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The verdicts again, by the p-values corrected over all comparisons of the study."""
-    corrected = stats.holm([c.p for c in comparisons])
-    result = []
-    for c, p in zip(comparisons, corrected, strict=True):
-        again = (
-            c.verdict
-            if c.verdict == "refused"
-            else stats.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction)
-        )
-        update: dict[str, Any] = {"p_holm": p, "verdict": again}
-        if again != "undecided":
-            update |= {"needed_documents": None, "needed_seeds": None}
-        result.append(c.model_copy(update=update))
-    return result
+    """Judge again by the p-values corrected over each family; the families do not share their 5 %."""
+    families: dict[str, list[int]] = {}
+    for place, comparison in enumerate(comparisons):
+        families.setdefault(comparison.family, []).append(place)
+    corrected: dict[int, float | None] = {}
+    for places in families.values():
+        ps = stats.holm([comparisons[place].p for place in places])
+        corrected |= dict(zip(places, ps, strict=True))
+    return [judged(comparison, corrected[place]) for place, comparison in enumerate(comparisons)]
+
+
+def judged(comparison: Comparison, p: float | None) -> Comparison:
+    """Return the comparison with its verdict by a corrected p-value; a refused one stays refused."""
+    if comparison.verdict == "refused":
+        return comparison
+    low, high, margin = comparison.low, comparison.high, comparison.margin
+    again = stats.judge(low, high, p, margin=margin, direction=comparison.direction)
+    update: dict[str, Any] = {"p_holm": p, **again._asdict()}
+    if again.verdict != "undecided":
+        ways = ("needed_documents", "needed_documents_range", "needed_seeds", "needed_seeds_range")
+        update |= dict.fromkeys(ways)
+    return comparison.model_copy(update=update)

@@ -15,18 +15,20 @@ from experiments.analysis.comparisons import (
     compare,
     comparisons,
     estimates,
+    judged,
     statistics_of,
     with_holm,
 )
 from experiments.analysis.decodings import of_generations
 from experiments.design.cells import CellSpec
-from experiments.design.findings import Band
+from experiments.design.findings import Band, Pair
 from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
     Claim,
+    Comparison,
     Conclusions,
     Condition,
     Finding,
@@ -56,6 +58,7 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
     headline = study.headline_metrics()
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
+    compared = with_holm(comparisons(study, statistics, headline, findings))
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
@@ -63,10 +66,10 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
         headline=tuple(m.name for m in headline),
         cells=tuple(cells),
         estimates=tuple(estimates(statistics)),
-        comparisons=tuple(with_holm(comparisons(study, statistics, headline, findings))),
+        comparisons=tuple(compared),
         audit=tuple(findings),
         optima=tuple(found),
-        claims=tuple(_claims(study, statistics, findings, cells, runs, found)),
+        claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared)),
         settings=tuple(texts.settings),
         decoding=tuple(texts.decoding),
         failures=tuple(texts.failures),
@@ -127,25 +130,49 @@ def _claims(
     cells: Sequence[Cell],
     runs: Mapping[str, RunRecord],
     found: Sequence[Optimum],
+    primary: Sequence[Comparison],
 ) -> list[Claim]:
-    """The published findings that the study asks for; their comparisons are corrected among themselves."""
+    """Judge the published findings that the study names.
+
+    A comparison that the study makes anyway is taken as it is concluded, so that one report cannot disagree
+    with itself; those that only a finding needs are a family of their own.
+    """
     conditions = list(dict.fromkeys(cell.condition for cell in cells))
     pairs = [(condition, pair) for condition in conditions for pair in claims.pairs_of(study.claims)]
-    compared = {}
+    concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
+    compared: dict[tuple[Condition, Pair], Comparison] = {}
+    apart: dict[tuple[Condition, Pair], Comparison] = {}
     for condition, pair in pairs:
         if pair.metric in all_metrics():
             item = metric(pair.metric)
             margin = pair.margin or study.margins.get(item.name, item.margin)
             sides = pair.method, pair.against
+            known = concluded.get((condition, *sides, item.name))
+            if known is not None and pair.margin is None:
+                compared[condition, pair] = known
+                continue
             one = compare(
-                statistics, findings, condition, *sides, item, margin, seeds=study.seeds, tests=len(pairs)
+                statistics,
+                findings,
+                condition,
+                *sides,
+                item,
+                margin,
+                seeds=study.seeds,
+                tests=len(pairs),
+                family="claims",
             )
-            compared |= {(condition, pair): one} if one else {}
-    corrected = dict(zip(compared, with_holm(list(compared.values())), strict=True))
+            if one is not None and known is not None:  # its own margin, the study's interval and p-value
+                compared[condition, pair] = judged(
+                    known.model_copy(update={"margin": one.margin, "verdict": one.verdict}), known.p_holm
+                )
+            elif one is not None:
+                apart[condition, pair] = one
+    compared |= dict(zip(apart, with_holm(list(apart.values())), strict=True))
 
     def ratio(condition: Condition, band: Band) -> Located:
         here = [cell for cell in cells if cell.condition == condition]
         mine = [one for one in found if one.condition == condition]
         return claims.measured_ratio(band, here, runs, mine, study.baseline)
 
-    return claims.judge(study.claims, conditions, lambda c, pair: corrected.get((c, pair)), ratio)
+    return claims.judge(study.claims, conditions, lambda c, pair: compared.get((c, pair)), ratio)

@@ -14,7 +14,7 @@ class StopRate(Metric):
     unit = "share"
     direction = "higher"
     signature = "ended:end-of-text"
-    margin = 0.02
+    margin, margin_kind, margin_floor = 0.05, "gain", 0.01
     binary = True
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:

@@ -15,7 +15,7 @@ class StructureCompliance(Metric):
     unit = "share"
     direction = "higher"
     signature = f"all-of|{SIGNATURE}"
-    margin = 0.02
+    margin, margin_kind, margin_floor = 0.05, "gain", 0.01
     headline = True
     binary = True
     value_columns = 2

@@ -15,7 +15,7 @@ class StructurePartial(Metric):
     unit = "share"
     direction = "higher"
     signature = f"share-of|{SIGNATURE}"
-    margin = 0.02
+    margin, margin_kind, margin_floor = 0.05, "gain", 0.01
     value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from eval.statistics.compare import holm, verdict
+from eval.statistics.compare import holm, judge, verdict
+from eval.statistics.verdicts import margin_in_unit, supports
 from toolkit.errors import UserError
+from toolkit.records import Comparison
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,8 @@ from toolkit.errors import UserError
         (0.1, 0.5, 0.2, 0.05, "higher", "undecided"),  # Holm took it away
         (-0.1, 0.5, 0.01, 0.05, "higher", "undecided"),  # the interval holds zero
         (-0.04, 0.04, 1.0, 0.05, "higher", "equivalent"),
-        (0.01, 0.04, 0.001, 0.05, "higher", "equivalent"),  # there, but of no account
+        (0.01, 0.04, 0.001, 0.05, "higher", "better"),  # real, though within the margin
+        (0.01, 0.04, 0.2, 0.05, "higher", "equivalent"),  # not after the correction
         (-0.05, 0.04, 1.0, 0.05, "higher", "undecided"),  # touches the margin
         (-0.04, 0.04, 1.0, None, "higher", "undecided"),  # no margin, no equivalence
         (0.1, 0.5, 0.01, 0.05, "neither", "undecided"),  # neither way is better
@@ -46,3 +49,46 @@ def test_holm_refuses_what_is_no_p_value():
     """1.2 is none."""
     with pytest.raises(UserError, match=r"1\.2 is not a p-value"):
         holm([0.1, 1.2])
+
+
+def test_a_judgement_says_where_the_interval_lies_relative_to_the_margin():
+    """Margin .05: .01 to .04 is better within it, .06 to .2 better by more, .01 to .2 neither."""
+    shared = {"margin": 0.05, "direction": "higher"}
+    assert judge(0.01, 0.04, 0.001, **shared) == ("better", True, False)
+    assert judge(0.06, 0.2, 0.001, **shared) == ("better", False, True)
+    assert judge(0.01, 0.2, 0.001, **shared) == ("better", False, False)
+    assert judge(-0.01, 0.04, 0.3, **shared) == ("equivalent", True, False)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "within", "beyond", "expected", "support"),
+    [
+        ("better", True, False, ["better"], "supports"),  # small, but in the direction that was published
+        ("worse", False, False, ["better"], "contradicts"),
+        ("equivalent", True, False, ["better"], "undecided"),  # no opposite direction
+        ("worse", False, False, ["better", "equivalent"], "undecided"),  # perhaps within the margin
+        ("worse", False, True, ["better", "equivalent"], "contradicts"),
+        ("worse", True, False, ["equivalent"], "supports"),  # real and negligible
+        ("worse", False, True, ["equivalent"], "contradicts"),
+        ("undecided", False, False, ["better"], "undecided"),
+    ],
+)
+def test_only_the_opposite_contradicts_a_finding(verdict, within, beyond, expected, support):
+    """Sign before size: see each case."""
+    numbers = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
+    one = Comparison(
+        base_model="b", dataset="d", method="m", baseline="full", metric="bleu", label="BLEU",
+        direction="higher", verdict=verdict, within_margin=within, beyond_margin=beyond,
+        speaks_about="methods", seeds=3, documents=9, **numbers,
+    )  # fmt: skip
+    assert supports(one, expected) == support
+
+
+def test_a_margin_can_be_a_share_of_the_gain_over_the_untouched_base(mean, table):
+    """5 % of the gain from 2 to 4 is 0.1; at a gain of 0 the floor; without a base unknown."""
+    base = table([[1.0, 3.0]])
+    assert margin_in_unit(mean, 0.05, 4.0, base, "gain") == pytest.approx(0.1)
+    assert margin_in_unit(mean, 0.05, 2.0, base, "gain") == mean.margin_floor
+    assert margin_in_unit(mean, 0.05, 4.0, None, "gain") is None
+    assert margin_in_unit(mean, 0.05, -4.0, None, "relative") == pytest.approx(0.2)
+    assert margin_in_unit(mean, 0.05, None, None, "absolute") == 0.05

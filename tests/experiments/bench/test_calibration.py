@@ -17,7 +17,9 @@ def test_intervals_over_seeds_cover_the_truth(seeds, documents, deviation):
     for _ in range(600):
         values = simulate.noise(draw, seeds, documents, deviation)
         covered += spread(values).p(values.mean()) > 0.05
-    assert 0.93 <= covered / 600 <= 0.98
+    assert (
+        0.93 <= covered / 600 <= 0.995
+    )  # above 0.98 without a seed effect: three seeds cannot show it is none
 
 
 def test_documents_alone_would_not_cover():
@@ -37,7 +39,7 @@ def test_the_whole_table_holds():
     rows = list(simulate.crossed(1000))
     assert len(rows) == 24
     for row in rows:
-        assert 0.93 <= row.covered <= 0.985, row
+        assert 0.93 <= row.covered <= 0.995, row
         assert row.equivalent <= 0.05 + slack, row
     for *where, wrong in simulate.families(500):
         assert wrong <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 500), where
