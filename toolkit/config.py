@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from toolkit.catalog import CATALOG, catalog, dataset, document_format, method, model
-from toolkit.specs.reading import dump_yaml, parse_yaml, read_yaml, validate, with_overrides
+from toolkit.specs.reading import absolute_paths, dump_yaml, parse_yaml, read_yaml, validate, with_overrides
 
 __all__ = [
     "CATALOG",
+    "absolute_paths",
     "catalog",
     "dataset",
     "document_format",

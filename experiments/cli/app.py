@@ -17,6 +17,7 @@ from experiments.cli.output import err, out
 from experiments.cli.sharing import export_, import_, push
 from experiments.cli.studies import audit, data, plan, report, run
 from experiments.cli.tasting import taste
+from toolkit.catalog import FOLDERS
 from toolkit.errors import UserError
 from toolkit.runtime import wait_passively
 
@@ -34,7 +35,9 @@ STREAM_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO)
 
 app = App(
     name="bakeoff",
-    help="Full fine-tuning or LoRA? Compare fine-tuning methods for causal language models, with evidence.",
+    help="Full fine-tuning or LoRA? Compare fine-tuning methods for causal language models, with evidence."
+    "\n\n`--catalog DIR`, with any command: a folder with your own models.yaml, datasets.yaml, methods.yaml "
+    "or formats.yaml (`catalog/` in the working folder unless given).",
     help_format="markdown",
     version=version,
     suppress_keyboard_interrupt=False,  # main() reports what is kept
@@ -53,7 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = err.width = 140  # rich's 80 columns would fold every table that goes to a file
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            _with_catalog(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
     except (UserError, CycloptsError) as error:
         err.print(f"bakeoff: {' '.join(str(error).split())}", soft_wrap=True, markup=False, highlight=False)
@@ -69,6 +74,26 @@ def main(arguments: list[str] | None = None) -> None:
             err.print(f"bakeoff: cannot write to standard output: {error.strerror}", soft_wrap=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _with_catalog(arguments: list[str] | None) -> list[str]:
+    """Take `--catalog DIR` out of the arguments, wherever it is, for this process and those it starts."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rest: list[str] = []
+    folders: list[str] = []
+    while given:
+        argument = given.pop(0)
+        if argument == "--catalog" and not given:
+            raise UserError("--catalog: expected a folder")
+        if argument == "--catalog":
+            folders.append(given.pop(0))
+        elif argument.startswith("--catalog="):
+            folders.append(argument.removeprefix("--catalog="))
+        else:
+            rest.append(argument)
+    if folders:
+        os.environ[FOLDERS] = os.pathsep.join(folders)
+    return rest
 
 
 def _open_streams() -> None:

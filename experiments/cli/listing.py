@@ -7,6 +7,7 @@ from typing import Any
 from experiments.cli.options import Json
 from experiments.cli.output import print_json, print_rows
 from toolkit import config
+from toolkit.catalog import entries
 from toolkit.errors import unknown_name
 
 KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies")
@@ -51,9 +52,22 @@ def listing(kind: str) -> list[dict[str, Any]]:
         ]
     if kind == "formats":
         formats = [config.document_format(name) for name in config.catalog(kind)]
-        return [{"name": f.name, "markers": " ".join(f.markers), "end": f.end} for f in formats]
+        return [
+            {
+                "name": f.name,
+                "markers": " ".join(f.markers),
+                "end": f.end,
+                "from": entries(kind)[f.name].origin,
+            }
+            for f in formats
+        ]
     look_up = {"models": config.model, "datasets": config.dataset, "methods": config.method}[kind]
     return [
-        {"name": spec.name, "what": spec.note, "license": getattr(spec, "license", None)}
+        {
+            "name": spec.name,
+            "what": spec.note,
+            "license": getattr(spec, "license", None),
+            "from": entries(kind)[spec.name].origin,
+        }
         for spec in map(look_up, config.catalog(kind))
     ]

@@ -21,7 +21,7 @@ PROMPT_TYPES = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_
 class Search(Spec):
     """How a method that says `tune` finds its learning rate: the same number of tries for all."""
 
-    rates: int = Field(default=3, ge=2)
+    rates: int = Field(default=3, ge=2, le=100)
     """Learning rates a method tries."""
     step: float = Field(default=math.sqrt(10), gt=1)
     """Factor from one rate to the next."""

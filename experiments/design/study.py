@@ -14,8 +14,11 @@ from experiments.design.search import Search, own_rates
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
+from toolkit.specs.reading import shorten
 
 STUDIES = Path(__file__).parents[1] / "studies"
+LONGEST_NAME = 1024
+"""Characters of a study's name or path."""
 """The method name of the untouched base model."""
 TUNE = "tune"
 AXES = ("base_models", "dataset", "data.train", "train.epochs", "methods", "seeds", "tuning_seeds")
@@ -138,27 +141,39 @@ class StudySpec(Spec):
 
 
 def name_of(given: str) -> str:
-    """The name of a study that is given by its name or its file."""
-    path = Path(given)
-    if path.suffix not in (".yaml", ".yml"):
+    """Return the name of a study that is given by its name or its file."""
+    path = _path(given)
+    if path is None:
         return given
     return str(config.read_yaml(path).get("name", path.stem)) if path.is_file() else path.stem
 
 
+def _path(given: str) -> Path | None:
+    """The file that a study is given by; None if it is given by its name."""
+    if len(given) > LONGEST_NAME:
+        raise UserError(f"no study has a name of {len(given):,} characters: '{shorten(given)}'")
+    path = Path(given)
+    return path if path.suffix in (".yaml", ".yml") else None
+
+
 def load(name: str, overrides: Sequence[str] = ()) -> StudySpec:
-    """A study by its name or its file, with `key=value` overrides laid over it."""
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
+    """Load a study by its name or its file, with `key=value` overrides laid over it.
+
+    Relative paths in the file are relative to the file, those in overrides to the working directory.
+    """
+    path = _path(name)
+    if path is None:
         path = STUDIES / f"{name}.yaml"
         if not path.is_file():
             raise unknown_name("study", name, [file.stem for file in STUDIES.glob("*.yaml")])
-    value = config.with_overrides(config.read_yaml(path), overrides)
-    where = path.name if not overrides else f"{path.name} with {' '.join(overrides)}"
+    written = config.absolute_paths(config.read_yaml(path), path.absolute().parent)
+    value = config.absolute_paths(config.with_overrides(written, overrides), Path.cwd())
+    where = path.name if not overrides else f"{path.name} with {shorten(' '.join(overrides), 200)}"
     return config.validate(StudySpec, _resolved({"name": path.stem, **value}, where), where)
 
 
 def written_out(study: StudySpec) -> str:
-    """The study as YAML with every name resolved: it loads as the same study on any machine."""
+    """The study as YAML with every name resolved: it loads as the same study from any folder."""
     value = study.model_dump(mode="json")
     value["methods"] = {
         name: {

@@ -1,32 +1,43 @@
-"""Look up base models, data sets, methods and formats by name, or take them written out."""
+"""Look up base models, data sets, methods and formats by name, or take them written out.
+
+Entries come from the package's own files, from installed packages (entry points of the group
+`bakeoff.catalog`), and from the user's folders: those of `BAKEOFF_CATALOG`, or else `catalog/` in the working
+folder. An entry of a user's file is a value like any other: its content is part of a run's identity.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from toolkit.catalog.places import BUILT_IN, CATALOG, FOLDERS, KINDS, Entry, entries
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import DatasetSpec, Format, MethodSpec, ModelSpec
-from toolkit.specs.reading import read_yaml, validate
+from toolkit.specs.reading import validate
 
-CATALOG = Path(__file__).parent
+__all__ = [
+    "BUILT_IN",
+    "CATALOG",
+    "DEFAULT_FORMAT",
+    "FOLDERS",
+    "KINDS",
+    "Entry",
+    "catalog",
+    "dataset",
+    "document_format",
+    "entries",
+    "method",
+    "model",
+]
+
 DEFAULT_FORMAT = "recipe"
 """The format of a data set that names none."""
 
 
 def catalog(kind: str) -> dict[str, dict[str, Any]]:
-    """All entries of `catalog/<kind>.yaml` (`models`, `datasets`, `methods`, `formats`), by name."""
-    return copy.deepcopy(_read_once(kind))
-
-
-@cache
-def _read_once(kind: str) -> dict[str, dict[str, Any]]:
-    return read_yaml(
-        CATALOG / f"{kind}.yaml"
-    )  # parsing takes a tenth of a second; a study asks for each cell
+    """Return all entries of a kind (`models`, `datasets`, `methods`, `formats`), by name."""
+    return {name: copy.deepcopy(dict(entry.value)) for name, entry in entries(kind).items()}
 
 
 def _entry(kind: str, given: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -36,14 +47,14 @@ def _entry(kind: str, given: str | Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(given.get("name"), str):
             raise UserError(f"a {label} written out in a study needs a name: {{name: mine, …}}")
         return dict(given)
-    entries = catalog(kind)
-    if not isinstance(given, str) or given not in entries:
-        raise unknown_name(label, str(given), entries)
-    return {"name": given, **entries[given]}
+    known = catalog(kind)
+    if not isinstance(given, str) or given not in known:
+        raise unknown_name(label, str(given), known)
+    return {**known[given], "name": given}
 
 
 def model(given: str | Mapping[str, Any]) -> ModelSpec:
-    """A base model by its catalog name, or written out."""
+    """Return a base model by its catalog name, or written out."""
     return validate(ModelSpec, _entry("models", given), f"model {_label(given)}")
 
 
@@ -64,7 +75,7 @@ def _component(given: Any) -> Any:
 
 
 def method(given: str | Mapping[str, Any]) -> MethodSpec:
-    """A method by its catalog name, or written out."""
+    """Return a method by its catalog name, or written out."""
     return validate(MethodSpec, _entry("methods", given), f"method {_label(given)}")
 
 

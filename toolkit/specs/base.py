@@ -20,8 +20,8 @@ class Spec(BaseModel):
         return digest_of(self.model_dump(mode="json"))
 
 
-Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
-"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`."""
+Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$", max_length=80)]
+"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`, at most 80 of them."""
 
 
 def digest_of(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,19 @@ from ruamel.yaml.error import YAMLError
 from toolkit.errors import UserError, nearest
 
 M = TypeVar("M", bound=BaseModel)
+LARGEST_FILE = 2**20
+"""Bytes of a study or a catalog file."""
+MOST_VALUES = 100_000
+"""Values in a study or a catalog file."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML 1.2 mapping from a file: `1e-4` is a number, `no` is a word, a repeated key is an error."""
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a file")
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError(f"{path}: larger than {LARGEST_FILE:,} bytes: not a study or a catalog")
         return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -37,12 +46,37 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 def _load(text: str, where: str) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        value = YAML(typ="safe", pure=True).load(text)
+        _refuse_large(value, where)
+        return value
+    except RecursionError:
+        raise UserError(f"{where}: nested too deep") from None
+    except ValueError as error:  # of Python, which converts no integer of more than 4,300 digits
+        raise UserError(f"{where}: not a value: {str(error).split(';')[0]}") from error
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(f"{where}{line}: not valid YAML: {problem}") from error
+
+
+def _refuse_large(value: Any, where: str) -> None:
+    """Raise UserError if ``value`` has too many values once its aliases are written out."""
+    sizes: dict[int, int] = {}
+
+    def size(item: Any) -> int:
+        if isinstance(item, Mapping):
+            inner: Any = item.values()
+        elif isinstance(item, list | tuple):
+            inner = item
+        else:
+            return 1
+        if id(item) not in sizes:
+            sizes[id(item)] = 1 + sum(map(size, inner))
+        return sizes[id(item)]
+
+    if size(value) > MOST_VALUES:
+        raise UserError(f"{where}: more than {MOST_VALUES:,} values once its aliases are written out")
 
 
 def with_overrides(value: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -52,18 +86,41 @@ def with_overrides(value: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
         path, separator, text = pair.partition("=")
         keys = path.strip().split(".")
         if not separator or not all(keys):
-            raise UserError(f"override '{pair}': expected key=value, e.g. train.epochs=2")
+            raise UserError(f"override '{shorten(pair)}': expected key=value, e.g. train.epochs=2")
         level = result
         for depth, key in enumerate(keys[:-1], start=1):
             inner = level.get(key, {})
             if not isinstance(inner, Mapping):
                 raise UserError(
-                    f"override '{pair}': '{'.'.join(keys[:depth])}' is {_shown(inner)}, not a mapping"
+                    f"override '{shorten(pair)}': '{'.'.join(keys[:depth])}' is {_shown(inner)}, "
+                    "not a mapping"
                 )
             level[key] = {**inner}
             level = level[key]
-        level[keys[-1]] = _load(text, f"override '{pair}'")
+        level[keys[-1]] = _load(text, f"override '{shorten(pair)}'")
     return result
+
+
+def absolute_paths(value: Any, folder: Path) -> Any:
+    """Return ``value`` with every relative path in it made absolute, as seen from ``folder``.
+
+    Paths are what the specs call so: a base model's `folder`, and a data set's `files`.
+    """
+    if isinstance(value, list | tuple):
+        return [absolute_paths(item, folder) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    result = {key: absolute_paths(item, folder) for key, item in value.items()}
+    if isinstance(result.get("folder"), str):
+        result["folder"] = _absolute(result["folder"], folder)
+    if isinstance(result.get("files"), list):
+        names = result["files"]
+        result["files"] = [_absolute(name, folder) if isinstance(name, str) else name for name in names]
+    return result
+
+
+def _absolute(name: str, folder: Path) -> str:
+    return os.path.abspath(folder / Path(name).expanduser()) if name else name  # noqa: PTH100 - `..` goes
 
 
 def validate(kind: type[M], value: Mapping[str, Any], where: str) -> M:
@@ -112,9 +169,13 @@ def _inner_model(annotation: Any) -> Any:
     return annotation
 
 
+def shorten(text: str, length: int = 60) -> str:
+    """Return the text, or its start if it has more than ``length`` characters."""
+    return text if len(text) <= length else f"{text[: length - 3]}…"
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return shorten(repr(value))
 
 
 def dump_yaml(value: Mapping[str, Any]) -> str:

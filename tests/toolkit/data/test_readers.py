@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -314,3 +315,37 @@ def test_too_few_documents_says_why(tmp_path: Path) -> None:
         UserError, match=r"has 6 documents in 6 rows, too few for train=50.*enough for train=4"
     ):
         done(tmp_path, "a.csv", train=50)
+
+
+# --- files that never end, or that unpack to far more than they hold
+
+
+def test_a_pipe_and_a_device_are_refused_unread(tmp_path: Path) -> None:
+    """Reading either may never end; a study names a regular file."""
+    os.mkfifo(tmp_path / "a.jsonl")
+    for name in (str(tmp_path / "a.jsonl"), "/dev/zero", str(tmp_path / "*.jsonl")):
+        dataset = config.dataset({"name": "mine", "files": [name]})
+        with pytest.raises(UserError, match="is a pipe, a terminal or a device: write the data to a file"):
+            prepare(dataset, DataSpec(train=4, validation=1, test=1), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["a.json.gz", "a.jsonl.gz", "a.csv.gz"])
+def test_a_gzip_bomb_is_refused_while_it_is_unpacked(name: str, tmp_path: Path) -> None:
+    """200 MB of one letter in 200 kB: a thousandfold, which no text is; refused after 64 MiB."""
+    with gzip.open(tmp_path / name, "wb", compresslevel=9) as stream:
+        for _ in range(200):
+            stream.write(b"x" * 1_000_000)
+    with pytest.raises(UserError, match="unpacks to more than 200 times its size"):
+        list(read_file(tmp_path / name, COLUMNS))
+
+
+def test_a_number_of_six_thousand_digits_is_one_line_or_one_refused_row(tmp_path: Path) -> None:
+    """In a JSON array the file is refused; as a JSON line, only that row."""
+    digits = "9" * 6000
+    (tmp_path / "a.json").write_text(f'[{{"title": {digits}}}]')
+    with pytest.raises(UserError, match="a number has too many digits"):
+        list(read_file(tmp_path / "a.json", ["title"]))
+    (tmp_path / "a.jsonl").write_text(f'{{"title": "x"}}\n{{"title": {digits}}}\n')
+    first, second = read_file(tmp_path / "a.jsonl", ["title"])
+    assert first == {"title": "x"}
+    assert isinstance(second, Broken)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from toolkit.data.sources.bounded import lines_of, require_regular, text_of, whole_text
 from toolkit.errors import UserError
 
 LARGEST_FIELD = 2**28
@@ -64,6 +63,7 @@ def check_columns(found: Sequence[str], wanted: Sequence[str], where: str, hint:
 
 
 def _reader(path: Path) -> Reader:
+    require_regular(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder: name its files, e.g. files: ['{path}/*.csv']")
     try:
@@ -94,21 +94,11 @@ def _reader(path: Path) -> Reader:
     return readers[suffix]
 
 
-@contextlib.contextmanager
-def _text(path: Path) -> Iterator[IO[str]]:
-    """The file as text; a byte that is no UTF-8 becomes a lone surrogate, which cleaning refuses by name."""
-    with path.open("rb") as raw:
-        packed = raw.peek(2)[:2] == b"\x1f\x8b"
-        binary: Any = gzip.GzipFile(fileobj=raw) if packed else raw
-        with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-            yield text
-
-
 def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
     separator = delimiter or ("\t" if ".tsv" in path.suffixes else ",")
     csv.field_size_limit(LARGEST_FIELD)
-    with _text(path) as stream:
-        reader = csv.reader(stream, delimiter=separator)
+    with text_of(path) as stream:
+        reader = csv.reader(lines_of(stream, path), delimiter=separator)
         first = 1
         try:
             header = next(reader, [])
@@ -139,12 +129,12 @@ def _delimiter_hint(header: Sequence[str], separator: str) -> str:
 
 def _jsonl(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
     del delimiter
-    with _text(path) as stream:
+    with text_of(path) as stream:
         yield from _checked(_json_lines(stream, path), columns, path)
 
 
 def _json_lines(stream: IO[str], path: Path) -> Iterator[Row]:
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(lines_of(stream, path), start=1):
         if not line.strip():
             continue
         try:
@@ -161,19 +151,21 @@ def _text_lines(path: Path, columns: Sequence[str], delimiter: str | None) -> It
     """Plain text, a document a line, in a column named `text`."""
     del delimiter
     check_columns(["text"], columns, str(path), "A line of a text file is a row of one column")
-    with _text(path) as stream:
-        yield from ({"text": line.rstrip("\r\n")} for line in stream if line.strip())
+    with text_of(path) as stream:
+        yield from ({"text": line.rstrip("\r\n")} for line in lines_of(stream, path) if line.strip())
 
 
 def _json(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
     del delimiter
-    with _text(path) as stream:
+    with text_of(path) as stream:
         try:
-            value = json.load(stream)
+            value = json.loads(whole_text(stream, path))
         except json.JSONDecodeError as error:
             raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}. Is it .jsonl?") from error
         except RecursionError:
             raise UserError(f"{path}: not rows: JSON nested too deep") from None
+        except ValueError as error:  # Python converts no integer of more than 4,300 digits
+            raise UserError(f"{path}: not JSON that can be read: a number has too many digits") from error
     rows = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(rows, list) or (isinstance(value, dict) and not all(isinstance(r, dict) for r in rows)):
         raise UserError(f"{path}: expected a JSON array of objects, or an object of objects")

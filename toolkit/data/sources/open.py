@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.sources import hub
+from toolkit.data.sources.bounded import require_regular
 from toolkit.data.sources.files import Row, read_file
 from toolkit.data.sources.parsers import TEXT, parser
 from toolkit.errors import UserError, nearest
@@ -90,11 +91,14 @@ def _expand(dataset: DatasetSpec) -> list[Path]:
         if "*" not in name:
             if not path.exists():
                 raise UserError(f"data set '{dataset.name}': no file {path} (looked in {Path.cwd()})")
+            require_regular(path)  # before its content is hashed
             paths.append(path)
             continue
         found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         if not found:
             raise UserError(f"data set '{dataset.name}': no file matches {path} (looked in {Path.cwd()})")
+        for match in found:
+            require_regular(match)
         paths += found
     return paths
 
