@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.audit import audit
+from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import all_metrics, metric
 from eval.statistics.optimum import Located
 from experiments.analysis import claims, optima
@@ -50,10 +50,12 @@ class Concluded(NamedTuple):
 def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) -> Concluded:
     """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
     study, root = grid.study, grid.root
-    cells = [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
+    cells = with_edges_untuned(
+        [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
+    )
     records = StudyRecords.read(cells, root)
     runs = records.runs
-    findings = audit(cells, runs, records.evaluations)
+    findings = audit(records, matched_parameters=study.matched_parameters)
     statistics = statistics_of(records)
     headline = study.headline_metrics()
     found = optima.optima(study, cells, runs)
@@ -67,7 +69,7 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
         cells=tuple(cells),
         estimates=tuple(estimates(statistics)),
         comparisons=tuple(compared),
-        audit=tuple(findings),
+        audit=(*findings, *under_the_floor(compared, records)),
         optima=tuple(found),
         claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared)),
         settings=tuple(texts.settings),

@@ -100,6 +100,8 @@ class StudySpec(Spec):
     """Metrics that get a verdict; those that the metrics themselves call headline when empty."""
     claims: tuple[str, ...] = ()
     """Published findings that the study is to judge, by name, or `all`."""
+    matched_parameters: bool = False
+    """Whether the study claims that its adapters train equally many weights: the audit then checks it."""
     margins: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Metric -> differences below this are of no account, where the metric's own margin does not suit."""
 

@@ -208,6 +208,8 @@ class Finding(Record):
     epochs: float | None = None
     methods: tuple[str, ...] = ()
     """Methods that it concerns; empty for all."""
+    sides: tuple[tuple[str, ...], ...] = ()
+    """Methods grouped by what they differ in: those of one side may be compared, those of two may not."""
 
 
 class Optimum(Placed):

@@ -1,0 +1,128 @@
+"""All checks of an audit, and whether its findings forbid a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from eval.audit import evidence
+from eval.audit.alike import on_different_sides, same
+from eval.audit.search import learning_rates
+from toolkit.records import Cell, Condition, Finding, RunRecord, StudyRecords
+
+
+def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Finding]:
+    """Return all findings, condition by condition; ``matched_parameters`` if the study claims that."""
+    findings: list[Finding] = []
+    cells, runs, evaluations = records.cells, records.runs, records.evaluations
+    for condition in dict.fromkeys(cell.condition for cell in cells):
+        panel = [cell for cell in cells if cell.condition == condition]
+        trained = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
+        of_condition = [
+            *_one_seed_one_stream(trained, runs),
+            same("base weights", "refused", panel, runs, lambda r: r.environment.get("base_revision")),
+            same("test part", "refused", panel, evaluations, lambda e: e.test),
+            same("decoding", "refused", panel, evaluations, lambda e: e.spec.digest),
+            same("epochs", "refused", trained, runs, lambda r: r.spec.train.epochs),
+            same("precision", "refused", trained, runs, lambda r: r.precision),
+            *evidence.documents(panel, evaluations),
+            *evidence.seeds(trained),
+            *evidence.weights(panel, records),
+            *evidence.odd_seeds(trained, evaluations),
+            *(evidence.matched_parameters(trained, records) if matched_parameters else []),
+            *([_end_labels(trained, runs), *_training_settings(trained, runs)] if trained else []),
+            *learning_rates(panel),
+            same("device", "flagged", panel, runs, lambda r: r.environment.get("device")),
+            same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
+            *_left_out(trained, runs),
+            *_not_finished(panel),
+        ]
+        findings += [finding.model_copy(update=condition._asdict()) for finding in of_condition]
+    return findings
+
+
+def refused(findings: Iterable[Finding], condition: Condition, methods: set[str]) -> str | None:
+    """Return why these methods may not be compared under this condition; None if they may."""
+    for finding in findings:
+        place = (finding.base_model, finding.dataset, finding.train_size, finding.epochs)
+        if place != condition or finding.status != "refused":
+            continue
+        if on_different_sides(finding.sides, methods) if finding.sides else _concerns(finding, methods):
+            return f"{finding.check}: {finding.text}"
+    return None
+
+
+def _concerns(finding: Finding, methods: set[str]) -> bool:
+    return not finding.methods or bool(methods & set(finding.methods))
+
+
+def _one_seed_one_stream(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """For each seed every method must have been fed the same tokens in the same order."""
+    by_seed = []
+    for seed in sorted({cell.seed for cell in cells}):
+        group = [cell for cell in cells if cell.seed == seed]
+        by_seed.append(same(f"training tokens, seed {seed}", "refused", group, runs, _stream))
+    wrong = [finding for finding in by_seed if finding.status != "ok"]
+    if wrong or not by_seed:
+        return wrong
+    counts = sorted({data.tokens for c in cells if (data := runs[c.run_id].data)})
+    size = ", ".join(f"{n:,}" for n in counts)
+    text = f"the same in the same order for every method of a seed ({size} per epoch)"
+    return [Finding(check="training tokens", status="ok", text=text)]
+
+
+def _stream(run: RunRecord) -> object:
+    return run.data and (run.data.stream_hash, run.data.tokens)
+
+
+def _end_labels(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> Finding:
+    low = sorted({c.method for c in cells if (d := runs[c.run_id].data) and d.end_labels < 1})
+    if low:
+        return Finding(
+            check="end labels",
+            status="flagged",
+            text="not every training document ends, supervised, in the end marker and end-of-text",
+            methods=tuple(low),
+        )
+    return Finding(
+        check="end labels", status="ok", text="every training document keeps its end marker and end-of-text"
+    )
+
+
+def _training_settings(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """A setting in which methods differ is allowed (an entry may ask for it) and always shown."""
+    settings: dict[str, dict[str, set[str]]] = {}
+    for cell in cells:
+        for key, value in runs[cell.run_id].spec.train.model_dump().items():
+            settings.setdefault(key, {}).setdefault(str(value), set()).add(cell.method)
+    return [
+        Finding(
+            check=f"train.{key}",
+            status="flagged",
+            text="; ".join(f"{', '.join(sorted(names))}: {value}" for value, names in values.items()),
+        )
+        for key, values in settings.items()
+        if len(values) > 1 and key not in ("epochs", "precision")
+    ] or [Finding(check="training settings", status="ok", text="the same for all but the learning rate")]
+
+
+def _left_out(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    counts = {d.left_out_too_long for c in cells if (d := runs[c.run_id].data)}
+    if not any(counts):
+        return []
+    text = (
+        f"{max(counts)} training documents exceed train.max_length and were left out, for every method alike"
+    )
+    return [Finding(check="left out", status="flagged", text=text)]
+
+
+def _not_finished(cells: Sequence[Cell]) -> list[Finding]:
+    return [
+        Finding(
+            check=cell.status,
+            status="flagged",
+            text=f"{cell.method} at {cell.learning_rate}, seed {cell.seed}: {cell.error or 'unexplained'}",
+            methods=(cell.method,),
+        )
+        for cell in cells
+        if cell.status != "finished"
+    ]

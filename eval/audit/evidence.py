@@ -1,0 +1,179 @@
+"""What a verdict rests on: documents, seeds, and values that mean something."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from eval.metrics import all_metrics, held_out
+from toolkit.records import (
+    Cell,
+    Comparison,
+    DocumentStatistics,
+    EvaluationRecord,
+    Finding,
+    MetricValue,
+    StudyRecords,
+)
+
+FEW_DOCUMENTS = 30
+"""Held-out documents below which verdicts are flagged; docs/calibration.md checks them from 50 on."""
+FEW_SEEDS = 3
+HEAVY = 0.25
+"""Share of all weight that the heaviest 5 % of documents may carry: equal documents carry 5 %, lognormal
+lengths of deviation 0.5, as recipes have, 13 %, of deviation 1, 26 %."""
+APART = 3.0
+"""A seed stands apart if it is further from the nearest other than so many times the range of the others."""
+
+
+def documents(cells: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
+    """Check the number of documents; fewer may be generated for than are scored."""
+    counts = set()
+    for cell in cells:
+        if cell.run_id in evaluations:
+            record = evaluations[cell.run_id]
+            scored = max((value.documents for value in held_out(record.metrics).values()), default=0)
+            counts.add((scored, min(scored, record.spec.generations or scored)))
+    if not counts:
+        return []
+    scored, written = min(counts)
+    text = f"{scored} scored, {written} generated for"
+    if min(scored, written) < FEW_DOCUMENTS:
+        text += f": too few for intervals to be relied on (fewer than {FEW_DOCUMENTS})"
+        return [Finding(check="held-out documents", status="flagged", text=text)]
+    return [Finding(check="held-out documents", status="ok", text=text)]
+
+
+def seeds(trained: Sequence[Cell]) -> list[Finding]:
+    """Flag methods with one or two confirming seeds: what training varies by is then hardly known."""
+    by_method: defaultdict[str, set[int]] = defaultdict(set)
+    for cell in trained:
+        by_method[cell.method].add(cell.seed)
+    few = sorted(name for name, own in by_method.items() if len(own) < FEW_SEEDS)
+    if not by_method:
+        return []
+    fewest = min(map(len, by_method.values()))
+    if not few:
+        return [Finding(check="seeds", status="ok", text=f"{fewest} or more for every method")]
+    text = (
+        "one seed: verdicts are about these checkpoints and not about the methods"
+        if fewest == 1
+        else f"{fewest} seeds: how much training varies is hardly known, and verdicts rest on it"
+    )
+    return [Finding(check="seeds", status="flagged", text=text, methods=tuple(few))]
+
+
+def weights(cells: Sequence[Cell], records: StudyRecords) -> list[Finding]:
+    """Flag a few documents that carry most of a metric's weight: intervals are then too narrow."""
+    scored = [cell for cell in cells if cell.eval_digest is not None]
+    if not scored:
+        return []
+    # The documents are the same for every run, so one run stands for all.
+    lengths = _lengths(records.statistics(scored[0]))
+    if len(lengths) < 2:
+        return []
+    count = math.ceil(len(lengths) / 20)
+    share = sum(sorted(lengths)[-count:]) / sum(lengths)
+    if share <= HEAVY:
+        return []
+    text = (
+        f"the {count} longest of {len(lengths)} documents carry {share:.0%} of the weight: narrow intervals"
+    )
+    return [Finding(check="heavy documents", status="flagged", text=text)]
+
+
+def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
+    """Bytes of each held-out document, or words if it has no likelihood."""
+    held = [row.metrics for row in statistics if not row.general]
+    for name in ("bits_per_byte", "bleu"):
+        rows = [row.get(name) for row in held]
+        lengths = [row[1] for row in rows if row is not None]
+        if sum(lengths) > 0:
+            return lengths
+    return []
+
+
+def odd_seeds(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
+    """Flag a seed whose headline value is far from all others of its method, by more than the margin."""
+    findings = []
+    headline = [metric for metric in all_metrics().values() if metric.headline]
+    for method in sorted({cell.method for cell in trained}):
+        own = [cell for cell in trained if cell.method == method and cell.run_id in evaluations]
+        for metric in headline:
+            measured = {cell.seed: evaluations[cell.run_id].metrics.get(metric.name) for cell in own}
+            values = {s: m.value for s, m in measured.items() if m is not None and m.value is not None}
+            seed = _apart(values, metric.margin, metric.margin_kind)
+            if seed is not None:
+                text = f"seed {seed} of {method} stands apart in {metric.label}: {values[seed]:.4g}"
+                findings.append(Finding(check="odd seed", status="flagged", text=text, methods=(method,)))
+    return findings
+
+
+def _apart(values: Mapping[int, float], margin: float | None, kind: str) -> int | None:
+    """The seed that is further from the others than they are from each other, and than the margin."""
+    if len(values) < 3:
+        return None
+    order = sorted(values, key=lambda seed: values[seed])
+    for seed, others in ((order[0], order[1:]), (order[-1], order[:-1])):
+        near, far = values[others[0]], values[others[-1]]
+        gap = min(abs(values[seed] - near), abs(values[seed] - far))
+        scale = abs(fmean(values[other] for other in others)) if kind == "relative" else 1.0
+        if gap > APART * abs(far - near) and gap > (margin or 0.0) * scale:
+            return seed
+    return None
+
+
+def matched_parameters(
+    trained: Sequence[Cell], records: StudyRecords, tolerance: float = 0.05
+) -> list[Finding]:
+    """Check a study's claim that its adapters train as many weights; full fine-tuning is not among them."""
+    counts: dict[str, int] = {}
+    for cell in trained:
+        costs = records.runs[cell.run_id].costs
+        if costs.trainable_parameters and costs.trainable_parameters != costs.total_parameters:
+            counts[cell.method] = costs.trainable_parameters
+    if len(counts) < 2:
+        return []
+    fewest, most = min(counts.values()), max(counts.values())
+    text = "; ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
+    if most > (1 + tolerance) * fewest:
+        text = f"claimed, and apart by {most / fewest - 1:.0%} on this base ({text})"
+        return [
+            Finding(check="matched parameters", status="flagged", text=text, methods=tuple(sorted(counts)))
+        ]
+    return [Finding(check="matched parameters", status="ok", text=f"within {tolerance:.0%} ({text})")]
+
+
+def under_the_floor(comparisons: Sequence[Comparison], records: StudyRecords) -> list[Finding]:
+    """Flag *equivalent* verdicts on two methods that are both no better than unrelated text."""
+    return [
+        finding
+        for pair in comparisons
+        if pair.verdict == "equivalent" and pair.direction != "neither"
+        for finding in _below(pair, records)
+    ]
+
+
+def _below(pair: Comparison, records: StudyRecords) -> list[Finding]:
+    sides = {pair.method, pair.baseline}
+    here = [c for c in records.evaluated if c.condition == pair.condition and c.method in sides]
+    evaluations = [records.evaluations[cell.run_id] for cell in here]
+    floors = _values(e.anchors.get("unrelated", {}).get(pair.metric) for e in evaluations)
+    values = _values(e.metrics.get(pair.metric) for e in evaluations)
+    if not floors or not values:
+        return []
+    floor, sign = fmean(floors), 1 if pair.direction == "higher" else -1
+    if any(sign * value > sign * floor for value in values):
+        return []
+    text = (
+        f"{pair.method} and {pair.baseline} are equivalent in {pair.label or pair.metric} and both no better "
+        f"than unrelated text ({floor:.4g}): the verdict says nothing of either"
+    )
+    about = pair.condition._asdict()
+    return [Finding(check="floor", status="flagged", text=text, methods=tuple(sorted(sides)), **about)]
+
+
+def _values(measured: Iterable[MetricValue | None]) -> list[float]:
+    return [one.value for one in measured if one is not None and one.value is not None]

@@ -1,0 +1,98 @@
+"""How learning rates were chosen: as many, as wide, by as many seeds for every method, not at an edge."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from eval.audit.alike import differing
+from toolkit.records import Cell, Condition, Finding
+
+
+def learning_rates(cells: Sequence[Cell]) -> list[Finding]:
+    """Check the search: the number of rates, the tuning seeds, the width of the grid, and its edges."""
+    tuning = [cell for cell in cells if cell.phase == "tune"]
+    searched = [cell for cell in cells if cell.learning_rate is not None]
+    return [
+        _rates_tried(searched),
+        *_unequal("tuning seeds", tuning, lambda own: len({cell.seed for cell in own})),
+        *_unequal("width of the grid", tuning, _width),
+        *_edges(cells),
+    ]
+
+
+def with_edges_untuned(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells with `tuned` False for methods whose best rate is the first or last one tried."""
+    at_edge = {
+        (condition, method)
+        for condition in dict.fromkeys(cell.condition for cell in cells)
+        for method in methods_at_edge(cells, condition)
+    }
+    return [
+        cell.model_copy(update={"tuned": False}) if (cell.condition, cell.method) in at_edge else cell
+        for cell in cells
+    ]
+
+
+def methods_at_edge(cells: Sequence[Cell], condition: Condition) -> dict[str, list[float]]:
+    """Return the methods whose confirmed rate is at an edge of their grid -> the rates that were tried."""
+    grids: defaultdict[str, set[float]] = defaultdict(set)
+    chosen: defaultdict[str, set[float]] = defaultdict(set)
+    for cell in cells:
+        if cell.condition == condition and cell.learning_rate is not None and cell.phase != "base":
+            (grids if cell.phase == "tune" else chosen)[cell.method].add(cell.learning_rate)
+    return {
+        method: sorted(grid)
+        for method, grid in sorted(grids.items())
+        if len(grid) > 1 and chosen[method] & {min(grid), max(grid)}
+    }
+
+
+def _rates_tried(cells: Sequence[Cell]) -> Finding:
+    check = "learning rates tried"
+    tried = {name: len({cell.learning_rate for cell in own}) for name, own in _by_method(cells).items()}
+    if len(set(tried.values())) > 1:
+        return differing(check, "refused", _grouped(tried), "not the same number for all")
+    text = "; ".join(f"{name}: {count}" for name, count in sorted(tried.items()))
+    if set(tried.values()) == {1}:
+        text = "one each, not searched: every result is untuned, and another rate may change the verdict"
+        return Finding(check=check, status="flagged", text=text)
+    return Finding(check=check, status="ok", text=f"the same number for all ({text})")
+
+
+def _unequal(check: str, tuning: Sequence[Cell], value: Callable[[list[Cell]], object]) -> list[Finding]:
+    """Refused if methods that searched did not search alike; nothing to report if they did."""
+    values = {name: value(own) for name, own in _by_method(tuning).items()}
+    if len(set(values.values())) < 2:
+        return []
+    return [differing(check, "refused", _grouped(values), "not the same for all")]
+
+
+def _width(cells: list[Cell]) -> str:
+    rates = [cell.learning_rate for cell in cells if cell.learning_rate]
+    return f"{math.log10(max(rates) / min(rates)):.1f} decades" if rates else "none"
+
+
+def _edges(cells: Sequence[Cell]) -> list[Finding]:
+    findings = []
+    for condition in dict.fromkeys(cell.condition for cell in cells):
+        for method, grid in methods_at_edge(cells, condition).items():
+            rates = ", ".join(f"{rate:g}" for rate in grid)
+            text = f"the best of {rates} is at the edge, a better one may lie beyond: {method} is not tuned"
+            findings.append(Finding(check="grid edge", status="flagged", text=text, methods=(method,)))
+    return findings
+
+
+def _by_method(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    groups: defaultdict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.method].append(cell)
+    return dict(groups)
+
+
+def _grouped(values: dict[str, object] | dict[str, int]) -> dict[str, set[str]]:
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for name, value in values.items():
+        groups[str(value)].add(name)
+    return dict(groups)

@@ -1,0 +1,331 @@
+"""Every check of the audit: what it refuses, what it flags, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.audit import audit, refused, under_the_floor, with_edges_untuned
+from tests.figures.made_up import evaluation, run_record
+from toolkit.records import (
+    Cell,
+    Comparison,
+    Condition,
+    DocumentStatistics,
+    EvaluationRecord,
+    Finding,
+    RunRecord,
+    SettingStatistics,
+    StudyRecords,
+)
+from toolkit.records.folders import Root
+
+PLACE = Condition("base", "data")
+RATES = {"base": None, "full": 1e-4, "lora-r16": 1e-3, "dora-r16": 1e-3}
+METHODS = ("full", "lora-r16", "dora-r16")
+
+
+class Study:
+    """A study in memory: the untouched base and three methods alike in everything, three seeds each."""
+
+    def __init__(self) -> None:
+        self.cells: list[Cell] = []
+        self.runs: dict[str, RunRecord] = {}
+        self.evaluations: dict[str, EvaluationRecord] = {}
+        self.lengths = [100.0] * 60
+        self.add("base", 0, "base")
+        for method in METHODS:
+            for rate in (0.1, 1, 10):
+                self.add(method, 1000, "tune", rate * RATES[method])
+            for seed in range(3):
+                self.add(method, seed, "confirm", RATES[method])
+
+    def add(self, method: str, seed: int, phase: str, rate: float | None = None) -> None:
+        """Add a cell with its run and, unless it is a tuning run, its evaluation."""
+        kind = "base" if method == "base" else "full" if method == "full" else "lora-r16"
+        made = run_record(kind, seed, rate, "CPU")
+        run_id = f"{method}.{seed}.{rate}"
+        digest = None if phase == "tune" else "d1"
+        place = {
+            "base_model": "base",
+            "dataset": "data",
+            "method": method,
+            "learning_rate": rate,
+            "seed": seed,
+        }
+        self.cells.append(
+            Cell(**place, tuned=True, phase=phase, run_id=run_id, eval_digest=digest, status="finished")
+        )
+        known = {**made.environment, "base_revision": "abc"}
+        counts = made.data and made.data.model_copy(update={"left_out_too_long": 0})
+        self.runs[run_id] = made.model_copy(update={"environment": known, "data": counts})
+        if digest:
+            self.evaluations[run_id] = evaluation(made, kind, 0, "test-1")
+
+    def records(self) -> StudyRecords:
+        """The records as the reader would hand them on."""
+        records = StudyRecords(self.cells, Root(Path("nowhere")))
+        rows = [
+            DocumentStatistics(
+                document_id=str(i),
+                cluster=str(i),
+                settings=(
+                    SettingStatistics(prompt_mode="title", decoding="d", metrics={"bits_per_byte": (1.0, n)}),
+                ),
+            )
+            for i, n in enumerate(self.lengths)
+        ]
+        records.__dict__.update(runs=self.runs, evaluations=self.evaluations)
+        records._statistics = {(c.run_id, str(c.eval_digest)): rows for c in self.cells}
+        return records
+
+    def change(self, which: str, records: dict[str, Any], **update: Any) -> None:
+        """Change the records of a method, or of one run."""
+        for run_id, record in records.items():
+            if run_id == which or run_id.split(".")[0] == which:
+                records[run_id] = record.model_copy(update=update)
+
+    def findings(self, **options: bool) -> dict[str, Finding]:
+        """The audit's findings that are not ok, by check."""
+        return {f.check: f for f in audit(self.records(), **options) if f.status != "ok"}
+
+    def allowed(self, one: str, other: str) -> bool:
+        """Whether the two methods may be compared."""
+        return refused(audit(self.records()), PLACE, {one, other}) is None
+
+
+@pytest.fixture
+def study() -> Study:
+    """A study with nothing to object to."""
+    return Study()
+
+
+def test_a_study_alike_in_everything_has_nothing_flagged_and_all_is_compared(study: Study) -> None:
+    """Nothing but ok, and checks there are."""
+    assert study.findings() == {}
+    assert len(audit(study.records())) >= 10
+    assert all(study.allowed(one, "full") for one in ("base", "lora-r16", "dora-r16"))
+
+
+def test_an_odd_number_of_rates_refuses_the_odd_method_alone(study: Study) -> None:
+    """DoRA tried two of three: full against LoRA, and everything against the base, are judged."""
+    study.cells = [
+        c for c in study.cells if (c.method, c.phase, c.learning_rate) != ("dora-r16", "tune", 1e-2)
+    ]
+    finding = study.findings()["learning rates tried"]
+    assert (finding.status, finding.methods) == ("refused", ("dora-r16",))
+    assert "dora-r16: 2" in finding.text
+    assert not study.allowed("dora-r16", "full")
+    assert not study.allowed("dora-r16", "lora-r16")
+    assert study.allowed("full", "lora-r16")
+    assert all(study.allowed(method, "base") for method in METHODS)
+
+
+def test_a_tie_names_both_sides(study: Study) -> None:
+    """Two methods, three rates and two: neither is the usual one, whatever the order of the cells."""
+    study.cells = [c for c in study.cells if c.method != "dora-r16"]
+    study.cells = [
+        c for c in study.cells if (c.method, c.phase, c.learning_rate) != ("lora-r16", "tune", 1e-2)
+    ]
+    for cells in (study.cells, study.cells[::-1]):
+        study.cells = cells
+        assert study.findings()["learning rates tried"].methods == ("full", "lora-r16")
+        assert not study.allowed("full", "lora-r16")
+        assert study.allowed("full", "base")
+
+
+def test_one_rate_each_is_flagged_as_untuned(study: Study) -> None:
+    """No search at all: comparable, and flagged."""
+    study.cells = [c for c in study.cells if c.phase != "tune"]
+    assert study.findings()["learning rates tried"].status == "flagged"
+    assert study.allowed("full", "lora-r16")
+
+
+def test_unequal_tuning_seeds_and_grid_widths_are_refused(study: Study) -> None:
+    """LoRA's search with a second seed; then full's over four decades instead of two."""
+    study.add("lora-r16", 1001, "tune", 1e-3)
+    finding = study.findings()["tuning seeds"]
+    assert (finding.status, finding.methods) == ("refused", ("lora-r16",))
+    assert not study.allowed("lora-r16", "full")
+    assert study.allowed("full", "dora-r16")
+    wide = Study()
+    wide.cells = [
+        c.model_copy(update={"learning_rate": 1e-7}) if (c.method, c.learning_rate) == ("full", 1e-5) else c
+        for c in wide.cells
+    ]
+    finding = wide.findings()["width of the grid"]
+    assert (finding.status, finding.methods) == ("refused", ("full",))
+    assert "4.0 decades" in finding.text
+    assert not wide.allowed("full", "lora-r16")
+
+
+def test_a_best_rate_at_the_edge_is_flagged_and_not_tuned(study: Study) -> None:
+    """LoRA confirms at 1e-2, the last of three: its cells lose `tuned`, no other's do."""
+    study.cells = [
+        c.model_copy(update={"learning_rate": 1e-2}) if (c.method, c.phase) == ("lora-r16", "confirm") else c
+        for c in study.cells
+    ]
+    finding = study.findings()["grid edge"]
+    assert (finding.status, finding.methods) == ("flagged", ("lora-r16",))
+    assert "lora-r16 is not tuned" in finding.text
+    assert {c.method for c in with_edges_untuned(study.cells) if not c.tuned} == {"lora-r16"}
+
+
+@pytest.mark.parametrize(
+    ("check", "spoil"),
+    [
+        ("base weights", lambda s: s.change("lora-r16", s.runs, environment={"base_revision": "other"})),
+        ("test part", lambda s: s.change("lora-r16", s.evaluations, test="test-2")),
+        ("precision", lambda s: s.change("lora-r16", s.runs, precision="fp32")),
+    ],
+)
+def test_what_must_be_the_same_refuses_the_odd_method(
+    check: str, spoil: Callable[[Study], None], study: Study
+) -> None:
+    """LoRA differs: refused against every other, and full against DoRA and the base is not."""
+    spoil(study)
+    finding = study.findings()[check]
+    assert (finding.status, finding.methods) == ("refused", ("lora-r16",))
+    assert not study.allowed("lora-r16", "full")
+    assert not study.allowed("lora-r16", "dora-r16")
+    assert study.allowed("full", "dora-r16")
+    assert study.allowed("full", "base")
+
+
+def test_other_training_tokens_at_one_seed_are_refused(study: Study) -> None:
+    """Seed 1 of LoRA saw another stream."""
+    run = study.runs["lora-r16.1.0.001"]
+    assert run.data is not None
+    study.change("lora-r16.1.0.001", study.runs, data=run.data.model_copy(update={"stream_hash": "other"}))
+    assert study.findings()["training tokens, seed 1"].status == "refused"
+    assert not study.allowed("lora-r16", "full")
+    assert study.allowed("full", "dora-r16")
+
+
+def test_other_epochs_and_other_evaluation_settings_are_refused(study: Study) -> None:
+    """Full trained twice as long; DoRA was generated for with a limit of its own."""
+    spec = study.runs["full.0.0.0001"].spec
+    longer = spec.model_copy(update={"train": spec.train.model_copy(update={"epochs": 99.0})})
+    study.change("full", study.runs, spec=longer)
+    asked = study.evaluations["dora-r16.0.0.001"].spec
+    study.change("dora-r16", study.evaluations, spec=asked.model_copy(update={"max_new_tokens": 7}))
+    found = study.findings()
+    assert (found["epochs"].status, found["epochs"].methods) == ("refused", ("full",))
+    assert (found["decoding"].status, found["decoding"].methods) == ("refused", ("dora-r16",))
+    assert not study.allowed("full", "lora-r16")
+    assert not study.allowed("dora-r16", "base")
+    assert study.allowed("lora-r16", "base")
+
+
+def test_an_unknown_base_revision_is_flagged_and_not_called_the_same(study: Study) -> None:
+    """Unknown for all; then known for all but one."""
+    for known in (("full",), METHODS):
+        for method in known:
+            study.change(method, study.runs, environment={})
+        finding = study.findings()["base weights"]
+        assert finding.status == "flagged"
+        assert "unknown for" in finding.text
+    assert study.allowed("full", "lora-r16")
+
+
+def test_another_device_other_versions_and_other_training_settings_are_flagged(study: Study) -> None:
+    """Costs may not be compared; values may, with the difference shown."""
+    spec = study.runs["full.0.0.0001"].spec
+    other = spec.model_copy(update={"train": spec.train.model_copy(update={"warmup": 0.5})})
+    changed = {"base_revision": "abc", "device": "GPU", "versions": {"torch": "1.0"}}
+    study.change("full", study.runs, environment=changed, spec=other)
+    found = study.findings()
+    assert {found[check].status for check in ("device", "versions", "train.warmup")} == {"flagged"}
+    assert "full: 0.5" in found["train.warmup"].text
+    assert study.allowed("full", "lora-r16")
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "one seed: "), (2, "2 seeds: ")])
+def test_one_or_two_seeds_are_flagged(count: int, words: str, study: Study) -> None:
+    """Three are not."""
+    study.cells = [c for c in study.cells if c.phase != "confirm" or c.seed < count]
+    finding = study.findings()["seeds"]
+    assert finding.status == "flagged"
+    assert finding.text.startswith(words)
+
+
+def test_few_heavy_documents_are_flagged(study: Study) -> None:
+    """60 documents, of which three have 1,000 bytes and the others 100: 3,000 of 8,700, 34 %."""
+    study.lengths[:3] = [1000.0] * 3
+    finding = study.findings()["heavy documents"]
+    assert finding.status == "flagged"
+    assert "3 longest of 60 documents carry 34% of the weight" in finding.text
+
+
+def test_a_seed_apart_from_the_others_is_flagged(study: Study) -> None:
+    """Bits per byte of full: .90, .901 and .99. The gap is .089: over 3 x .001, and over 1 % of .9."""
+    for seed, value in enumerate((0.9, 0.901, 0.99)):
+        run_id = f"full.{seed}.0.0001"
+        metrics = dict(study.evaluations[run_id].metrics)
+        metrics["bits_per_byte"] = metrics["bits_per_byte"].model_copy(update={"value": value})
+        study.change(run_id, study.evaluations, metrics=metrics)
+    finding = study.findings()["odd seed"]
+    assert (finding.status, finding.methods) == ("flagged", ("full",))
+    assert "seed 2 of full stands apart in bits per byte" in finding.text
+
+
+def test_claimed_matched_parameters_are_checked(study: Study) -> None:
+    """DoRA with 10 % more weights than LoRA: flagged if claimed. Full fine-tuning is not among them."""
+    assert "matched parameters" not in study.findings(matched_parameters=True)
+    run = study.runs["dora-r16.0.0.001"]
+    more = {"trainable_parameters": int(1.1 * (run.costs.trainable_parameters or 0))}
+    study.change("dora-r16", study.runs, costs=run.costs.model_copy(update=more))
+    finding = study.findings(matched_parameters=True)["matched parameters"]
+    assert (finding.status, finding.methods) == ("flagged", ("dora-r16", "lora-r16"))
+    assert "apart by 10%" in finding.text
+    assert "matched parameters" not in study.findings()
+
+
+def test_few_documents_are_flagged(study: Study) -> None:
+    """Generated for 10 of them only."""
+    for run_id, record in study.evaluations.items():
+        study.evaluations[run_id] = record.model_copy(
+            update={"spec": record.spec.model_copy(update={"generations": 10})}
+        )
+    finding = study.findings()["held-out documents"]
+    assert finding.status == "flagged"
+    assert "10 generated for: too few" in finding.text
+
+
+def test_a_lost_run_and_documents_left_out_are_flagged(study: Study) -> None:
+    """A diverged run with its reason; labels that were cut; seven documents that were too long."""
+    study.cells[-1] = study.cells[-1].model_copy(update={"status": "diverged", "error": "loss of 99"})
+    run = study.runs["full.0.0.0001"]
+    assert run.data is not None
+    study.change(
+        "full", study.runs, data=run.data.model_copy(update={"end_labels": 0.9, "left_out_too_long": 7})
+    )
+    found = study.findings()
+    assert "loss of 99" in found["diverged"].text
+    assert found["end labels"].methods == ("full",)
+    assert found["left out"].text.startswith("7 training documents")
+
+
+@pytest.mark.parametrize(("value", "flagged"), [(1.9, True), (2.6, False)])
+def test_equivalent_under_the_floor_says_so(value: float, flagged: bool, study: Study) -> None:
+    """Unrelated text has BLEU 2.5: two methods at 1.9 are equivalent and worth nothing; at 2.6 they are."""
+    for run_id, record in study.evaluations.items():
+        bleu = record.metrics["bleu"]
+        study.evaluations[run_id] = record.model_copy(
+            update={
+                "metrics": {**record.metrics, "bleu": bleu.model_copy(update={"value": value})},
+                "anchors": {"unrelated": {"bleu": bleu.model_copy(update={"value": 2.5})}},
+            }
+        )
+    pair = Comparison.model_construct(
+        base_model="base", dataset="data", train_size=None, epochs=None, method="lora-r16", baseline="full",
+        metric="bleu", label="BLEU", direction="higher", verdict="equivalent",
+    )  # fmt: skip
+    findings = under_the_floor([pair], study.records())
+    assert [f.status for f in findings] == ["flagged"] * flagged
+    assert all("no better than unrelated text (2.5)" in f.text for f in findings)
+    other = pair.model_copy(update={"verdict": "undecided"})
+    assert under_the_floor([other], study.records()) == []
