@@ -9,13 +9,16 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from toolkit.data.format import Document, body_text, parse, render
 from toolkit.specs import Format, Section
 
 ABSURD = 1_000_000
 """Characters of one cell; a longer one is refused before it is looked into."""
+FOLDED = "white space folded to single spaces"
+"""What the report calls a text in which line breaks, tabs or runs of spaces became single spaces."""
+Whitespace = Literal["fold", "keep"]
 EXAMPLES = 3
 """How many examples of each refusal the report keeps."""
 
@@ -80,18 +83,16 @@ def _row_start(row: object, length: int) -> str:
     return "; ".join(parts)
 
 
-def clean_text(text: str, changes: Counter[str]) -> str:
-    """One line of plain text: NFC, no HTML remains, no control characters, single spaces.
+def clean_text(text: str, changes: Counter[str], whitespace: Whitespace = "fold") -> str:
+    """Return plain text: NFC, no HTML remains, no control characters; white space folded or kept.
 
-    NFC and not NFKC, which would turn "1½" into "11⁄2": a fraction stays as it was written.
+    What is changed is counted in ``changes``. NFC and not NFKC, which would turn "1½" into "11⁄2": a
+    fraction stays as it was written.
     """
+    if whitespace == "fold" and " ".join(text.split()) != text:
+        changes[FOLDED] += 1
     if "<" in text or "&" in text:
-        plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-        for close, note in _NOTES:
-            end = plain.rfind(close) + len(close)  # what opens after the last close would be sought in vain
-            if end >= len(close):
-                plain = note.sub("", plain[:end]) + plain[end:]
-        plain = _TAG.sub(" ", _WITHIN_WORD.sub("", plain))
+        plain = _without_html(text)
         if plain != text:
             changes["HTML removed"] += 1
             text = plain
@@ -100,12 +101,44 @@ def clean_text(text: str, changes: Counter[str]) -> str:
         if normal != text:
             changes["unicode normalised (NFC)"] += 1
             text = normal
-    if not text.isprintable():  # a line end is unprintable too, and becomes a space
-        plain = "".join(_printable(c) for c in text)
-        if "".join(plain.split()) != "".join(text.split()):
+    return _folded(text, changes) if whitespace == "fold" else _kept(text, changes)
+
+
+def _without_html(text: str) -> str:
+    plain = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    for close, note in _NOTES:
+        end = plain.rfind(close) + len(close)  # no closing tag follows: skip, or the regex is quadratic
+        if end >= len(close):
+            plain = note.sub("", plain[:end]) + plain[end:]
+    return _TAG.sub(" ", _WITHIN_WORD.sub("", plain))
+
+
+def _folded(text: str, changes: Counter[str]) -> str:
+    """Return the text on one line, with single spaces."""
+    plain = text if text.isprintable() else "".join(map(_printable, text))
+    if plain is not text and "".join(plain.split()) != "".join(text.split()):
+        changes["control characters removed"] += 1
+    return " ".join(plain.split())
+
+
+def _kept(text: str, changes: Counter[str]) -> str:
+    """Return the text with its line breaks and indentation, without white space around it."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    if lines != text:
+        changes["line ends normalised"] += 1
+    plain = lines
+    if not lines.isprintable():
+        plain = "".join(c if c in "\n\t" or _is_plain_space(c) else _printable(c) for c in lines)
+        if plain != lines:
             changes["control characters removed"] += 1
-        text = plain
-    return " ".join(text.split())
+    body = plain.strip()
+    if body != plain:
+        changes["white space around a text removed"] += 1
+    return body
+
+
+def _is_plain_space(character: str) -> bool:
+    return character.isspace() and unicodedata.category(character) != "Cc"
 
 
 def _printable(character: str) -> str:
@@ -148,22 +181,28 @@ def _string(value: object, name: str) -> str:
 def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple[str, ...]:
     if isinstance(value, str) and len(value) > ABSURD:
         raise RefusedError(f"{section.name}: over {ABSURD:,} characters")
+    keep = section.whitespace == "keep"
+    if keep and isinstance(value, str):  # "[1, 2]" may be a text like any other
+        return clean_text(_string(value, section.name), changes, "keep")
     items = _listed(value, section.name)
     if items is None:
         text = _string(value, section.name)
         if section.separator is None:
-            return clean_text(text, changes)
+            return clean_text(text, changes, section.whitespace)
         lines = text.split("\n")
         items = lines if len(lines) > 1 else text.split(section.separator)
-    if _plain(items):
+    if not keep and _plain(items):
         texts = [" ".join(item.split()) for item in items]
+        if texts != items:
+            changes[FOLDED] += sum(text != item for text, item in zip(texts, items, strict=True))
     else:
-        texts = [clean_text(_string(item, section.name), changes) for item in items if item is not None]
+        given = [_string(item, section.name) for item in items if item is not None]
+        texts = [clean_text(text, changes, section.whitespace) for text in given]
     full = [text for text in texts if text]
     if len(full) < len(items):
         changes["empty list items dropped"] += len(items) - len(full)
     if section.separator is None:
-        return " ".join(full)
+        return ("\n" if keep else " ").join(full)
     return tuple(_item(text, section.separator, changes) for text in full)
 
 
@@ -199,9 +238,10 @@ def to_document(
             raise RefusedError(f"no {section.name}")
         bodies.append(body)
     document = Document(tuple(bodies))
-    whole = "\n".join(body_text(*pair) for pair in zip(document_format.sections, bodies, strict=True))
-    if any(marker in whole for marker in (*document_format.markers, document_format.end)):
-        raise RefusedError("a marker inside the text")
+    for section, body in zip(document_format.sections, bodies, strict=True):
+        text, before = body_text(section, body), "\n" if section.whitespace == "keep" else ""
+        if any(before + marker in text for marker in (*document_format.markers, document_format.end)):
+            raise RefusedError("a marker inside the text")
     if parse(render(document, document_format), document_format) != document:
         raise RefusedError("cannot be read back from its own text")
     return document

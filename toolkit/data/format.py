@@ -118,13 +118,16 @@ def section_bodies(text: str, document_format: Format) -> dict[str, str]:
 
 def parse(text: str, document_format: Format) -> Document | None:
     """Return the document that a text holds, or None if it is not of the format. Inverse of `render`."""
-    lines = text.split("\n")
-    if len(lines) != len(document_format.sections) + 1 or lines[-1] != document_format.end:
+    markers = find_markers(text, document_format)
+    spans = [span for _, span in markers]
+    if [marker for marker, _ in markers] != [*document_format.markers, document_format.end]:
+        return None
+    if spans[0].start != 0 or spans[-1].stop != len(text):
         return None
     bodies: list[str | tuple[str, ...]] = []
-    for section, line in zip(document_format.sections, lines[:-1], strict=True):
-        if not line.startswith(f"{section.marker} "):
+    for section, span, following in zip(document_format.sections, spans[:-1], spans[1:], strict=True):
+        body = text[span.stop + 1 : following.start - 1]
+        if text[span.stop : span.stop + 1] != " " or (section.whitespace == "fold" and "\n" in body):
             return None
-        body = line.removeprefix(f"{section.marker} ")
         bodies.append(tuple(body.split(section.separator)) if section.separator else body)
     return Document(tuple(bodies))

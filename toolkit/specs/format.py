@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -10,13 +10,22 @@ from toolkit.specs.base import Spec
 
 
 class Section(Spec):
-    """One section of a document: a marker at the start of a line, then the body on the same line."""
+    """One section of a document: a marker at the start of a line, then the body."""
 
     name: str
     marker: str
     """As it stands in the text, e.g. `INGREDIENTS:`."""
     separator: str | None = None
     """For a section that is a list: what stands between its items. None for plain text."""
+    whitespace: Literal["fold", "keep"] = "fold"
+    """`fold`: a body is one line, and each run of white space becomes one space. `keep`: line breaks and
+    indentation stay, as code, lists and poems need them; only white space around the body is removed."""
+
+    @model_validator(mode="after")
+    def _items_are_folded(self) -> Self:
+        if self.separator is not None and self.whitespace == "keep":
+            raise ValueError(f"section '{self.name}': a list's items are one line each: whitespace: fold")
+        return self
 
 
 class Format(Spec):

@@ -1,12 +1,13 @@
-"""What makes a row a document, what is mended on the way, and what is refused by which name."""
+"""What makes a row a document, what is changed on the way, and what is refused by which name."""
 
 from collections import Counter
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from toolkit.data.cleaning import RefusedError, clean_text, to_document
-from toolkit.data.format import render
+from toolkit.data.cleaning import FOLDED, RefusedError, clean_text, to_document
+from toolkit.data.format import body_spans, parse, prompt, render, section_bodies
 from toolkit.specs import Format, Section
 
 RECIPE = Format(
@@ -77,19 +78,19 @@ def test_text_is_cleaned_without_changing_what_it_says(given: str, clean: str) -
 
 
 def test_cleaning_twice_changes_nothing_more() -> None:
-    """The second pass over a cleaned text mends nothing."""
+    """The second pass over a cleaned text changes nothing."""
     once = clean_text("<p>1½ cups&nbsp;milk,\x00  cafe\u0301</p>", Counter())
-    mended: Counter[str] = Counter()
-    assert clean_text(once, mended) == once == "1½ cups milk, caf\u00e9"
-    assert not mended
+    changes: Counter[str] = Counter()
+    assert clean_text(once, changes) == once == "1½ cups milk, caf\u00e9"
+    assert not changes
 
 
-def test_what_was_mended_is_counted() -> None:
+def test_what_was_changed_is_counted() -> None:
     """One tag, one separator inside an item, one empty item, one text in another normal form."""
-    mended: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
     row = {"title": "cafe\u0301", "ingredients": ["a, b", ""], "directions": "<p>Stir."}
-    to_document(row, RECIPE, {}, mended)
-    assert mended == {
+    to_document(row, RECIPE, {}, changes)
+    assert changes == {
         "unicode normalised (NFC)": 1,
         "separator inside an item dropped": 1,
         "empty list items dropped": 1,
@@ -128,3 +129,65 @@ def test_a_row_is_refused_by_name(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
         text_of(**{**GOOD, **change})
     assert str(refused.value) == reason
+
+
+# --- white space
+
+POEM = Format(
+    name="poem",
+    sections=(
+        Section(name="title", marker="TITLE:"),
+        Section(name="text", marker="TEXT:", whitespace="keep"),
+    ),
+    end="[END]",
+)
+
+
+def test_white_space_is_folded_and_counted_by_default() -> None:
+    """Line breaks, tabs and runs of spaces of two texts and one item; a text without any is not counted."""
+    changes: Counter[str] = Counter()
+    row = {"title": " A  B", "ingredients": ["one\ttwo", "three"], "directions": "Cut.\n\n  Fry."}
+    document = to_document(row, RECIPE, {}, changes)
+    assert document.bodies == ("A B", ("one two", "three"), "Cut. Fry.")
+    assert changes == {FOLDED: 3}
+    plain: Counter[str] = Counter()
+    to_document({"title": "A B", "ingredients": ["one"], "directions": "Cut. Fry."}, RECIPE, {}, plain)
+    assert not plain
+
+
+def test_white_space_is_kept_where_the_format_keeps_it() -> None:
+    """Lines and indentation stay, line ends are `\\n`, white space around the text goes; each is counted.
+
+    The rendered document is read back equal, and the prompt ends before the text.
+    """
+    changes: Counter[str] = Counter()
+    code = "\r\ndef f():\r\n\treturn  1\r\n\r\n# [1] TEXT: is no marker here\r\n"
+    document = to_document({"title": "Code", "text": code}, POEM, {}, changes)
+    assert document.bodies[1] == "def f():\n\treturn  1\n\n# [1] TEXT: is no marker here"
+    assert changes == {"line ends normalised": 1, "white space around a text removed": 1}
+    text = render(document, POEM)
+    assert parse(text, POEM) == document
+    assert prompt(text, POEM, "title") == "TITLE: Code\n"
+    assert section_bodies(text, POEM)["text"] == document.bodies[1]
+    (_, (start, stop)) = body_spans(document, POEM)
+    assert text[start:stop] == document.bodies[1]
+
+
+@pytest.mark.parametrize("marker", ["TEXT:", "TITLE:", "[END]"])
+def test_a_kept_text_may_hold_a_marker_but_at_no_line_start(marker: str) -> None:
+    """In a line it is a word like any other; at a line start the document could not be read back."""
+    to_document({"title": "T", "text": f"one {marker} two"}, POEM, {}, Counter())
+    with pytest.raises(RefusedError, match="a marker inside the text"):
+        to_document({"title": "T", "text": f"one\n{marker} two"}, POEM, {}, Counter())
+
+
+def test_a_kept_text_in_brackets_is_no_list_and_a_list_is_its_lines() -> None:
+    """`[1, 2]` stays as written; a list of texts is joined by line breaks."""
+    assert to_document({"title": "T", "text": "[1, 2]"}, POEM, {}, Counter()).bodies[1] == "[1, 2]"
+    assert to_document({"title": "T", "text": ["a", "  b"]}, POEM, {}, Counter()).bodies[1] == "a\nb"
+
+
+def test_a_list_section_keeps_no_white_space() -> None:
+    """Its items are joined on one line."""
+    with pytest.raises(ValidationError, match="items are one line each"):
+        Section(name="tags", marker="TAGS:", separator=", ", whitespace="keep")

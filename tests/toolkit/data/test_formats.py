@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toolkit import config
 from toolkit.data.cleaning import RefusedError, to_document
-from toolkit.data.format import opening, parse, prompt, render, section_bodies
+from toolkit.data.format import body_spans, body_text, opening, parse, prompt, render, section_bodies
 from toolkit.data.prepare import prepare
 from toolkit.data.sources.mixture import quotas
 from toolkit.errors import UserError
@@ -27,6 +27,12 @@ NEWS = Format(
         Section(name="source", marker="SOURCE>"),
     ),
     end="----",
+)
+
+KEPT = Format(
+    name="kept",
+    sections=tuple(Section(name=n, marker=m, whitespace="keep") for n, m in (("q", "##"), ("a", "RECIPE:"))),
+    end="[END]",
 )
 
 
@@ -169,10 +175,10 @@ VALUE = (
 )
 
 
-@given(st.sampled_from(["recipe", "news"]), st.lists(VALUE, min_size=4, max_size=4))
+@given(st.sampled_from(["recipe", "news", "kept"]), st.lists(VALUE, min_size=4, max_size=4))
 def test_what_is_accepted_is_read_back_equal_and_the_rest_is_refused(name: str, values: list[object]) -> None:
     """parse(render(d)) == d, of clean text that UTF-8 can hold, for whatever a row holds."""
-    form = NEWS if name == "news" else config.document_format("recipe")
+    form = {"news": NEWS, "kept": KEPT}.get(name, config.document_format("recipe"))
     row = {section.name: value for section, value in zip(form.sections, values, strict=False)}
     try:
         document = to_document(row, form, {}, Counter())
@@ -181,7 +187,11 @@ def test_what_is_accepted_is_read_back_equal_and_the_rest_is_refused(name: str, 
     text = render(document, form)
     assert parse(text, form) == document
     assert text.encode().decode() == text
-    assert len(text.splitlines()) == len(form.sections) + 1
+    spans = body_spans(document, form)
+    bodies = zip(form.sections, document.bodies, strict=True)
+    assert [text[a:b] for a, b in spans] == [body_text(section, body) for section, body in bodies]
+    if form is not KEPT:
+        assert len(text.splitlines()) == len(form.sections) + 1
 
 
 PLAIN = st.text(st.characters(categories=["L", "Nd"]), min_size=1, max_size=12)
