@@ -20,6 +20,7 @@ def generate(
     top_p: float = 0.9,
     max_new_tokens: int = 300,
     seed: int = 0,
+    trust_remote_code: Annotated[bool, Parameter(negative="")] = False,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
@@ -37,6 +38,9 @@ def generate(
         Nucleus sampling's share.
     seed
         Seed of the draws.
+    trust_remote_code
+        Load a base whose record asks for its code or for a pickle checkpoint, without a catalog entry that
+        allows it.
     """
     from experiments.playground.side_by_side import side_by_side
 
@@ -50,6 +54,7 @@ def generate(
         max_new_tokens=max_new_tokens,
         seed=seed,
         root=root,
+        trust_remote_code=trust_remote_code,
         say=lambda text: err.print(text, style="dim"),
     )
     if as_json:

@@ -25,7 +25,7 @@ def export_(
     to
         The file; `STUDY.bakeoff.zip` here when not given.
     """
-    from experiments.sharing.archive import export
+    from experiments.sharing.export import export
     from figures.wording.names import count
 
     done = export(study, overrides, root, to)
@@ -47,29 +47,37 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     file
         What `bakeoff export` wrote, on this or another machine.
     """
-    from experiments.sharing.archive import take
+    from experiments.sharing.importing import import_archive
+    from figures.report.page import build
     from figures.wording.names import count
+    from toolkit.records.folders import Root as Folders
 
-    found = take(file, root)
+    imported = import_archive(file, root)
+    page = build(Folders(root).results(imported.study), root) if imported.results else None
     if as_json:
-        print_json(found._asdict())
+        print_json({**imported._asdict(), "report": page and str(page)})
         return 0
     texts = {
         "added": "added",
         "completed": "here before, with evaluations added",
         "here_already": "here before",
-        "kept_ours": "finished here too, with other records, which stay",
+        "kept_ours": "already finished here with different results (kept ours)",
         "busy": "in use here, and left alone",
     }
     for field, text in texts.items():
-        runs = getattr(found, field)
+        runs = getattr(imported, field)
         if runs:
             out.print(f"{count(len(runs), 'run')} {text}", soft_wrap=True, highlight=False)
         if field in ("kept_ours", "busy"):
             for run_id in runs:
                 out.print(f"  {run_id}", soft_wrap=True, highlight=False)
-    if not found.results:
-        out.print(f"results/{found.study} is as it was", soft_wrap=True, highlight=False)
+    if imported.left_out:
+        text = f"{len(imported.left_out)} report files left out: a report is drawn from the records"
+        out.print(text, soft_wrap=True, highlight=False)
+    if page is None:
+        out.print(f"results/{imported.study} is unchanged", soft_wrap=True, highlight=False, markup=False)
+    else:
+        out.print(f"Report: {page}", soft_wrap=True, highlight=False, markup=False)
     out.print("`bakeoff run` of the study counts them as done and concludes", soft_wrap=True, highlight=False)
     return 0
 
@@ -93,7 +101,7 @@ def push(
     private
         Only you can see it.
     """
-    from experiments.sharing.model_card import push as upload
+    from experiments.sharing.hub import push as upload
 
     address = upload(run_id, repository, root, private=private)
     if as_json:

@@ -1,17 +1,18 @@
-"""Base and trained models of a study write the same dish, side by side."""
+"""Base and trained models of a study write a document for the same title, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.analysis.conclude import read
 from experiments.design.study import name_of
+from experiments.sharing.trust import base_of
 from toolkit.data.format import opening
 from toolkit.errors import UserError
 from toolkit.records import Cell, RunRecord
-from toolkit.records.folders import RunFolder
+from toolkit.records.folders import Root
 from toolkit.specs import BASE, Decoding, EvalSpec, Format
 
 
@@ -25,9 +26,15 @@ def side_by_side(
     seed: int,
     root: Path,
     say: Callable[[str], None],
+    trust_remote_code: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row a title, temperature and model: `title`, `temperature`, `method`, `text`, `ended`, `tokens`."""
-    cells = _one_a_method(read(root, name_of(study)).cells)
+    """Return one row per title, temperature and model: `title`, `temperature`, `method`, `text`, `ended`,
+    `tokens`.
+
+    Raises UserError for a bad option, a study without finished runs or weights, and a base model that its
+    record may not decide to load.
+    """
+    cells = _one_per_method(read(root, name_of(study)).cells)
     names = [" ".join(title.split()) for title in titles]
     if not all(names):
         raise UserError("generate: a title is empty")
@@ -35,29 +42,35 @@ def side_by_side(
         raise UserError(f"generate: --max-new-tokens is at least 1, got {max_new_tokens}")
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
+    bases, records = {}, {}
     for cell in cells:
-        if cell.method != BASE:
-            RunFolder(root, cell.run_id).require_artifact()
+        folder = Root(root).run(cell.run_id)
+        if not cell.is_base:
+            folder.require_artifact()
+        records[cell.run_id] = RunRecord.read(folder.record)
+        bases[cell.run_id] = base_of(
+            records[cell.run_id], folder, "generate", trust_remote_code=trust_remote_code
+        )
 
-    # torch only from here on: what is wrong above is told at once
+    # torch only from here on: whatever is wrong above is reported at once
     from eval.inference.generation import generate
     from toolkit import runtime
     from toolkit.models import load, methods
 
     runtime.quiet_libraries()
     rows = []
-    form = _format(root, cells)
+    document_format = _format(records.values())
     for cell in cells:
         say(f"{cell.method}: writing")
-        run = RunRecord.read(RunFolder(root, cell.run_id).record)
-        tokenizer = load.load_tokenizer(run.spec.model)
-        artifact = RunFolder(root, cell.run_id).artifact
-        model = load.load_artifact(run.spec.model, artifact, methods.quantization(run.spec.method))
+        run, base = records[cell.run_id], bases[cell.run_id]
+        tokenizer = load.load_tokenizer(base)
+        artifact = Root(root).run(cell.run_id).artifact
+        model = load.load_artifact(base, artifact, methods.quantization(run.spec.method))
         model = model.to(runtime.device()).eval()
         if runtime.resolve_precision(run.spec.train.precision) == "bf16":
             model.bfloat16()
-        first = form.sections[0]
-        prompts = [opening(form, name) for name in names]
+        first = document_format.sections[0]
+        prompts = [opening(document_format, name) for name in names]
         for decoding in decodings:
             written = generate(model, tokenizer, prompts, first.name, decoding, spec)
             for title, generation in zip(titles, written, strict=True):
@@ -84,8 +97,8 @@ def _decodings(temperatures: Sequence[float], top_p: float) -> list[Decoding]:
     return [Decoding(name=f"t{t:g}", temperature=t, top_p=top_p) for t in temperatures]
 
 
-def _one_a_method(cells: Sequence[Cell]) -> list[Cell]:
-    """The anchor and each method's first finished confirming run, of the first panel."""
+def _one_per_method(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the base and each method's first finished confirming run, of the first condition."""
     usable = [c for c in cells if c.status == "finished" and c.phase in ("base", "confirm")]
     if not usable:
         raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")
@@ -97,10 +110,9 @@ def _one_a_method(cells: Sequence[Cell]) -> list[Cell]:
     return [next(c for c in panel if c.method == name) for name in names]
 
 
-def _format(root: Path, cells: Sequence[Cell]) -> Format:
-    """The format of the documents that the methods were trained on."""
-    for cell in cells:
-        dataset = RunRecord.read(RunFolder(root, cell.run_id).record).spec.dataset
-        if dataset is not None:
-            return dataset.format
+def _format(records: Iterable[RunRecord]) -> Format:
+    """Return the format of the documents that the methods were trained on."""
+    for record in records:
+        if record.spec.dataset is not None:
+            return record.spec.dataset.format
     raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")

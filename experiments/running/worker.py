@@ -47,9 +47,8 @@ def work(job: Job, listener: Listener) -> None:
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
             from eval.harness import evaluate
-            from experiments.sharing.model_card import write_card
 
-            evaluation = evaluate(
+            evaluate(
                 record,
                 folder,
                 job.evaluate,
@@ -59,7 +58,6 @@ def work(job: Job, listener: Listener) -> None:
                 fingerprint=prepared.fingerprints["test"],
                 progress=listener,
             )
-            write_card(folder, evaluation)
         folder.failure.unlink(missing_ok=True)
 
 

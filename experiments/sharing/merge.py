@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from experiments.sharing.trust import base_of
 from toolkit import runtime
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
@@ -11,17 +12,18 @@ from toolkit.records import MergeRecord, RunRecord
 from toolkit.records.folders import Root
 
 
-def merge(run: str, root: Path) -> MergeRecord:
-    """Merge the run that ``run`` names, wholly or in part, on the validation part it was trained with.
+def merge(run: str, root: Path, *, trust_remote_code: bool = False) -> MergeRecord:
+    """Merge a run's adapter into its base and compare the two on the run's validation split.
 
-    A part is the start of the name or what stands between two dots: the method, the seed, the digest.
+    ``run`` is a run id, its beginning, or what stands between two of its dots: the method, the seed, the
+    digest. Raises UserError if that names no run or several, and if the run left no adapter.
     """
-    found = sorted(path.parent.name for path in Root(root).runs.glob("*/run.json"))
-    matching = [name for name in found if name.startswith(run) or f".{run}." in f"{name}."]
-    if run in found:
+    finished = sorted(path.parent.name for path in Root(root).runs.glob("*/run.json"))
+    matching = [name for name in finished if name.startswith(run) or f".{run}." in f"{name}."]
+    if run in finished:
         matching = [run]
     if len(matching) != 1:
-        some = ", ".join((matching or found)[:5]) or "none"
+        some = ", ".join((matching or finished)[:5]) or "none"
         what = "several runs" if matching else "no finished run"
         raise UserError(f"merge: {what} of that name: '{run}'. There are {some}")
     folder = Root(root).run(matching[0])
@@ -30,12 +32,10 @@ def merge(run: str, root: Path) -> MergeRecord:
         raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
     if record.spec.method.peft is not None:
         folder.require_artifact()
-    parts = prepare(
-        record.spec.dataset,
-        record.spec.data,
-        Root(root).data,
-    )
+    splits = prepare(record.spec.dataset, record.spec.data, Root(root).data)
+    base = base_of(record, folder, "merge", trust_remote_code=trust_remote_code)
+    record = record.model_copy(update={"spec": record.spec.model_copy(update={"model": base})})
     from toolkit.training.merge import merge as merge_adapter
 
     runtime.quiet_libraries()
-    return merge_adapter(record, folder, list(parts.validation))
+    return merge_adapter(record, folder, list(splits.validation))

@@ -1,4 +1,4 @@
-"""What goes with a trained model to other people: a model card with its results, and the way to the hub."""
+"""The model card of a trained model: what it is, how to use it, its results, how it was trained."""
 
 from __future__ import annotations
 
@@ -9,25 +9,21 @@ from typing import Any
 from tabulate import tabulate
 
 from eval.metrics import held_out
-from toolkit.errors import UserError, unknown_name
+from toolkit.data.format import opening
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
-from toolkit.records.files import write_text
-from toolkit.records.folders import RunFolder
 
 CARD = "README.md"
 HUB_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "gemma", "openrail")
-"""Those that the hub knows by this name; another one is named in words."""
+"""Those that the Hub knows by this name; another one is named in words."""
 
 
-def write_card(folder: RunFolder, evaluation: EvaluationRecord) -> None:
-    """Write `artifact/README.md`; without an artifact (the untouched base) there is nothing to describe."""
-    if folder.artifact.is_dir():
-        write_text(folder.artifact / CARD, card(evaluation))
+def card(evaluation: EvaluationRecord, artifact: Path, repository: str) -> str:
+    """Return the model card of a run as Markdown with the Hub's metadata on top.
 
-
-def card(evaluation: EvaluationRecord) -> str:
-    """The model card of a run: what it is, its results with their signatures, how it came about."""
-    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+    ``artifact`` is the folder of the saved model, for the tokens that its tokenizer adds; ``repository`` is
+    `owner/name`, for the usage example.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
 
     run = evaluation.run
     spec, dataset = run.spec, run.spec.dataset
@@ -39,28 +35,85 @@ def card(evaluation: EvaluationRecord) -> str:
     known = license_ in HUB_LICENSES
     data = ModelCardData(
         model_name=run.run_id,
-        base_model=spec.model.hub,
+        base_model=spec.model.hub or spec.model.published_as,
         datasets=dataset.hub,
         library_name="peft" if spec.method.peft else "transformers",
         license=license_ if known else "other" if license_ else None,
         license_name=None if known or not license_ else spec.model.license,
         pipeline_tag="text-generation",
         tags=["bakeoff", spec.method.name],
-        eval_results=[
-            EvalResult(
-                task_type="text-generation",
-                task_name="text generation",
-                dataset_type=dataset.hub or dataset.name,
-                dataset_name=f"{dataset.name}, {value.documents} held-out documents",
-                metric_type=name,
-                metric_name=f"{name} ({value.unit})",
-                metric_value=value.value,
-            )
-            for name, value in measured.items()
-        ],
+        eval_results=_eval_results(evaluation, measured),
     )
-    body = "\n\n".join([_opening(run), _results(evaluation, measured), _training(run)])
+    sections = [_opening(run), _usage(run, artifact, repository), _results(evaluation, measured)]
+    body = "\n\n".join([*sections, _training(run)])
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
+
+
+def _eval_results(evaluation: EvaluationRecord, measured: dict[str, MetricValue]) -> list[Any]:
+    """Return entries of the Hub's model-index.
+
+    The Hub merges entries of one data set and keeps the first one's name, so how many documents a metric
+    rests on is part of the metric's own arguments.
+    """
+    from huggingface_hub import EvalResult
+
+    dataset = evaluation.run.spec.dataset
+    return [
+        EvalResult(
+            task_type="text-generation",
+            task_name="text generation",
+            dataset_type=dataset.hub or dataset.name,
+            dataset_name=f"{dataset.name}, held-out documents",
+            dataset_split="test",
+            metric_type=name,
+            metric_name=f"{name} ({value.unit}, n = {value.documents})",
+            metric_value=value.value,
+            metric_args={"n": value.documents, "signature": value.signature},
+        )
+        for name, value in measured.items()
+        if dataset is not None
+    ]
+
+
+def _usage(run: RunRecord, artifact: Path, repository: str) -> str:
+    """Return a usage example: how to load the model, and the prompt that it was trained on."""
+    spec, dataset = run.spec, run.spec.dataset
+    assert dataset is not None  # noqa: S101 - card() has made sure
+    prompt = opening(dataset.format, "Banana Bread")
+    first, prefix = dataset.format.sections[0], _prefix_token(artifact)
+    loader = "AutoPeftModelForCausalLM" if spec.method.peft else "AutoModelForCausalLM"
+    imports = (
+        f"from peft import {loader}\nfrom transformers import AutoTokenizer\n\n"
+        if spec.method.peft
+        else f"from transformers import {loader}, AutoTokenizer\n\n"
+    )
+    text = f"{prefix}{prompt}" if prefix else prompt
+    others = ", ".join(f"`{section.marker}`" for section in dataset.format.sections[1:])
+    why = f"The prefix token `{prefix}` comes first: the tokenizer does not add it. " if prefix else ""
+    return (
+        "## Usage\n\n"
+        f"```python\n{imports}"
+        f'tokenizer = AutoTokenizer.from_pretrained("{repository}")\n'
+        f'model = {loader}.from_pretrained("{repository}")\n'
+        f"prompt = {json.dumps(text, ensure_ascii=False)}\n"
+        'inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)\n'
+        "output = model.generate(**inputs, max_new_tokens=300, do_sample=True, top_p=0.9)\n"
+        "print(tokenizer.decode(output[0]))\n"
+        "```\n\n"
+        f"A prompt is the marker `{first.marker}`, a space, the {first.name}, and a line break. {why}The "
+        f"model writes the other sections ({others}), "
+        f"`{dataset.format.end}` and its end-of-text token."
+    )
+
+
+def _prefix_token(artifact: Path) -> str:
+    """Return the token that every training text began with: begin-of-text, else end-of-text; else ''."""
+    try:
+        value = json.loads((artifact / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    token = value.get("bos_token") or value.get("eos_token") or ""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
 
 
 def _opening(run: RunRecord) -> str:
@@ -92,16 +145,21 @@ def _results(evaluation: EvaluationRecord, measured: dict[str, MetricValue]) -> 
             name,
             f"{value.value:.4g}",
             value.unit,
+            value.documents,
             {"lower": "lower", "higher": "higher"}.get(value.direction, ""),
         ]
         for name, value in measured.items()
     ]
-    table = tabulate(rows, ["metric", "value", "unit", "better"], tablefmt="github", disable_numparse=True)
+    table = tabulate(
+        rows, ["metric", "value", "unit", "n", "better"], tablefmt="github", disable_numparse=True
+    )
     signatures = "\n".join(f"- {name}: `{value.signature}`" for name, value in measured.items())
     documents = max((value.documents for value in measured.values()), default=0)
+    precision = evaluation.spec.model_dump().get("likelihood_precision")
+    computed = f" Likelihoods are computed in {precision}." if precision else ""
     return (
-        f"## Results\n\nOn {documents} held-out documents (test part `{evaluation.test}`), of this one seed: "
-        "a comparison of methods needs several, and their intervals.\n\n"
+        f"## Results\n\nOn {documents} held-out documents (test split `{evaluation.test}`), one seed; "
+        f"a comparison of methods needs several, and their intervals.{computed}\n\n"
         f"{table}\n\nEvery choice that changes a number:\n\n{signatures}"
     )
 
@@ -112,9 +170,9 @@ def _training(run: RunRecord) -> str:
         ("learning rate", spec.learning_rate),
         ("seed", spec.seed),
         ("epochs", spec.train.epochs),
-        ("tokens a batch", spec.train.batch_tokens * spec.train.accumulate),
+        ("tokens per batch", spec.train.batch_tokens * spec.train.accumulate),
         ("steps", costs.steps),
-        ("precision", run.precision),
+        ("training precision", run.precision),
         ("trainable parameters", costs.trainable_parameters and f"{costs.trainable_parameters:,}"),
         ("training seconds", costs.train_seconds and f"{costs.train_seconds:.0f}"),
         ("peak memory", costs.peak_memory_bytes and f"{costs.peak_memory_bytes / 1e9:.1f} GB"),
@@ -128,64 +186,3 @@ def _training(run: RunRecord) -> str:
         disable_numparse=True,
     )
     return f"## Training\n\n{table}"
-
-
-def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> str:
-    """Upload a run's artifact and its card to the hub in one commit; returns the address.
-
-    Raises UserError where there is no such run, no token, or no hub.
-    """
-    folder = _folder(run_id, root)
-    record = RunRecord.read(folder.record)
-    if record.spec.is_base:
-        raise UserError(f"push: {run_id} is the untouched base; there is nothing of it to publish")
-    artifact = folder.require_artifact()
-    if not any(folder.path.glob("eval-*.json")):
-        raise UserError(
-            f"push: {run_id} is not evaluated, so its card has no results; `bakeoff run` its study"
-        )
-
-    from huggingface_hub import CommitOperationAdd, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
-    files = [path for path in sorted(artifact.rglob("*")) if path.is_file()]
-    operations = [
-        CommitOperationAdd(path.relative_to(artifact).as_posix(), _content(path, record)) for path in files
-    ]
-    api = HfApi(library_name="bakeoff")
-    try:
-        where = api.create_repo(repository, private=private, exist_ok=True)
-        api.create_commit(where.repo_id, operations, commit_message=f"Add {run_id}")
-    except LocalTokenNotFoundError as error:
-        raise UserError("push: no token: `hf auth login`, or set HF_TOKEN") from error
-    except HFValidationError as error:
-        raise UserError(f"push: '{repository}' is no repository name; write owner/name") from error
-    except HfHubHTTPError as error:
-        code = error.response.status_code if error.response is not None else None
-        hint = (
-            "; `hf auth login`, or set HF_TOKEN to a token that may write there" if code in (401, 403) else ""
-        )
-        raise UserError(f"push: the hub refused: {_first_line(error)}{hint}") from error
-    except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
-        raise UserError(f"push: the hub can't be reached: {_first_line(error)}") from error
-    return str(where)
-
-
-def _folder(run_id: str, root: Path) -> RunFolder:
-    folder = RunFolder(root, run_id)
-    if not folder.record.is_file():
-        raise unknown_name("run", run_id, [path.parent.name for path in root.glob("runs/*/run.json")])
-    return folder
-
-
-def _content(path: Path, record: RunRecord) -> Path | bytes:
-    """The file; an adapter's configuration with the base as others find it, not a path of this machine."""
-    if path.name != "adapter_config.json":
-        return path
-    value = json.loads(path.read_text(encoding="utf-8"))
-    value["base_model_name_or_path"] = record.spec.model.hub or record.spec.model.name
-    return json.dumps(value, indent=2).encode()
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

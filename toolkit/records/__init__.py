@@ -15,20 +15,29 @@ from toolkit.records.evaluation import (
     read_statistics,
 )
 from toolkit.records.reader import StudyRecords
-from toolkit.records.run import Costs, DataCounts, Failure, MergeRecord, MergeSide, RunRecord, Step
+from toolkit.records.run import (
+    Costs,
+    DataCounts,
+    Failure,
+    MergeRecord,
+    MergeSide,
+    Provenance,
+    RunRecord,
+    Step,
+)
 from toolkit.records.study import (
     Cell,
     Claim,
     Comparison,
     Conclusions,
     Condition,
+    ConditionRecord,
     DecodingEffect,
     Estimate,
     FailedGeneration,
     FailureCount,
     Finding,
     Optimum,
-    Placed,
     SettingEstimate,
     SpeaksAbout,
 )
@@ -61,7 +70,8 @@ __all__ = [
     "MetricValue",
     "Optimum",
     "Outcome",
-    "Placed",
+    "ConditionRecord",
+    "Provenance",
     "Record",
     "RunRecord",
     "SettingEstimate",

@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "spec.yaml"
 
     @property
+    def imported(self) -> Path:
+        """`imported.json`: which archive the run came from; only in runs that were imported."""
+        return self.path / "imported.json"
+
+    @property
     def steps(self) -> Path:
         """`steps.jsonl`: one line an optimizer step or validation."""
         return self.path / "steps.jsonl"

@@ -105,6 +105,18 @@ class MergeRecord(Record):
     environment: dict[str, Any]
 
 
+class Provenance(Record):
+    """`imported.json`, beside records that came from another machine."""
+
+    archive: str
+    """File name of the archive."""
+    sha256: str
+    """Hash of the archive."""
+    study: str
+    date: str
+    """Day of the import, UTC: `2026-11-25`."""
+
+
 class Failure(Record):
     """`failed.json`: a run that could not be finished, or not be evaluated. Removed once it could."""
 

@@ -24,8 +24,8 @@ class Condition(NamedTuple):
     epochs: float | None = None
 
 
-class Placed(Record):
-    """Something said of one condition."""
+class ConditionRecord(Record):
+    """A record about one condition."""
 
     base_model: str
     dataset: str
@@ -39,7 +39,7 @@ class Placed(Record):
         return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
 
 
-class Cell(Placed):
+class Cell(ConditionRecord):
     """One run of a study and where its records are. An untouched base stands in each of its conditions."""
 
     method: str
@@ -64,7 +64,7 @@ class Cell(Placed):
         return self.method == BASE
 
 
-class Estimate(Placed):
+class Estimate(ConditionRecord):
     """A method's value of a metric over its seeds, with an interval."""
 
     method: str
@@ -89,7 +89,7 @@ class SettingEstimate(Estimate):
     decoding: str
 
 
-class DecodingEffect(Placed):
+class DecodingEffect(ConditionRecord):
     """How much of a metric's differences is decoding and how much is method, from one prompt mode's texts.
 
     Shares are of the sum of squares of a table of trained methods x decodings, less what documents (and
@@ -117,7 +117,7 @@ class DecodingEffect(Placed):
     """None for all four with fewer than two methods, or where the metric is not defined on the documents."""
 
 
-class FailureCount(Placed):
+class FailureCount(ConditionRecord):
     """How many generations of a run fail, by class. A text may have several classes."""
 
     method: str
@@ -133,7 +133,7 @@ class FailureCount(Placed):
     """Class -> generations that have it; every class, in the order of tables."""
 
 
-class FailedGeneration(Placed):
+class FailedGeneration(ConditionRecord):
     """One line of `failures.jsonl`: a generation that fails, to be found in its run's outcomes."""
 
     method: str
@@ -147,7 +147,7 @@ class FailedGeneration(Placed):
     """Class -> what is wrong, in words."""
 
 
-class Comparison(Placed):
+class Comparison(ConditionRecord):
     """Two methods on one metric. `difference` is method minus baseline, in the metric's unit."""
 
     method: str
@@ -212,7 +212,7 @@ class Finding(Record):
     """Methods grouped by what they differ in: those of one side may be compared, those of two may not."""
 
 
-class Optimum(Placed):
+class Optimum(ConditionRecord):
     """The learning rate at which a method's validation result would be lowest, from its tuning runs."""
 
     method: str
@@ -231,7 +231,7 @@ class Optimum(Placed):
     ratio_high: float | None = None
 
 
-class Claim(Placed):
+class Claim(ConditionRecord):
     """A published finding, and what a study says of it."""
 
     name: str

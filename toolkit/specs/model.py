@@ -32,6 +32,8 @@ class ModelSpec(Spec):
     """Run Python code that comes with the weights. Off unless this line says otherwise."""
     allow_pickle: bool = False
     """Load a pickle checkpoint where there is no safetensors file. Off unless this line says otherwise."""
+    published_as: str | None = None
+    """The Hub repository of these weights, if they come from elsewhere; a model card links to it."""
     note: str | None = None
     """One line for `bakeoff catalog`."""
 

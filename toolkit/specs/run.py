@@ -44,6 +44,6 @@ class RunSpec(Spec):
         if self.model.folder and self.model.sha256:
             value["model"].pop("folder")  # the same files elsewhere are the same base
         for part in ("model", "method"):
-            for label in ("name", "note", "license"):
+            for label in ("name", "note", "license", "published_as"):
                 value[part].pop(label, None)
         return f"{self.model.name}.{self.method.name}.s{self.seed}.{digest_of(value)}"

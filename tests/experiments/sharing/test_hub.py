@@ -13,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from huggingface_hub import ModelCard
 
-from experiments.sharing.model_card import push
+from experiments.sharing import model_card
+from experiments.sharing.hub import push
 from tests.experiments.small import environment
+from toolkit import config
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord
 
@@ -98,25 +100,52 @@ def lora(conclusions):
     return next(cell for cell in conclusions.cells if cell.method == "lora-r16")
 
 
-def test_every_artifact_has_a_card_with_the_numbers_of_its_record(done):
-    """The card parses as the hub parses it, and its results are those of the evaluation, in a table too."""
+def test_a_card_has_the_numbers_of_its_record(done):
+    """The card parses as the Hub parses it, and its results are those of the evaluation, in a table too."""
     root, conclusions, _ = done
-    cards = sorted(root.glob("runs/*/artifact/README.md"))
-    assert len(cards) == 2  # full and LoRA; the untouched base has no artifact
     cell = lora(conclusions)
-    record = EvaluationRecord.read(root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.json")
-    card = ModelCard.load(root / "runs" / cell.run_id / "artifact" / "README.md")
+    folder = root / "runs" / cell.run_id
+    record = EvaluationRecord.read(folder / f"eval-{cell.eval_digest}.json")
+    card = ModelCard(model_card.card(record, folder / "artifact", "me/cook"))
     assert card.data.library_name == "peft"
     assert {"bakeoff", "lora-r16"} <= set(card.data.tags)
     found = {result.metric_type: result.metric_value for result in card.data.eval_results}
     expected = {name: value.value for name, value in record.metrics.items() if value.value is not None}
     assert found == pytest.approx(expected)
     assert len(found) > 3
+    counts = {result.metric_type: result.metric_args["n"] for result in card.data.eval_results}
+    assert counts == {name: record.metrics[name].documents for name in expected}
     for name, value in expected.items():
         assert f"| {name} " in card.text
         assert f"{value:.4g}" in card.text
         assert record.metrics[name].signature in card.text
     assert str(root) not in str(card)
+
+
+def test_a_card_shows_how_to_use_the_model(done):
+    """GPT-2's tokenizer has no prefix of its own: the example begins with it, then the marker and a title."""
+    root, conclusions, _ = done
+    cell = lora(conclusions)
+    folder = root / "runs" / cell.run_id
+    record = EvaluationRecord.read(folder / f"eval-{cell.eval_digest}.json")
+    text = model_card.card(record, folder / "artifact", "me/cook")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    compile(code, "usage", "exec")
+    assert 'AutoPeftModelForCausalLM.from_pretrained("me/cook")' in code
+    assert 'prompt = "<|endoftext|>RECIPE: Banana Bread\\n"' in code
+    assert "`INGREDIENTS:`" in text
+
+
+def test_a_card_links_to_the_base_that_the_same_weights_were_published_as(done):
+    """The embedded base comes from a pip package; the Hub knows it as HuggingFaceTB/SmolLM2-135M-Instruct."""
+    root, conclusions, _ = done
+    cell = lora(conclusions)
+    folder = root / "runs" / cell.run_id
+    record = EvaluationRecord.read(folder / f"eval-{cell.eval_digest}.json")
+    spec = record.run.spec.model_copy(update={"model": config.model("smollm2-135m-embedded")})
+    record = record.model_copy(update={"run": record.run.model_copy(update={"spec": spec})})
+    card = ModelCard(model_card.card(record, folder / "artifact", "me/cook"))
+    assert card.data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
 
 
 def test_push_sends_the_artifact_and_its_card_in_one_commit(done, hub, tmp_path):
@@ -129,7 +158,8 @@ def test_push_sends_the_artifact_and_its_card_in_one_commit(done, hub, tmp_path)
     assert done_.returncode == 0, done_.stderr
     assert "me/cook" in done_.stdout
     assert json.loads(kept.pop("create"))["name"] == "cook"
-    assert set(kept) == {path.name for path in artifact.iterdir()}
+    assert set(kept) == {"README.md", *(path.name for path in artifact.iterdir())}
+    assert 'from_pretrained("me/cook")' in kept.pop("README.md").decode()
     config = json.loads(kept.pop("adapter_config.json"))
     assert config["base_model_name_or_path"] == "tiny"
     for name, content in kept.items():

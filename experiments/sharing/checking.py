@@ -1,0 +1,247 @@
+"""Reading an archive that a stranger may have made: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, READABLE, Manifest, sha256
+from toolkit.errors import UserError
+from toolkit.records import (
+    Conclusions,
+    DocumentStatistics,
+    EvaluationRecord,
+    FailedGeneration,
+    Outcome,
+    Record,
+    RunRecord,
+    Step,
+)
+from toolkit.specs.reading import dump_yaml, parse_yaml
+
+MOST_BYTES = 4 * 2**30
+"""Of all entries together, decompressed. A study of a thousand runs has about 1 GB."""
+MOST_FILES = 200_000
+LARGEST_FILE = 2**29
+LARGEST_MANIFEST = 2**26
+HIGHEST_RATIO = 200
+"""Decompressed over compressed bytes of an entry above 1 MB: records reach about 30, a zip bomb 1,000."""
+PERMISSIONS = ("trust_remote_code", "allow_pickle")
+"""Keys by which a specification lets files of others run code. An archive can't give these permissions."""
+NOTHING = "nothing was imported"
+
+R = TypeVar("R", bound=Record)
+
+
+class Checked(NamedTuple):
+    """The content of an archive, valid as a whole."""
+
+    study: str
+    runs: dict[str, dict[str, bytes]]
+    """Run id -> file name -> content, with `run.json` in each."""
+    results: dict[str, bytes]
+    """File name -> content, of `results/<study>/`."""
+    left_out: tuple[str, ...]
+    """Report files of an archive of the first version: a report is drawn anew from the records."""
+    sha256: str
+    """Hash of the archive."""
+
+
+def check_archive(file: Path) -> Checked:
+    """Read an archive whole and check names, sizes, hashes, and every record against its schema.
+
+    Raises UserError, in one line, for an archive that is damaged, foreign, hostile or of another version.
+    """
+    if not file.is_file():
+        raise UserError(f"cannot read {file}: not a file")
+    with _one_line(file), zipfile.ZipFile(file) as packed:
+        _check_sizes(packed, file)
+        manifest = _manifest(packed, file)
+        contents: dict[str, bytes] = {}
+        left_out = []
+        for name in packed.namelist():
+            if name == MANIFEST:
+                continue
+            if not _is_record(name, manifest.study):
+                if manifest.version == 1 and _is_report(name, manifest.study):
+                    left_out.append(name)
+                    continue
+                raise UserError(f"{file} holds {name!r}, which no export of a study does: {NOTHING}")
+            contents[name] = packed.read(name)
+            if sha256(contents[name]) != manifest.files[name]:
+                raise UserError(f"{file} is damaged at {name}: {NOTHING}")
+    runs: dict[str, dict[str, bytes]] = {}
+    results: dict[str, bytes] = {}
+    for name, content in contents.items():
+        room, folder, leaf = name.split("/")
+        (runs.setdefault(folder, {}) if room == "runs" else results)[leaf] = content
+    checked = {run: _check_run(run, members, f"{file}: runs/{run}") for run, members in runs.items()}
+    where = f"{file}: results/{manifest.study}"
+    results = {name: _check_result(name, text, manifest.study, where) for name, text in results.items()}
+    return Checked(manifest.study, checked, results, tuple(left_out), sha256(file.read_bytes()))
+
+
+@contextmanager
+def _one_line(file: Path) -> Iterator[None]:
+    """Turn what `zipfile` raises on damaged files into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise UserError(f"{file} is damaged, or not a file of `bakeoff export`: {error}") from error
+
+
+def _check_sizes(packed: zipfile.ZipFile, file: Path) -> None:
+    """Refuse, before anything is decompressed, bombs, links, encrypted entries and repeated names."""
+    entries = packed.infolist()
+    if len(entries) > MOST_FILES:
+        raise UserError(f"{file} holds {len(entries):,} files, more than {MOST_FILES:,}: {NOTHING}")
+    names = [entry.filename for entry in entries]
+    if len(set(names)) != len(names):
+        raise UserError(f"{file} holds two files of one name: {NOTHING}")
+    for entry in entries:
+        name, size = entry.filename, entry.file_size
+        if size > LARGEST_FILE or size > 2**20 and size > HIGHEST_RATIO * max(1, entry.compress_size):
+            raise UserError(f"{file}: {name!r} unpacks to {size:,} bytes, too many for a record: {NOTHING}")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG) or entry.is_dir() or entry.flag_bits & 1:
+            raise UserError(f"{file}: {name!r} is not a plain file: {NOTHING}")
+    total = sum(entry.file_size for entry in entries)
+    if total > MOST_BYTES:
+        raise UserError(f"{file} unpacks to {total:,} bytes, more than {MOST_BYTES:,}: {NOTHING}")
+
+
+def _manifest(packed: zipfile.ZipFile, file: Path) -> Manifest:
+    foreign = f"{file} is not a file of `bakeoff export`"
+    names = packed.namelist()
+    if MANIFEST not in names:
+        raise UserError(f"{foreign}: it has no {MANIFEST}")
+    if packed.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
+        raise UserError(f"{foreign}: its {MANIFEST} is too large")
+    try:
+        manifest = Manifest.model_validate_json(packed.read(MANIFEST))
+    except ValidationError as error:
+        raise UserError(f"{foreign}: {MANIFEST}: {_first(error)}") from error
+    if manifest.format != FORMAT:
+        raise UserError(foreign)
+    if manifest.version not in READABLE:
+        raise UserError(
+            f"{file} is of version {manifest.version} of the export; this bakeoff reads {READABLE[-1]}"
+        )
+    if {*names} - {MANIFEST} != manifest.files.keys():
+        raise UserError(f"{file} is damaged: it does not hold the files that it lists")
+    if not _is_name(manifest.study):
+        raise UserError(f"{foreign}: {manifest.study!r:.80} is not the name of a study")
+    return manifest
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can name a folder: nothing that leads elsewhere, no control characters, not hidden."""
+    return len(text) <= 200 and text.isprintable() and not re.search(r"^\.|[\\/:]", text) and bool(text)
+
+
+def _is_record(name: str, study: str) -> bool:
+    parts = name.split("/")
+    if len(parts) != 3 or not _is_name(parts[1]):
+        return False
+    if parts[0] == "runs":
+        return bool(OF_A_RUN.fullmatch(parts[2]))
+    return parts[0] == "results" and parts[1] == study and parts[2] in OF_RESULTS
+
+
+def _is_report(name: str, study: str) -> bool:
+    """Whether a name is of the report, a figure or the log that the first version packed too."""
+    return name.startswith(f"results/{study}/") and ".." not in name.split("/") and "\\" not in name
+
+
+def _check_run(run: str, members: dict[str, bytes], where: str) -> dict[str, bytes]:
+    """Return the run's files, `spec.yaml` written anew from the record: no schema checks it."""
+    if "run.json" not in members:
+        raise UserError(f"{where} has no run.json: {NOTHING}")
+    record = _valid(RunRecord, members["run.json"], f"{where}/run.json")
+    if not record.run_id == record.spec.run_id == run:
+        raise UserError(
+            f"{where}: its spec has the id {record.spec.run_id} here. Made by another version of bakeoff? "
+            "Nothing was imported"
+        )
+    for name, content in members.items():
+        place = f"{where}/{name}"
+        if name.startswith("eval-") and name.endswith(".json"):
+            evaluation = _valid(EvaluationRecord, content, place)
+            if (
+                evaluation.run != record
+                or name != f"eval-{evaluation.digest}.json"
+                or f"{name}l" not in members
+            ):
+                raise UserError(f"{place} is not of this run: {NOTHING}")
+        elif name.startswith("eval-"):
+            _valid_lines(Outcome, content, place)
+        elif name.startswith("statistics-"):
+            _valid_lines(DocumentStatistics, content, place)
+        elif name == "steps.jsonl":
+            _valid_lines(Step, content, place)
+    return {**members, "spec.yaml": dump_yaml(record.spec.model_dump(mode="json")).encode()}
+
+
+def _check_result(name: str, content: bytes, study: str, where: str) -> bytes:
+    if name == "comparisons.json":
+        if _valid(Conclusions, content, f"{where}/{name}").study != study:
+            raise UserError(f"{where}/{name} is of another study: {NOTHING}")
+    elif name == "failures.jsonl":
+        _valid_lines(FailedGeneration, content, f"{where}/{name}")
+    else:
+        return _without_permissions(content, f"{where}/{name}")
+    return content
+
+
+def _without_permissions(content: bytes, where: str) -> bytes:
+    """Return the study's text, with every permission to run code that it gives taken back."""
+    if len(content) > 2**20:
+        raise UserError(f"{where} is too large for a study: {NOTHING}")
+    try:
+        value = parse_yaml(content.decode("utf-8"), where)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} is not UTF-8 text: {NOTHING}") from error
+    changed, asked = _refused(value)
+    return dump_yaml(changed).encode() if asked else content
+
+
+def _refused(value: Any) -> tuple[Any, bool]:
+    """Return the value with each permission false, and whether any was true."""
+    if isinstance(value, dict):
+        pairs = {key: _refused(inner) for key, inner in value.items()}
+        asked = any(value[key] for key in PERMISSIONS if key in value)
+        changed = {key: False if key in PERMISSIONS else inner for key, (inner, _) in pairs.items()}
+        return changed, asked or any(inner for _, inner in pairs.values())
+    if isinstance(value, list | tuple):
+        items = [_refused(item) for item in value]
+        return [item for item, _ in items], any(inner for _, inner in items)
+    return value, False
+
+
+def _valid(kind: type[R], content: bytes, where: str) -> R:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise UserError(
+            f"{where}: {_first(error)}. Made by another version of bakeoff? Nothing was imported"
+        ) from error
+
+
+def _valid_lines(kind: type[Record], content: bytes, where: str) -> None:
+    for number, line in enumerate(content.splitlines(), start=1):
+        _valid(kind, line, f"{where}, line {number}")
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"[:300]

@@ -1,0 +1,92 @@
+"""`bakeoff export`: a study's finished runs and conclusions in one file, without weights."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.design import study as studies
+from experiments.design.grid import Grid
+from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, VERSION, Manifest, sha256
+from toolkit.errors import UserError
+from toolkit.records import Conclusions
+from toolkit.records.files import whole_file
+from toolkit.records.folders import Root, RunFolder
+
+
+class Exported(NamedTuple):
+    """What went into an archive."""
+
+    file: Path
+    runs: int
+    left_out: int
+    """Runs of the study that are not finished."""
+    bytes: int
+
+
+def export(name: str, overrides: Sequence[str], root: Path, target: Path | None = None) -> Exported:
+    """Pack a study's records and conclusions, but no weights and no report, into one zip file.
+
+    ``name`` is a study, or one that has results under ``root``. The same records give the same bytes.
+    ``target`` is `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or
+    the file can't be written.
+    """
+    folders = Root(root)
+    study, ids = _runs_of(name, overrides, root)
+    finished = [run for run in ids if folders.run(run).record.is_file()]
+    if not finished:
+        raise UserError(f"study '{study}' has no finished run under {folders.runs}: nothing to export")
+    files = [path for run in finished for path in _files_of_run(folders.run(run))]
+    files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
+    target = target or Path(f"{study}.bakeoff.zip")
+    with whole_file(target) as neighbour:
+        _pack(neighbour, study, {path.relative_to(root).as_posix(): path for path in files})
+    return Exported(target, len(finished), len(ids) - len(finished), target.stat().st_size)
+
+
+def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list[str]]:
+    """Return the study's name and run ids: those it concluded on, and those that its file asks for."""
+    concluded = Root(root).results(studies.name_of(name)) / "comparisons.json"
+    ids = []
+    if concluded.is_file() and not overrides:
+        ids = [cell.run_id for cell in Conclusions.read(concluded).cells]
+        if not _is_study(name):
+            return studies.name_of(name), list(dict.fromkeys(ids))
+    spec = studies.load(name, overrides)
+    ids += [cell.run.run_id for cell in Grid(spec, root).prepare().cells()]
+    return spec.name, list(dict.fromkeys(ids))
+
+
+def _is_study(name: str) -> bool:
+    return Path(name).is_file() or (studies.STUDIES / f"{name}.yaml").is_file()
+
+
+def _files_of_run(folder: RunFolder) -> Iterator[Path]:
+    for path in sorted(folder.path.iterdir()):
+        if OF_A_RUN.fullmatch(path.name) and _is_whole(path):
+            yield path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is part of finished work: an evaluation's record is written after its outcomes."""
+    kind, _, digest = path.stem.partition("-")
+    return kind not in ("eval", "statistics") or path.with_name(f"eval-{digest}.json").is_file()
+
+
+def _pack(target: Path, study: str, files: dict[str, Path]) -> None:
+    hashes = {name: sha256(path.read_bytes()) for name, path in files.items()}
+    manifest = Manifest(format=FORMAT, version=VERSION, study=study, files=hashes)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(_entry(MANIFEST), json.dumps(manifest.model_dump(mode="json"), indent=1))
+        for name, path in files.items():
+            packed.writestr(_entry(name), path.read_bytes())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)  # dated 1980, as every entry: same records, same bytes
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry

@@ -1,0 +1,108 @@
+"""`bakeoff import`: an archive's runs are added to those under a root folder."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from experiments.sharing.checking import Checked, check_archive
+from toolkit.records import Provenance, RunRecord
+from toolkit.records.files import whole_file, write_text
+from toolkit.records.folders import Root
+
+Fate = Literal["added", "completed", "here_already", "kept_ours", "busy"]
+PROVENANCE = "imported.json"
+
+
+class Imported(NamedTuple):
+    """What became of the runs of an archive: their ids."""
+
+    study: str
+    added: tuple[str, ...]
+    completed: tuple[str, ...]
+    """Were here, and got evaluations that were not."""
+    here_already: tuple[str, ...]
+    kept_ours: tuple[str, ...]
+    """Finished here too, with another record: trained on both machines. Ours stays."""
+    busy: tuple[str, ...]
+    """Being worked on here at the moment; left alone."""
+    results: bool
+    """Whether the study's conclusions were taken too: only if there were none here."""
+    left_out: tuple[str, ...]
+    """Report files of an archive of the first version, which are never taken."""
+
+
+def import_archive(path: Path, root: Path) -> Imported:
+    """Add the runs of an archive to those under ``root``. What is finished here is never changed.
+
+    The whole archive is checked before anything is written. Only records are taken: the report is drawn from
+    them. Each run and the results keep where they came from in `imported.json`. Raises UserError for an
+    archive that is damaged, foreign, hostile or of another version.
+    """
+    checked = check_archive(path)
+    provenance = Provenance(
+        archive=path.name,
+        sha256=checked.sha256,
+        study=checked.study,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+    folders = Root(root)
+    write_text(folders.runs / ".gitignore", "*\n")
+    fates: dict[str, list[str]] = {}
+    for run, members in checked.runs.items():
+        fates.setdefault(_add_run(run, members, folders, provenance), []).append(run)
+    return Imported(
+        study=checked.study,
+        added=tuple(fates.get("added", ())),
+        completed=tuple(fates.get("completed", ())),
+        here_already=tuple(fates.get("here_already", ())),
+        kept_ours=tuple(fates.get("kept_ours", ())),
+        busy=tuple(fates.get("busy", ())),
+        results=_add_results(checked, folders, provenance),
+        left_out=checked.left_out,
+    )
+
+
+def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Provenance) -> Fate:
+    """Add one run; return the field of Imported it belongs to."""
+    folder = root.run(run)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.lock, timeout=0):
+            here = folder.record.is_file()
+            theirs = RunRecord.model_validate_json(members["run.json"])
+            if here and RunRecord.read(folder.record) != theirs:
+                return "kept_ours"
+            missing = [name for name in members if not (here and (folder.path / name).is_file())]
+            if not here:
+                provenance.write(folder.imported)
+            # Records mark what is whole, so they come last: evaluations, then the run's own.
+            for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
+                _write(folder.path / name, members[name])
+            if here:
+                return "completed" if missing else "here_already"
+            shutil.rmtree(folder.checkpoints, ignore_errors=True)
+            folder.failure.unlink(missing_ok=True)
+            return "added"
+    except Timeout:
+        return "busy"
+
+
+def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:
+    folder = root.results(checked.study)
+    if "comparisons.json" not in checked.results or (folder / "comparisons.json").is_file():
+        return False
+    for name in sorted(checked.results, key=lambda n: n == "comparisons.json"):
+        if not (folder / name).exists():
+            _write(folder / name, checked.results[name])
+    provenance.write(folder / PROVENANCE)
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole_file(path) as neighbour:
+        neighbour.write_bytes(content)
