@@ -91,9 +91,7 @@ def _classify(cell: Cell, outcomes: Sequence[Outcome], form: Format, found: Foun
                     )
                 )
     for (mode, decoding), texts in classes.items():
-        found.failures.append(
-            FailureCount(**place, prompt_mode=mode, decoding=decoding, **_counted(texts))  # type: ignore[arg-type]
-        )
+        found.failures.append(FailureCount(**place, prompt_mode=mode, decoding=decoding, **_counted(texts)))
 
 
 def _of_references(
@@ -158,7 +156,7 @@ def _stacked(seeds: dict[int, dict[Setting, Rows]], setting: Setting, metric: st
 
 def _defined(table: Floats) -> np.ndarray:
     """Documents on which the metric is defined at every seed."""
-    return np.isfinite(table).all(axis=(0, 2))
+    return np.asarray(np.isfinite(table).all(axis=(0, 2)))
 
 
 def _effects(
