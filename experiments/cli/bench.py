@@ -31,7 +31,7 @@ def bench_train(
     *,
     base: str = "smollm2-135m-embedded",
     recipes: int = 60,
-    repeats: int = 1,
+    repeats: int = 3,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:

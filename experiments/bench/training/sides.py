@@ -12,9 +12,11 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+VALIDATIONS = 8
 LENGTH, ROWS = 512, 4  # the notebook's padded length and batch
 WARMUP_SHARE = 200 / 3750  # its 200 warmup steps of three epochs of 5,000 recipes, four at a time
 
@@ -34,7 +36,7 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
         data=None,
         method=config.method(asked["method"]),
         learning_rate=asked["learning_rate"],
-        train=TrainSpec(validations=8, max_length=LENGTH),
+        train=TrainSpec(validations=VALIDATIONS, max_length=LENGTH),
         seed=0,
     )
     with tempfile.TemporaryDirectory() as temporary:
@@ -88,7 +90,7 @@ def notebook(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def trl(asked: dict[str, Any]) -> dict[str, Any]:
-    """TRL's SFTTrainer at its defaults, with bf16."""
+    """TRL's SFTTrainer with bf16: at its defaults, or with the settings that ``asked["settings"]`` holds."""
     import torch
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -105,6 +107,7 @@ def trl(asked: dict[str, Any]) -> dict[str, Any]:
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
+            **asked.get("settings", {}),
         )
         trainer = SFTTrainer(
             asked["base"],
@@ -112,28 +115,69 @@ def trl(asked: dict[str, Any]) -> dict[str, Any]:
             train_dataset=Dataset.from_dict({"text": asked["train"]}),
             processing_class=tokenizer,
         )
-        supervised = sum(len(ids) - 1 for ids in trainer.train_dataset["input_ids"])
+        # by the texts: packing joins rows, and every token but a text's first is supervised
+        supervised = sum(len(ids) for ids in tokenizer(asked["train"])["input_ids"])
         return _timed(trainer, supervised, tokenizer, asked["validation"], "bf16")
 
 
 def _timed(
     trainer: Any, supervised: int, tokenizer: Any, validation: list[str], precision: str
 ) -> dict[str, Any]:
+    """Train, with the clock stopped while the model is validated eight times on the way."""
     from toolkit import runtime
     from toolkit.training.loss import NextToken
-    from toolkit.training.monitor import Validation
 
+    measure = _validation(validation, tokenizer, precision)
+    curve = _Curve(lambda model: measure(model, NextToken(model))["eval_bits_per_byte"])
+    trainer.add_callback(curve.callback())
     began = time.perf_counter()
     trainer.train()
-    seconds = time.perf_counter() - began
-    peak = runtime.peak_memory_bytes()
-    measured = Validation(validation, tokenizer, 1024, precision)(trainer.model, NextToken(trainer.model))
+    seconds = time.perf_counter() - began - curve.paused
     return {
         "tokens_per_second": supervised / seconds,
         "seconds": seconds,
-        "peak_memory_bytes": peak,
-        "validation_bits_per_byte": measured["eval_bits_per_byte"],
+        "peak_memory_bytes": runtime.peak_memory_bytes(),
+        "validation_bits_per_byte": curve.points[-1][1],
+        "curve": curve.points,
     }
+
+
+def _validation(texts: list[str], tokenizer: Any, precision: str) -> Any:
+    from toolkit.training.monitor import Validation
+
+    return Validation(texts, tokenizer, 1024, precision)
+
+
+class _Curve:
+    """Training seconds and validation bits per byte, eight times over a training."""
+
+    def __init__(self, measure: Callable[[Any], float]) -> None:
+        self.measure = measure
+        self.points: list[list[float]] = []
+        self.paused = 0.0
+        self._began = 0.0
+
+    def callback(self) -> Any:
+        """Return a TrainerCallback that validates at every eighth of the steps."""
+        from transformers import TrainerCallback
+
+        curve = self
+
+        class Validate(TrainerCallback):
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                curve._began = time.perf_counter()
+
+            def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+                due = {max(1, round(state.max_steps * (i + 1) / VALIDATIONS)) for i in range(VALIDATIONS)}
+                if state.global_step in due:
+                    now = time.perf_counter()
+                    seconds = now - curve._began - curve.paused
+                    training = model.training
+                    curve.points.append([seconds, curve.measure(model)])
+                    model.train(training)
+                    curve.paused += time.perf_counter() - now
+
+        return Validate()
 
 
 def main() -> None:
