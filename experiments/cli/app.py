@@ -14,6 +14,7 @@ from experiments.cli.judging import judge
 from experiments.cli.listing import catalog
 from experiments.cli.models import generate, merge
 from experiments.cli.output import err, out
+from experiments.cli.playing import playground
 from experiments.cli.sharing import export_, import_, push
 from experiments.cli.studies import audit, data, plan, report, run
 from experiments.cli.tasting import taste
@@ -42,7 +43,7 @@ app = App(
     version=version,
     suppress_keyboard_interrupt=False,  # main() reports what is kept
 )
-for command in (run, report, plan, audit, catalog, data, generate, judge, merge, push, taste):
+for command in (run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, taste):
     app.command(command)
 for command, name in ((export_, "export"), (import_, "import")):
     app.command(command, name=name)

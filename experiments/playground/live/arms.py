@@ -1,0 +1,122 @@
+"""The models of a study, ready to write: adapters share one base model, full models stand beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolkit import runtime
+from toolkit.errors import UserError
+from toolkit.models import load as models
+from toolkit.models import methods
+from toolkit.records import RunRecord
+from toolkit.records.folders import RunFolder
+from toolkit.specs import ModelSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One model to write with."""
+
+    name: str
+    model: PreTrainedModel
+    active: Callable[[], AbstractContextManager[Any]]
+    """Makes this arm the one that the shared model computes."""
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The arms of a study, in its order, and their tokenizer."""
+
+    arms: tuple[Arm, ...]
+    tokenizer: PreTrainedTokenizerBase
+    in_memory: int
+    """Models in memory: adapters share one."""
+
+
+def load(runs: Mapping[str, tuple[RunRecord, RunFolder]], say: Callable[[str], None]) -> Arms:
+    """Load the runs (name -> record and folder). All have to be of one base model.
+
+    Adapters that peft can put on one model share it, with the untouched base model; other adapters, and runs
+    that trained the base's own weights, get a model of their own. Raises UserError for several base models.
+    """
+    bases = {record.spec.model.digest for record, _ in runs.values()}
+    if len(bases) != 1:
+        raise UserError("playground: the study has several base models; choose one with base_models=NAME")
+    spec = next(iter(runs.values()))[0].spec.model
+    shared, names = _shared(runs, spec, say)
+    arms, own = [], 0
+    for name, (record, folder) in runs.items():
+        if record.spec.is_base:
+            arms.append(Arm(name, shared, _without_adapter(shared)))
+        elif name in names:
+            arms.append(Arm(name, shared, _with_adapter(shared, name)))
+        else:
+            say(f"loading {name}")
+            quantization = methods.quantization(record.spec.method)
+            model = _ready(models.load_artifact(spec, folder.require_artifact(), quantization), record)
+            arms.append(Arm(name, model, nullcontext))
+            own += 1
+    tokenizer = models.load_tokenizer(spec)
+    return Arms(tuple(arms), tokenizer, own + 1)
+
+
+def _shared(
+    runs: Mapping[str, tuple[RunRecord, RunFolder]], spec: ModelSpec, say: Callable[[str], None]
+) -> tuple[PreTrainedModel, set[str]]:
+    """The base model with every adapter that it can carry, and the names of these."""
+    from peft import PeftModel
+
+    say(f"loading {spec.name}")
+    model: Any = models.load_base(spec)
+    names: set[str] = set()
+    for name, (record, folder) in runs.items():
+        if record.spec.method.peft is None or methods.quantization(record.spec.method) is not None:
+            continue
+        if record.spec.method.peft["peft_type"] in PROMPTS:
+            continue  # its virtual tokens would change what the base computes
+        say(f"loading {name}")
+        place = str(folder.require_artifact())
+        try:
+            if names:
+                model.load_adapter(place, adapter_name=name)
+            else:
+                model = PeftModel.from_pretrained(model, place, adapter_name=name)
+        except (ValueError, TypeError, KeyError) as error:  # another kind of adapter than the first
+            say(f"{name}: a model of its own ({str(error).splitlines()[0][:100]})")
+            continue
+        names.add(name)
+    return _ready(model, next(iter(runs.values()))[0]), names
+
+
+def _ready(model: Any, record: RunRecord) -> Any:
+    """The model on its device, in the precision that the run's generations were written in."""
+    model = model.to(runtime.device()).eval()
+    return model.bfloat16() if runtime.resolve_precision(record.spec.train.precision) == "bf16" else model
+
+
+PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
+
+
+def _with_adapter(model: Any, name: str) -> Callable[[], AbstractContextManager[Any]]:
+    @contextmanager
+    def active() -> Iterator[None]:
+        if model.active_adapter != name:
+            model.set_adapter(name)
+        yield
+
+    return active
+
+
+def _without_adapter(model: Any) -> Callable[[], AbstractContextManager[Any]]:
+    return model.disable_adapter if hasattr(model, "disable_adapter") else nullcontext
+
+
+def names_of(arms: Sequence[Arm]) -> list[str]:
+    """The arms' names in order."""
+    return [arm.name for arm in arms]

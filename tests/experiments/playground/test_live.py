@@ -1,0 +1,235 @@
+"""The playground: arms that share a base model, texts side by side, and a server with bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import shutil
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from experiments.playground.live.arms import Arm, Arms, _with_adapter, _without_adapter
+from experiments.playground.live.writing import write
+from toolkit import catalog
+from toolkit.specs import Decoding
+
+starlette = pytest.importorskip("starlette.testclient", reason="the extra `playground` is not installed")
+from experiments.playground.live.server import Limits, Playground, application  # noqa: E402
+
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"  # kept, and ignored by git
+RECIPE = catalog.document_format("recipe")
+SECRET = "s3cret"  # noqa: S105 - of this test
+GREEDY = Decoding(temperature=0)
+
+
+@pytest.fixture
+def arms(tiny_gpt2, tmp_path):
+    """The untouched base and two adapters that share it, with weights large enough to write differently."""
+    for number, name in enumerate(("one", "two")):
+        base = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
+        torch.manual_seed(number)
+        adapted = get_peft_model(
+            base, LoraConfig(r=4, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)
+        )
+        with torch.no_grad():
+            for key, weight in adapted.named_parameters():
+                if "lora_" in key:
+                    weight.normal_(0, 0.5)
+        adapted.save_pretrained(tmp_path / name)
+    base = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
+    model = PeftModel.from_pretrained(base, tmp_path / "one", adapter_name="one")
+    model.load_adapter(tmp_path / "two", adapter_name="two")
+    model.eval()
+    shared = [Arm(name, model, _with_adapter(model, name)) for name in ("one", "two")]
+    tokenizer = AutoTokenizer.from_pretrained(tiny_gpt2)
+    return Arms((Arm("base", model, _without_adapter(model)), *shared), tokenizer, 1), tmp_path
+
+
+def texts(pieces):
+    """Arm -> its last piece's text and how it ended."""
+    return {piece.arm: (piece.text, piece.ended) for piece in pieces}
+
+
+def test_arms_that_share_a_base_write_what_each_writes_alone(arms, tiny_gpt2):
+    """Token by token in turn, greedy: the same texts as one arm at a time, and as plain transformers."""
+    shared, folder = arms
+    together = texts(write(shared, ["base", "one", "two"], "RECIPE: Pie\n", GREEDY, 12, 0))
+    assert len({text for text, _ in together.values()}) == 3
+    for name in together:
+        assert texts(write(shared, [name], "RECIPE: Pie\n", GREEDY, 12, 0))[name] == together[name]
+    plain = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
+    alone = PeftModel.from_pretrained(plain, folder / "two").eval()
+    from toolkit.data.batches import prefix_token
+
+    ids = [prefix_token(shared.tokenizer), *shared.tokenizer("RECIPE: Pie\n")["input_ids"]]
+    whole = alone.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)[0, len(ids) :]
+    assert together["two"][0] == shared.tokenizer.decode(whole, skip_special_tokens=True)
+
+
+def test_the_same_seed_writes_the_same_and_another_differs(arms):
+    """Sampling is keyed by prompt and seed alone."""
+    shared, _ = arms
+    drawn = [
+        texts(write(shared, ["one"], "RECIPE: Pie\n", Decoding(temperature=1.0), 12, s)) for s in (3, 3, 4)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_the_limit_ends_a_text(arms):
+    """Three tokens: three pieces, the last one ended by the limit, unless the model stopped before."""
+    shared, _ = arms
+    pieces = list(write(shared, ["base"], "RECIPE: Pie\n", GREEDY, 3, 0))
+    assert pieces[-1].ended in ("limit", "end_of_text")
+    assert pieces[-1].tokens <= 3
+
+
+def client(arms, *, limits=None, password=None, hosts=("testserver",), report=None):
+    """A client of the application, and the application's state."""
+    playground = Playground(arms[0], RECIPE, limits or Limits(new_tokens=16), "tiny", report)
+    return starlette.TestClient(application(playground, list(hosts), password)), playground
+
+
+ASKED = {"title": "Pie", "arms": ["base", "one"], "temperature": 0, "new_tokens": 8}
+
+
+def events(text):
+    """The events of a stream: kind and data."""
+    blocks = [block.split("\n") for block in text.strip().split("\n\n")]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in blocks]
+
+
+def test_the_stream_ends_with_checks_of_every_text(arms):
+    """Two arms of at most 8 tokens; the last piece of each holds the structure checks."""
+    web, _ = client(arms)
+    answer = web.post("/write", json=ASKED)
+    found = events(answer.text)
+    assert answer.status_code == 200
+    assert found[-1][0] == "done"
+    last = {data["arm"]: data for kind, data in found if kind == "piece"}
+    assert last.keys() == {"base", "one"}
+    assert all(data["checks"]["title present"] and data["ended"] for data in last.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"title": ""}, 422, "give a title or a prompt"),
+        ({"arms": []}, 422, "arms"),
+        ({"arms": ["other"]}, 422, "unknown model 'other'"),
+        ({"new_tokens": 17}, 422, "at most 16 new tokens"),
+        ({"temperature": -1}, 422, "temperature"),
+        ({"top_p": 0}, 422, "top_p"),
+        ({"prompt": "x" * 4001}, 422, "longer than 4000"),
+        ({"prompt": "x" * 40_000}, 413, "too long"),
+        ({"surprise": 1}, 422, "surprise"),
+    ],
+)
+def test_a_request_out_of_bounds_is_one_line(arms, changes, status, words):
+    """The status and what is wrong; nothing is written."""
+    answer = client(arms)[0].post("/write", json={**ASKED, **changes})
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+
+
+def test_other_hosts_forms_and_strangers_are_refused(arms):
+    """Another host name (as DNS rebinding sends), a form post, no password, a wrong one, the right one."""
+    assert client(arms)[0].get("/", headers={"host": "evil.example"}).status_code == 400
+    assert client(arms)[0].post("/write", data={"title": "x"}).status_code == 415
+    web, _ = client(arms, password=SECRET)
+    assert web.get("/").status_code == 401
+    for word, status in (("wrong", 401), (SECRET, 200)):
+        given = base64.b64encode(f"me:{word}".encode()).decode()
+        assert web.get("/", headers={"authorization": f"Basic {given}"}).status_code == status
+    assert web.get("/", headers={"authorization": "Basic %%%"}).status_code == 401
+
+
+def test_a_full_queue_turns_people_away(arms):
+    """Nobody may wait: the request is refused at once."""
+    web, playground = client(arms, limits=Limits(waiting=0, new_tokens=16))
+    answer = web.post("/write", json=ASKED)
+    assert answer.status_code == 503
+    assert "please try again" in answer.json()["error"]
+    assert playground._waiting == 0
+
+
+def test_a_client_that_leaves_frees_its_slot(arms):
+    """The stream is closed after its first piece: the turn is free and nobody waits."""
+    _, playground = client(arms)
+
+    class Gone:
+        async def is_disconnected(self):
+            return True
+
+    async def leave():
+        from experiments.playground.live.server import Asked
+
+        asked = Asked.model_validate(ASKED)
+        found = [event async for event in playground._events(Gone(), asked, "RECIPE: Pie\n")]
+        return found, playground._turn.locked(), playground._waiting
+
+    found, locked, waiting = asyncio.run(leave())
+    assert found == []
+    assert (locked, waiting) == (False, 0)
+
+
+def test_the_page_and_the_results_page(arms, tmp_path):
+    """Every arm is offered; results are the study's report, or one line if there is none."""
+    (tmp_path / "report.html").write_text("<h1>the report</h1>")
+    web, _ = client(arms, report=tmp_path / "report.html")
+    assert all(f'value="{name}"' in web.get("/").text for name in ("base", "one", "two"))
+    assert "the report" in web.get("/results").text
+    assert client(arms)[0].get("/results").status_code == 404
+
+
+@pytest.mark.browser
+def test_a_visitor_writes_changes_the_temperature_and_sees_the_checks(arms):
+    """In a real Chromium at phone width: two texts with checks, and another text at another temperature."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    import uvicorn
+
+    playground = Playground(arms[0], RECIPE, Limits(new_tokens=16), "tiny", None)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(application(playground, ["127.0.0.1"], None), log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        with playwright.sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            tab = browser.new_page(viewport={"width": 390, "height": 844})
+            errors: list[str] = []
+            tab.on("pageerror", lambda error: errors.append(str(error)))
+            tab.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+            tab.uncheck("input[value=two]")
+            tab.fill("#new_tokens", "16")
+            tab.fill("#title", "Banana Bread")
+            written = []
+            for temperature in ("0", "1.5"):
+                tab.fill("#temperature", temperature)
+                tab.press("#title", "Enter")
+                playwright.expect(tab.locator("#go")).to_be_enabled(timeout=30_000)
+                playwright.expect(tab.locator("[data-arm=one] .checks li")).to_have_count(14)
+                written.append(tab.inner_text("[data-arm=one] .text"))
+            assert written[0] != written[1]
+            assert tab.locator(".arm").count() == 2
+            assert "✓ title present" in tab.inner_text("[data-arm=base] .checks")
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            tab.fill("#title", "")
+            tab.press("#title", "Enter")
+            playwright.expect(tab.locator("#message")).to_contain_text("give a title")
+            tab.screenshot(path=SCREENSHOTS / "playground.png", full_page=True)
+            assert errors == []
+            browser.close()
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
