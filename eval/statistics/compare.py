@@ -11,9 +11,9 @@ import numpy as np
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.changes import needed
 from eval.statistics.crossed import CONFIDENCE, SeedPrior, Spread, influence, spread, student
-from eval.statistics.observations import complete, same_shape, stack
+from eval.statistics.observations import complete, differences, same_shape, stack
 from eval.statistics.power import Variances, detectable
-from eval.statistics.proportions import mcnemar, wilson, with_both, with_discordant
+from eval.statistics.proportions import mcnemar, wilson, with_both
 from eval.statistics.resampling import DRAWS, Studentised, randomisation, studentised
 from eval.statistics.verdicts import (
     MarginKind,
@@ -140,6 +140,7 @@ def compare(
     clusters: Sequence[Hashable] | None = None,
     prior: SeedPrior | None = None,
     tests: int = 1,
+    level: float = 1 - CONFIDENCE,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Difference:
@@ -153,7 +154,9 @@ def compare(
     ``margin``: in the metric's ``margin_kind``, or the one given; ``base``: statistics of the untouched base,
     which a margin of kind "gain" needs. ``clusters``: one label per document, whose documents are not
     independent; they are then counted and resampled as one. ``prior``: what other methods' seeds say of the
-    seeds' variance. ``tests``: comparisons that p will be corrected over. UserError on unequal shapes.
+    seeds' variance. ``tests``: comparisons that p will be corrected over. ``level``: of one look of several
+    (`sequential.levels`): the interval has a confidence of 1 - level, and p is multiplied by .05 / level.
+    UserError on unequal shapes.
     """
     same_shape(metric, method, baseline)
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
@@ -189,14 +192,16 @@ def compare(
     if seeds == 1:
         draws = max(draws, DRAWS_PER_TEST * tests)
         share = metric.binary and clusters is None
-        inferred = _one_seed(metric, ours[0], theirs[0], error, centre, difference, share, seed, draws)
+        inferred = _one_seed(
+            metric, ours[0], theirs[0], error, centre, difference, share, seed, draws, 1 - level
+        )
     else:
         error = error.moderated(prior) if prior is not None else error
-        half = error.quantile(CONFIDENCE)
+        half = error.quantile(1 - level)
         inferred = centre - half, centre + half, error.p(centre)
     if inferred is None:
         return replace(result, reason="the metric is undefined on many resampled sets of documents")
-    low, high, p = inferred
+    low, high, p = inferred[0], inferred[1], min(1.0, inferred[2] * (1 - CONFIDENCE) / level)
     judged = judge(low, high, p, margin=margin, direction=metric.direction)
     return replace(
         result,
@@ -211,16 +216,6 @@ def compare(
     )
 
 
-def differences(metric: Metric, ours: Floats, theirs: Floats, *, share: bool | None = None) -> Floats:
-    """Return paired differences ``[S, N]`` whose mean is that of the metric, of complete statistics.
-
-    ``share``: whether documents are 0 or 1, so that one is added in favour of each side; None: the metric's.
-    """
-    if metric.binary if share is None else share:
-        return with_discordant(ours[:, :, 0] - theirs[:, :, 0])
-    return influence(metric, ours) - influence(metric, theirs)
-
-
 def _one_seed(
     metric: Metric,
     ours: Floats,
@@ -231,12 +226,13 @@ def _one_seed(
     share: bool,
     seed: int,
     draws: int,
+    confidence: float,
 ) -> tuple[float, float, float] | None:
     if share:
-        half = student(np.inf, (1 + CONFIDENCE) / 2) * error.error
+        half = student(np.inf, (1 + confidence) / 2) * error.error
         return max(-1.0, centre - half), min(1.0, centre + half), mcnemar(ours[:, 0], theirs[:, 0])
     drawn = studentised(metric, (ours, theirs), draws=draws, seed=seed)
-    interval = _one_seed_interval(drawn, difference, centre, error)
+    interval = _one_seed_interval(drawn, difference, centre, error, confidence)
     exchanged = randomisation(metric, ours, theirs, draws=draws, seed=seed)
     if interval is None or drawn is None or exchanged is None:
         return None
@@ -244,11 +240,11 @@ def _one_seed(
 
 
 def _one_seed_interval(
-    drawn: Studentised | None, value: float, centre: float, error: Spread
+    drawn: Studentised | None, value: float, centre: float, error: Spread, confidence: float = CONFIDENCE
 ) -> tuple[float, float] | None:
     """The bootstrap-t's interval, never narrower than Student's: three documents resample to too little."""
     if drawn is None:
         return None
-    half = error.quantile(CONFIDENCE)
-    low, high = drawn.interval(value)
+    half = error.quantile(confidence)
+    low, high = drawn.interval(value, confidence)
     return min(low, centre - half), max(high, centre + half)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eval.metrics.base import Floats, Metric
 from eval.statistics.crossed import influence, mean_squares
+from eval.statistics.proportions import with_discordant
 from toolkit.errors import UserError
 
 Rows = Sequence[tuple[float, ...] | None]
@@ -75,6 +76,18 @@ def by_cluster(statistics: Floats, labels: Sequence[Hashable]) -> Floats:
     for document, label in enumerate(labels):
         summed[:, order[label]] += statistics[:, document]
     return summed
+
+
+def differences(metric: Metric, ours: Floats, theirs: Floats, *, share: bool | None = None) -> Floats:
+    """Return paired differences ``[S, N]`` whose mean is that of the metric, of complete statistics.
+
+    ``share``: whether documents are 0 or 1; None: as the metric says. If they are, or were before they were
+    summed by cluster, one document or cluster is added in favour of each side.
+    """
+    if metric.binary if share is None else share:
+        return with_discordant(ours[:, :, 0] - theirs[:, :, 0])
+    values = influence(metric, ours) - influence(metric, theirs)
+    return with_discordant(values) if metric.binary else values
 
 
 class Weights(NamedTuple):

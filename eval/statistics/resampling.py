@@ -46,9 +46,9 @@ class Studentised(NamedTuple):
     """Standard error of the observed value, by the delta method."""
     draws: Floats
 
-    def interval(self, value: float) -> tuple[float, float]:
-        """Return the 95 % interval: each side by the quantile of the other tail, which corrects bias."""
-        low, high = np.quantile(self.draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    def interval(self, value: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the interval: each side by the quantile of the other tail, which corrects bias."""
+        low, high = np.quantile(self.draws, [(1 - confidence) / 2, (1 + confidence) / 2])
         return value - float(high) * self.error, value - float(low) * self.error
 
     def p(self, value: float) -> float:

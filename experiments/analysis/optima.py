@@ -37,17 +37,20 @@ def _optimum(
     at = located(list(mine.values()))
     both = sorted(mine.keys() & theirs.keys()) if method != baseline else []
     ratio = located([mine[seed] / theirs[seed] for seed in both])
+    outside = len(scores[method]) - len(mine)
+    # a seed whose optimum lies outside the rates is censored, not missing: without it an interval is too sure
+    inside, both_inside = outside == 0, outside == 0 and len(scores.get(baseline, {})) == len(theirs)
     return Optimum(
         **condition._asdict(),
         method=method,
         learning_rate=at.value,
-        low=at.low,
-        high=at.high,
+        low=at.low if inside else None,
+        high=at.high if inside else None,
         seeds=len(mine),
-        outside=len(scores[method]) - len(mine),
+        outside=outside,
         ratio=ratio.value,
-        ratio_low=ratio.low,
-        ratio_high=ratio.high,
+        ratio_low=ratio.low if both_inside else None,
+        ratio_high=ratio.high if both_inside else None,
     )
 
 

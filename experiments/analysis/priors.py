@@ -7,9 +7,8 @@ from itertools import combinations
 
 from eval.metrics import Metric
 from eval.metrics.base import Floats
-from eval.statistics.compare import differences
 from eval.statistics.crossed import SeedPrior
-from eval.statistics.observations import Rows, complete, stack
+from eval.statistics.observations import Rows, complete, differences, stack
 from eval.statistics.variance_components import seed_priors, seed_ratio
 from toolkit.records import Condition
 from toolkit.specs import BASE

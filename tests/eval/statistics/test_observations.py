@@ -1,0 +1,76 @@
+"""Arrays of statistics: clusters counted as one, and what is unusual in the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as theirs
+
+from eval.statistics.compare import compare, estimate
+from eval.statistics.observations import by_cluster, odd_seed, weights
+from eval.statistics.variance_components import seed_priors
+from toolkit.errors import UserError
+
+
+def test_a_cluster_is_the_sum_of_its_documents():
+    """Values 1, 2, 4 with labels a, b, a: 5 over 2 documents, and 2 over 1."""
+    statistics = np.array([[[1.0, 1], [2, 1], [4, 1]]])
+    assert by_cluster(statistics, ["a", "b", "a"]).tolist() == [[[5, 2], [2, 1]]]
+
+
+def test_copies_of_a_document_count_once_if_they_are_a_cluster(mean, table):
+    """Each of 20 documents ten times: ten times too sure without clusters, the same interval with them."""
+    values = np.random.default_rng(0).normal(size=(3, 20))
+    copies, labels = np.repeat(values, 10, axis=1), np.repeat(np.arange(20), 10).tolist()
+    zero, zeros = table(np.zeros((1, 20))), table(np.zeros((1, 200)))
+    plain = compare(mean, table(values), zero, margin=None)
+    clustered = compare(mean, table(copies), zeros, margin=None, clusters=labels)
+    assert clustered.documents == 20
+    assert (clustered.low, clustered.high, clustered.p) == pytest.approx((plain.low, plain.high, plain.p))
+    one = estimate(mean, table(copies[:1]), clusters=labels)
+    unaware = estimate(mean, table(copies[:1]))
+    assert one.high - one.low > 2.5 * (unaware.high - unaware.low)  # sqrt(10) = 3.2
+    with pytest.raises(UserError, match="2 cluster labels for 200 documents"):
+        compare(mean, table(copies), zeros, margin=None, clusters=["a", "b"])
+
+
+def test_a_share_by_cluster_is_randomised_by_cluster(share, table):
+    """Four clusters of ten that all gain: 2 of the 16 ways to exchange are as far apart, p at least .12."""
+    after, before = table(np.ones((1, 40))), table(np.zeros((1, 40)))
+    labels = np.repeat(np.arange(4), 10).tolist()
+    assert compare(share, after, before, margin=None).p < 1e-9
+    assert compare(share, after, before, margin=None, clusters=labels).p > 0.1
+
+
+def test_a_document_that_carries_the_variance_is_seen(mean, table):
+    """Of 40 values one is 100: nearly all of the variance, and an effective number of 3 x 1.05."""
+    values = np.concatenate([np.zeros(39), [100.0]])[None]
+    heavy = weights(mean, table(values))
+    assert heavy.heaviest > 0.97
+    assert heavy.effective == pytest.approx(3.16, abs=0.05)
+    even = weights(mean, table(theirs.norm.ppf((np.arange(400) + 0.5) / 400)[None]))
+    assert even.effective > 380
+    assert weights(mean, table(np.ones((1, 5)))) is None
+
+
+def test_a_seed_apart_from_the_others_is_named(mean, table):
+    """Seeds at 0, .1, .2 and 3 with documents of deviation .1: the last; without it none."""
+    draw = np.random.default_rng(1).normal(size=(4, 50)) / 10
+    values = draw + np.array([[0.0], [0.1], [0.2], [3.0]])
+    odd = odd_seed(mean, table(values))
+    assert odd.seed == 3
+    assert odd.ratio > 20
+    assert odd_seed(mean, table(values[:3])) is None
+    assert odd_seed(mean, table(values[:2])) is None
+
+
+def test_other_methods_seeds_say_what_is_usual():
+    """Ratios about 4 everywhere: weight on the usual size; one comparison at 80 on three metrics: on more."""
+    even = seed_priors([[4.0, 4.0, 4.0]] * 3, [[4.0] * 6] * 3, seeds=3)
+    total = sum(weight for weight, _, _ in even[0][0].components)
+    assert total == pytest.approx(1)
+    assert sum(w for w, ratio, _ in even[0][0].components if ratio < 6) > 0.85
+    odd = seed_priors([[4.0, 4.0, 80.0]] * 3, [[4.0] * 5 + [80.0]] * 3, seeds=3)
+    assert sum(w for w, ratio, _ in odd[0][2].components if ratio > 10) > 0.5
+    assert sum(w for w, ratio, _ in odd[0][0].components if ratio > 10) < 0.15
+    assert seed_priors([[4.0, None]], [[4.0, 5.0]], seeds=3) == [[None, None]]  # two pairs say too little
