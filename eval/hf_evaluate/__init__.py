@@ -1,1 +1,1 @@
-"""Metrics as Hugging Face `evaluate` modules: `evaluate.load("eval/hf_evaluate/structure_compliance")`."""
+"""Our metrics as a Hugging Face `evaluate` module: `evaluate.load("eval/hf_evaluate", "bleu")`."""

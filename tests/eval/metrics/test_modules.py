@@ -1,4 +1,4 @@
-"""The metrics as `evaluate` modules: loaded offline from a checkout, alone and combined with others."""
+"""The metrics as an `evaluate` module: loaded offline from a checkout, alone and combined with others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path("eval/hf_evaluate")
+from eval.metrics import all_metrics
+
 GOOD = "RECIPE: Toast\nINGREDIENTS: bread\nDIRECTIONS: Toast the bread on both sides.\n[END]"
 ENDLESS = "RECIPE: Toast\nINGREDIENTS: bread\nDIRECTIONS: Toast the bread on both sides."
 
@@ -21,18 +22,22 @@ names = sys.argv[1:]
 good, endless = {GOOD!r}, {ENDLESS!r}
 found = {{}}
 for name in names:
-    module = evaluate.load(f"eval/hf_evaluate/{{name}}")
+    module = evaluate.load("eval/hf_evaluate", name)
     found |= module.compute(predictions=[good, good], references=[good, good], train=[good])
-one = evaluate.load("eval/hf_evaluate/structure_compliance")
+one = evaluate.load("eval/hf_evaluate", "structure_compliance")
 found["alone"] = one.compute(predictions=[good, endless], references=[good, good], stopped=[True, False])
 found["of predictions"] = one.compute(predictions=[good, endless, ""])
 rest = good.split("\\n", 1)[1]
 found["continuation"] = one.compute(predictions=[rest], references=[good])
 try:
-    evaluate.load("eval/hf_evaluate/bleu").compute(predictions=[good])
+    evaluate.load("eval/hf_evaluate", "bleu").compute(predictions=[good])
 except UserError as error:
     found["refused"] = str(error)
-both = evaluate.combine([evaluate.load(f"eval/hf_evaluate/{{n}}") for n in ("structure_compliance", "bleu")])
+try:
+    evaluate.load("eval/hf_evaluate", "blue")
+except UserError as error:
+    found["unknown"] = str(error)
+both = evaluate.combine([evaluate.load("eval/hf_evaluate", n) for n in ("structure_compliance", "bleu")])
 found["combined"] = both.compute(predictions=[good, endless], references=[good, good])
 print(json.dumps(found))
 """
@@ -40,8 +45,8 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What every module says, from a process without a connection and with an empty cache."""
-    names = sorted(folder.name for folder in FOLDER.iterdir() if (folder / f"{folder.name}.py").is_file())
+    """What the module computes for every metric, in a process without connection and cache."""
+    names = [name for name, item in all_metrics().items() if item.of_generations]
     assert len(names) >= 10
     environment = {
         **os.environ,
@@ -80,6 +85,11 @@ def test_structure_needs_no_references(found):
     assert found["of predictions"]["structure_compliance"] == pytest.approx(1 / 3)
     assert found["continuation"]["structure_compliance"] == 1
     assert found["refused"] == "bleu compares with references, and none are given"
+
+
+def test_an_unknown_metric_is_refused(found):
+    """'blue' is no metric; 'bleu' is."""
+    assert found["unknown"].startswith("unknown metric 'blue'. Did you mean 'bleu'? Known: bleu, chrf,")
 
 
 def test_modules_combine(found):

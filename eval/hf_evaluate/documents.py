@@ -1,4 +1,4 @@
-"""What the `evaluate` modules of this folder share: documents in, one of our metrics out."""
+"""What stands behind the `evaluate` module: documents in, one of our metrics out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import datasets
 import evaluate
 
-from eval.metrics import Context, measure, metric
+from eval.metrics import Context, all_metrics, measure, metric
 from toolkit import config
 from toolkit.data.format import document_id, prompt
-from toolkit.errors import UserError
+from toolkit.errors import UserError, unknown_name
 from toolkit.records import Generation, Outcome
 from toolkit.specs import Format
 
@@ -31,15 +31,20 @@ Returns:
 
 
 class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
-    """One of our metrics behind `evaluate`'s interface; a subclass names it."""
+    """One of our metrics behind `evaluate`'s interface; the configuration's name says which."""
 
-    metric_name: str
-    needs_references = True
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric. UserError if there is none of that name that looks at texts alone."""
+        offered = [name for name, item in all_metrics().items() if item.of_generations]
+        if self.config_name not in offered:
+            raise unknown_name("metric", str(self.config_name), offered)
+        return str(self.config_name)
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """As `evaluate` has it; without references where the metric looks at none."""
+        """Add a batch as `evaluate` does; structure metrics need no references."""
         if references is None and predictions is not None:
-            if self.needs_references:
+            if type(metric(self.metric_name)).__module__.split(".")[-2] != "structure":
                 raise UserError(f"{self.metric_name} compares with references, and none are given")
             references = [""] * len(predictions)
         super().add_batch(predictions=predictions, references=references, **kwargs)
