@@ -13,9 +13,11 @@ from toolkit.records import Cell, Condition, Finding
 def learning_rates(cells: Sequence[Cell]) -> list[Finding]:
     """Check the search: the number of rates, the tuning seeds, the width of the grid, and its edges."""
     tuning = [cell for cell in cells if cell.phase == "tune"]
-    searched = [cell for cell in cells if cell.learning_rate is not None]
+    methods = {cell.method for cell in tuning}
+    # A confirming run may use a rate between those tried, which is not one more try.
+    tried = [c for c in cells if c.learning_rate and (c.phase == "tune" or c.method not in methods)]
     return [
-        _rates_tried(searched),
+        _rates_tried(tried),
         *_unequal("tuning seeds", tuning, lambda own: len({cell.seed for cell in own})),
         *_unequal("width of the grid", tuning, _width),
         *_edges(cells),

@@ -20,7 +20,7 @@ from experiments.analysis.comparisons import (
     with_holm,
 )
 from experiments.analysis.decodings import of_generations
-from experiments.design.cells import CellSpec
+from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
 from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
@@ -114,6 +114,7 @@ def _cell(grid: Grid, cell: CellSpec, error: str | None) -> Cell:
         **cell.condition._asdict(),
         method=cell.method,
         learning_rate=cell.run.learning_rate,
+        rate_choice=cell.rate_choice,
         seed=cell.run.seed,
         tuned=cell.tuned,
         phase=cell.phase,

@@ -22,7 +22,14 @@ def optima(study: StudySpec, cells: Sequence[Cell], runs: Mapping[str, RunRecord
             method: {seed: best for seed, tried in seeds.items() if (best := lowest(tried)) is not None}
             for method, seeds in scores.items()
         }
-        result += [_optimum(condition, name, scores, found, study.baseline) for name in scores]
+        confirmed = {c.method: c for c in cells if c.condition == condition and c.phase == "confirm"}
+        for name in scores:
+            optimum = _optimum(condition, name, scores, found, study.baseline)
+            if name in confirmed:
+                cell = confirmed[name]
+                chosen = {"confirmed_rate": cell.learning_rate, "rate_choice": cell.rate_choice}
+                optimum = optimum.model_copy(update=chosen)
+            result.append(optimum)
     return result
 
 

@@ -45,8 +45,8 @@ app = App(
 )
 for command in (run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, taste):
     app.command(command)
-for command, name in ((export_, "export"), (import_, "import")):
-    app.command(command, name=name)
+app.command(export_, name="export")
+app.command(import_, name="import")
 app.command(bench)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from experiments.cli.options import Json
@@ -9,6 +10,7 @@ from experiments.cli.output import print_json, print_rows
 from toolkit import config
 from toolkit.catalog import entries
 from toolkit.errors import unknown_name
+from toolkit.specs import DatasetSpec, MethodSpec, ModelSpec
 
 KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies")
 
@@ -61,7 +63,11 @@ def listing(kind: str) -> list[dict[str, Any]]:
             }
             for f in formats
         ]
-    look_up = {"models": config.model, "datasets": config.dataset, "methods": config.method}[kind]
+    specs: dict[str, Callable[[str], ModelSpec | DatasetSpec | MethodSpec]] = {
+        "models": config.model,
+        "datasets": config.dataset,
+        "methods": config.method,
+    }
     return [
         {
             "name": spec.name,
@@ -69,5 +75,5 @@ def listing(kind: str) -> list[dict[str, Any]]:
             "license": getattr(spec, "license", None),
             "from": entries(kind)[spec.name].origin,
         }
-        for spec in map(look_up, config.catalog(kind))
+        for spec in map(specs[kind], config.catalog(kind))
     ]

@@ -55,7 +55,7 @@ def run(
     """
     from experiments.design import study as studies
     from experiments.running.board import Board
-    from experiments.running.executors import choose
+    from experiments.running.executors.choose import choose
     from experiments.running.runner import bring_up_to_date
     from figures.report.page import build
 
@@ -117,9 +117,9 @@ def plan(
     probe
         Measure the cost of methods that no finished run shows, on a few documents first.
     """
-    from experiments.design import plan as plans
     from experiments.design import study as studies
     from experiments.design.grid import Grid
+    from experiments.design.planning import plan as plans
     from experiments.running.board import Board
     from experiments.running.runner import prepare_data, run_probes
 

@@ -1,1 +1,6 @@
-"""What a study compares and what it will run: its file, grid, search for learning rates, plan and costs."""
+"""What a study compares and which runs it needs.
+
+A study file is read (`study`) into a `spec`, with its `search` for learning rates and the `findings` that it
+judges. Its conditions and cells (`conditions`, `cells`) are pure values; `grid` prepares the data and reads
+the records of a root folder. `planning` says what it will cost.
+"""

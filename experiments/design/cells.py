@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 from experiments.design import search
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, base_cell, cell_of
+from experiments.design.search import ChosenRate
 from experiments.design.study import StudySpec
-from toolkit import config
-from toolkit.records import Condition, RunRecord
-from toolkit.specs import BASE, DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
-
-Phase = Literal["base", "tune", "confirm"]
-Fingerprints = Mapping[tuple[str, int], Mapping[str, str]]
-"""Data set name and training size -> split -> fingerprint."""
+from toolkit.records import RunRecord
 
 
 class Records(Protocol):
@@ -24,96 +18,6 @@ class Records(Protocol):
 
     def get(self, run_id: str, /) -> RunRecord | None:
         """The record of a run; None if it has not finished."""
-
-
-@dataclass(frozen=True)
-class ConditionSpec:
-    """The specs that all methods compared under one condition share."""
-
-    model: ModelSpec
-    dataset: DatasetSpec
-    data: DataSpec
-    train: TrainSpec
-
-    @property
-    def condition(self) -> Condition:
-        """Its names and numbers, as records carry them."""
-        return Condition(self.model.name, self.dataset.name, self.data.train, self.train.epochs)
-
-
-@dataclass(frozen=True)
-class CellSpec:
-    """One cell of the grid: a run, and what it is for. `records.Cell` is what became of it."""
-
-    specs: ConditionSpec
-    """An untouched base belongs to all conditions of its data set; it carries the one with most documents."""
-    method: str
-    phase: Phase
-    tuned: bool
-    run: RunSpec
-    budget: float = 1.0
-    """Share of the condition's epochs that it trains."""
-
-    @property
-    def condition(self) -> Condition:
-        """The condition that it belongs to."""
-        return self.specs.condition
-
-    @property
-    def model(self) -> ModelSpec:
-        """Its base model."""
-        return self.specs.model
-
-    @property
-    def dataset(self) -> DatasetSpec:
-        """Its data set."""
-        return self.specs.dataset
-
-    @property
-    def data(self) -> DataSpec:
-        """The sizes of its splits."""
-        return self.specs.data
-
-    @property
-    def label(self) -> str:
-        """`smollm2-135m-embedded full at 0.0001, seed 0`."""
-        rate = "" if self.run.learning_rate is None else f" at {self.run.learning_rate:g}"
-        return f"{self.model.name} {self.method}{rate}, seed {self.run.seed}"
-
-
-@dataclass(frozen=True)
-class Design:
-    """A study with what its cells' identities need: base models by content, and the data's fingerprints."""
-
-    study: StudySpec
-    base_models: tuple[ModelSpec, ...]
-    """The study's base models; a local folder with the hash of its files."""
-    fingerprints: Fingerprints
-
-    @cached_property
-    def conditions(self) -> list[ConditionSpec]:
-        """The conditions, in the study's order."""
-        train = self.study.train.model_dump()
-        return [
-            ConditionSpec(
-                model, dataset, sizes_of(self.study, size), TrainSpec(**{**train, "epochs": epochs})
-            )
-            for model in self.base_models
-            for dataset in self.study.dataset
-            for size in self.study.data.train
-            for epochs in self.study.train.epochs
-        ]
-
-    @cached_property
-    def tuned(self) -> bool:
-        """Whether every method has the same number of learning rates to choose from, and more than one."""
-        counts = {len(entry.learning_rates) for entry in self.study.methods.values()}
-        return len(counts) == 1 and counts != {1}
-
-
-def sizes_of(study: StudySpec, train_size: int) -> DataSpec:
-    """The study's split sizes with one training size."""
-    return DataSpec(**{**study.data.model_dump(), "train": train_size})
 
 
 def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> list[CellSpec]:
@@ -129,7 +33,7 @@ def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> li
         tries, rates = _searched(design, specs, records, lost)
         tuning += tries
         confirming += [
-            cell_of(design, specs, name, rates[name], seed, "confirm")
+            cell_of(design, specs, name, rates[name].rate, seed, "confirm", rate_choice=rates[name].choice)
             for seed in study.seeds
             for name in study.methods
             if name in rates
@@ -167,59 +71,19 @@ def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]
     ]
 
 
-def base_cell(design: Design, model: ModelSpec, dataset: DatasetSpec) -> CellSpec:
-    """The untouched base model on a data set."""
-    run = RunSpec(
-        model=model,
-        dataset=None,
-        data=None,
-        method=config.method(BASE),
-        learning_rate=None,
-        train=TrainSpec(precision=design.study.train.precision),
-        seed=0,
-    )
-    specs = [s for s in design.conditions if (s.model, s.dataset) == (model, dataset)]
-    return CellSpec(max(specs, key=lambda s: s.data.train), BASE, "base", False, run)
-
-
-def cell_of(
-    design: Design,
-    specs: ConditionSpec,
-    name: str,
-    rate: float,
-    seed: int,
-    phase: Phase,
-    budget: float = 1.0,
-) -> CellSpec:
-    """A training cell. Raises UserError if the method's own training settings are not valid."""
-    method = design.study.methods[name].method
-    settings = {**specs.train.model_dump(), **method.train}
-    train = config.validate(TrainSpec, settings, f"method {name}: train")
-    if budget < 1:
-        train = train.model_copy(update={"epochs": train.epochs * budget, "validations": 1})
-    fingerprints = design.fingerprints[specs.dataset.name, specs.data.train]
-    run = RunSpec(
-        model=specs.model,
-        dataset=specs.dataset,
-        data=specs.data,
-        method=method,
-        learning_rate=rate,
-        train=train,
-        seed=seed,
-        fingerprints={split: fingerprints[split] for split in ("train", "validation")},
-    )
-    return CellSpec(specs, name, phase, design.tuned, run, budget)
-
-
 def _searched(
     design: Design, specs: ConditionSpec, records: Records, lost: Collection[str]
-) -> tuple[list[CellSpec], dict[str, float]]:
+) -> tuple[list[CellSpec], dict[str, ChosenRate]]:
     """The tuning cells of a condition, and method -> learning rate as far as it is decided.
 
     A method waits for the others: a grid that has to be extended is extended for all of them.
     """
     methods = design.study.methods
-    fixed = {n: entry.learning_rates[0] for n, entry in methods.items() if len(entry.learning_rates) == 1}
+    fixed = {
+        name: ChosenRate(entry.learning_rates[0], "fixed")
+        for name, entry in methods.items()
+        if len(entry.learning_rates) == 1
+    }
     grids = {name: entry.learning_rates for name, entry in methods.items() if name not in fixed}
     cells: list[CellSpec] = []
     scores: dict[str, dict[float, float]] = {}
@@ -237,16 +101,17 @@ def _searched(
         return cells, fixed
     chosen = {name: rate for name in grids for rate in search.best(scores[name], 1)}
     for side in _sides_to_extend(design.study, grids, chosen):
-        for name, rates in grids.items():
-            rate = search.beyond(rates, design.study.search.step, side)
-            last = search.rungs(design.study.search, len(rates))[-1]
+        for name, grid in grids.items():
+            rate = search.beyond(grid, design.study.search.step, side)
+            last = search.rungs(design.study.search, len(grid))[-1]
             tries, means = _tried(design, specs, name, [rate], last.budget, records, lost)
             cells += tries
             decided &= means is not None
             scores[name] |= means or {}
     if not decided:
         return cells, fixed
-    return cells, fixed | {name: rate for name in grids for rate in search.best(scores[name], 1)}
+    rates = {name: search.confirming_rate(scores[name], design.study.search.choose) for name in grids}
+    return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
 
 
 def _sides_to_extend(

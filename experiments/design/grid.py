@@ -9,7 +9,7 @@ from typing import Self
 
 from eval.harness import contexts_of, evaluation_digest, is_current
 from experiments.design import cells as design_cells
-from experiments.design.cells import CellSpec, ConditionSpec, Design
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
 from experiments.design.study import StudySpec
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
@@ -70,9 +70,7 @@ class Grid:
         Raises UserError if the data or a base model is missing.
         """
         fingerprints = {
-            (dataset.name, size): self.prepared(
-                dataset, design_cells.sizes_of(self.study, size), listener
-            ).fingerprints
+            (dataset.name, size): self.prepared(dataset, sizes_of(self.study, size), listener).fingerprints
             for dataset in self.study.dataset
             for size in self.study.data.train
         }
@@ -91,7 +89,7 @@ class Grid:
         self, dataset: DatasetSpec, data: DataSpec | None = None, listener: Listener = ignore
     ) -> Prepared:
         """The data set's splits, read once; with the largest training split unless sizes are given."""
-        sizes = data or design_cells.sizes_of(self.study, max(self.study.data.train))
+        sizes = data or sizes_of(self.study, max(self.study.data.train))
         key = dataset.name, sizes.digest
         if key not in self._prepared:
             self._prepared[key] = prepare(dataset, sizes, self.root.data, listener)

@@ -1,4 +1,4 @@
-"""Which learning rates a method tries, which go on, and when a grid has to be extended. Pure arithmetic."""
+"""Which learning rates a method tries, which survive, and which one is confirmed. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
+from eval.statistics.optimum import lowest
+from toolkit.records import RateChoice
 from toolkit.specs import MethodSpec, Spec
 
 ADAPTERS = 10.0
@@ -28,9 +30,21 @@ class Search(Spec):
     centre: PositiveFloat = 1e-4
     """Middle of the grid for methods that move all weights; that of an adapter is ten times it."""
     strategy: Literal["grid", "halving"] = "grid"
-    """Every rate in full, or short runs first, of which the better half goes on with twice the budget."""
+    """Every rate in full, or short runs first, of which the better half gets twice the budget."""
     at_edge: Literal["extend", "flag"] = "extend"
-    """What happens where a best rate is the first or last: one more rate on that side for all, or a flag."""
+    """If a best rate is the first or last: one more rate on that side for all methods, or a flag."""
+    choose: Literal["interpolated", "grid"] = "interpolated"
+    """Confirm at the minimum of a parabola through the best rate and its neighbours, or at the best rate.
+
+    By chance a grid suits one method better than another: two equally good ones are called different at its
+    best rate in 9 to 47 % of studies, and in 1 to 2 % at the interpolated rate."""
+
+
+class ChosenRate(NamedTuple):
+    """The learning rate of a method's confirming runs."""
+
+    rate: float
+    choice: RateChoice
 
 
 class Rung(NamedTuple):
@@ -72,6 +86,24 @@ def best(scores: Mapping[float, float], keep: int) -> list[float]:
     """The rates with the lowest scores, best first; one that diverged is no candidate."""
     finite = [rate for rate in scores if math.isfinite(scores[rate])]
     return sorted(finite, key=lambda rate: (scores[rate], rate))[:keep]
+
+
+def confirming_rate(scores: Mapping[float, float], choose: str) -> ChosenRate | None:
+    """The rate that confirming runs use; None if every rate diverged.
+
+    ``scores``: rate -> mean validation bits per byte over the tuning seeds. An interpolated rate is rounded
+    to three significant digits, so that the runs' identity does not depend on a last bit. If there is no
+    optimum between the rates tried, it is the best one tried.
+    """
+    kept = best(scores, 1)
+    if not kept:
+        return None
+    if choose == "grid":
+        return ChosenRate(kept[0], "grid")
+    optimum = lowest(scores)
+    if optimum is None:
+        return ChosenRate(kept[0], "not bracketed")
+    return ChosenRate(float(f"{optimum:.2e}"), "interpolated")
 
 
 def sides(chosen: Mapping[str, float], tried: Mapping[str, Sequence[float]]) -> list[int]:

@@ -172,8 +172,9 @@ class Board:
         """Start a stage: a resumed one at ``done``, so that its rate counts only what is done from now on."""
         work.stage, work.last_line = stage, None
         self._progress.remove_task(work.task)
-        fields = {"stage": stage, "loss": "", "speed": ""}
-        work.task = self._progress.add_task(work.shown, total=total, completed=done, **fields)
+        work.task = self._progress.add_task(
+            work.shown, total=total, completed=done, stage=stage, loss="", speed=""
+        )
 
     def _advance(self, work: _Work, stage: str, done: int, total: int | None, extra: str = "") -> None:
         if work.stage != stage or work.last_line is None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from eval import general_text
 from experiments.analysis.conclude import Concluded, conclude
-from experiments.design import edits
-from experiments.design.cells import CellSpec
+from experiments.design.conditions import CellSpec
 from experiments.design.grid import CellState, Grid
+from experiments.design.planning import edits
 from experiments.design.study import StudySpec
 from experiments.running.board import Board
-from experiments.running.executors import Executor
+from experiments.running.executors.base import Executor
 from experiments.running.executors.local import Local
 from experiments.running.executors.process import log_tail
 from experiments.running.job import Job

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -153,7 +154,8 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
         ax.plot(tried.index, tried, color=colour, marker=mark, label=mine["label"].iloc[0])
         taken = table[(table["phase"] == "confirm") & (table["method"] == method)]
         chosen = sorted(set(taken["learning_rate"]))
-        ax.plot(chosen, tried.reindex(chosen), "o", color=colour, markerfacecolor="none", markersize=11)
+        heights = np.interp(np.log(chosen), np.log(tried.index), tried) if chosen else []
+        ax.plot(chosen, heights, "o", color=colour, markerfacecolor="none", markersize=11)
         best, low, high = optima.get(str(method), (None, None, None))
         across = ax.get_xaxis_transform()
         if best is not None:

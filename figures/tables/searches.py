@@ -19,6 +19,7 @@ def optima(conclusions: Conclusions) -> Table:
                 unknown if one.learning_rate is None else f"{one.learning_rate:.2g}",
                 _interval(one.low, one.high),
                 f"{one.seeds} of {one.seeds + one.outside}",
+                MISSING if one.confirmed_rate is None else f"{one.confirmed_rate:.3g}, {one.rate_choice}",
                 MISSING if one.ratio is None else f"{one.ratio:.2g}",
                 _interval(one.ratio_low, one.ratio_high),
             )
@@ -29,6 +30,7 @@ def optima(conclusions: Conclusions) -> Table:
         "best learning rate",
         "95 % interval",
         "seeds with an optimum",
+        "confirmed at",
         f"over that of {conclusions.baseline}",
         "95 % interval of the ratio",
     )

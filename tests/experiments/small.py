@@ -10,7 +10,7 @@ from rich.console import Console
 
 from experiments.design import study
 from experiments.running.board import Board
-from experiments.running.executors import Executor
+from experiments.running.executors.base import Executor
 from experiments.running.runner import bring_up_to_date
 from toolkit.records import Conclusions
 

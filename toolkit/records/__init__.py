@@ -38,6 +38,7 @@ from toolkit.records.study import (
     FailureCount,
     Finding,
     Optimum,
+    RateChoice,
     SettingEstimate,
     SpeaksAbout,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Outcome",
     "ConditionRecord",
     "Provenance",
+    "RateChoice",
     "Record",
     "RunRecord",
     "SettingEstimate",

@@ -39,6 +39,11 @@ class ConditionRecord(Record):
         return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
 
 
+RateChoice = Literal["fixed", "interpolated", "grid", "not bracketed"]
+"""How a learning rate was chosen: given by the study; the minimum of a parabola through the best rate tried
+and its neighbours; the best rate tried, by choice; or the same because no optimum is bracketed."""
+
+
 class Cell(ConditionRecord):
     """One run of a study and where its records are. An untouched base stands in each of its conditions."""
 
@@ -47,6 +52,8 @@ class Cell(ConditionRecord):
     seed: int
     tuned: bool
     """Whether the learning rate was chosen on validation data among as many as every other method had."""
+    rate_choice: RateChoice | None = None
+    """How a confirming run's learning rate was chosen; None for other runs."""
     phase: Literal["base", "tune", "confirm"]
     """`base` for the untouched base model; `tune` chooses a learning rate, `confirm` is evaluated."""
     budget: float = 1.0
@@ -225,6 +232,10 @@ class Optimum(ConditionRecord):
     """Tuning seeds whose optimum lies between the rates tried."""
     outside: int
     """Tuning seeds whose best rate is the first or last one, or beside one that diverged."""
+    confirmed_rate: float | None = None
+    """The learning rate of the confirming runs; None if there are none."""
+    rate_choice: RateChoice | None = None
+    """How it was chosen, from the mean over the tuning seeds."""
     ratio: float | None = None
     """The optimum over that of the study's baseline, paired by seed."""
     ratio_low: float | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from eval.harness import contexts_of, document_statistics, evaluation_digest, measure_all
 from eval.metrics import all_metrics
-from experiments.design.cells import CellSpec
+from experiments.design.conditions import CellSpec
 from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
 from toolkit import config

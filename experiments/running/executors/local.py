@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.running.executors import JobListener
+from experiments.running.executors.base import JobListener
 from experiments.running.executors.process import WorkerProcess
 from experiments.running.job import Job
 from toolkit.events import Ended, Event, Started

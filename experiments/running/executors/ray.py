@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.running.executors import JobListener
+from experiments.running.executors.base import JobListener
 from experiments.running.executors.process import WorkerProcess
 from experiments.running.job import Job
 from toolkit.errors import UserError
@@ -98,7 +98,8 @@ def _one(index: int, job: Job, mail: Any) -> str | None:
 
 def _outcome(ray: Any, reference: Any) -> str | None:
     try:
-        return ray.get(reference)
+        outcome: str | None = ray.get(reference)
+        return outcome
     except ray.exceptions.RayError as error:
         text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         return f"lost by Ray after {LOST_NODES} retries: {text[:300]}"

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.design import edits, plan, study
-from experiments.design.cells import CellSpec, Design, cells_of
-from experiments.design.costs import Costs
+from experiments.design import study
+from experiments.design.cells import cells_of
+from experiments.design.conditions import CellSpec, Design
 from experiments.design.grid import CellState, Grid
+from experiments.design.planning import edits, plan
+from experiments.design.planning.costs import Costs
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Event, PhaseStarted
@@ -324,6 +326,25 @@ def test_cells_follow_from_records_alone():
         for cell in first[1:]
     }
     assert rates(cells_of(design, records), "full", "confirm") == [1e-3]
+
+
+def test_the_confirmed_rate_lies_between_those_tried(make):
+    """The loss is a parabola about 1.5e-4: the grid's best is 1e-4; 10^(log 1.5e-4) is confirmed, 1.5e-4.
+
+    Rates of the grid are rounded to two digits, which the parabola through them takes as they are.
+    """
+    inside = [c for c in play(make(BOTH), bowl(full=1.5e-4, lora=1e-3)) if c.phase == "confirm"]
+    assert [(c.method, c.run.learning_rate, c.rate_choice) for c in inside] == [
+        ("full", 1.5e-4, "interpolated"), ("lora-r16", 1e-3, "interpolated"),
+    ]  # fmt: skip
+
+
+def test_a_study_may_confirm_at_the_best_rate_tried(make):
+    """The same with `search.choose=grid`: 1e-4; and an optimum beyond the grid has no parabola."""
+    grid = play(make(BOTH, "search.choose=grid"), bowl(full=1.5e-4, lora=1e-3))
+    assert [(c.run.learning_rate, c.rate_choice) for c in grid if c.phase == "confirm"][0] == (1e-4, "grid")
+    beyond = play(make("methods={full: [1e-5, 1e-4]}"), bowl(full=1.0))
+    assert beyond[-1].rate_choice == "not bracketed"
 
 
 def test_the_data_is_prepared_once_and_with_progress(tmp_path):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from experiments.design.search import Search, best, beyond, own_rates, rungs, sides
+from experiments.design.search import Search, best, beyond, confirming_rate, own_rates, rungs, sides
 from toolkit import config
 from toolkit.specs import MethodSpec
 
@@ -73,3 +73,14 @@ def test_one_step_past_the_grid():
     """1e-3 * sqrt(10) and 1e-5 / sqrt(10), two digits."""
     assert beyond((1e-5, 1e-4, 1e-3), math.sqrt(10), 1) == 3.2e-3
     assert beyond((1e-5, 1e-4, 1e-3), math.sqrt(10), -1) == 3.2e-6
+
+
+def test_the_confirming_rate_is_the_vertex_of_the_parabola():
+    """Losses 1, 0, 1 at 1e-5, 1e-4, 1e-3: the middle. 1, 0, 3: log10 -4 - (3 - 1) / (2 (3 + 1)) = -4.25."""
+    even = {1e-5: 1.0, 1e-4: 0.0, 1e-3: 1.0}
+    assert confirming_rate(even, "interpolated") == (1e-4, "interpolated")
+    skewed = {1e-5: 1.0, 1e-4: 0.0, 1e-3: 3.0}
+    assert confirming_rate(skewed, "interpolated") == (float(f"{10**-4.25:.2e}"), "interpolated")
+    assert confirming_rate(skewed, "grid") == (1e-4, "grid")
+    assert confirming_rate({1e-5: 1.0, 1e-4: 2.0}, "interpolated") == (1e-5, "not bracketed")
+    assert confirming_rate({1e-5: math.inf}, "interpolated") is None

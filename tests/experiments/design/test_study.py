@@ -76,6 +76,15 @@ def test_tune_gives_every_method_as_many_rates(root):
     assert grid.more_to_come(cells) == 4
 
 
+def test_methods_without_rates_are_tuned():
+    """A list of names, and a method written out without rates, both mean `tune`: three rates each."""
+    listed = study.load("quickstart", ["methods=[full, lora-r16]"])
+    assert listed.methods["lora-r16"].learning_rates == (3.2e-4, 1e-3, 3.2e-3)
+    assert listed.baseline == "full"
+    written = study.load("quickstart", ["methods={mine: {peft: {peft_type: LORA, r: 3}}}"])
+    assert written.methods["mine"].own_grid
+
+
 MISTAKES = {
     "an unknown axis": (["axes={rank: [1, 2]}"], "unknown key in quickstart.yaml with axes"),
     "an axis of another key": (
@@ -100,7 +109,7 @@ MISTAKES = {
     ),
     "one rate to search": (["search.rates=1"], "search: 'rates' is 1"),
     "a search in words": (["search=halving"], "e.g. {rates: 5}, got 'halving'"),
-    "methods as a list": (["methods=[full]"], "methods: expected `method: [rates]`"),
+    "methods as words": (["methods=full"], "methods: expected `method: [rates]`"),
 }
 
 

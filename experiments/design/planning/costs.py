@@ -7,7 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from eval.metrics import held_out
-from experiments.design.cells import CellSpec, ConditionSpec
+from experiments.design.conditions import CellSpec, ConditionSpec
 from experiments.design.grid import CellState, Grid
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord

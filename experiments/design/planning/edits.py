@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.design.cells import CellSpec
+from experiments.design.conditions import CellSpec
 from experiments.design.grid import Grid
 from experiments.design.study import load, written_out
 from toolkit.errors import UserError

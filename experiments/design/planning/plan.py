@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.design.cells import CellSpec
-from experiments.design.costs import Cost, Costs, probe_of
-from experiments.design.edits import describe_edit
+from experiments.design.conditions import CellSpec
 from experiments.design.grid import CellState, Grid
+from experiments.design.planning.costs import Cost, Costs, probe_of
+from experiments.design.planning.edits import describe_edit
 from figures.wording.names import amount, condition_label
 
 
@@ -23,7 +23,12 @@ def plan(grid: Grid) -> dict[str, Any]:
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
     rows += [
-        {**_row(grid, costs, cell, CellState.AFTER_TUNING), "learning_rate": None, "run_id": None}
+        {
+            **_row(grid, costs, cell, CellState.AFTER_TUNING),
+            "learning_rate": None,
+            "run_id": None,
+            "rate_choice": None,
+        }
         for cell in grid.undecided_cells(cells)
     ]
     left = [row for row in rows if row["status"] != "done"]
@@ -102,6 +107,7 @@ def _row(grid: Grid, costs: Costs, cell: CellSpec, state: CellState) -> dict[str
         "phase": cell.phase,
         "method": cell.method,
         "learning_rate": cell.run.learning_rate,
+        "rate_choice": cell.rate_choice,
         "seed": cell.run.seed,
         "budget": cell.budget,
         "status": state.value,
@@ -122,6 +128,7 @@ def _line(rows: Sequence[dict[str, Any]], several: bool) -> dict[str, Any]:
         "phase": first["phase"],
         "method": first["method"],
         "learning_rate": "" if first["learning_rate"] is None else f"{first['learning_rate']:g}",
+        "chosen": first["rate_choice"] if first["rate_choice"] not in (None, "fixed") else "",
         "epochs": "" if first["budget"] == 1 else f"{first['epochs'] * first['budget']:g}",
         "seeds": " ".join(str(row["seed"]) for row in rows),
         "status": status,

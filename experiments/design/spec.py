@@ -1,0 +1,140 @@
+"""What a study compares, under which conditions, and how learning rates are chosen: names resolved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from eval.metrics import Metric, all_metrics, metric
+from experiments.design.findings import published_findings
+from experiments.design.search import Search
+from toolkit.errors import unknown_name
+from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
+
+
+def many(value: Any) -> list[Any]:
+    """One value or several, as a list."""
+    items: list[Any] = [value]
+    if isinstance(value, list | tuple):
+        items = list(value)
+    return items
+
+
+def _some(values: Any) -> Any:
+    if values in ([], {}):
+        raise ValueError("empty: an axis needs at least one value")
+    return values
+
+
+def _axis(value: Any) -> list[Any]:
+    values: list[Any] = _some(many(value))
+    twice = [item for place, item in enumerate(values) if item in values[:place]]
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice" if not isinstance(twice[0], dict) else "one is twice")
+    return values
+
+
+T = TypeVar("T")
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Axis = Annotated[tuple[T, ...], BeforeValidator(_axis)]
+"""One value, or a list of them: each is a level of the grid."""
+
+
+class StudyData(DataSpec):
+    """The sizes of the splits; several training sizes are an axis, each the start of the larger ones."""
+
+    train: Axis[PositiveInt]  # type: ignore[assignment]  # a study has many runs, a run has one size
+    """Training documents."""
+
+
+class StudyTraining(TrainSpec):
+    """How runs train; several numbers of epochs are an axis."""
+
+    epochs: Axis[PositiveFloat] = (1.0,)  # type: ignore[assignment]  # as above
+    """Passes over the training documents."""
+
+
+class StudyMethod(Spec):
+    """A method and the learning rates it may choose from."""
+
+    method: MethodSpec
+    learning_rates: Axis[PositiveFloat]
+    """One: used as it is, and the result is labelled untuned. Several: chosen on validation data."""
+    own_grid: bool = False
+    """Whether the rates are the grid of `search`, which may be extended, and not written out."""
+
+
+class StudySpec(Spec):
+    """A study file, names resolved."""
+
+    name: Name
+    """The name of the study and of its folder in `results/`; default: the name of the file."""
+    question: str | None = None
+    """What the study is to answer; the report opens with it."""
+    base_models: Axis[ModelSpec]
+    """Base models: a name of the catalog, a model written out, or a list of them."""
+    dataset: Axis[DatasetSpec]
+    """Data sets: a name of the catalog, a data set written out, or a list of them."""
+    data: StudyData
+    """How many documents each split gets."""
+    methods: Annotated[dict[str, StudyMethod], BeforeValidator(_some)]
+    """Method -> learning rates, or `tune`: the grid of `search`. A list of names means `tune` for each."""
+    search: Search = Search()
+    """How `tune` finds a learning rate."""
+    baseline: str
+    """The method that the others are compared with; default: the first one."""
+    seeds: Axis[Seed] = (0,)
+    """Seeds of the compared runs. A seed sets data order, initialisation and dropout together."""
+    tuning_seeds: Axis[Seed] = (1000,)
+    """Seeds of the runs that choose a learning rate: none of `seeds`, which must be fresh."""
+    train: StudyTraining = StudyTraining()
+    """How runs train."""
+    evaluate: EvalSpec = EvalSpec()
+    """How runs are evaluated."""
+    report_to: tuple[str, ...] = ()
+    """Trackers that get every run's curves, by transformers' names: tensorboard, wandb, mlflow, trackio."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that get a verdict; default: those marked as headline metrics."""
+    claims: tuple[str, ...] = ()
+    """Published findings that the study judges, by name, or `all`."""
+    margins: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Metric -> equivalence margin that replaces the metric's own: smaller differences are negligible."""
+    matched_parameters: bool = False
+    """Whether the study claims that its adapters train equally many weights: the audit then checks it."""
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> list[str]:
+        known = [published.name for published in published_findings()]
+        asked = known if value == "all" else many(value)
+        for name in asked:
+            if name not in known:
+                raise ValueError(unknown_name("finding", str(name), known))
+        return asked
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.baseline not in self.methods:
+            raise ValueError(f"baseline: {unknown_name('method of this study', self.baseline, self.methods)}")
+        both = set(self.tuning_seeds) & set(self.seeds)
+        if both:
+            raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")
+        if BASE in self.methods:
+            raise ValueError(f"methods: '{BASE}' is the untouched base model, which is always included")
+        for kind, names in (("base model", self.base_models), ("data set", self.dataset)):
+            if len({item.name for item in names}) != len(names):
+                raise ValueError(f"two entries of one {kind} name")
+        for dataset in self.dataset:
+            # A prompt that holds the last section would leave nothing to write.
+            modes = [section.name for section in dataset.format.sections[:-1]]
+            for mode in self.evaluate.prompts:
+                if mode not in modes:
+                    raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
+        return self
+
+    def headline_metrics(self) -> list[Metric]:
+        """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""
+        for name in self.margins:
+            metric(name)
+        return [metric(name) for name in self.metrics] or [m for m in all_metrics().values() if m.headline]
