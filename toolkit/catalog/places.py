@@ -57,10 +57,10 @@ def _folders() -> Iterator[tuple[Path, str]]:
     for point in importlib.metadata.entry_points(group=GROUP):
         owner = point.dist.name if point.dist else point.name
         try:
-            found = importlib.util.find_spec(point.value)
+            package = importlib.util.find_spec(point.value)
         except (ImportError, ValueError):
-            found = None
-        places = list(found.submodule_search_locations or ()) if found else []
+            package = None
+        places = list(package.submodule_search_locations or ()) if package else []
         if not places:
             raise UserError(
                 f"entry point '{point.name}' of {owner}: no package {point.value}. Reinstall {owner}"

@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 
 
 def prefix_token(tokenizer: PreTrainedTokenizerBase) -> int:
-    """What stands before a text's first token: beginning-of-text, or end-of-text where there is none.
+    """What stands before a text's first token: beginning-of-text, or end-of-text if there is none.
 
     The choice of lm-evaluation-harness, so that likelihoods agree with it.
     """
@@ -53,13 +53,13 @@ def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length:
 
 
 def _within(rows: list[list[int]], max_length: int | None) -> Rows:
-    kept = rows if max_length is None else [row for row in rows if len(row) <= max_length]
-    if not kept:
+    short = rows if max_length is None else [row for row in rows if len(row) <= max_length]
+    if not short:
         shortest = min(map(len, rows))
         raise UserError(
             f"train.max_length={max_length} leaves no document: the shortest has {shortest} tokens. Raise it"
         )
-    return Rows(kept, len(rows) - len(kept))
+    return Rows(short, len(rows) - len(short))
 
 
 def encode_once(
@@ -78,8 +78,8 @@ def encode_once(
             ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
             np.savez(beside, ids=ids, ends=np.cumsum([len(row) for row in rows]))
         Path(beside.name).replace(file)
-    with np.load(file) as kept:
-        rows = [part.tolist() for part in np.split(kept["ids"], kept["ends"][:-1])]
+    with np.load(file) as arrays:
+        rows = [ids.tolist() for ids in np.split(arrays["ids"], arrays["ends"][:-1])]
     return _within(rows, max_length)
 
 
@@ -108,7 +108,7 @@ def budget_batches(
 def training_batches(
     lengths: Sequence[int], batch_tokens: int, *, epochs: float, seed: int, packing: bool = False
 ) -> list[list[int]]:
-    """All batches of a training in order, epoch after epoch; a part of an epoch takes its first batches.
+    """Return all batches of a training in order, epoch after epoch; part of an epoch is its first batches.
 
     Each epoch shuffles the rows, sorts pools of them by length (little padding), and shuffles the batches.
     Depends on lengths, budget and seed alone.
@@ -184,7 +184,7 @@ def pack(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
     labels = [label for row in rows for label in (IGNORED, *row[1:])]
     return {
         "input_ids": torch.tensor([[i for row in rows for i in row]]),
-        "position_ids": torch.tensor([[place for row in rows for place in range(len(row))]]),
+        "position_ids": torch.tensor([[index for row in rows for index in range(len(row))]]),
         "labels": torch.tensor([labels]),
     }
 

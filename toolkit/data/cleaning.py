@@ -52,9 +52,9 @@ class Tally:
     def refuse(self, reason: str, row: object) -> None:
         """Count one refused row, and keep its start as an example while there are few."""
         self.refused[reason] += 1
-        kept = self.examples.setdefault(reason, [])
-        if len(kept) < EXAMPLES:
-            kept.append(shown(row))
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < EXAMPLES:
+            examples.append(shown(row))
 
     def summary(self) -> dict[str, Any]:
         """The counts as JSON-able values."""
@@ -148,7 +148,7 @@ def _printable(character: str) -> str:
 
 
 def _listed(value: object, name: str) -> list[Any] | None:
-    """The items where the value is a list, or the text of one (JSON, or Python's repr); else None."""
+    """Return the items if the value is a list, or the text of one (JSON, or Python's repr); else None."""
     if isinstance(value, list | tuple):
         return list(value)
     if not isinstance(value, str) or not _LIST_LIKE.match(value.lstrip()):
@@ -225,7 +225,7 @@ def _item(text: str, separator: str, changes: Counter[str]) -> str:
 def to_document(
     row: Mapping[str, Any], document_format: Format, fields: Mapping[str, str], changes: Counter[str]
 ) -> Document:
-    """The document that a row holds. Raises RefusedError with the reason where it holds none.
+    """Return the document in a row. Raises RefusedError with the reason if there is none.
 
     Whatever is returned satisfies ``parse(render(document, f), f) == document``.
     """

@@ -124,8 +124,8 @@ def _clusters(
     _join_equal(bodies, forest)
     leaders = np.sort(leaders).astype(np.int64)
     pairs = leaders[candidates(keys[leaders])] if len(leaders) else np.empty((0, 2), np.int64)
-    found = near_pairs(pairs, _Compared(texts), threshold, forest, progress)
-    near = sorted(found, key=lambda pair: pair[2])
+    joined = near_pairs(pairs, _Compared(texts), threshold, forest, progress)
+    near = sorted(joined, key=lambda pair: pair[2])
     labels = forest.labels()
     sizes = np.bincount(labels)
     return labels, {

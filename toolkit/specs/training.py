@@ -34,7 +34,7 @@ class TrainSpec(Spec):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout of the base model, for every method alike (an adapter's own dropout is in its peft options)."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Compute precision over fp32 master weights; `auto` is bf16 where the hardware has it."""
+    """Compute precision over fp32 master weights; `auto` is bf16 if the hardware supports it."""
     packing: bool = False
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
     validations: int = Field(default=4, gt=0)
@@ -44,6 +44,6 @@ class TrainSpec(Spec):
     patience: int | None = Field(default=None, gt=0)
     """Stop after so many validations in a row without a new lowest bits per byte; never when absent."""
     processes: int = Field(default=1, gt=0)
-    """Processes that train one run, each on its part of every micro-batch. Not part of a run's identity."""
+    """Processes that train one run, each on its share of every micro-batch. Not part of a run's identity."""
     distributed: dict[str, Any] = Field(default_factory=dict)
     """FSDP or DeepSpeed, by TrainingArguments' names, passed on: `{fsdp: true, fsdp_config: {…}}`."""

@@ -18,7 +18,7 @@ _SEED = 42
 
 
 def bands_for(threshold: float) -> tuple[int, int]:
-    """(bands, rows): the longest bands with which a pair at the threshold is still found."""
+    """(bands, rows): the longest bands with which a pair at the threshold still becomes a candidate."""
     for rows in range(PERMUTATIONS, 1, -1):
         bands = PERMUTATIONS // rows
         if 1 - (1 - threshold**rows) ** bands >= RECALL:
@@ -27,7 +27,7 @@ def bands_for(threshold: float) -> tuple[int, int]:
 
 
 def band_keys(shingles: Shingles, threshold: float) -> Hashes:
-    """One key a document and band: two documents are candidates where they agree in one. (n, bands)."""
+    """Return one key per document and band, [n, bands]: two documents that agree in one are candidates."""
     from rensa import RMinHash
 
     bands, rows = bands_for(threshold)
@@ -73,7 +73,7 @@ def candidates(keys: Hashes) -> Indices:
     In a band that very many share, each is paired with its 32 neighbours in the order of the next band's
     key, which puts the most alike side by side: pairs stay linear in documents.
     """
-    found: list[Indices] = []
+    pairs: list[Indices] = []
     bands = keys.shape[1] if keys.ndim == 2 else 0
     for band in range(bands):
         order = np.lexsort((keys[:, (band + 1) % bands], keys[:, band]))
@@ -82,10 +82,10 @@ def candidates(keys: Hashes) -> Indices:
             same = np.flatnonzero(column[:-step] == column[step:])
             if len(same) == 0:
                 break
-            found.append(np.stack([order[same], order[same + step]], axis=1))
-    if not found:
+            pairs.append(np.stack([order[same], order[same + step]], axis=1))
+    if not pairs:
         return np.empty((0, 2), dtype=np.int64)
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:

@@ -1,4 +1,4 @@
-"""Rows of local files: CSV, TSV, JSONL, JSON, Parquet and text, plain or gzip; what is broken is said."""
+"""Rows of local files: CSV, TSV, JSONL, JSON, Parquet and text, plain or gzip; damage is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Reader = Callable[[Path, Sequence[str], str | None], Iterator[Row]]
 
 
 def read_file(path: Path, columns: Sequence[str], delimiter: str | None = None) -> Iterator[Row]:
-    """The rows of one file, with at least ``columns``. Raises UserError where it is not what it says."""
+    """Yield the rows of one file, with at least ``columns``. Raises UserError if it can't be read."""
     reader = _reader(path)
     rows = 0
     try:
@@ -52,11 +52,11 @@ def read_file(path: Path, columns: Sequence[str], delimiter: str | None = None) 
         raise UserError(f"{path}: no rows. Is it the right file?")
 
 
-def check_columns(found: Sequence[str], wanted: Sequence[str], where: str, hint: str = "") -> None:
-    """Raise a UserError that lists the columns found unless every wanted one is among them."""
-    missing = [column for column in wanted if column not in found]
+def check_columns(present: Sequence[str], wanted: Sequence[str], where: str, hint: str = "") -> None:
+    """Raise a UserError that lists the columns present unless every wanted one is among them."""
+    missing = [column for column in wanted if column not in present]
     if missing:
-        shown = ", ".join(repr(column) for column in islice(found, 20)) or "none"
+        shown = ", ".join(repr(column) for column in islice(present, 20)) or "none"
         lack = ", ".join(repr(column) for column in missing)
         remedy = hint or "Map the sections to columns with `fields: {section: column}`"
         raise UserError(f"{where}: no column {lack}; found {shown}. {remedy}")
@@ -115,7 +115,7 @@ def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[
                     continue
                 yield dict(zip(header, cells, strict=True))
         except csv.Error as error:
-            raise UserError(f"{path}, line {first}: {error}. Mend or remove this row") from error
+            raise UserError(f"{path}, line {first}: {error}. Fix or remove this row") from error
 
 
 def _delimiter_hint(header: Sequence[str], separator: str) -> str:
@@ -177,9 +177,9 @@ def _json(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator
 def _checked(rows: Iterator[Row], columns: Sequence[str], path: Path) -> Iterator[Row]:
     """JSON objects may lack a key, but a column that none of the first has is a wrong name."""
     first = list(islice(rows, _LOOKED_AT))
-    found = list(dict.fromkeys(key for row in first if isinstance(row, Mapping) for key in row))
-    if found:
-        check_columns(found, columns, str(path))
+    present = list(dict.fromkeys(key for row in first if isinstance(row, Mapping) for key in row))
+    if present:
+        check_columns(present, columns, str(path))
     yield from first
     yield from rows
 

@@ -1,4 +1,4 @@
-"""Rows of a Hugging Face hub data set, at one commit, memory-mapped by `datasets`; quick to say it cannot."""
+"""Rows of a Hugging Face hub data set at one commit; a quick error if the hub cannot be reached."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BATCH = 2_000
 
 
 def resolve(dataset: DatasetSpec, cache: Path) -> str:
-    """The commit that a data set's revision names now. Asks the hub unless the revision is a commit.
+    """Return the commit that a data set's revision names now. Asks the hub unless the revision is a commit.
 
-    Without a connection it is the commit that it named last, as noted in ``cache``. Raises UserError where
+    Without a connection it is the commit that it named last, as noted in ``cache``. Raises UserError if
     nothing is noted.
     """
     if dataset.revision and _COMMIT.fullmatch(dataset.revision):
@@ -50,7 +50,7 @@ def _unreachable(dataset: DatasetSpec, reason: str) -> UserError:
 
 
 def rows(dataset: DatasetSpec, revision: str, columns: Sequence[str]) -> Iterator[Row]:
-    """The rows at a commit. Raises UserError where they can neither be fetched nor found on disk."""
+    """Yield the rows at a commit. Raises UserError if they can be neither fetched nor read from disk."""
     from datasets.exceptions import DatasetNotFoundError
 
     try:

