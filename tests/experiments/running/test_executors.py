@@ -135,7 +135,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     (worker,) = workers(process)
     assert worker.environ()["OMP_NUM_THREADS"] == "1"
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "tiny full at 0.0001, seed 0: had no checkpoint yet; it starts again" in said
     assert "the same command goes on from there" in said
@@ -161,7 +161,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     process = start(tmp_path, tiny_gpt2, *LONG)
     (worker,) = workers(process)
     worker.kill()
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     reason = Failure.read(folder / "failed.json").error
     assert "killed by the system, most likely for want of memory" in reason
