@@ -167,6 +167,7 @@ def test_the_page_on_python_has_the_tables_of_columns():
     assert COLUMNS in Path(ROOT / "docs/python.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow  # `make docs` is a step of CI
 def test_the_site_builds_without_warnings(tmp_path):
     """`make docs`: every link, anchor and page of the navigation, and the generated pages."""
     import os
