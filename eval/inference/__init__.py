@@ -1,1 +1,5 @@
-"""Run a model over held-out documents: likelihoods, generations, and the outcomes that hold both."""
+"""Ask a model once about every held-out document: likelihoods and generations, as outcomes.
+
+`likelihood` scores, `generation` writes in batches with `kv_cache` and `sampling`, `outcomes` holds both
+together, `trial` checks a base model before it is trusted.
+"""

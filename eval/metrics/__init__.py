@@ -1,4 +1,8 @@
-"""The metrics, one file each: a module that binds ``METRIC`` is in the registry; a folder per kind."""
+"""The metrics, one file each: a module that binds ``METRIC`` is in the registry; a folder per kind.
+
+`base` is what a metric is, and a folder holds the metrics of one kind. `measure` computes one over outcomes;
+`texts` and `words` prepare texts for those that compare them.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,5 @@
-"""Paired statistics over seeds and documents: intervals, p-values and verdicts."""
+"""Paired statistics over seeds and documents: intervals, p-values, verdicts, sample sizes.
+
+`compare` is the entry: it takes additive statistics of two methods. `crossed`, `resampling` and `proportions`
+give intervals, `verdicts` decides, and `power` predicts what more seeds or documents would decide.
+"""

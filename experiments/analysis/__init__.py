@@ -1,1 +1,5 @@
-"""What a study concludes from its records: estimates, comparisons, optima and published findings."""
+"""What a study concludes from its records.
+
+`conclude` writes the conclusions: estimates and `comparisons` with verdicts, effects of `decodings`, best
+learning rates (`optima`), and published findings (`claims`).
+"""

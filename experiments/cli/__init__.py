@@ -1,4 +1,8 @@
-"""The `bakeoff` command: one file per family of commands, over one app."""
+"""The `bakeoff` command: one file per family of commands, over one app.
+
+Every command imports what it needs when it runs, so that help is quick; `output` prints tables, JSON and
+verdicts.
+"""
 
 from experiments.cli.app import app, main
 

@@ -1,1 +1,4 @@
-"""The figures of a study: for each its plot, table and caption; drawn and written to disk."""
+"""Every figure of a report: which plot, which rows, which caption.
+
+`every_figure` lists them, the modules by subject choose their rows, `draw` draws them and writes the files.
+"""

@@ -1,4 +1,7 @@
-"""One function per figure: a table and an Axes in, the Axes out. Each shows its n, and may refuse."""
+"""One function per figure: a table and an Axes in, the Axes out. Each shows its n, and may refuse.
+
+Plots know nothing of files or figures: the gallery chooses their rows, and whoever calls one owns the Axes.
+"""
 
 from figures.plots.breakdown import failed_checks, section_values
 from figures.plots.curves import learning_curve, learning_rates, quality_against_cost

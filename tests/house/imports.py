@@ -62,14 +62,24 @@ def graph() -> Graph:
     return edges
 
 
-def between_folders(edges: Graph) -> Graph:
-    """The same graph with each module replaced by its package."""
-    folders: Graph = {}
+def among_children(edges: Graph, package: str) -> Graph:
+    """The same graph among the modules and folders directly in a package, each folder one node.
+
+    A folder may use some modules beside it and be used by others: `toolkit.data.corpus` reads
+    `toolkit.data.sources`, which use `toolkit.data.texts`. A circle is only what leads back to its start.
+    """
+    prefix = f"{package}." if package else ""
+
+    def child(name: str) -> str | None:
+        return prefix + name.removeprefix(prefix).split(".")[0] if name.startswith(prefix) else None
+
+    children: Graph = {}
     for name, targets in edges.items():
-        here = folder_of(name)
-        folders.setdefault(here, set()).update(folder_of(target) for target in targets)
-        folders[here].discard(here)
-    return folders
+        here = child(name)
+        if here is not None:
+            children.setdefault(here, set()).update(there for there in map(child, targets) if there)
+            children[here].discard(here)
+    return children
 
 
 def circles(edges: Graph) -> list[frozenset[str]]:

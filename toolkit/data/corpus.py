@@ -13,11 +13,11 @@ import numpy as np
 
 from toolkit.data.cleaning import EXAMPLES, Tally
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
-from toolkit.data.duplicates.shingles import Hashes, Indices, Shingler, normalised_title, stable_hash
+from toolkit.data.duplicates.shingles import Hashes, Shingler, normalised_title, stable_hash
 from toolkit.data.format import body_spans, document_id
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source
-from toolkit.data.texts import CHUNK, Bodies, Texts, read_texts, write_texts
+from toolkit.data.texts import CHUNK, Bodies, Indices, Texts, read_texts, write_texts
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.specs import DataSpec
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
-from toolkit.data.duplicates.shingles import Indices
 from toolkit.data.sources.open import Source
 from toolkit.data.split import SPLITS, Split
-from toolkit.data.texts import AllBodies, Texts
+from toolkit.data.texts import AllBodies, Indices, Texts
 from toolkit.events import Listener, ignore
 from toolkit.records.data import (
     DataReport,

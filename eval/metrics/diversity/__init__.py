@@ -1,1 +1,4 @@
-"""Metrics of how much generations differ from each other, over the whole set."""
+"""Metrics of how much generations differ from each other, over the whole set.
+
+Both depend on all generations together: distinct n-grams, and BLEU of each text against the others.
+"""

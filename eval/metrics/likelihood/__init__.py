@@ -1,1 +1,4 @@
-"""Metrics of likelihood: perplexity and bits per byte, of held-out documents and of general text."""
+"""Metrics of likelihood: perplexity and bits per byte, of held-out documents and of general text.
+
+`likelihood` holds what they share; bits per byte is the one that base models with different tokenizers share.
+"""

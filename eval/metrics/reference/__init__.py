@@ -1,1 +1,4 @@
-"""Metrics that compare a generation with the held-out document: BLEU, chrF, ROUGE-L, similarity, length."""
+"""Metrics that compare a generation with the held-out document.
+
+BLEU, chrF, ROUGE-L, length, and semantic similarity, whose `embeddings` come from a package on request.
+"""

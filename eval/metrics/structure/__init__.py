@@ -1,1 +1,5 @@
-"""Metrics of structure: the checks derived from a format, how many pass, and whether generation stopped."""
+"""Metrics of structure: whether a text has its sections, and whether the model stopped by itself.
+
+`checks` derives the checks from a document format; the metrics count texts that pass all, and checks that
+pass.
+"""

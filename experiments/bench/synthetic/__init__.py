@@ -1,1 +1,4 @@
-"""Made-up inputs for benchmarks: rows with planted near-copies, and finished records."""
+"""Made-up inputs for benches and tests.
+
+`planted` writes rows with known near-copies, `finished` writes the records of a finished study.
+"""

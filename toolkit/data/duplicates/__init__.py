@@ -1,1 +1,4 @@
-"""Which documents are copies or near-copies of each other, and how close the splits come to each other."""
+"""Exact and near-duplicates, and how close the splits come to each other.
+
+`shingles` hashes texts, `minhash` finds near-copies among millions, `leaks` measures what crosses the splits.
+"""

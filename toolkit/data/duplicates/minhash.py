@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from toolkit.data.duplicates.shingles import MIX, Hashes, Indices, Shingler, Shingles
+from toolkit.data.duplicates.shingles import MIX, Hashes, Shingler, Shingles
+from toolkit.data.texts import Indices
 from toolkit.events import Advanced, Listener, ignore
 
 PERMUTATIONS = 128

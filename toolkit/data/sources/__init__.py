@@ -1,1 +1,5 @@
-"""Where rows come from: an installed package, local files, the Hugging Face hub, or a mixture of these."""
+"""Where rows come from: an installed package, local files, the Hugging Face Hub, or a mixture of these.
+
+`open` picks the source, `files` and `hub` read it, `parsers` turns unusual rows into columns, `mixture`
+combines several data sets.
+"""
