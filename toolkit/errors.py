@@ -24,3 +24,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name looked up in a list that lacks it, e.g. ``unknown method 'lora16'``."""
     return UserError(f"unknown {kind} '{name}'. {nearest(name, known)}")
+
+
+_CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+"""What torch's CPU allocator raises, on Linux and elsewhere, in a plain RuntimeError."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory: its own error type on a GPU, or the CPU allocator's two messages."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _CPU_OUT_OF_MEMORY)

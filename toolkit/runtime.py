@@ -123,6 +123,14 @@ def agreed(value: bool) -> bool:
     return said[0]
 
 
+def wait_for_all() -> None:
+    """Wait until every process that trains this run has come here."""
+    if processes() > 1:
+        import torch.distributed
+
+        torch.distributed.barrier()
+
+
 def resolve_precision(asked: str) -> str:
     """`auto` -> `bf16` where the hardware computes in it, else `fp32`."""
     import torch

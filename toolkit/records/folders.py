@@ -43,6 +43,11 @@ class RunFolder:
         self.path = root / "runs" / run_id
 
     @property
+    def data(self) -> Path:
+        """`runs/.data/`, shared by all runs: prepared data sets and token caches."""
+        return self.path.parent / ".data"
+
+    @property
     def record(self) -> Path:
         """`run.json`: written last."""
         return self.path / "run.json"

@@ -35,6 +35,8 @@ class TrainSpec(Spec):
     """Dropout of the base model, for every method alike (an adapter's own dropout is in its peft options)."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Compute precision over fp32 master weights; `auto` is bf16 if the hardware supports it."""
+    validation_precision: Literal["fp32", "bf16"] = "fp32"
+    """Validation likelihoods are computed in this. bf16 is faster, and rounds each method differently."""
     packing: bool = False
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
     validations: int = Field(default=4, gt=0)

@@ -1,4 +1,4 @@
-"""What an adapter's checkpoint holds, so that a killed run goes on exactly where it was.
+"""Checkpoints: what an adapter's holds beyond peft's own files, and which one is whole and undamaged.
 
 peft saves what is finished: of P-tuning not the network that is still being trained, of AdaLoRA not the ranks
 that are masked for now.
@@ -6,44 +6,128 @@ that are masked for now.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-FILE = "moving.pt"
+from toolkit import runtime
+from toolkit.errors import UserError
+from toolkit.records.files import whole_file, write_text
+from toolkit.records.folders import CLOCK
+
+TRAINABLE = "trainable.pt"
+"""The trainable weights, and AdaLoRA's scores and choice of ranks."""
+DIGEST = "trainable.sha256"
 SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
+logger = logging.getLogger(__name__)
 
-def keep(model: Any, folder: Path) -> None:
-    """Write every weight that moves, and AdaLoRA's scores and choice of ranks."""
-    folder.mkdir(parents=True, exist_ok=True)
-    moving = {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
+
+def save_trainable(model: Any, folder: Path) -> None:
+    """Write every trainable weight, AdaLoRA's scores and choice of ranks, and the file's SHA-256."""
+    weights = {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
     allocator = _allocator(model)
     ranks = None
     if allocator is not None:
         scores = {name: getattr(allocator, name) for name in SCORES}
         ranks = {"scores": scores, "pattern": allocator.peft_config.rank_pattern}
-    unfinished = (folder / FILE).with_suffix(".unfinished")
-    torch.save({"weights": moving, "ranks": ranks}, unfinished)
-    unfinished.replace(folder / FILE)
+    (folder / DIGEST).unlink(missing_ok=True)
+    with whole_file(folder / TRAINABLE) as path:
+        torch.save({"weights": weights, "ranks": ranks}, path)
+    write_text(folder / DIGEST, _sha256(folder / TRAINABLE))
 
 
 @torch.no_grad()
-def restore(model: Any, folder: Path) -> bool:
-    """Put back what `keep` wrote; False where there is no such file, as for full fine-tuning."""
-    if not (folder / FILE).is_file():
+def load_trainable(model: Any, folder: Path) -> bool:
+    """Restore what `save_trainable` wrote; return False if it wrote nothing there, as for full fine-tuning.
+
+    Raises UserError if the file is damaged.
+    """
+    path = folder / TRAINABLE
+    if not path.is_file():
         return False
-    kept = torch.load(folder / FILE, map_location=next(model.parameters()).device, weights_only=True)
-    moving = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    for name, weight in moving.items():
-        weight.copy_(kept["weights"][name])
-    if kept["ranks"] is not None:
+    if not (folder / DIGEST).is_file() or (folder / DIGEST).read_text() != _sha256(path):
+        raise UserError(f"{path} is damaged: delete {folder.parent} and run the study again")
+    saved = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
+    trainable = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    for name, weight in trainable.items():
+        weight.copy_(saved["weights"][name])
+    if saved["ranks"] is not None:
         allocator = _allocator(model)
-        for name, scores in kept["ranks"]["scores"].items():
+        for name, scores in saved["ranks"]["scores"].items():
             setattr(allocator, name, scores)
-        allocator.peft_config.rank_pattern = kept["ranks"]["pattern"]
+        allocator.peft_config.rank_pattern = saved["ranks"]["pattern"]
     return True
+
+
+def seal(checkpoint: Path, clock: Mapping[str, float]) -> None:
+    """Write `clock.json`, the last file of a checkpoint: its ``clock`` and all other files' SHA-256."""
+    files = {
+        path.relative_to(checkpoint).as_posix(): _sha256(path)
+        for path in sorted(checkpoint.rglob("*"))
+        if path.is_file() and path.name != CLOCK
+    }
+    write_text(checkpoint / CLOCK, json.dumps({"clock": dict(clock), "files": files}))
+
+
+def clock_of(checkpoint: Path) -> dict[str, Any]:
+    """Return the clock that `seal` wrote."""
+    clock: dict[str, Any] = json.loads((checkpoint / CLOCK).read_text())["clock"]
+    return clock
+
+
+def latest_intact(folder: Path) -> Path | None:
+    """Return the newest checkpoint in ``folder`` whose every file is as it was sealed, or None.
+
+    Each damaged one is logged in one line and deleted. One without `clock.json` was being written when the
+    process died, and is passed over.
+    """
+    sealed = sorted(folder.glob(f"checkpoint-*/{CLOCK}"), key=lambda path: -_step(path.parent))
+    for number, checkpoint in enumerate(marker.parent for marker in sealed):
+        damage = _damage(checkpoint)
+        if damage is None:
+            return checkpoint
+        older = sealed[number + 1].parent.name if number + 1 < len(sealed) else None
+        logger.warning(
+            "%s is damaged (%s): %s",
+            checkpoint,
+            damage,
+            f"trying {older}" if older else "the run starts from its beginning",
+        )
+        if runtime.rank() == 0:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+    return None
+
+
+def _damage(checkpoint: Path) -> str | None:
+    try:
+        files = json.loads((checkpoint / CLOCK).read_text(encoding="utf-8"))["files"]
+        for name, digest in files.items():
+            if not (checkpoint / name).is_file():
+                return f"{name} is missing"
+            if _sha256(checkpoint / name) != digest:
+                return f"{name} has changed"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return f"{CLOCK} cannot be read"
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _allocator(model: Any) -> Any:

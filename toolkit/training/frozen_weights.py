@@ -1,27 +1,72 @@
-"""Frozen matrices of an adapter's base kept in the precision that computes: no cast a step, half the memory.
+"""Frozen matrices of an adapter's base, kept in bf16 while it trains: no cast per step, half the memory.
 
-Autocast casts a linear layer's weight to bf16 each time it is used. A weight that never moves can be cast
-once, and the products are the same bit for bit. Adapters that do arithmetic on the frozen weight itself
-(DoRA's norms, say) would see a rounded one, so it is found out by trying: logits before and after must be
-equal, with the adapter away from its start.
+Autocast casts a linear layer's weight to bf16 each time it is used. A weight that never changes can be cast
+once, and the products are the same bit for bit. Adapters that compute with the frozen weight itself (DoRA's
+norms, say) would see a rounded one, so this is tried out: logits before and after must be equal, with the
+adapter away from its start.
+
+Validation is computed in fp32, with the exact weights. These lie in an unnamed file in the meantime, mapped
+into memory for each validation: they take no memory while the run trains.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import mmap
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers.pytorch_utils import Conv1D
 
 from toolkit import runtime
+from toolkit.errors import UserError
 
 
-def keep_in_compute_precision(model: Any, precision: str) -> bool:
-    """Cast what may be cast, and say whether anything was. Full models are left alone: theirs are saved."""
+class ExactWeights(AbstractContextManager["ExactWeights"]):
+    """The exact fp32 values of weights rounded to bf16; inside the context the weights have them again.
+
+    It may be entered any number of times, one after the other. The values lie in a file in ``folder``.
+    Raises UserError if the disk is full.
+    """
+
+    def __init__(
+        self, weights: Sequence[torch.nn.Parameter], exact: Sequence[torch.Tensor], folder: Path
+    ) -> None:
+        self._weights = weights
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
+            for values in exact:
+                self._file.write(values.detach().cpu().contiguous().numpy().data)
+            self._file.flush()
+        except OSError as error:
+            raise UserError(f"cannot write {folder}: {error.strerror}. Make room, or use --root") from error
+
+    def __enter__(self) -> ExactWeights:
+        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
+        offset = 0
+        for weight in self._weights:
+            exact = torch.frombuffer(mapped, dtype=torch.float32, count=weight.numel(), offset=offset)
+            offset += 4 * weight.numel()
+            weight.data = exact.view(weight.shape).to(weight.device)  # on a CPU the file's pages, not a copy
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for weight in self._weights:
+            weight.data = weight.data.to(torch.bfloat16)
+
+
+def keep_in_compute_precision(model: Any, precision: str, folder: Path) -> ExactWeights | None:
+    """Cast an adapter's frozen fp32 matrices to bf16 if that changes no logit; ``folder`` keeps exact values.
+
+    Return None if nothing was cast: in fp32, without an adapter, or if the logits would differ.
+    """
     if precision != "bf16" or not hasattr(model, "peft_config"):
-        return False
+        return None
     matrices = [
         weight
         for module in model.modules()
@@ -32,33 +77,34 @@ def keep_in_compute_precision(model: Any, precision: str) -> bool:
     tied = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     matrices = [weight for weight in matrices if id(weight) not in tied]
     if not matrices:
-        return False
-    with _off_its_start(model):
+        return None
+    with _perturbed(model):
         before = _logits(model, precision)
         exact = [weight.data for weight in matrices]
         for weight in matrices:
             weight.data = weight.data.to(torch.bfloat16)
         same = torch.equal(before, _logits(model, precision))
-    if not same:
-        for weight, data in zip(matrices, exact, strict=True):
-            weight.data = data
-    return same
+    if same:
+        return ExactWeights(matrices, exact, folder)
+    for weight, data in zip(matrices, exact, strict=True):
+        weight.data = data
+    return None
 
 
 @contextlib.contextmanager
-def _off_its_start(model: Any) -> Iterator[None]:
-    """Inside, trainable weights are a little off: many adapters start as the identity."""
-    moving = [weight for weight in model.parameters() if weight.requires_grad]
-    kept = [weight.detach().clone() for weight in moving]
+def _perturbed(model: Any) -> Iterator[None]:
+    """Temporarily perturb the trainable weights: many adapters start as the identity."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    values = [weight.detach().clone() for weight in trainable]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for weight in moving:
+        for weight in trainable:
             weight.add_(0.02 * torch.randn(weight.shape, generator=generator).to(weight))
     try:
         yield
     finally:
         with torch.no_grad():
-            for weight, value in zip(moving, kept, strict=True):
+            for weight, value in zip(trainable, values, strict=True):
                 weight.copy_(value)
 
 

@@ -17,7 +17,7 @@ from toolkit.models import load, methods
 from toolkit.records import MergeRecord, MergeSide, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.training.loss import NextToken
-from toolkit.training.monitor import Validation
+from toolkit.training.validation import Validation
 
 NEW_TOKENS = 32
 REPEATS = 5

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
 import torch
-from transformers import PrinterCallback, Trainer, TrainingArguments
-from transformers.integrations import get_reporting_integration_callbacks
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolkit import runtime
-from toolkit.data import batches as tokens
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
-from toolkit.models import load, methods
-from toolkit.models import locate as weights
-from toolkit.records import Costs, DataCounts, RunRecord
+from toolkit.models import load, locate, methods
+from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
-from toolkit.training import flops as counting
-from toolkit.training import frozen_weights
-from toolkit.training.monitor import DivergedError, Plan, Validation, Watch
-from toolkit.training.trainer import FineTuner, arguments
-from toolkit.training.validation import Best
+from toolkit.training.fit import Fitted, costs_of, fit
+from toolkit.training.inputs import prepare_data
 
 
 def train(
@@ -39,132 +33,43 @@ def train(
     checkpoint_seconds: float = 120,
     report_to: Sequence[str] = (),
 ) -> RunRecord:
-    """Train a run, or go on with it from its last checkpoint; leaves weights, steps and `run.json`.
+    """Train a run, or continue from its last checkpoint; write its weights, `steps.jsonl` and `run.json`.
 
-    ``report_to`` are trackers by transformers' names. Where several processes train one run each calls this,
-    and the first one writes. Killed and started again it ends with the same weights as never killed, bit for
-    bit on the CPU.
+    ``report_to`` are trackers, by transformers' names. If several processes train one run, each calls this
+    and the first one writes. A run that is killed and started again ends with the same weights as one that
+    was never killed, bit for bit on the CPU. Raises UserError for settings that this base or machine refuses.
     """
-    runtime.prepare(spec.seed)
     precision = runtime.resolve_precision(spec.train.precision)
     began = time.perf_counter()
     progress(PhaseStarted(phase="loading"))
-    tokenizer = load.load_tokenizer(spec.model)
-    # Seeded again right before: an adapter's random start must not depend on what loading drew.
-    model = load.load_base(spec.model, spec.train.dropout, methods.quantization(spec.method))
-    runtime.prepare(spec.seed)
-    model = methods.apply(model, spec.method).to(runtime.device())
-    load_seconds = time.perf_counter() - began
+    model, tokenizer = _prepare_model(spec)
     trainable, total = methods.parameter_counts(model)
-    costs = Costs(load_seconds=load_seconds, trainable_parameters=trainable, total_parameters=total)
-    environment = {**runtime.environment(), "base_revision": weights.revision(spec.model)}
-    if spec.method.quantization:
-        environment["quantized_by"] = f"bitsandbytes {metadata.version('bitsandbytes')}"
-    masters = f"{precision} compute, {_dtypes(model)} weights"
-    if not trainable:
-        record = RunRecord(
-            run_id=spec.run_id,
-            spec=spec,
-            status="finished",
-            validation_bits_per_byte=None,
-            data=None,
-            costs=costs,
-            precision=masters,
-            environment=environment,
-        )
-        record.write(folder.record)
-        return record
-
-    kept = folder.path.parent / ".data"
-    rows = tokens.encode_once(train_texts, tokenizer, spec.train.max_length, kept)
-    lengths = [len(row) for row in rows.ids]
-    load.refuse_beyond_context(model, "train.max_length", max(lengths))
-    batches = tokens.training_batches(
-        lengths,
-        spec.train.batch_tokens,
-        epochs=spec.train.epochs,
-        seed=spec.seed,
-        packing=spec.train.packing,
-    )
-    plan = Plan.of(rows.ids, batches, spec.train.accumulate)
-    counts = DataCounts(
-        documents=len(rows.ids),
-        left_out_too_long=rows.too_long,
-        tokens=rows.supervised,
-        padding_share=0.0 if spec.train.packing else tokens.padding_share(lengths, batches),
-        stream_hash=tokens.stream_hash(rows.ids, batches),
-        end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
-    )
-    validation = Validation(validation_texts, tokenizer, spec.train.batch_tokens, precision)
-    load.refuse_beyond_context(model, "data.max_characters", validation.longest)
-    checkpoint = folder.last_checkpoint
-    watch = Watch(
-        folder,
-        plan,
-        validations=spec.train.validations,
-        resumed_from=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
-        best=Best(spec.train, folder.checkpoints),
-    )
-    tuner = FineTuner(
-        model=model,
-        args=_settings(spec, folder, plan.steps, precision, report_to),
-        train_dataset=rows.ids,
-        processing_class=tokenizer,
-        batches=batches,
-        validation=validation,
-        watch=watch,
-        precision=precision,
-        spec=spec,
-        callbacks=[*methods.callbacks(model, plan.steps), watch],
-    )
-    tuner.remove_callback(PrinterCallback)
-    flops = peak = None
-    if not spec.train.distributed:
-        frozen_weights.keep_in_compute_precision(model, precision)
-        peak = counting.peak_per_second(runtime.device(), precision)
-        flops = counting.per_position(model, tuner.next_token, rows.ids[batches[0][0]], precision)
-        runtime.prepare(spec.seed)  # as if nothing had been counted
-    progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
-    diverged = _fit(tuner, str(checkpoint) if checkpoint else None, spec)
-    allocated, reserved = runtime.cuda_peaks()
-    costs = costs.model_copy(
-        update={
-            "steps": tuner.state.global_step,
-            "train_seconds": watch.clock.train,
-            "validate_seconds": watch.clock.validate,
-            "interruptions": watch.clock.interruptions,
-            "supervised_tokens_per_second": plan.tokens[tuner.state.global_step]
-            / max(watch.clock.train, 1e-9),
-            "peak_memory_bytes": runtime.summed(runtime.peak_memory_bytes()),
-            "flops": None if flops is None else flops * plan.positions[tuner.state.global_step],
-            "peak_flops_per_second": None if peak is None else peak * runtime.processes(),
-            "processes": runtime.processes(),
-            "cuda_allocated_bytes": allocated,
-            "cuda_reserved_bytes": reserved,
-            "optimizer_state_bytes": _optimizer_bytes(tuner),
-        }
-    )
-    saved = time.perf_counter()
-    best = diverged is None and watch.best.restore(model)
-    gathered = tuner.gathered() if diverged is None else None  # asked of all processes, given to the first
-    if diverged is None and runtime.rank() == 0:
-        progress(PhaseStarted(phase="saving"))
-        size = load.save_artifact(model, tokenizer, folder.artifact, gathered)
-        costs = costs.model_copy(update={"artifact_bytes": size})
-    costs = costs.model_copy(update={"save_seconds": watch.clock.save + time.perf_counter() - saved})
+    costs = {
+        "load_seconds": time.perf_counter() - began,
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+    }
+    computed = _validation_precision(spec, precision)
+    masters = f"{precision} compute, {_dtypes(model)} weights, {computed} validation"
+    fitted = data = None
+    if not spec.is_base:
+        data = prepare_data(spec, train_texts, validation_texts, end_marker, model, tokenizer, folder)
+        fitted = fit(spec, data, model, tokenizer, precision, folder, progress, checkpoint_seconds, report_to)
+        costs |= costs_of(fitted, data.totals)
+    best = fitted is not None and fitted.diverged is None and fitted.monitor.best.restore(model)
+    if fitted is not None:
+        costs |= _save(fitted, model, tokenizer, folder, progress)
     record = RunRecord(
         run_id=spec.run_id,
         spec=spec,
-        status="diverged" if diverged else "finished",
-        diverged=diverged,
-        validation_bits_per_byte=watch.best.bits if best else watch.last_bits,
-        kept_step=watch.best.step if best else tuner.state.global_step,
-        data=counts,
-        costs=costs,
+        status="diverged" if fitted and fitted.diverged else "finished",
+        diverged=fitted and fitted.diverged,
+        validation_bits_per_byte=fitted and (fitted.monitor.best.bits if best else fitted.monitor.last_bits),
+        kept_step=fitted and (fitted.monitor.best.step if best else fitted.trainer.state.global_step),
+        data=data and data.counts,
+        costs=Costs(**costs),
         precision=masters,
-        environment=environment,
+        environment=_environment(spec),
     )
     if runtime.rank() == 0:
         record.write(folder.record)
@@ -172,42 +77,50 @@ def train(
     return record
 
 
-def _settings(
-    spec: RunSpec, folder: RunFolder, steps: int, precision: str, report_to: Sequence[str]
-) -> TrainingArguments:
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder.path / "tensorboard"))
-    try:
-        for tracker in get_reporting_integration_callbacks(list(report_to)):
-            tracker()  # says here what is missing, before anything is trained
-        return arguments(spec, folder, steps, precision, report_to if runtime.rank() == 0 else ())
-    except (RuntimeError, ValueError, TypeError, ImportError) as error:
-        raise UserError(f"report_to or train.distributed: {' '.join(str(error).split())}") from error
+def _prepare_model(spec: RunSpec) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load the base and make the method's weights trainable."""
+    runtime.prepare(spec.seed)
+    tokenizer = load.load_tokenizer(spec.model)
+    model = load.load_base(spec.model, spec.train.dropout, methods.quantization(spec.method))
+    runtime.prepare(spec.seed)  # again: an adapter's random start must not depend on what loading drew
+    model = methods.apply(model, spec.method).to(runtime.device())
+    if not spec.is_base and not methods.parameter_counts(model)[0]:
+        raise UserError(f"method {spec.method.name}: it has a learning rate and no trainable weight")
+    return model, tokenizer
 
 
-def _fit(tuner: FineTuner, checkpoint: str | None, spec: RunSpec) -> str | None:
-    """Train; what showed that the run diverged, if it did."""
-    try:
-        if checkpoint is None:
-            tuner.evaluate()
-        tuner.train(resume_from_checkpoint=checkpoint)
-    except DivergedError as error:
-        return str(error)
-    except (torch.OutOfMemoryError, RuntimeError) as error:
-        if "memory" not in str(error):
-            raise
-        raise UserError(
-            f"out of memory at train.batch_tokens={spec.train.batch_tokens}: lower it, and raise "
-            "train.accumulate by as much to keep the batch"
-        ) from error
-    return None
+def _save(
+    fitted: Fitted,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: RunFolder,
+    progress: Listener,
+) -> dict[str, Any]:
+    """Save the artifact of a run that has not diverged; return the fields of Costs that this adds."""
+    began = time.perf_counter()
+    size = None
+    if fitted.diverged is None:
+        gathered = fitted.trainer.gathered()  # every process takes part, and the first one has the result
+        if runtime.rank() == 0:
+            progress(PhaseStarted(phase="saving"))
+            size = load.save_artifact(model, tokenizer, folder.artifact, gathered)
+    seconds = fitted.monitor.clock.save + time.perf_counter() - began
+    return {"artifact_bytes": size, "save_seconds": seconds}
+
+
+def _environment(spec: RunSpec) -> dict[str, Any]:
+    environment = {**runtime.environment(), "base_revision": locate.revision(spec.model)}
+    if spec.method.quantization:
+        environment["quantized_by"] = f"bitsandbytes {metadata.version('bitsandbytes')}"
+    return environment
+
+
+def _validation_precision(spec: RunSpec, precision: str) -> str:
+    """What validation is computed in: sharded weights only ever compute in the run's own precision."""
+    return precision if spec.train.distributed else spec.train.validation_precision
 
 
 def _dtypes(model: torch.nn.Module) -> str:
-    """The dtypes of the weights that train (of all, where none does): what the masters are kept in."""
+    """Return the dtypes of the trainable weights, or of all if none is: `fp32`, `bf16/fp32`."""
     weights = [w for w in model.parameters() if w.requires_grad] or list(model.parameters())
     return "/".join(sorted({str(w.dtype).removeprefix("torch.").replace("float", "fp") for w in weights}))
-
-
-def _optimizer_bytes(tuner: Trainer) -> int:
-    states = tuner.optimizer.state.values()
-    return sum(v.numel() * v.element_size() for state in states for v in state.values() if torch.is_tensor(v))

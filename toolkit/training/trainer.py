@@ -20,10 +20,11 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
 from toolkit.training.loss import NextToken
-from toolkit.training.monitor import Validation, Watch
+from toolkit.training.monitor import Monitor
+from toolkit.training.validation import Validation
 
 
-class FineTuner(Trainer):
+class TokenBudgetTrainer(Trainer):
     """transformers' Trainer with our batches, loss and validation; its loop, optimizer and checkpoints."""
 
     def __init__(
@@ -31,14 +32,15 @@ class FineTuner(Trainer):
         *,
         batches: list[list[int]],
         validation: Validation,
-        watch: Watch,
+        monitor: Monitor,
         precision: str,
         spec: RunSpec,
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
-        self._batches, self._validation, self._watch, self._precision = batches, validation, watch, precision
-        # Sharded weights are whole only inside the model's own forward: there the head stays on.
+        self._batches, self._validation = batches, validation
+        self._monitor, self._precision = monitor, precision
+        # Sharded weights are whole only inside the model's own forward, so the LM head is not taken apart.
         self._sharded = bool(spec.train.distributed)
         if self._sharded and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
             kind = self.accelerator.distributed_type.value
@@ -57,13 +59,13 @@ class FineTuner(Trainer):
         )
 
     def get_train_dataloader(self) -> DataLoader:
-        """The batches, in the order laid down beforehand; of each, this process's rows."""
+        """Return the batches in the order computed beforehand; of each batch, this process's rows."""
         pad, first, every = self.processing_class.eos_token_id, runtime.rank(), runtime.processes()
 
         def collate(rows: list[list[int]]) -> dict[str, torch.Tensor]:
             own = rows[first::every]
             batch = tokens.pack(own or rows[:1]) if self._packing else tokens.collate(own or rows[:1], pad)
-            if not own:  # fewer rows than processes: step along, without a say
+            if not own:  # fewer rows than processes: take part in the step without supervised tokens
                 batch["labels"].fill_(tokens.IGNORED)
             return batch
 
@@ -72,7 +74,7 @@ class FineTuner(Trainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Nats per supervised token, normalised over the step's micro-batches of all processes."""
+        """Return nats per supervised token, normalised over the step's micro-batches of all processes."""
         with runtime.autocast(self.args.device, self._precision):
             loss = self.next_token.loss(model, inputs, num_items_in_batch)
         added = methods.penalty(self.model)
@@ -82,7 +84,7 @@ class FineTuner(Trainer):
         return loss * runtime.processes()  # gradients are averaged over the processes
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW, or the optimizer that the method names, made from the same settings."""
+        """Make AdamW, or the optimizer that the method names, from the same settings."""
         if self.optimizer is None and self._method.optimizer is not None:
             kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             decay = self.args.weight_decay
@@ -90,7 +92,7 @@ class FineTuner(Trainer):
         return super().create_optimizer(model)
 
     def gathered(self) -> dict[str, Any] | None:
-        """The whole weights where they are sharded, else None. Every process has to ask."""
+        """Return the gathered weights if they are sharded, else None. Every process has to call this."""
         if not self._sharded:
             return None
         model = self.model_wrapped if self.is_deepspeed_enabled else self.model
@@ -99,20 +101,20 @@ class FineTuner(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         if hasattr(self.model, "peft_config") and output_dir is not None and not self._sharded:
-            checkpoints.keep(self.model, Path(output_dir))
+            checkpoints.save_trainable(self.model, Path(output_dir))
         else:
             super()._save(output_dir, state_dict)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not checkpoints.restore(self.model, Path(resume_from_checkpoint)):
+        if not checkpoints.load_trainable(self.model, Path(resume_from_checkpoint)):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Validation: token-weighted, over the whole validation part."""
+        """Validate: token-weighted, over the whole validation split."""
         began = time.perf_counter()
         model = self.model_wrapped if self._sharded else self.model
         metrics = self._validation(model, self.next_token)
-        self._watch.validated(time.perf_counter() - began)
+        self._monitor.add_validation_seconds(time.perf_counter() - began)
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -121,25 +123,26 @@ class FineTuner(Trainer):
 def arguments(
     spec: RunSpec, folder: RunFolder, steps: int, precision: str, report_to: Sequence[str] = ()
 ) -> TrainingArguments:
-    """A run's settings in transformers' words. Raises UserError where it refuses them."""
-    asked = spec.train
+    """Return a run's settings as transformers' TrainingArguments."""
+    train = spec.train
     return TrainingArguments(
         output_dir=str(folder.checkpoints),
         num_train_epochs=1,  # the batches hold all epochs, one after the other
-        gradient_accumulation_steps=asked.accumulate,
+        gradient_accumulation_steps=train.accumulate,
         learning_rate=spec.learning_rate,
-        lr_scheduler_type=asked.schedule,
-        warmup_steps=math.ceil(asked.warmup * steps),
-        weight_decay=asked.weight_decay,
-        max_grad_norm=asked.max_grad_norm,
+        lr_scheduler_type=train.schedule,
+        warmup_steps=math.ceil(train.warmup * steps),
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
         optim="adamw_torch_fused",
-        bf16=precision == "bf16",
+        # Ours is around the loss alone: transformers would wrap the model's forward, validation included.
+        bf16=precision == "bf16" and bool(train.distributed),
         use_cpu=not torch.cuda.is_available(),
         seed=spec.seed,
         data_seed=spec.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        eval_strategy="no",  # Watch says when
+        eval_strategy="no",  # the Monitor decides when
         save_strategy="no",
         save_total_limit=2,
         report_to=list(report_to) or "none",
@@ -147,12 +150,12 @@ def arguments(
         ddp_find_unused_parameters=False,
         disable_tqdm=True,
         remove_unused_columns=False,
-        **asked.distributed,
+        **train.distributed,
     )
 
 
 def _refuse_if_mixed(model: Any, next_token: NextToken, rows: Sequence[Sequence[int]]) -> None:
-    """Packed rows must score as they do alone: tried on two of the run, as no list says which bases do."""
+    """Raise UserError unless packed rows score as they do alone, tried on two rows of the run."""
     model.eval()
     where = next(model.parameters()).device
     two = [[*row[:16]] for row in rows[:2]]

@@ -1,38 +1,102 @@
-"""The lowest validation so far: its weights, where they are to be kept, and when a run may stop early."""
+"""Validation on held-out documents, and the weights of the best one."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
 
 from toolkit import runtime
+from toolkit.data import batches as tokens
 from toolkit.specs import TrainSpec
 from toolkit.training import checkpoints
+from toolkit.training.loss import NextToken
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-class Best:
-    """Follows validation bits per byte. The weights lie beside the checkpoints: a killed run has them."""
+class Validation:
+    """Token-weighted likelihood of the validation split, in batches of documents of similar length.
 
-    def __init__(self, asked: TrainSpec, folder: Path) -> None:
-        self._folder = folder / "best"
-        self._keep, self._patience = asked.keep == "best", asked.patience
+    ``precision`` is what it computes in. ``exact`` is entered around each pass: with fp32 it has to restore
+    weights that training keeps rounded.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        tokenizer: PreTrainedTokenizerBase,
+        batch_tokens: int,
+        precision: Literal["fp32", "bf16"] | str,
+        exact: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        self._rows = tokens.encode(texts, tokenizer).ids
+        self._batches = tokens.sorted_batches([len(row) for row in self._rows], batch_tokens)
+        self._bytes = sum(len(text.encode()) for text in texts)
+        self._pad, self._precision = tokenizer.eos_token_id, precision
+        self.exact = exact or nullcontext()
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest validation document."""
+        return max(map(len, self._rows))
+
+    def __call__(self, model: PreTrainedModel, next_token: NextToken) -> dict[str, float]:
+        """Return `eval_nll`, nats per token with end-of-text, and `eval_bits_per_byte`, of the text alone."""
+        training, device = model.training, next(model.parameters()).device
+        model.eval()
+        with self.exact:
+            rows_nll = [self._nll(model, next_token, batch, device) for batch in self._batches]
+        model.train(training)
+        total = math.fsum(whole for whole, _ in rows_nll)
+        stops = math.fsum(stop for _, stop in rows_nll)
+        count = sum(len(row) - 1 for row in self._rows)
+        return {"eval_nll": total / count, "eval_bits_per_byte": (total - stops) / math.log(2) / self._bytes}
+
+    def _nll(
+        self, model: PreTrainedModel, next_token: NextToken, batch: Sequence[int], device: torch.device
+    ) -> tuple[float, float]:
+        """Return a batch's summed nll, and that of its end-of-text tokens, in nats."""
+        rows = [self._rows[i] for i in batch]
+        inputs = {key: value.to(device) for key, value in tokens.collate(rows, self._pad).items()}
+        with runtime.autocast(device, self._precision):
+            nll = next_token.nll(model, inputs).double()
+        last = torch.tensor([[len(row) - 1] for row in rows], device=device)
+        return nll.sum().item(), nll.gather(1, last).sum().item()
+
+
+class BestWeights:
+    """The lowest validation bits per byte: its step, its weights if they are wanted, when to stop early.
+
+    The weights are saved beside the checkpoints, so that a killed run still has them.
+    """
+
+    def __init__(self, train: TrainSpec, checkpoints_folder: Path) -> None:
+        self._folder = checkpoints_folder / "best"
+        self._wanted, self._patience = train.keep == "best", train.patience
         self.step: int | None = None
         self.bits: float | None = None
+        """Bits per byte; None before the first validation."""
         self._since = 0
 
-    def seen(self, step: int, bits: float, model: Any = None) -> bool:
-        """Take note of a validation; True where the run's patience is at its end.
+    def update(self, step: int, bits: float, model: Any = None) -> bool:
+        """Record a validation; return whether training should stop: `patience` is exhausted.
 
-        ``model`` is absent for what a run that goes on has seen before: its weights are on disk already.
+        ``model`` is None for a validation read from the steps of a resumed run: its weights are on disk.
         """
         if self.bits is None or bits < self.bits:
             self.step, self.bits, self._since = step, bits, 0
-            if self._keep and model is not None and runtime.rank() == 0:
-                checkpoints.keep(model, self._folder)
+            if self._wanted and model is not None and runtime.rank() == 0:
+                checkpoints.save_trainable(model, self._folder)
             return False
         self._since += 1
         return self._patience is not None and self._since >= self._patience
 
     def restore(self, model: Any) -> bool:
-        """Put the best weights back; False where the last ones are to be kept."""
-        return self._keep and checkpoints.restore(model, self._folder)
+        """Load the best weights into ``model``; return False if the last ones are to be kept."""
+        return self._wanted and checkpoints.load_trainable(model, self._folder)

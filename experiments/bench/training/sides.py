@@ -143,7 +143,7 @@ def _timed(
 
 
 def _validation(texts: list[str], tokenizer: Any, precision: str) -> Any:
-    from toolkit.training.monitor import Validation
+    from toolkit.training.validation import Validation
 
     return Validation(texts, tokenizer, 1024, precision)
 

@@ -20,8 +20,8 @@ from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.training.loss import NextToken
-from toolkit.training.monitor import Validation
 from toolkit.training.train import train
+from toolkit.training.validation import Validation
 
 FULL = MethodSpec(name="full", trainable=("*",))
 LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})

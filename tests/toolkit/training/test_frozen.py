@@ -11,6 +11,7 @@ from toolkit.models import load, methods
 from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.frozen_weights import keep_in_compute_precision
 from toolkit.training.loss import NextToken
+from toolkit.training.validation import Validation
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 
@@ -22,11 +23,11 @@ def adapted(folder, options, seed=0):
     return methods.apply(base, MethodSpec(name="m", peft=options))
 
 
-def trained(model, texts, tokenizer, *, cast):
+def trained(model, texts, tokenizer, folder=None):
     """The adapter's weights after five steps in bf16."""
     next_token = NextToken(model)
-    if cast:
-        assert keep_in_compute_precision(model, "bf16")
+    if folder:
+        assert keep_in_compute_precision(model, "bf16", folder)
     batch = collate(encode(texts[:8], tokenizer).ids, 0)
     optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
     for _ in range(5):
@@ -38,19 +39,21 @@ def trained(model, texts, tokenizer, *, cast):
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def test_an_adapter_trains_to_the_same_bits_on_a_frozen_base_in_bf16(tiny_gpt2, recipe_texts, tiny_tokenizer):
+def test_an_adapter_trains_to_the_same_bits_on_a_frozen_base_in_bf16(
+    tiny_gpt2, recipe_texts, tiny_tokenizer, tmp_path
+):
     """Autocast rounds the frozen weights at every use; rounded once, five steps end in equal weights."""
-    cast = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer, cast=True)
-    plain = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer, cast=False)
+    cast = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer, tmp_path)
+    plain = trained(adapted(tiny_gpt2, LORA), recipe_texts, tiny_tokenizer)
     assert cast.keys() == plain.keys()
     assert all(torch.equal(cast[name], plain[name]) for name in plain)
 
 
-def test_casting_keeps_what_trains_in_fp32_and_at_its_start(tiny_gpt2):
+def test_casting_keeps_what_trains_in_fp32_and_at_its_start(tiny_gpt2, tmp_path):
     """The trial moves the adapter and puts it back; the embedding, tied to the head, stays in fp32."""
     model = adapted(tiny_gpt2, LORA)
     before = {n: w.detach().clone() for n, w in model.named_parameters() if w.requires_grad}
-    assert keep_in_compute_precision(model, "bf16")
+    assert keep_in_compute_precision(model, "bf16", tmp_path)
     now = dict(model.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in before.items())
     assert {w.dtype for w in now.values()} == {torch.float32, torch.bfloat16}
@@ -58,17 +61,35 @@ def test_casting_keeps_what_trains_in_fp32_and_at_its_start(tiny_gpt2):
 
 
 @pytest.mark.parametrize("options", [{**LORA, "use_dora": True}], ids=["dora"])
-def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2, options):
+def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2, options, tmp_path):
     """DoRA takes norms of the base's weights: rounding would show, so nothing is cast."""
     model = adapted(tiny_gpt2, options)
-    assert not keep_in_compute_precision(model, "bf16")
+    assert not keep_in_compute_precision(model, "bf16", tmp_path)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
-def test_full_models_and_fp32_are_left_alone(tiny_gpt2):
+def test_full_models_and_fp32_are_left_alone(tiny_gpt2, tmp_path):
     """A full model's frozen weights are saved with it, so they keep every bit."""
     base = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     assert not keep_in_compute_precision(
-        methods.apply(base, MethodSpec(name="f", trainable=("*.bias",))), "bf16"
+        methods.apply(base, MethodSpec(name="f", trainable=("*.bias",))), "bf16", tmp_path
     )
-    assert not keep_in_compute_precision(adapted(tiny_gpt2, LORA), "fp32")
+    assert not keep_in_compute_precision(adapted(tiny_gpt2, LORA), "fp32", tmp_path)
+
+
+def test_validation_sees_the_exact_frozen_weights(tiny_gpt2, recipe_texts, tiny_tokenizer, tmp_path):
+    """In fp32 with rounded weights kept for training: equal, to the bit, to a model that was never rounded.
+
+    The rounded weights would be off in the fourth digit, and they are back after each validation.
+    """
+    plain, cast = adapted(tiny_gpt2, LORA), adapted(tiny_gpt2, LORA)
+    expected = Validation(recipe_texts, tiny_tokenizer, 512, "fp32")(plain, NextToken(plain))
+    next_token = NextToken(cast)
+    exact = keep_in_compute_precision(cast, "bf16", tmp_path)
+    validation = Validation(recipe_texts, tiny_tokenizer, 512, "fp32", exact)
+    for _ in range(2):
+        assert validation(cast, next_token) == expected
+        assert torch.bfloat16 in {weight.dtype for weight in cast.parameters()}
+    rounded = Validation(recipe_texts, tiny_tokenizer, 512, "bf16")(cast, next_token)
+    assert rounded["eval_nll"] != expected["eval_nll"]
+    assert rounded["eval_nll"] == pytest.approx(expected["eval_nll"], rel=1e-2)

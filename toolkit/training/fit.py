@@ -1,0 +1,149 @@
+"""Fit: from a prepared model and its data to trained weights, measured on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainingArguments
+from transformers.integrations import get_reporting_integration_callbacks
+
+from toolkit import runtime
+from toolkit.errors import UserError, is_out_of_memory
+from toolkit.events import Listener, PhaseStarted
+from toolkit.models import methods
+from toolkit.records.folders import RunFolder
+from toolkit.specs import RunSpec
+from toolkit.training import checkpoints, flops, frozen_weights
+from toolkit.training.inputs import Data
+from toolkit.training.monitor import DivergedError, Monitor, StepTotals
+from toolkit.training.trainer import TokenBudgetTrainer, arguments
+from toolkit.training.validation import BestWeights
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A training that has ended."""
+
+    trainer: TokenBudgetTrainer
+    monitor: Monitor
+    diverged: str | None
+    """What showed that it diverged; None if it did not."""
+    flops: float | None
+    """Of all steps; None if they could not be counted."""
+    peak_flops_per_second: float | None
+    """What the machine reaches, over all processes."""
+
+
+def fit(
+    spec: RunSpec,
+    data: Data,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    precision: str,
+    folder: RunFolder,
+    progress: Listener,
+    checkpoint_seconds: float,
+    report_to: Sequence[str],
+) -> Fitted:
+    """Train to the end, or until the loss diverges."""
+    checkpoint = checkpoints.latest_intact(folder.checkpoints)
+    monitor = Monitor(
+        folder,
+        data.totals,
+        validations=spec.train.validations,
+        resumed_from=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        progress=progress,
+        best=BestWeights(spec.train, folder.checkpoints),
+    )
+    trainer = TokenBudgetTrainer(
+        model=model,
+        args=_arguments(spec, folder, data.totals.steps, precision, report_to),
+        train_dataset=data.rows,
+        processing_class=tokenizer,
+        batches=data.batches,
+        validation=data.validation,
+        monitor=monitor,
+        precision=precision,
+        spec=spec,
+        callbacks=[*methods.callbacks(model, data.totals.steps), monitor],
+    )
+    trainer.remove_callback(PrinterCallback)
+    per_position = peak = None
+    if not spec.train.distributed:
+        exact = frozen_weights.keep_in_compute_precision(model, precision, folder.checkpoints)
+        if exact is not None and spec.train.validation_precision == "fp32":
+            data.validation.exact = exact
+        peak = flops.peak_per_second(runtime.device(), precision)
+        first_row = data.rows[data.batches[0][0]]
+        per_position = flops.per_position(model, trainer.next_token, first_row, precision)
+        runtime.prepare(spec.seed)  # as if nothing had been counted
+    progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
+    diverged = _run(trainer, checkpoint, spec)
+    return Fitted(
+        trainer,
+        monitor,
+        diverged,
+        None if per_position is None else per_position * data.totals.positions[trainer.state.global_step],
+        None if peak is None else peak * runtime.processes(),
+    )
+
+
+def _run(trainer: TokenBudgetTrainer, checkpoint: Path | None, spec: RunSpec) -> str | None:
+    """Train; return what showed that the run diverged, or None."""
+    try:
+        if checkpoint is None:
+            trainer.evaluate()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except DivergedError as error:
+        return str(error)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"out of memory at train.batch_tokens={spec.train.batch_tokens}: lower it, and raise "
+            "train.accumulate by as much to keep the batch"
+        ) from error
+    return None
+
+
+def costs_of(fitted: Fitted, totals: StepTotals) -> dict[str, Any]:
+    """Return the fields of Costs that are known when training has ended."""
+    clock, step = fitted.monitor.clock, fitted.trainer.state.global_step
+    allocated, reserved = runtime.cuda_peaks()
+    return {
+        "steps": step,
+        "train_seconds": clock.train,
+        "validate_seconds": clock.validate,
+        "interruptions": clock.interruptions,
+        "supervised_tokens_per_second": totals.tokens[step] / max(clock.train, 1e-9),
+        "peak_memory_bytes": runtime.summed(runtime.peak_memory_bytes()),
+        "flops": fitted.flops,
+        "peak_flops_per_second": fitted.peak_flops_per_second,
+        "processes": runtime.processes(),
+        "cuda_allocated_bytes": allocated,
+        "cuda_reserved_bytes": reserved,
+        "optimizer_state_bytes": _optimizer_bytes(fitted.trainer),
+    }
+
+
+def _arguments(
+    spec: RunSpec, folder: RunFolder, steps: int, precision: str, report_to: Sequence[str]
+) -> TrainingArguments:
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder.path / "tensorboard"))
+    try:
+        for tracker in get_reporting_integration_callbacks(list(report_to)):
+            tracker()  # raises here for a missing package, before anything is trained
+        return arguments(spec, folder, steps, precision, report_to if runtime.rank() == 0 else ())
+    except (RuntimeError, ValueError, TypeError, ImportError) as error:
+        raise UserError(f"report_to or train.distributed: {' '.join(str(error).split())}") from error
+
+
+def _optimizer_bytes(trainer: TokenBudgetTrainer) -> int:
+    states = trainer.optimizer.state.values()
+    return sum(v.numel() * v.element_size() for state in states for v in state.values() if torch.is_tensor(v))
