@@ -18,8 +18,7 @@ from toolkit.models import load, locate, methods
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
-from toolkit.training.fit import Fitted, costs_of, fit
-from toolkit.training.inputs import prepare_data
+from toolkit.training.fit import Fitted, costs_of, fit, prepare_data
 
 
 def train(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from toolkit import runtime
 from toolkit.data import batches
-from toolkit.training.loss import NextToken
+
+if TYPE_CHECKING:
+    from toolkit.training.loss import NextToken
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
 PRODUCT = 2048
