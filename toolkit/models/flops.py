@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from toolkit import runtime
 from toolkit.data import batches
-
-if TYPE_CHECKING:
-    from toolkit.training.loss import NextToken
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
 PRODUCT = 2048
@@ -33,7 +30,7 @@ CPU_ATTENTION = {
 }
 
 
-def per_position(model: Any, next_token: NextToken, row: list[int], precision: str) -> float | None:
+def per_position(model: Any, next_token: Any, row: list[int], precision: str) -> float | None:
     """Operations of forward and backward a position, counted on the start of one document.
 
     Products of matrices, convolutions and attention, a multiplication and an addition as two (PyTorch's

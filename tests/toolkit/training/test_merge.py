@@ -10,11 +10,10 @@ import torch
 
 from toolkit import config, runtime
 from toolkit.errors import UserError
-from toolkit.models import load
+from toolkit.models import flops, load
 from toolkit.records import MergeRecord, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
-from toolkit.training import flops
 from toolkit.training.loss import NextToken
 from toolkit.training.merge import merge
 from toolkit.training.train import train
