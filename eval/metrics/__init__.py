@@ -16,28 +16,57 @@ from functools import cache
 import numpy as np
 
 from eval.metrics.base import Context, Metric, number
+from eval.metrics.own import own_metrics
+from toolkit.catalog import BUILT_IN
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MetricValue, Outcome
 
-__all__ = ["Context", "Metric", "all_metrics", "held_out", "measure", "metric", "unavailable", "signature"]
+__all__ = [
+    "Context",
+    "Metric",
+    "all_metrics",
+    "held_out",
+    "measure",
+    "metric",
+    "origin",
+    "signature",
+    "unavailable",
+]
 
 
 @cache
-def _registry() -> dict[str, Metric]:
-    found: dict[str, Metric] = {}
+def _built_in() -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
     for file in pkgutil.walk_packages(__path__, f"{__name__}."):
         item: Metric | None = getattr(importlib.import_module(file.name), "METRIC", None)
-        if item is None:  # what several metrics share
+        if item is None:  # code that several metrics share
             continue
-        if item.name in found:
+        if item.name in metrics:
             raise ValueError(f"two metrics are named '{item.name}'")
-        found[item.name] = item
-    return dict(sorted(found.items(), key=lambda pair: (not pair[1].headline, pair[0])))
+        metrics[item.name] = item
+    return metrics
+
+
+def _registry() -> dict[str, Metric]:
+    metrics = dict(_built_in())
+    for own in own_metrics():
+        if own.metric.name in metrics:
+            raise UserError(f"{own.origin}: the metric name '{own.metric.name}' is taken. Choose another")
+        metrics[own.metric.name] = own.metric
+    return dict(sorted(metrics.items(), key=lambda pair: (not pair[1].headline, pair[0])))
 
 
 def all_metrics() -> dict[str, Metric]:
-    """Every metric that is offered by name: those that get a verdict first, then by name."""
+    """Return every available metric by name: those that get a verdict first, then by name.
+
+    The user's own are among them, see `eval.metrics.own`.
+    """
     return {name: item for name, item in _registry().items() if name not in unavailable()}
+
+
+def origin(name: str) -> str:
+    """Return where a metric comes from: `built in`, `package NAME`, or the path of the user's file."""
+    return next((own.origin for own in own_metrics() if own.metric.name == name), BUILT_IN)
 
 
 def held_out(values: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
@@ -46,7 +75,6 @@ def held_out(values: Mapping[str, MetricValue]) -> dict[str, MetricValue]:
     return {name: value for name, value in values.items() if name not in general}
 
 
-@cache
 def unavailable() -> dict[str, str]:
     """Return the metrics whose package is not installed: name -> how to install what it needs."""
     messages = {}
@@ -75,11 +103,15 @@ def metric(name: str) -> Metric:
 
 
 def signature(metric: Metric, context: Context) -> str:
-    """The metric's signature, with prompt mode and decoding where it looks at generations."""
-    if not metric.of_generations:
-        return metric.signature
-    mode, decoding = context.prompt_mode or "first", context.decoding or "first"
-    return f"{metric.signature}|prompt:{mode}|decoding:{decoding}"
+    """Return the metric's signature, with prompt mode and decoding if it looks at generations.
+
+    That of a user's own metric ends in the hash of its source.
+    """
+    source = next((own.source for own in own_metrics() if own.metric is metric), None)
+    parts = [metric.signature]
+    if metric.of_generations:
+        parts += [f"prompt:{context.prompt_mode or 'first'}", f"decoding:{context.decoding or 'first'}"]
+    return "|".join([*parts, *([f"source:{source}"] if source else [])])
 
 
 def measure(

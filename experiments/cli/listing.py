@@ -37,14 +37,20 @@ def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
 def listing(kind: str) -> list[dict[str, Any]]:
     """Return one row per entry: its name and what it is."""
     if kind == "metrics":
-        from eval.metrics import all_metrics, unavailable
+        from eval.metrics import all_metrics, origin, unavailable
 
         offered = [
-            {"name": m.name, "unit": m.unit, "better": m.direction, "signature": m.signature}
+            {
+                "name": m.name,
+                "unit": m.unit,
+                "better": m.direction,
+                "signature": m.signature,
+                "from": origin(m.name),
+            }
             for m in all_metrics().values()
         ]
-        missing = unavailable().items()
-        return offered + [{"name": n, "unit": None, "better": None, "signature": why} for n, why in missing]
+        missing = [{"name": n, "signature": why, "from": origin(n)} for n, why in unavailable().items()]
+        return offered + [{"unit": None, "better": None, **row} for row in missing]
     if kind == "studies":
         from experiments.design.study import STUDIES
 

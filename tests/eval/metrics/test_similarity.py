@@ -19,9 +19,6 @@ needs_the_package = pytest.mark.skipif(
 def without_the_package(monkeypatch):
     """As if it were not installed."""
     monkeypatch.setattr(metrics, "_version", lambda package: None)
-    metrics.unavailable.cache_clear()
-    yield
-    metrics.unavailable.cache_clear()
 
 
 @needs_the_package

@@ -1,0 +1,107 @@
+"""Metrics of the user's own, from a folder beside a study and from installed packages."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from eval import metrics
+from eval.metrics import all_metrics, measure, metric, own, signature
+from experiments.cli.listing import listing
+from toolkit.errors import UserError
+
+SOURCE = """
+from eval.metrics import Metric
+from eval.metrics.base import ratio
+
+class Exclaims(Metric):
+    name, label, unit, direction, signature = "exclaims", "exclamation marks", "marks", "lower", "marks"
+
+    def statistics(self, outcome, context):
+        generation = context.generation(outcome)
+        return None if generation is None else (float(generation.text.count("!")), 1.0)
+
+    def aggregate(self, sums):
+        return ratio(sums[..., 0], sums[..., 1])
+
+METRIC = Exclaims()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A working folder with one metric of its own, and a file that is none and may not be imported."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BAKEOFF_CATALOG", raising=False)
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "exclaims.py").write_text(SOURCE)
+    (tmp_path / "metrics" / "train_my_model.py").write_text("raise SystemExit('imported')")
+    return tmp_path
+
+
+def test_a_file_in_the_working_folder_is_a_metric(folder, context, outcome, text):
+    """Two texts with three and no exclamation marks: 1.5 each."""
+    value, _ = measure(metric("exclaims"), [outcome(text(), "Mix!!!"), outcome(text(), "Mix.")], context)
+    assert value.value == 1.5
+    assert value.label == "exclamation marks"
+    rows = {row["name"]: row["from"] for row in listing("metrics")}
+    assert rows["exclaims"] == str(folder / "metrics" / "exclaims.py")
+    assert rows["bleu"] == "built in"
+
+
+def test_a_changed_file_changes_the_signature(folder, context):
+    """Its source's hash is in it, so an evaluation is no longer current; a built-in metric has none."""
+    before = signature(metric("exclaims"), context)
+    assert before.startswith("marks|prompt:title|decoding:greedy|source:")
+    assert "source:" not in signature(metric("bleu"), context)
+    file = folder / "metrics" / "exclaims.py"
+    file.write_text(SOURCE.replace('"!"', '"?"'))
+    os.utime(file, ns=(1, 1))
+    assert signature(metric("exclaims"), context) not in (before, "")
+
+
+def test_metrics_lie_beside_the_catalog_folder_that_is_given(folder, monkeypatch):
+    """`--catalog elsewhere/catalog` takes `elsewhere/metrics` and no longer the working folder's."""
+    other = folder / "elsewhere" / "metrics"
+    other.mkdir(parents=True)
+    (other / "asks.py").write_text(SOURCE.replace("exclaims", "asks"))
+    monkeypatch.setenv("BAKEOFF_CATALOG", str(folder / "elsewhere" / "catalog"))
+    assert "asks" in all_metrics()
+    assert "exclaims" not in all_metrics()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("METRIC = 1", "METRIC is no instance of a subclass of eval.metrics.Metric"),
+        (SOURCE.replace("name, label, unit", "nom, label, unite"), "the metric lacks name, unit"),
+        ("METRIC = 1 / 0", "the metric cannot be imported: ZeroDivisionError"),
+        (SOURCE.replace('"exclaims"', '"bleu"'), "the metric name 'bleu' is taken"),
+    ],
+)
+def test_a_file_that_is_no_metric_is_refused_by_name(source, message, folder):
+    """The file and what is wrong with it, in one line."""
+    (folder / "metrics" / "exclaims.py").write_text(source)
+    os.utime(folder / "metrics" / "exclaims.py", ns=(hash(source) % 10**9, hash(source) % 10**9))
+    with pytest.raises(UserError, match=rf"exclaims.py: {message}"):
+        all_metrics()
+
+
+def test_a_package_offers_a_metric_by_an_entry_point(folder, monkeypatch, context):
+    """It names a metric; the origin names the package."""
+    monkeypatch.syspath_prepend(folder / "metrics")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (folder / "metrics" / "exclaims.py").unlink()
+    (folder / "metrics" / "asks_metric.py").write_text(SOURCE.replace("METRIC =", "made ="))
+    load = lambda: importlib.import_module("asks_metric").made  # noqa: E731
+    point = SimpleNamespace(name="asks", dist=SimpleNamespace(name="my-metrics"), load=load)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr(own, "_from_packages", lambda: tuple(own._load_entry_points()))
+    assert metrics.origin("exclaims") == "package my-metrics"
+    assert "|source:" in signature(metric("exclaims"), context)
+    del sys.modules["asks_metric"]
