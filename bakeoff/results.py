@@ -95,7 +95,7 @@ class Result:
             raise unknown_name("figure of this study", name, self._figures)
         spec = self._figures[name]
         if ax is None and metric is None:
-            return drawn(lambda: compose(spec, plt.figure)).axes[0]
+            return drawn(lambda: compose(spec, make=plt.figure)).axes[0]
         plot, table = _panel(spec, metric)
         with style_context(["default", RC]):
             return plot(table, plt.subplots()[1] if ax is None else ax)

@@ -1,20 +1,27 @@
-"""How figures look: a colour and a mark for each method by its name, and files that are equal to the byte."""
+"""How figures look: sizes, fonts, notes, legends, and files that are equal to the byte."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
+import shutil
 import textwrap
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
-import matplotlib as mpl
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context as style_context
+from matplotlib.text import Text
+
+from toolkit.errors import UserError, unknown_name
+from toolkit.records.files import write_text
 
 INK = "#1f2430"
 MUTED = "#687182"
@@ -24,9 +31,12 @@ BAND = "#eceff4"
 
 WIDTH = 7.0
 """Inches: the text width of a paper's page."""
+NARROW = 5.0
+"""Inches: a figure less wide than this is a column of a page."""
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "text.parse_math": False,  # a label is text: a dollar sign in it is no formula
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.titleweight": "bold",
@@ -62,65 +72,9 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "bakeoff",
 }
 
-# Okabe and Ito's colours, which stay apart in the common kinds of colour blindness; without their yellow and
-# black, as one vanishes on a light page and the other on a dark one.
-BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
-FREE = (GREEN, PURPLE, SKY, ORANGE, BLUE, VERMILION)
-MARKS = ("o", "s", "D", "^", "v", "P", "X", "p")
-FAMILIES = {
-    "base": ("#868c98", "d"),
-    "full": (VERMILION, "s"),
-    "lora": (BLUE, "o"),
-    "dora": (SKY, "D"),
-    "rslora": (BLUE, "^"),
-    "pissa": (PURPLE, "v"),
-    "adalora": (GREEN, "P"),
-    "ia3": (ORANGE, "X"),
-    "bitfit": (GREEN, "p"),
-    "vera": (PURPLE, "o"),
-    "oft": (GREEN, "^"),
-    "boft": (GREEN, "v"),
-    "loha": (ORANGE, "D"),
-    "lokr": (ORANGE, "o"),
-    "prompt": (PURPLE, "X"),
-    "prefix": (PURPLE, "P"),
-}
-"""The methods most often compared, in colours far apart; any other name gets a look from its hash."""
-
-
-class Look(NamedTuple):
-    """How a method is drawn."""
-
-    colour: str
-    mark: str
-
-
-def look(method: str) -> Look:
-    """A method's colour and mark, from its name alone: the same whoever else is drawn.
-
-    The name's first word is its family (`lora-r16` is a lora); within a family, the rank moves the shade.
-    """
-    family, _, _ = method.lower().partition("-")
-    if family not in FAMILIES:
-        number = int(hashlib.sha256(family.encode()).hexdigest(), 16)
-        colour, mark = FREE[number % len(FREE)], MARKS[number // len(FREE) % len(MARKS)]
-    else:
-        colour, mark = FAMILIES[family]
-    rank = re.search(r"-r(\d+)\b", method.lower())
-    return Look(_shade(colour, int(rank.group(1))) if rank else colour, mark)
-
-
-def _shade(colour: str, rank: int) -> str:
-    """Lighter below rank 16, darker above: a quarter of the way for each factor of four, at most 60 %."""
-    steps = (max(rank, 1).bit_length() - 5) / 2
-    toward = 0.0 if steps > 0 else 1.0
-    share = min(0.6, abs(steps) * 0.25)
-    red, green, blue = ((1 - share) * part + share * toward for part in mpl.colors.to_rgb(colour))
-    return mpl.colors.to_hex((red, green, blue))
-
 
 def note(ax: Axes, text: str) -> None:
-    """Say under an Axes what it shows: n, and what the interval means. `gather_notes` may move it."""
+    """Note under an Axes what it shows: n, and what the interval means; `gather_notes` moves it."""
     ax.annotate(
         text,
         xy=(0, 0),
@@ -135,7 +89,7 @@ def note(ax: Axes, text: str) -> None:
 
 
 def gather_notes(figure: Figure) -> None:
-    """Where several Axes of a figure say the same below themselves, say it once, below the figure."""
+    """Move the notes of all Axes below the figure, each once, and make the figure as much higher."""
     notes = [child for ax in figure.axes for child in ax.texts if child.get_gid() == "note"]
     texts = list(dict.fromkeys(child.get_text() for child in notes))
     for child in notes:
@@ -144,39 +98,120 @@ def gather_notes(figure: Figure) -> None:
         wide = int(20 * figure.get_figwidth())
         lines = [line for text in texts for line in textwrap.wrap(text, wide)]
         figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6.5, color=MUTED)
+        figure.set_figheight(figure.get_figheight() + 0.11 * len(lines))
 
 
 def gather_legends(figure: Figure) -> None:
-    """Where all Axes of a figure have the same legend, show it once, above them."""
-    legends = [legend for legend in (ax.get_legend() for ax in figure.axes) if legend is not None]
-    names = {tuple(text.get_text() for text in legend.get_texts()) for legend in legends}
-    if len(names) == 1:
-        handles, labels = legends[0].axes.get_legend_handles_labels()
-        for legend in legends:
+    """Show the entries of all Axes' legends once, above them, and make the figure as much higher."""
+    entries: dict[str, Any] = {}
+    for ax in figure.axes:
+        if (legend := ax.get_legend()) is not None:
+            handles, labels = ax.get_legend_handles_labels()
+            for handle, label in zip(handles, labels, strict=True):
+                entries.setdefault(label, handle)
             legend.remove()
-        widest = 0.45 + 0.06 * max(map(len, labels))  # inches: a mark, and characters of 7.5 points
-        columns = max(1, min(5, len(labels), int(figure.get_figwidth() / widest)))
-        figure.legend(handles, labels, loc="outside upper left", ncols=columns)
-        figure.set_figheight(figure.get_figheight() + 0.16 * (ceil(len(labels) / columns) - 1))
+    if entries:
+        widest = 0.5 + 0.07 * max(map(len, entries))  # inches: a mark, and characters of 7.5 points
+        columns = max(1, min(5, len(entries), int(figure.get_figwidth() / widest)))
+        figure.legend([*entries.values()], [*entries], loc="outside upper left", ncols=columns)
+        figure.set_figheight(figure.get_figheight() + 0.16 * (ceil(len(entries) / columns) - 1))
 
 
-def drawn(draw: Callable[[], Figure]) -> Figure:
-    """Call ``draw`` under the style, and leave matplotlib's settings as they were."""
-    with style_context(["default", RC]):
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How a study's figures are drawn and written."""
+
+    width: float = WIDTH
+    """Inches. Panels stand below each other in a figure that is too narrow for them."""
+    font: Literal["sans", "serif"] = "sans"
+    formats: tuple[str, ...] = ("pdf", "png", "svg")
+    """File types to write, of `FORMATS`."""
+
+    @property
+    def rc(self) -> dict[str, Any]:
+        """Settings of matplotlib."""
+        return {**RC, "font.family": {"sans": "DejaVu Sans", "serif": "DejaVu Serif"}[self.font]}
+
+
+FORMATS = ("pdf", "png", "svg", "pgf")
+WIDTHS = {"paper": WIDTH, "slides": 5.5}
+"""Style -> inches. A slide shows a figure larger than a page does, so that less width means larger text."""
+
+
+def style_of(
+    style: str = "paper", width: str | None = None, font: str = "sans", formats: str | None = None
+) -> Style:
+    """Return the style that a command's options ask for; raise UserError for one that is not understood."""
+    inches = WIDTHS[style] if width is None else _inches(width)
+    names = tuple(Style().formats if formats is None else filter(None, formats.replace(" ", "").split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise unknown_name("file format", name, FORMATS)
+    return Style(width=inches, font="serif" if font == "serif" else "sans", formats=names)
+
+
+def _inches(width: str) -> float:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(in|cm|mm|pt)?\s*", width)
+    per_inch = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}
+    inches = float(match.group(1)) / per_inch[match.group(2) or "in"] if match else 0.0
+    if not 2.5 <= inches <= 20:
+        raise UserError(f"width '{width}': expected 2.5 to 20 inches, such as `3.3in`, `84mm` or `240pt`")
+    return inches
+
+
+@contextmanager
+def _in(style: Style) -> Iterator[None]:
+    """The style's settings; a sign that the font lacks is drawn as a box, without a warning for each."""
+    with style_context(["default", style.rc]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        yield
+
+
+def drawn(draw: Callable[[], Figure], style: Style = Style()) -> Figure:  # noqa: B008 - a frozen value
+    """Call ``draw`` under the style, lay the figure out, and leave matplotlib's settings as they were."""
+    with _in(style):
         figure = draw()
         if (layout := figure.get_layout_engine()) is not None:
             layout.execute(figure)
-        figure.set_layout_engine(None)  # laid out once: the three files then agree, and take half the time
+        figure.set_layout_engine(None)  # laid out once: all files then agree, and take half the time
         return figure
 
 
-def save(figure: Figure, stem: Path) -> str:
-    """Write ``stem``.pdf and .png (200 dpi), and return the figure as SVG; same figure, same bytes."""
+def save(figure: Figure, stem: Path, style: Style = Style()) -> str:  # noqa: B008 - a frozen value
+    """Write ``stem`` in the style's formats, and return the figure as SVG; same figure, same bytes.
+
+    PNG has 200 dpi. Raises UserError for PGF on a machine without LaTeX, which measures its texts.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with style_context(["default", RC]):
-        dateless = {"CreationDate": None, "Creator": "bakeoff", "Producer": None}
-        figure.savefig(stem.with_suffix(".pdf"), metadata=dateless)
-        figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": None})
+    with _in(style):
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        if "svg" in style.formats:
+            write_text(stem.with_suffix(".svg"), stream.getvalue())
+        if "pdf" in style.formats:
+            dateless = {"CreationDate": None, "Creator": "bakeoff", "Producer": None}
+            figure.savefig(stem.with_suffix(".pdf"), metadata=dateless)
+        if "png" in style.formats:
+            figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": None})
+        if "pgf" in style.formats:
+            _save_pgf(figure, stem.with_suffix(".pgf"))
     return stream.getvalue()
+
+
+PGF = str.maketrans(
+    {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
+     "~": r"\textasciitilde{}"}
+)  # fmt: skip
+"""Signs that LaTeX would read as commands; the backend itself escapes `^` and `%`."""
+
+
+def _save_pgf(figure: Figure, path: Path) -> None:
+    system = str(rcParams["pgf.texsystem"])
+    if shutil.which(system) is None:
+        raise UserError(
+            f"{path.name}: PGF needs {system} to measure texts, and it is not installed. "
+            "Install LaTeX, or ask for pdf"
+        )
+    for text in figure.findobj(Text):
+        text.set_text(text.get_text().translate(PGF))
+    figure.savefig(path)

@@ -75,6 +75,7 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
         settings=tuple(texts.settings),
         decoding=tuple(texts.decoding),
         failures=tuple(texts.failures),
+        looks=study.looks,
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
     folder = root.results(study.name)

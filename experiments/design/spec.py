@@ -10,6 +10,7 @@ from eval.metrics import Metric, all_metrics, metric
 from experiments.design.findings import published_findings
 from experiments.design.search import Search
 from toolkit.errors import unknown_name
+from toolkit.records import MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 
 
@@ -98,6 +99,8 @@ class StudySpec(Spec):
     """Metrics that get a verdict; default: those marked as headline metrics."""
     claims: tuple[str, ...] = ()
     """Published findings that the study judges, by name, or `all`."""
+    looks: dict[str, MethodLook] = Field(default_factory=dict)
+    """Method -> its label, colour (`#rrggbb`) and mark in figures, as far as the study chooses them."""
     margins: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Metric -> equivalence margin that replaces the metric's own: smaller differences are negligible."""
     matched_parameters: bool = False
@@ -117,6 +120,9 @@ class StudySpec(Spec):
     def _consistent(self) -> Self:
         if self.baseline not in self.methods:
             raise ValueError(f"baseline: {unknown_name('method of this study', self.baseline, self.methods)}")
+        for name in self.looks:
+            if name not in (*self.methods, BASE):
+                raise ValueError(f"looks: {unknown_name('method of this study', name, self.methods)}")
         both = set(self.tuning_seeds) & set(self.seeds)
         if both:
             raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from figures.gallery.figure import BITS, FigureSpec
 from figures.plots import breakdown, decodings
+from figures.plots.common import short
 from figures.tidy.load import StudyTables
 
 PARTIAL = "structure_partial"
@@ -72,9 +73,9 @@ def failures(part: StudyTables) -> FigureSpec | None:
 
 
 def _grid_height(table: pd.DataFrame) -> float:
-    """Inches: a row a part, and room for upright labels where there are many methods."""
-    labels = table["label"].unique()
-    upright = 0.06 * max(map(len, labels)) if len(labels) > breakdown.MANY else 0.0
+    """Inches: a row per part, and room for upright labels."""
+    labels = [short(str(label), 24) for label in table["label"].unique()]
+    upright = 0.06 * max(map(len, labels)) if breakdown.upright(labels) else 0.0
     return float(0.7 + 0.22 * table["part"].nunique() + upright)
 
 

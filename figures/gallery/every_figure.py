@@ -8,7 +8,7 @@ from figures.gallery.breakdown import decoding_or_method, decoding_values, failu
 from figures.gallery.figure import FigureSpec
 from figures.gallery.methods import differences, metrics, more_metrics
 from figures.gallery.sweeps import capacity
-from figures.gallery.training import costs, learning, rates
+from figures.gallery.training import costs, forgetting, learning, rates
 from figures.tidy.load import StudyTables
 
 FIGURES: tuple[Callable[[StudyTables], FigureSpec | None], ...] = (
@@ -20,6 +20,7 @@ FIGURES: tuple[Callable[[StudyTables], FigureSpec | None], ...] = (
     decoding_values,
     decoding_or_method,
     costs,
+    forgetting,
     sections,
     rates,
     more_metrics,

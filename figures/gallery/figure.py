@@ -27,7 +27,9 @@ class FigureSpec:
     """Inches, a row of panels each."""
     share_y: bool = False
     right: float = 0.0
-    """Share of the width kept free on the right, for words that a plot writes beside its Axes."""
+    """Inches kept free on the right, for words that a plot writes beside its Axes.
+
+    In a narrow figure they stand above each row instead."""
 
 
 def headline(part: StudyTables) -> list[str]:

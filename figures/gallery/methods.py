@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
+import pandas as pd
+
 from figures.gallery.figure import FigureSpec, headline, with_seeds
 from figures.plots import forest, values
 from figures.tidy.load import StudyTables
@@ -30,19 +32,25 @@ def differences(part: StudyTables) -> FigureSpec | None:
         f"that this study cannot tell, which is not equal. {TESTS[bool((pairs['seeds'] > 1).any())]}",
         panels=[(forest.differences, table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
-        right=0.36,
+        right=2.5,
     )
 
 
-def metrics(part: StudyTables) -> FigureSpec:
+def metrics(part: StudyTables) -> FigureSpec | None:
     """A panel a headline metric: every method's value, with interval, seeds and anchors."""
-    spec = _values(part, headline(part))
+    names = headline(part)
+    if not names:
+        return None
+    spec = _values(part, names)
     return replace(spec, name="metrics", title="Every method on the headline metrics")
 
 
-def more_metrics(part: StudyTables) -> FigureSpec:
+def more_metrics(part: StudyTables) -> FigureSpec | None:
     """The same for the metrics that get no verdict."""
-    return replace(_values(part, _others(part)), name="more-metrics", title="Metrics without a verdict")
+    names = _others(part)
+    if not names:
+        return None
+    return replace(_values(part, names), name="more-metrics", title="Metrics without a verdict")
 
 
 def _others(part: StudyTables) -> list[str]:
@@ -51,16 +59,29 @@ def _others(part: StudyTables) -> list[str]:
 
 
 def _values(part: StudyTables, names: list[str]) -> FigureSpec:
-    columns = min(3, len(names)) or 1
-    methods = part.estimates["method"].nunique()
+    columns = min(3, len(names))
+    tables = [with_seeds(part, name) for name in names]
+    anchors = pd.concat([t[t["kind"] == "anchor"] for t in tables])
+    # Panels share their rows, so that each has a row for every reference text of any of them.
+    rows = anchors.drop_duplicates("label").assign(value=None)
+    tables = [_with_rows(table, rows) for table in tables]
+    count = part.estimates["method"].nunique() + len(rows)
     return FigureSpec(
         name="",
         title="",
-        caption="Value over the test documents. Dashed line: the untouched base. Dotted lines and arrows: "
-        "texts scored as if they had been generated, as a floor and a ceiling. Bars may overlap although a "
-        "difference is decided: verdicts compare two methods on the same documents.",
-        panels=[(values.metric_values, with_seeds(part, name)) for name in names],
+        caption="Value over the test documents. Dashed line: the untouched base. Grey rows: texts scored as "
+        "if they had been generated, as a floor and a ceiling; an arrow: beyond the axis. Bars may overlap "
+        "although a difference is decided: verdicts compare two methods on the same documents.",
+        panels=[(values.metric_values, table) for table in tables],
         columns=columns,
-        heights=[1.05 + 0.36 * methods] * ceil(len(names) / columns),
+        heights=[1.0 + 0.3 * count] * ceil(len(names) / columns),
         share_y=True,
     )
+
+
+def _with_rows(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with those of ``rows`` that it lacks, as anchors without a value of the same metric."""
+    own = table[table["kind"] == "anchor"].set_index("label")["value"]
+    same = {c: table[c].iloc[0] for c in ("metric", "metric_label", "unit", "direction", "test")}
+    filled = rows.assign(**same, value=rows["label"].map(own))
+    return pd.concat([table[table["kind"] != "anchor"], filled], ignore_index=True)

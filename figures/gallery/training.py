@@ -7,10 +7,13 @@ from functools import partial
 import pandas as pd
 
 from figures.gallery.figure import BITS, FigureSpec, headline, with_seeds
+from figures.plots import costs as cost_plots
 from figures.plots import curves
 from figures.tidy.load import StudyTables
 from figures.wording.names import capital
 from toolkit.records import BASE
+
+GENERAL = "general_bits_per_byte"
 
 
 def learning(part: StudyTables) -> FigureSpec | None:
@@ -50,9 +53,9 @@ def costs(part: StudyTables) -> FigureSpec | None:
         name="costs",
         title="Quality against cost",
         caption=f"{capital(part.metric_labels[metric])} on the test documents against what training took. "
-        "The lower left corner is cheap and good where lower is better. Time is wall-clock: other work on "
-        "the machine lengthens it.",
-        panels=[(partial(curves.quality_against_cost, cost=price), table) for price in prices],
+        "Thin dashed line: the methods that no other beats in both (the Pareto front). Time is wall-clock: "
+        "other work on the machine lengthens it.",
+        panels=[(partial(cost_plots.quality_against_cost, cost=price), table) for price in prices],
         columns=2,
         heights=[2.6],
     )
@@ -77,4 +80,23 @@ def rates(part: StudyTables) -> FigureSpec | None:
         "search was too narrow.",
         panels=[(partial(curves.learning_rates, optima=optima), table)],
         heights=[2.6],
+    )
+
+
+def forgetting(part: StudyTables) -> FigureSpec | None:
+    """Learning against forgetting, if general text was scored."""
+    metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
+    general = part.estimates[(part.estimates["metric"] == GENERAL) & part.estimates["value"].notna()]
+    if metric is None or general.empty:
+        return None
+    columns = {name: f"general_{name}" for name in ("value", "low", "high")}
+    general = general[["method", *columns]].rename(columns=columns)
+    table = part.estimates[part.estimates["metric"] == metric].merge(general, on="method")
+    return FigureSpec(
+        name="forgetting",
+        title="Learning against forgetting",
+        caption="What a method gained on the study's documents against what it lost on general text, which "
+        "it was not trained on. Dashed lines: the untouched base.",
+        panels=[(cost_plots.learning_against_forgetting, table)],
+        heights=[3.0],
     )

@@ -4,7 +4,8 @@ Plots know nothing of files or figures: the gallery chooses their rows, and whoe
 """
 
 from figures.plots.breakdown import failed_checks, section_values
-from figures.plots.curves import learning_curve, learning_rates, quality_against_cost
+from figures.plots.costs import learning_against_forgetting, quality_against_cost
+from figures.plots.curves import learning_curve, learning_rates
 from figures.plots.decodings import decoding_shares, decoding_values
 from figures.plots.forest import differences
 from figures.plots.sweep import along
@@ -16,6 +17,7 @@ __all__ = [
     "decoding_values",
     "differences",
     "failed_checks",
+    "learning_against_forgetting",
     "learning_curve",
     "learning_rates",
     "metric_values",

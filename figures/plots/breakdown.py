@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import check, extent, rows_of
-from figures.style import GRID, look, note
+from figures.plots.common import check, extent, looks_of, note_untuned, rows_of, short
+from figures.style import GRID, WIDTH, note
 from figures.wording.names import MISSING, capital, direction_label
 
 MANY = 6
 """Methods beside each other, beyond which their labels stand upright."""
+
+
+def upright(labels: Sequence[str], width: float = WIDTH) -> bool:
+    """Return whether labels beside each other have to stand upright in a figure of ``width`` inches."""
+    return len(labels) > MANY or max(map(len, labels)) * len(labels) > 12 * (width - 1)
 
 
 def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -24,7 +31,9 @@ def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
     failing = shares.pivot_table(index="part", columns="label", values="share", sort=False)
     grid = failing.to_numpy(dtype=float)
     ax.pcolormesh(grid, cmap="Blues", vmin=0, vmax=1.1, edgecolors=GRID, linewidth=0.8)
-    many = grid.shape[1] > MANY
+    many, names = grid.shape[1] > MANY, [short(str(label), 24) for label in failing.columns]
+    figure = ax.get_figure(root=True)
+    width = figure.get_figwidth() if figure else WIDTH
     for (y, x), share in np.ndenumerate(grid):
         text = MISSING if np.isnan(share) else f"{100 * share:.0f}{'' if many else ' %'}"
         # Fixed colours: the page behind may be dark, the cell is not.
@@ -32,7 +41,7 @@ def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
         size = 5 if many else 7.5
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center_baseline", color=colour, fontsize=size)
     ax.set_yticks(np.arange(len(failing)) + 0.5, [str(part) for part in failing.index])
-    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, list(failing.columns), rotation=90 if many else 0)
+    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, names, rotation=90 if upright(names, width) else 0)
     ax.tick_params(axis="x", top=True, bottom=False, labeltop=True, labelbottom=False, length=0)
     ax.invert_yaxis()
     ax.grid(visible=False)
@@ -40,6 +49,7 @@ def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
     seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
     unit = " (per cent)" if many else ""
     note(ax, f"Share of generations that fail{unit}, mean over seeds: {extent(seeds)}. No interval is drawn.")
+    note_untuned(ax, table)
     return ax
 
 
@@ -48,14 +58,15 @@ def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
     table = table[table["value"].notna()]
     check(table, "metric")
     parts, labels = list(dict.fromkeys(table["part"])), list(dict.fromkeys(table["label"]))
+    looks = looks_of(table)
     lanes = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
     for lane, label in zip(lanes, labels, strict=True):
         mine = table[table["label"] == label]
-        colour, mark = look(str(mine["method"].iloc[0]))
+        colour, mark, _ = looks[str(mine["method"].iloc[0])]
         means = mine.groupby("part", sort=False)["value"].mean().reindex(parts)
         rows = np.arange(len(parts)) + lane
         ax.hlines(rows, 0, means, color=colour, linewidth=0.8, alpha=0.45)
-        ax.plot(means, rows, mark, color=colour, label=label, markeredgewidth=1.6)
+        ax.plot(means, rows, mark, color=colour, label=short(label), markeredgewidth=1.6)
         if mine["seed"].nunique() > 1:
             ax.plot(
                 mine["value"], [rows[parts.index(p)] for p in mine["part"]], "|", color=colour, markersize=5
@@ -70,4 +81,5 @@ def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
     )
     seeds = table.groupby("method", sort=False).agg(seeds=("seed", "nunique"), documents=("documents", "max"))
     note(ax, f"{extent(seeds)}; marks: mean over seeds, ticks: single seeds. No interval is drawn.")
+    note_untuned(ax, table)
     return ax

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.style import Look
+from figures.looks import Look, assign, look
+from figures.style import MUTED, NARROW, note
 from figures.tidy.checks import refuse_mixed
 from figures.wording.names import count, joined, present, scope_text
 from toolkit.errors import UserError
@@ -52,6 +53,40 @@ def intervals(table: pd.DataFrame) -> str:
     return f"Bars: 95 % interval, about {'; '.join(parts)}."
 
 
+def looks_of(table: pd.DataFrame) -> dict[str, Look]:
+    """Return each method's look: from the columns `colour`, `mark`, `dash`, else assigned here."""
+    methods = list(dict.fromkeys(str(method) for method in table["method"]))
+    if not {*Look._fields} <= {*table.columns}:
+        return assign(methods)
+    first = table.dropna(subset=["colour", "mark", "dash"]).drop_duplicates("method").set_index("method")
+    given = {str(m): Look(r["colour"], r["mark"], r["dash"]) for m, r in first.iterrows()}
+    return {method: given.get(method) or look(method) for method in methods}
+
+
+def short(label: str, most: int = 30) -> str:
+    """Return a label on one line, with its middle left out if it is longer than ``most`` characters."""
+    text = " ".join(label.split())
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
+
+
+def note_untuned(ax: Axes, table: pd.DataFrame) -> None:
+    """Note which methods' learning rates were not searched for; nothing if all were."""
+    if "untuned" not in table:
+        return
+    rows = table[table["untuned"].fillna(False).astype(bool)]
+    names = list(dict.fromkeys(str(label) for label in rows["label"]))
+    if "baseline_untuned" in table and table["baseline_untuned"].fillna(False).any():
+        names = list(dict.fromkeys([str(table["baseline_label"].iloc[0]), *names]))
+    if names:
+        note(ax, f"Untuned (learning rate not searched for): {joined(names)}.")
+
+
+def narrow(ax: Axes) -> bool:
+    """Return whether the figure is a column of a page, so that words must stand above, not beside."""
+    figure = ax.get_figure(root=True)
+    return figure is not None and figure.get_figwidth() < NARROW
+
+
 def metric_of(table: pd.DataFrame) -> str:
     """Return the label of the one metric of a table."""
     return str(table["metric_label"].iloc[0])
@@ -59,7 +94,7 @@ def metric_of(table: pd.DataFrame) -> str:
 
 def rows_of(ax: Axes, labels: Sequence[str], top: float = -0.6) -> None:
     """One row a label, the first on top."""
-    ax.set_yticks(range(len(labels)), labels)
+    ax.set_yticks(range(len(labels)), [short(label) for label in labels])
     ax.set_ylim(len(labels) - 0.4, top)
     ax.grid(axis="y", visible=False)
 
@@ -79,3 +114,26 @@ def whisker(ax: Axes, row: dict[str, Any], value: float, y: float, shown: Look, 
         ax.plot(ends, [y, y], color=colour, linewidth=2, solid_capstyle="butt")
     face = colour if known else "none"
     ax.plot([value * scale], [y], shown.mark, color=colour, markerfacecolor=face, markeredgewidth=1)
+
+
+def reference_mark(
+    ax: Axes, value: float, text: str, *, axis: str, style: str = ":", ha: str | None = None
+) -> None:
+    """A line at ``value`` of the ``axis``; where that lies beyond the limits, an arrow at the edge."""
+    across = axis == "x"
+    low, high = sorted(ax.get_xlim() if across else ax.get_ylim())
+    share = (value - low) / (high - low)
+    inside = 0 <= share <= 1
+    if inside:
+        (ax.axvline if across else ax.axhline)(value, color=MUTED, linestyle=style, linewidth=0.9, zorder=1)
+    else:
+        text = f"{text} {'→' if across else '↑'}" if share > 1 else f"{'←' if across else '↓'} {text}"
+    place = min(1.0, max(0.0, share))
+    if across:
+        ha = ha or ("left" if place < 0.3 else "right" if place > 0.7 else "center")
+        # What lies beyond, and several lines, are named below the edge: above it is room for one line.
+        above = inside and "\n" not in text
+        options = {"xy": (place, 1.0), "ha": ha, "va": "bottom" if above else "top"}
+    else:
+        options = {"xy": (1.0, place), "ha": "right", "va": "top" if place > 0.9 else "bottom"}
+    beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)

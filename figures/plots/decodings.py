@@ -6,8 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import SMALL, check, extent, intervals, metric_of, rows_of
-from figures.style import MUTED, look, note
+from figures.plots.common import (
+    SMALL,
+    check,
+    extent,
+    intervals,
+    looks_of,
+    metric_of,
+    note_untuned,
+    rows_of,
+    short,
+)
+from figures.style import MUTED, note
 from figures.tidy.frames import rows
 from figures.wording.names import capital, direction_label, factor, present
 
@@ -30,13 +40,14 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     table = table.sort_values("order", kind="stable")
     names = list(dict.fromkeys(table["decoding"]))
     labels = list(dict.fromkeys(table["label"]))
+    looks = looks_of(table)
     lanes = np.linspace(-0.2, 0.2, len(labels)) if len(labels) > 1 else np.zeros(1)
     for lane, label in zip(lanes, labels, strict=True):
         mine = table[table["label"] == label]
-        colour, mark = look(str(mine["method"].iloc[0]))
+        colour, mark, dash = looks[str(mine["method"].iloc[0])]
         x = np.array([names.index(name) for name in mine["decoding"]]) + lane
-        ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5)
-        ax.plot(x, mine["value"] * scale, mark, color=colour, label=label)
+        ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5, linestyle=dash)
+        ax.plot(x, mine["value"] * scale, mark, color=colour, label=short(label))
         for place, row in zip(x, rows(mine), strict=True):
             if present(row["low"]) and present(row["high"]):
                 ax.plot([place] * 2, [row["low"] * scale, row["high"] * scale], color=colour, linewidth=1.2)
@@ -49,6 +60,7 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_ylabel(f"{'Per cent' if unit == 'share' else capital(unit)} ({direction})")
     ax.legend()
     note(ax, f"{extent(table)}. {intervals(table)}")
+    note_untuned(ax, table)
     return ax
 
 

@@ -7,8 +7,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from figures.plots.common import beside, check, extent, intervals, metric_of, rows_of, whisker
-from figures.style import BAND, INK, look, note
+from figures.plots.common import (
+    beside,
+    check,
+    extent,
+    intervals,
+    looks_of,
+    metric_of,
+    narrow,
+    note_untuned,
+    rows_of,
+    whisker,
+)
+from figures.style import BAND, INK, note
 from figures.tidy.frames import rows
 from figures.wording.names import (
     capital,
@@ -26,7 +37,8 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     first = table.iloc[0]
     unit = str(first["unit"])
     scale = factor(unit)
-    rows_of(ax, list(table["label"]))
+    looks, above = looks_of(table), narrow(ax)
+    rows_of(ax, list(table["label"]), top=-0.8 if above else -0.6)
     margins = table["margin"].dropna()  # a refused comparison has none
     if len(margins):
         reach = float(margins.iloc[0]) * scale
@@ -34,10 +46,14 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
     for y, row in enumerate(rows(table)):
         if present(row["difference"]):
-            whisker(ax, row, row["difference"], y, look(row["method"]), scale)
+            whisker(ax, row, row["difference"], y, looks[row["method"]], scale)
         places = decimals(unit, row["low"], row["high"])
         size = difference_text(row["difference"], unit, places)
         words = f"{size}  ({interval_text(row['low'], row['high'], unit, places)})"
+        if above:
+            text = f"{row['verdict']}: {words}"
+            beside(ax, text, xy=(0, y), xycoords=("axes fraction", "data"), xytext=(2, 4))
+            continue
         for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
             beside(ax, text, **at, va="center", fontsize=7, weight=weight)
@@ -50,6 +66,7 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
     ax.set_title(capital(metric_of(table)))
     ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
-    band = " Band: margin within which a difference is of no account." if len(margins) else ""
+    band = " Band: the equivalence margin, within which a difference is negligible." if len(margins) else ""
     note(ax, f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)}{band}")
+    note_untuned(ax, table)
     return ax

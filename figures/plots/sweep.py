@@ -5,9 +5,18 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from figures.plots.common import check, extent, intervals, metric_of
-from figures.plots.reference_marks import reference_mark
-from figures.style import look, note
+from figures.plots.common import (
+    check,
+    extent,
+    intervals,
+    looks_of,
+    metric_of,
+    note_untuned,
+    reference_mark,
+    short,
+)
+from figures.plots.ticks import plain_log_axis
+from figures.style import note
 from figures.tidy.frames import rows
 from figures.wording.names import (
     capital,
@@ -37,22 +46,29 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     check(trained, "metric")
     unit = str(trained["unit"].iloc[0])
     scale = factor(unit)
+    looks = looks_of(trained)
     groups = list(trained.sort_values(x).groupby("method", sort=False))
     for place, (method, mine) in enumerate(groups):
-        colour, mark = look(str(method))
+        colour, mark, dash = looks[str(method)]
         aside = 1.0 if x == "capacity" else DODGE ** (place - (len(groups) - 1) / 2)
         for row in rows(mine):
             if present(row["low"]):
                 ends = [row["low"] * scale, row["high"] * scale]
                 ax.plot([row[x] * aside] * 2, ends, color=colour, linewidth=1.4)
         label = str(mine["label"].iloc[0])
-        ax.plot(mine[x] * aside, mine["value"] * scale, color=colour, marker=mark, label=label)
-    ax.set_xscale("log")
+        ax.plot(
+            mine[x] * aside,
+            mine["value"] * scale,
+            color=colour,
+            marker=mark,
+            label=short(label),
+            linestyle=dash,
+        )
     levels = sorted(set(trained[x]))
-    if x != "capacity" and len(levels) <= 9:
-        ax.set_xticks(levels, [f"{level:g}" for level in levels])
-        ax.minorticks_off()
+    ax.set_xscale("log")
     ax.margins(0.08, 0.15)
+    ax.autoscale_view()
+    plain_log_axis(ax, "x", levels if x != "capacity" else ())
     if x == "capacity" and levels[0] < 1 < levels[-1]:
         reference_mark(ax, 1, "as many as tokens", axis="x")
     for row in rows(table[table["method"] == BASE].head(1)):
@@ -63,4 +79,5 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     ax.set_ylabel(f"{name} ({direction_label(str(trained['direction'].iloc[0]))})")
     ax.legend()
     note(ax, f"{extent(trained)}. {intervals(trained)}")
+    note_untuned(ax, trained)
     return ax

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from figures.tables.table import Table
+from figures.tables.table import Table, with_untuned
 from figures.tidy.load import StudyTables
 from figures.wording.names import MISSING, amount
 
@@ -22,7 +22,7 @@ def costs(part: StudyTables) -> Table:
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     columns = [name for name in COSTS if spent[name].notna().any()]
     rows = []
-    for label, of_method in spent.groupby("label", sort=False):
+    for label, of_method in with_untuned(spent).groupby("label", sort=False):
         words = [amount(of_method[name].mean(), COSTS[name][1]) for name in columns]
         devices = ", ".join(dict.fromkeys(str(device) for device in of_method["device"].dropna())) or MISSING
         rows.append((str(label), str(of_method["seed"].nunique()), *words, devices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from figures.tables.scores import with_interval
-from figures.tables.table import Table
+from figures.tables.table import Table, with_untuned
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
 from figures.wording.names import MISSING, decimals, difference_text, present, value_text
@@ -14,7 +14,7 @@ EFFECTS = {"decodings": "decoding", "methods": "method", "both": "both together"
 def settings(part: StudyTables) -> Table:
     """A metric, prompt mode and decoding a row, a method a column; the headline's metrics first."""
     lead = {metric: place for place, metric in enumerate(part.conclusions.headline)}
-    table = part.settings.assign(rank=part.settings["metric"].map(lead).fillna(len(lead)))
+    table = with_untuned(part.settings).assign(rank=part.settings["metric"].map(lead).fillna(len(lead)))
     labels = list(dict.fromkeys(table["label"]))
     rows = []
     table = table.sort_values("rank", kind="stable")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from figures.tables.table import Table
+from figures.tables.table import Table, with_untuned
 from figures.tidy.load import StudyTables
 from figures.wording.names import MISSING, value_text
 
 
 def failures(part: StudyTables) -> Table:
     """A method, prompt mode and decoding a row, a class a column: shares of generations, seeds together."""
-    table = part.failures.assign(decoding=part.failures["decoding"].fillna(MISSING))
+    table = with_untuned(part.failures).assign(decoding=part.failures["decoding"].fillna(MISSING))
     classes = list(dict.fromkeys(table["part"]))
     rows: list[tuple[str, ...]] = []
     for place, mine in table.groupby(["label", "prompt_mode", "decoding"], sort=False):

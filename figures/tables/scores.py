@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from figures.tables.table import Table
+from figures.tables.table import Table, with_untuned
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
 from figures.wording.names import MISSING, anchor_label, decimals, value_text
@@ -36,11 +36,16 @@ def all_metrics(part: StudyTables) -> Table:
 def _cells(part: StudyTables) -> dict[str, dict[str, str]]:
     """Method or anchor -> metric -> its value in words, with the interval where there is one."""
     cells: dict[str, dict[str, str]] = {}
-    means = part.scores.groupby(["label", "metric", "unit"], sort=False)["value"].mean().reset_index()
+    means = (
+        with_untuned(part.scores)
+        .groupby(["label", "metric", "unit"], sort=False)["value"]
+        .mean()
+        .reset_index()
+    )
     for row in rows_of(means):
         words = value_text(row["value"], row["unit"], decimals(row["unit"], None, None))
         cells.setdefault(row["label"], {})[row["metric"]] = words
-    for row in rows_of(part.estimates):
+    for row in rows_of(with_untuned(part.estimates)):
         cells.setdefault(row["label"], {})[row["metric"]] = with_interval(row)
     for row in rows_of(part.anchors):
         words = value_text(row["value"], row["unit"], 1)

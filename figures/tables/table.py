@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from figures.wording.names import MINUS, MISSING
+from figures.wording.names import MINUS, MISSING, method_label
 
 LATEX = {
     MINUS: "$-$",
@@ -44,3 +44,14 @@ class Table(NamedTuple):
     def csv(self) -> str:
         """As CSV, with the words of the other formats."""
         return pd.DataFrame(self.rows, columns=list(self.header)).to_csv(index=False, lineterminator="\n")
+
+
+def with_untuned(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with *untuned* beside the label of every method whose rate was not searched for."""
+    if frame.empty:
+        return frame
+    labels = [
+        method_label(str(label), tuned=untuned is not True)
+        for label, untuned in zip(frame["label"], frame["untuned"], strict=True)
+    ]
+    return frame.assign(label=labels)

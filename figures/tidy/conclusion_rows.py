@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from figures.tidy.records import Records
-from figures.wording.names import anchor_label, metric_label
+from figures.wording.names import anchor_label
+from figures.wording.pairs import shown_name
 from toolkit.records import Condition, FailedGeneration, read_lines
 
 FAILURES = ["method", "seed", "prompt_mode", "decoding"]
@@ -22,10 +23,10 @@ def settings(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.settings:
         yield {
             **estimate.model_dump(),
-            "metric_label": metric_label(estimate.metric, estimate.label),
+            "metric_label": records.metric_label(estimate.metric, estimate.label),
             "direction": records.direction(estimate.metric),
             "test": records.tests.get(estimate.condition),
-            "label": records.label(estimate.condition, estimate.method),
+            **records.shown(estimate.condition, estimate.method),
             "order": order.get(estimate.decoding),
         }
 
@@ -35,7 +36,7 @@ def effects(records: Records) -> Iterator[dict[str, Any]]:
     for effect in records.conclusions.decoding:
         yield {
             **effect.model_dump(exclude={"label"}),
-            "metric_label": metric_label(effect.metric, effect.label),
+            "metric_label": records.metric_label(effect.metric, effect.label),
             "test": records.tests.get(effect.condition),
         }
 
@@ -44,12 +45,11 @@ def failures(records: Records) -> Iterator[dict[str, Any]]:
     """Yield counts of failing texts by class."""
     for count in records.conclusions.failures:
         about = count.model_dump(include={*FAILURES, *Condition._fields, "failing"})
-        label = (
-            anchor_label(count.method)
-            if count.decoding is None
-            else records.label(count.condition, count.method)
-        )
-        shared = {"test": records.tests.get(count.condition), "label": label, "documents": count.generations}
+        by_people = count.decoding is None
+        shown = {"label": anchor_label(count.method)}
+        if not by_people:
+            shown = records.shown(count.condition, count.method)
+        shared = {"test": records.tests.get(count.condition), **shown, "documents": count.generations}
         for name, value in count.classes.items():
             yield {**about, **shared, "metric": "failures", "part": name, "value": value}
 
@@ -58,8 +58,8 @@ def failing(records: Records) -> Iterator[dict[str, Any]]:
     """Yield the failing texts."""
     path = records.source.root.results(records.conclusions.study) / "failures.jsonl"
     for failure in read_lines(path, FailedGeneration) if path.is_file() else ():
-        label = records.label(failure.condition, failure.method)
-        yield {**failure.model_dump(), "test": records.tests.get(failure.condition), "label": label}
+        shown = records.shown(failure.condition, failure.method)
+        yield {**failure.model_dump(), "test": records.tests.get(failure.condition), **shown}
 
 
 def estimates(records: Records) -> Iterator[dict[str, Any]]:
@@ -67,10 +67,10 @@ def estimates(records: Records) -> Iterator[dict[str, Any]]:
     for estimate in records.conclusions.estimates:
         yield {
             **estimate.model_dump(),
-            "metric_label": metric_label(estimate.metric, estimate.label),
+            "metric_label": records.metric_label(estimate.metric, estimate.label),
             "direction": records.direction(estimate.metric),
             "test": records.tests.get(estimate.condition),
-            "label": records.label(estimate.condition, estimate.method),
+            **records.shown(estimate.condition, estimate.method),
         }
 
 
@@ -79,8 +79,9 @@ def comparisons(records: Records) -> Iterator[dict[str, Any]]:
     for pair in records.conclusions.comparisons:
         yield {
             **pair.model_dump(),
-            "metric_label": metric_label(pair.metric, pair.label),
+            "metric_label": records.metric_label(pair.metric, pair.label),
             "test": records.tests.get(pair.condition),
-            "label": records.label(pair.condition, pair.method),
-            "baseline_label": records.label(pair.condition, pair.baseline),
+            **records.shown(pair.condition, pair.method),
+            "baseline_label": shown_name(records.conclusions, pair.baseline),
+            "baseline_untuned": records.shown(pair.condition, pair.baseline)["untuned"],
         }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from figures.tidy import conclusion_rows, run_rows
-from figures.tidy.records import RUN, Records
+from figures.tidy.records import RUN, SHOWN, Records
 from toolkit.records import (
     Comparison,
     Condition,
@@ -24,7 +24,7 @@ from toolkit.records import (
 
 PLACE = [*Condition._fields, "test"]
 """Columns of every frame: the condition, and the fingerprint of the test part."""
-OF_RUN = [*PLACE, *RUN, "label", "device"]
+OF_RUN = [*PLACE, *RUN, *SHOWN, "device"]
 VALUE = ["metric", "metric_label", "value", "documents", "unit", "direction", "signature"]
 STEP = ["step_learning_rate" if name == "learning_rate" else name for name in Step.model_fields]
 TEXT = ["order", "document_id", "title", "reference"]
@@ -47,9 +47,10 @@ def _fields(kind: type[Record], *without: str) -> list[str]:
 FRAMES = {
     "scores": Frame([*OF_RUN, *VALUE], run_rows.scores),
     "anchors": Frame([*PLACE, "anchor", *VALUE], run_rows.anchors),
-    "estimates": Frame([*PLACE, *_fields(Estimate), "label", "direction"], conclusion_rows.estimates),
+    "estimates": Frame([*PLACE, *_fields(Estimate), *SHOWN, "direction"], conclusion_rows.estimates),
     "comparisons": Frame(
-        [*PLACE, *_fields(Comparison), "label", "baseline_label"], conclusion_rows.comparisons
+        [*PLACE, *_fields(Comparison), *SHOWN, "baseline_label", "baseline_untuned"],
+        conclusion_rows.comparisons,
     ),
     "details": Frame([*OF_RUN, "part", *VALUE], run_rows.details),
     "steps": Frame([*OF_RUN, "documents", *STEP], run_rows.steps),
@@ -59,14 +60,14 @@ FRAMES = {
     ),
     "generations": Frame([*OF_RUN, *TEXT, *_fields(Generation)], run_rows.generations),
     "settings": Frame(
-        [*PLACE, *_fields(SettingEstimate), "label", "direction", "order"], conclusion_rows.settings
+        [*PLACE, *_fields(SettingEstimate), *SHOWN, "direction", "order"], conclusion_rows.settings
     ),
     "effects": Frame([*PLACE, *_fields(DecodingEffect)], conclusion_rows.effects),
     "failures": Frame(
-        [*PLACE, *conclusion_rows.FAILURES, "label", "metric", "failing", "documents", "part", "value"],
+        [*PLACE, *conclusion_rows.FAILURES, *SHOWN, "metric", "failing", "documents", "part", "value"],
         conclusion_rows.failures,
     ),
-    "failing": Frame([*PLACE, *_fields(FailedGeneration), "label"], conclusion_rows.failing),
+    "failing": Frame([*PLACE, *_fields(FailedGeneration), *SHOWN], conclusion_rows.failing),
 }
 """Frame -> its columns and rows; what one row is, says the field of that name in `StudyTables`."""
 

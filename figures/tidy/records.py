@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from figures.wording.names import method_label
+from figures.looks import Look, assign
+from figures.wording.names import metric_label
+from figures.wording.pairs import shown_name
 from toolkit.records import Cell, Conclusions, Condition, EvaluationRecord, RunRecord, StudyRecords
 
+SHOWN = ["label", "untuned", *Look._fields]
+"""Columns that say how a method is shown: its name, whether its rate was not searched for, its look."""
 RUN = ["method", "seed", "learning_rate", "tuned", "phase", "budget", "run_id"]
 """Fields of a cell that every row of its run has."""
 
@@ -41,19 +45,35 @@ class Records:
         run = self.runs.get(cell.run_id)
         return {
             **cell.model_dump(include={*RUN, *Condition._fields}),
-            "label": self.label(cell.condition, cell.method),
+            **self.shown(cell.condition, cell.method),
             "test": self.tests.get(cell.condition),
             "device": None if run is None else device(run),
         }
 
-    def label(self, condition: Condition, method: str) -> str:
-        """A method's name; *untuned* stands beside it unless all its evaluated runs were searched for."""
-        return method_label(method, tuned=(condition, method) not in self._untuned)
+    def shown(self, condition: Condition, method: str) -> dict[str, Any]:
+        """Return the columns that say how a method is shown: `SHOWN`."""
+        return {
+            "label": shown_name(self.conclusions, method),
+            "untuned": (condition, method) in self._untuned,
+            **self.looks[method]._asdict(),
+        }
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """Method -> its look, the same in every figure of the study."""
+        names = [cell.method for cell in self.conclusions.cells]
+        names += [estimate.method for estimate in self.conclusions.estimates]
+        return assign(list(dict.fromkeys(names)), self.conclusions.looks)
 
     @cached_property
     def _untuned(self) -> set[tuple[Condition, str]]:
         # An anchor has no learning rate that could have been searched for: neither tuned nor untuned.
         return {(c.condition, c.method) for c in self.evaluated if not c.tuned and not c.is_base}
+
+    def metric_label(self, metric: str, label: str | None) -> str:
+        """Return a metric's label from its own record, else from any evaluation, else its name in words."""
+        values = (record.metrics.get(metric) for record in self.evaluations.values())
+        return metric_label(metric, label or next((v.label for v in values if v and v.label), None))
 
     def direction(self, metric: str) -> str:
         """Which way a metric is better, as its evaluations state it."""

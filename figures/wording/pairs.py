@@ -6,6 +6,12 @@ from figures.wording.names import method_label, metric_label
 from toolkit.records import Comparison, Conclusions, Condition
 
 
+def shown_name(conclusions: Conclusions, method: str) -> str:
+    """Return the label that the study chose for a method, or its name."""
+    look = conclusions.looks.get(method)
+    return (look and look.label) or method
+
+
 def metric_of(pair: Comparison) -> str:
     """Return the label of the metric that two methods are compared on."""
     return metric_label(pair.metric, pair.label)

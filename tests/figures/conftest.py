@@ -14,6 +14,7 @@ from tests.figures.made_up import (
     DATASET,
     DECODING,
     DOCUMENTS,
+    EXTRA,
     LABELS,
     UNITS,
     data_report,
@@ -94,6 +95,8 @@ def write_study(
     devices: dict[str, str] | None = None,
     rates: int = 1,
     decodings: tuple[str, ...] = (DECODING,),
+    extra: bool = False,
+    looks: dict[str, r.MethodLook] | None = None,
 ) -> tuple[Path, Path]:
     """Write a study with the untouched base and ``methods``; ``tests`` and ``devices`` differ by method."""
     cells: list[r.Cell] = []
@@ -133,14 +136,22 @@ def write_study(
                     phase = "base" if method == "base" else "confirm"
                     cells.append(r.Cell(**about, phase=phase, eval_digest="e0e0e0"))
                     test = (tests or {}).get(method, "7e577e57")
-                    evaluation(record, method, seed, test).write(folder.evaluation("e0e0e0"))
+                    evaluation(record, method, seed, test, extra).write(folder.evaluation("e0e0e0"))
                     r.write_lines(folder.outcomes("e0e0e0"), outcomes(method))
-    write_conclusions(root, cells, methods, seeds, decodings)
+    write_conclusions(
+        root, cells, methods, seeds, decodings, {**UNITS, **(EXTRA if extra else {})}, looks or {}
+    )
     return root / "results" / "made-up", root
 
 
 def write_conclusions(
-    root: Path, cells: list[r.Cell], methods: tuple[str, ...], seeds: int, decodings: tuple[str, ...]
+    root: Path,
+    cells: list[r.Cell],
+    methods: tuple[str, ...],
+    seeds: int,
+    decodings: tuple[str, ...],
+    units: dict[str, tuple[str, str, float, float]],
+    looks: dict[str, r.MethodLook],
 ) -> None:
     """Write comparisons.json, failures.jsonl and study.yaml."""
     estimates = [
@@ -150,14 +161,14 @@ def write_conclusions(
             method=method,
             metric=name,
             value=mean(name, method, seeds),
-            low=mean(name, method, seeds) - UNITS[name][3] / 1.5,
-            high=mean(name, method, seeds) + UNITS[name][3] / 1.5,
+            low=mean(name, method, seeds) - units[name][3] / 1.5,
+            high=mean(name, method, seeds) + units[name][3] / 1.5,
             seeds=seeds if method != "base" else 1,
             documents=DOCUMENTS,
             speaks_about="methods" if seeds > 2 and method != "base" else "checkpoints",
         )
         for method in ("base", *methods)
-        for name in UNITS
+        for name in units
     ]
     pairs = [(m, methods[0]) for m in methods[1:]] + [(m, "base") for m in methods]
     findings = (
@@ -176,6 +187,7 @@ def write_conclusions(
         settings=setting_estimates(methods, decodings) if len(decodings) > 1 else (),
         decoding=decoding_effects(methods, decodings) if len(decodings) > 1 else (),
         failures=tuple(failure_counts(cells, decodings)),
+        looks=looks,
         data={DATASET: data_report()},
     ).write(root / "results" / "made-up" / "comparisons.json")
     r.write_lines(root / "results" / "made-up" / "failures.jsonl", failing(cells))

@@ -41,6 +41,12 @@ UNITS = {
     "structure_compliance": ("share", "higher", 0.02, 0.15),
     "structure_partial": ("share", "higher", 0.02, 0.05),
 }
+EXTRA = {
+    "self_bleu": ("BLEU", "neither", 1.0, 2.0),
+    "longest_copy": ("words", "lower", 1.0, 0.6),
+    "general_bits_per_byte": ("bits per byte", "lower", 0.01, 0.015),
+}
+"""Metrics without a verdict, in studies that ask for them; their anchors lie close to each other."""
 ADAPTERS: dict[str, MethodSpec] = {
     "lora-r16": MethodSpec(name="lora-r16", peft={"peft_type": "LORA", "r": 16}),
     "dora-r16": MethodSpec(name="dora-r16", peft={"peft_type": "LORA", "r": 16, "use_dora": True}),
@@ -48,6 +54,18 @@ ADAPTERS: dict[str, MethodSpec] = {
     "full": MethodSpec(name="full", trainable=("*",)),
     "base": MethodSpec(name="base", trainable=()),
 }
+
+
+def spread(method: str) -> float:
+    """A number from 0 to 1 that follows from a method's name, for methods without made-up levels."""
+    return random.Random(method).random()
+
+
+def adapter(method: str) -> MethodSpec:
+    """The method of that name: a LoRA unless it is listed above."""
+    return ADAPTERS.get(method) or MethodSpec(name=method, peft={"peft_type": "LORA", "r": 8})
+
+
 RECIPE = (
     "RECIPE: Dish {i}\nINGREDIENTS: 2 eggs, flour & salt\nDIRECTIONS: Whisk <gently>. Bake 20 minutes.\n[END]"
 )
@@ -55,11 +73,11 @@ RECIPE = (
 
 def metric(name: str, value: float | None, **details: float | None) -> r.MetricValue:
     """One metric value, with the unit and direction of its name."""
-    unit, direction, _, _ = UNITS[name]
+    unit, direction, _, _ = {**UNITS, **EXTRA}[name]
     return r.MetricValue(
         value=value,
         documents=DOCUMENTS,
-        label=LABELS[name],
+        label=LABELS.get(name),
         unit=unit,
         direction=direction,
         signature=f"{name}|v1|weighting:token",
@@ -70,12 +88,18 @@ def metric(name: str, value: float | None, **details: float | None) -> r.MetricV
 def level(name: str, method: str, seed: int) -> float:
     """The made-up truth of a method, moved by a draw that follows from its name and seed."""
     noise = random.Random(f"{method}{seed}").gauss(0, 1)
+    at = spread(method)
+    bits = LEVEL.get(method, 0.83 + 0.1 * at) + 0.006 * noise
+    passed = PASSED.get(method, 0.6 - 0.5 * at)
     return {
-        "bits_per_byte": LEVEL[method] + 0.006 * noise,
-        "perplexity": 2 ** (3.6 * (LEVEL[method] + 0.006 * noise)),
-        "bleu": BLEU[method] + 0.4 * noise,
-        "structure_compliance": min(1.0, max(0.0, PASSED[method] + 0.04 * noise)),
-        "structure_partial": min(1.0, 0.35 + PASSED[method] + 0.02 * noise),
+        "bits_per_byte": bits,
+        "perplexity": 2 ** (3.6 * bits),
+        "bleu": BLEU.get(method, 6 - 3 * at) + 0.4 * noise,
+        "structure_compliance": min(1.0, max(0.0, passed + 0.04 * noise)),
+        "structure_partial": min(1.0, 0.35 + passed + 0.02 * noise),
+        "self_bleu": 11 + 4 * at + noise,
+        "longest_copy": 6.5 + 2 * at + 0.2 * noise,
+        "general_bits_per_byte": 1.02 + 0.05 * at * (method != "base") + 0.002 * noise,
     }[name]
 
 
@@ -87,7 +111,7 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
         model=ModelSpec(name=BASE, hub="HuggingFaceTB/SmolLM2-135M-Instruct", license="Apache-2.0"),
         dataset=config.dataset(DATA) if trained else None,
         data=DataSpec(train=200, validation=40, test=DOCUMENTS) if trained else None,
-        method=ADAPTERS[method],
+        method=adapter(method),
         learning_rate=rate,
         train=TrainSpec(),
         seed=seed,
@@ -101,7 +125,11 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
         supervised_tokens_per_second=330.0 + 20 * light,
         peak_memory_bytes=3_900_000_000 - 1_700_000_000 * light + 20_000_000 * seed,
         optimizer_state_bytes=1_076_000_000 if not light else 39_000_000,
-        trainable_parameters=134_515_008 if not light else 4_884_480,
+        trainable_parameters=134_515_008
+        if not light
+        else 4_884_480
+        if method in ADAPTERS
+        else int(1e6 * (3 + 4 * spread(method))),
         total_parameters=134_515_008,
         artifact_bytes=538_000_000 if not light else 19_500_000,
     )
@@ -117,7 +145,7 @@ def run_record(method: str, seed: int, rate: float | None, device: str) -> r.Run
         run_id=spec.run_id,
         spec=spec,
         status="finished",
-        validation_bits_per_byte=LEVEL[method] + 0.001 * seed if trained else None,
+        validation_bits_per_byte=level("bits_per_byte", method, 0) + 0.001 * seed if trained else None,
         data=counts if trained else None,
         costs=costs if trained else r.Costs(load_seconds=4.0, total_parameters=134_515_008),
         precision="bf16 compute, fp32 masters",
@@ -130,7 +158,7 @@ def steps(method: str, seed: int) -> list[r.Step]:
     lines = []
     for step in range(13):
         tokens = 3_580 * step + 7 * seed
-        fall = (LEVEL["base"] - LEVEL[method] - 0.004 * seed) * (1 - 0.72**step)
+        fall = (LEVEL["base"] - level("bits_per_byte", method, 0) - 0.004 * seed) * (1 - 0.72**step)
         seconds = 10.2 * step - 0.8 * step * (method != "full")
         about: dict[str, Any] = {"step": step, "epoch": step / 12, "seconds": seconds, "tokens": tokens}
         if step:
@@ -162,11 +190,14 @@ def outcomes(method: str) -> list[r.Outcome]:
     return lines
 
 
-def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.EvaluationRecord:
+def evaluation(
+    run: r.RunRecord, method: str, seed: int, test: str, extra: bool = False
+) -> r.EvaluationRecord:
     """An evaluated run; its numbers follow from method and seed."""
-    values = {name: level(name, method, seed) for name in UNITS}
+    values = {name: level(name, method, seed) for name in (*UNITS, *(EXTRA if extra else ()))}
     failing = {
-        f"failed: {c}": round(DOCUMENTS * (1 - PASSED[method]) * k / 7) for k, c in enumerate(CHECKS, 1)
+        f"failed: {c}": round(DOCUMENTS * (1 - PASSED.get(method, 0.4)) * k / 7)
+        for k, c in enumerate(CHECKS, 1)
     }
     parts = {
         "title": 1.5,
@@ -185,6 +216,11 @@ def evaluation(run: r.RunRecord, method: str, seed: int, test: str) -> r.Evaluat
         },
         "unrelated": {"bleu": metric("bleu", 1.2)},
     }
+    if extra:
+        for anchor, shift in (("references", 0.0), ("unrelated", 0.3), ("same_title", 0.7)):
+            near = {"self_bleu": 12 + shift, "longest_copy": 7 + shift / 5}
+            more = {name: metric(name, value) for name, value in near.items()}
+            anchors[anchor] = {**anchors.get(anchor, {}), **more}
     return r.EvaluationRecord(
         digest="e0e0e0",
         spec=EvalSpec(),
@@ -203,8 +239,9 @@ def setting_estimates(methods: tuple[str, ...], decodings: tuple[str, ...]) -> t
     shared |= {"documents": DOCUMENTS, "label": "BLEU", "speaks_about": "checkpoints"}
     return tuple(
         r.SettingEstimate(
-            **shared, method=method, prompt_mode=mode, decoding=decoding, value=BLEU[method] - place / 2 + 1,
-            low=BLEU[method] - place / 2, high=BLEU[method] - place / 2 + 2,
+            **shared, method=method, prompt_mode=mode, decoding=decoding,
+            value=BLEU.get(method, 5) - place / 2 + 1,
+            low=BLEU.get(method, 5) - place / 2, high=BLEU.get(method, 5) - place / 2 + 2,
         )
         for mode in MODES
         for place, decoding in enumerate(decodings)

@@ -43,8 +43,8 @@ def test_a_figure_has_a_panel_a_metric_and_prompt(several: StudyTables) -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "base",
-        "full (untuned)",
-        "lora-r16 (untuned)",
+        "full",
+        "lora-r16",
     ]
 
 

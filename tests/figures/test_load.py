@@ -32,12 +32,13 @@ def test_a_search_for_learning_rates_is_in_costs_and_not_in_scores(make_study: M
     assert len(tables.scores) == 15
 
 
-def test_untuned_stands_beside_a_method_and_never_beside_the_base(make_study: Make) -> None:
+def test_untuned_is_said_of_methods_and_never_of_the_base(make_study: Make) -> None:
     """Two methods and the base; only the methods have a learning rate that could have been searched for."""
     raw, searched = load(*make_study()), load(*make_study(tuned=True))
-    assert list(dict.fromkeys(raw.scores["label"])) == ["base", "full (untuned)", "lora-r16 (untuned)"]
-    assert list(dict.fromkeys(searched.scores["label"])) == ["base", "full", "lora-r16"]
-    assert "full (untuned)" in set(raw.comparisons["baseline_label"])
+    untuned = raw.scores.groupby("method")["untuned"].first()
+    assert dict(untuned) == {"base": False, "full": True, "lora-r16": True}
+    assert not searched.scores["untuned"].any()
+    assert raw.comparisons.loc[raw.comparisons["baseline"] == "full", "baseline_untuned"].all()
 
 
 def test_two_test_parts_in_one_panel_are_refused(make_study: Make) -> None:

@@ -1,4 +1,4 @@
-"""Figures show n, keep a method's colour, refuse what may not be compared, and are equal to the byte."""
+"""What single figures draw, worked by hand."""
 
 from __future__ import annotations
 
@@ -6,27 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.gallery import every_figure, figure
-from figures.plots import curves, forest, reference_marks, values
-from figures.style import FAMILIES, drawn, gather_legends, look
-from figures.tidy.load import StudyTables, load
+from figures.plots import curves, forest, values
+from figures.style import drawn, gather_legends
+from figures.tidy.load import load
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
-PLANS = {
-    "differences": every_figure.differences,
-    "metrics": every_figure.metrics,
-    "learning-curves": every_figure.learning,
-    "structure": every_figure.structure,
-    "costs": every_figure.costs,
-    "sections": every_figure.sections,
-    "learning-rates": every_figure.rates,
-}
 
 
 def axes() -> Axes:
@@ -41,74 +31,6 @@ def words(ax: Axes) -> str:
     return "\n".join(
         [*parts, *(label.get_text() for label in (*ax.get_xticklabels(), *ax.get_yticklabels()))]
     )
-
-
-def panels(tables: StudyTables, name: str) -> list[tuple[figure.Plot, pd.DataFrame]]:
-    """The panels of one planned figure."""
-    plan = PLANS[name](tables)
-    assert plan is not None
-    return list(plan.panels)
-
-
-def test_a_method_keeps_its_colour_whoever_else_is_drawn() -> None:
-    """The look follows from the name: known families, ranks as shades, unknown names by their hash."""
-    assert look("lora-r16").colour == FAMILIES["lora"][0] == "#0072b2"
-    assert look("full") != look("lora-r16") != look("base")
-    assert look("lora-r4").mark == look("lora-r64").mark == look("lora-r16").mark
-    assert len({look(f"lora-r{rank}").colour for rank in (1, 4, 16, 64, 256)}) == 5
-    assert look("mine") == look("mine")
-
-
-def test_rank_four_is_a_quarter_of_the_way_to_white() -> None:
-    """#0072b2 = (0, 114, 178); 0.75 x + 0.25 x 255 = (64, 149, 197) = #4095c5."""
-    assert look("lora-r4").colour == "#4095c5"
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_every_panel_says_how_many_seeds_it_rests_on(make_study: Make, name: str) -> None:
-    """Three seeds of each method."""
-    tables = load(*make_study(seeds=3, rates=3, tuned=True))
-    for plot, table in panels(tables, name):
-        ax = axes()
-        assert plot(table, ax) is ax
-        assert "3 seeds" in words(ax) or (name == "learning-rates" and "1 seed" in words(ax))
-
-
-@pytest.mark.parametrize("name", [name for name in PLANS if name != "learning-rates"])
-def test_every_panel_says_how_many_documents_it_rests_on(make_study: Make, name: str) -> None:
-    """40 validation or test documents."""
-    for plot, table in panels(load(*make_study()), name):
-        assert "40 documents" in words(plot(table, axes()))
-
-
-@pytest.mark.parametrize("name", [name for name in PLANS if name != "learning-rates"])
-def test_every_figure_labels_untuned_methods(make_study: Make, name: str) -> None:
-    """No method of the study had its learning rate searched for."""
-    for plot, table in panels(load(*make_study()), name):
-        ax = axes()
-        plot(table, ax)
-        legend = ax.get_legend()
-        named = "\n".join(text.get_text() for text in legend.get_texts()) if legend else ""
-        assert "lora-r16 (untuned)" in words(ax) + named
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_every_figure_refuses_mixed_test_parts(make_study: Make, name: str) -> None:
-    """The last row of each table is said to come from another test part."""
-    study = make_study(rates=3, methods=("full", "lora-r16", "ia3"))
-    for plot, table in panels(load(*study), name):
-        mixed = table.copy()
-        mixed.loc[mixed.index[-1], "test"] = "ffff"
-        with pytest.raises(UserError, match="more than one test part"):
-            plot(mixed, axes())
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_every_figure_refuses_an_empty_table(make_study: Make, name: str) -> None:
-    """No row is left."""
-    for plot, table in panels(load(*make_study(rates=3)), name):
-        with pytest.raises(UserError, match="nothing to draw"):
-            plot(table.iloc[:0], axes())
 
 
 def test_cost_and_time_are_not_compared_across_devices(make_study: Make) -> None:
@@ -138,13 +60,16 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
 def test_an_anchor_beyond_the_axis_is_an_arrow_and_does_not_stretch_it(make_study: Make) -> None:
     """BLEU of the references is 100 where the methods have about 6."""
     ax = values.metric_values(figure.with_seeds(load(*make_study()), "bleu"), axes())
-    assert "references 100.0 →" in words(ax)
+    assert "100.0 →" in words(ax)
+    assert "references" in words(ax)
     assert ax.get_xlim()[1] < 10
 
 
 def test_a_failed_check_is_a_share_of_the_documents(make_study: Make) -> None:
     """The base fails `ingredients present` on round(40 x 1/7) = 6 of 40 documents: 15 %."""
-    ((plot, table),) = panels(load(*make_study()), "structure")
+    spec = every_figure.structure(load(*make_study()))
+    assert spec is not None
+    ((plot, table),) = spec.panels
     assert "15 %" in words(plot(table, axes()))
 
 
@@ -179,13 +104,3 @@ def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
     assert figure.get_figheight() == pytest.approx(3 + 9 * 0.16)
-
-
-def test_marks_close_together_are_named_together() -> None:
-    """0.50 and 0.52 of an axis from 0 to 1 share a label, 0.9 has its own, 2 and 3 lie beyond the edge."""
-    ax = axes()
-    ax.set_xlim(0, 1)
-    reference_marks.reference_marks(ax, [(0.9, "d"), (0.52, "b"), (0.5, "a"), (3, "f"), (2, "e")])
-    named = [text.get_text() for text in ax.texts]
-    assert [name for name in named if name] == ["a\nb", "d", "e\nf →"]
-    assert len(ax.lines) == 3

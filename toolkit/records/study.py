@@ -253,6 +253,17 @@ class Claim(ConditionRecord):
     """The numbers that it was judged by, or what is missing to judge it."""
 
 
+class MethodLook(Record):
+    """How a study wants a method shown; what is None follows from the method's name."""
+
+    label: str | None = None
+    """Its name in figures and tables."""
+    colour: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    """As `#rrggbb`."""
+    mark: Literal["o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*", "d", "8"] | None = None
+    """A marker of matplotlib."""
+
+
 class Conclusions(Record):
     """`results/<study>/comparisons.json`: what a study concludes."""
 
@@ -277,6 +288,8 @@ class Conclusions(Record):
     failures: tuple[FailureCount, ...] = ()
     data: dict[str, DataReport] = Field(default_factory=dict)
     """Data set name -> its data report."""
+    looks: dict[str, MethodLook] = Field(default_factory=dict)
+    """Method -> how the study wants it shown, for those that it chose a look for."""
 
     @property
     def conditions(self) -> list[Condition]:
