@@ -19,6 +19,8 @@ from toolkit.errors import UserError, nearest
 M = TypeVar("M", bound=BaseModel)
 LARGEST_FILE = 2**20
 """Bytes of a study or a catalog file."""
+DEEPEST = 100
+"""Brackets within brackets in a study or a catalog file."""
 MOST_VALUES = 100_000
 """Values in a study or a catalog file."""
 
@@ -45,6 +47,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def _load(text: str, where: str) -> Any:
+    _refuse_deep(text, where)
     try:
         value = YAML(typ="safe", pure=True).load(text)
         _refuse_large(value, where)
@@ -58,6 +61,15 @@ def _load(text: str, where: str) -> Any:
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(f"{where}{line}: not valid YAML: {problem}") from error
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    """Raise UserError for deeply nested brackets, over which the YAML parser would take seconds."""
+    depth = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if depth > DEEPEST:
+            raise UserError(f"{where}: nested too deep")
 
 
 def _refuse_large(value: Any, where: str) -> None:
