@@ -8,12 +8,10 @@ from typing import Any
 import datasets
 import evaluate
 
+from eval.foreign.texts import outcome_of
 from eval.metrics import Context, all_metrics, measure, metric
 from toolkit import config
-from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError, unknown_name
-from toolkit.records import Generation, Outcome
-from toolkit.specs import Format
 
 DESCRIPTION = """{title}: {about}
 
@@ -77,7 +75,8 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
             raise UserError(f"{len(ended)} values of 'stopped' for {len(predictions)} predictions")
         context = Context(form=form, train=train, prompt_mode=mode)
         outcomes = [
-            _outcome(*texts, form, mode) for texts in zip(predictions, references, ended, strict=True)
+            outcome_of(text, reference, ended=stop, context=context)
+            for text, reference, stop in zip(predictions, references, ended, strict=True)
         ]
         value, _ = measure(metric(self.metric_name), outcomes, context)
         return {
@@ -85,23 +84,3 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
             f"{self.metric_name}_signature": value.signature,
             f"{self.metric_name}_details": value.details,
         }
-
-
-def _outcome(prediction: str, reference: str, stopped: bool, form: Format, mode: str) -> Outcome:
-    start = prompt(reference, form, mode)
-    if not prediction.startswith(start):
-        whole = form.markers[0] in prediction or not start
-        prediction = prediction if whole else start + prediction
-        start = "" if whole else start
-    generation = Generation(
-        prompt_mode=mode,
-        decoding="given",
-        prompt=start,
-        text=prediction[len(start) :],
-        tokens=len(prediction[len(start) :].split()),
-        ended="end_of_text" if stopped else "limit",
-    )
-    title = reference.split("\n")[0]
-    return Outcome(
-        document_id=document_id(reference), title=title, reference=reference, generations=(generation,)
-    )
