@@ -20,6 +20,7 @@ from experiments.analysis.comparisons import (
     with_holm,
 )
 from experiments.analysis.decodings import of_generations
+from experiments.analysis.families import family_changes, flagged
 from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
 from experiments.design.grid import Grid
@@ -61,15 +62,19 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
     compared = with_holm(comparisons(study, statistics, headline, findings))
+    folder = root.results(study.name)
+    names = tuple(m.name for m in headline)
+    changes = family_changes(folder / "comparisons.json", names, compared)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
         baseline=study.baseline,
-        headline=tuple(m.name for m in headline),
+        headline=names,
         cells=tuple(cells),
         estimates=tuple(estimates(statistics)),
         comparisons=tuple(compared),
-        audit=(*findings, *under_the_floor(compared, records)),
+        audit=(*findings, *under_the_floor(compared, records), *flagged(changes)),
+        family_changes=changes,
         optima=tuple(found),
         claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared)),
         settings=tuple(texts.settings),
@@ -78,7 +83,6 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
         looks=study.looks,
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
-    folder = root.results(study.name)
     write_lines(folder / "failures.jsonl", texts.failing)
     conclusions.write(folder / "comparisons.json")
     return Concluded(conclusions, records)

@@ -118,13 +118,14 @@ def plan(
         Measure the cost of methods that no finished run shows, on a few documents first.
     """
     from experiments.design import study as studies
-    from experiments.design.grid import Grid
+    from experiments.design.grid import Grid, data_cache
     from experiments.design.planning import plan as plans
     from experiments.running.board import Board
     from experiments.running.runner import prepare_data, run_probes
 
-    grid = Grid(studies.load(study, overrides), root)
-    grid.study.headline_metrics()  # an unknown metric is refused here too
+    spec = studies.load(study, overrides)
+    plans.check(spec)
+    grid = Grid(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
         prepare_data(grid, board)
         if probe:
@@ -176,7 +177,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         `key=value` pairs that replace the study's own.
     """
     from experiments.design import study as studies
-    from experiments.design.grid import Grid
+    from experiments.design.grid import Grid, data_cache
     from experiments.running.board import Board
     from figures.data_report import as_json as report_of
     from figures.data_report import draw, show
@@ -184,7 +185,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     from toolkit.models import load
 
     spec = studies.load(study, overrides)
-    grid = Grid(spec, root)
+    grid = Grid(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
         listener = board.listener("preparing data")
         prepared = {d.name: grid.prepared(d, listener=listener) for d in spec.dataset}

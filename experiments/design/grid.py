@@ -55,11 +55,21 @@ class RunRecords:
         return self._read[run_id]
 
 
+def data_cache(root: Path) -> Path:
+    """Where a command that trains nothing keeps prepared data: under a root in use, else in the user's cache.
+
+    Planning leaves no `runs/` in a folder where nothing ran.
+    """
+    return Root(root).data if Root(root).runs.is_dir() else locate.cache_folder() / "data"
+
+
 class Grid:
     """A study on a root folder. Call `prepare` before anything that needs its cells."""
 
-    def __init__(self, study: StudySpec, root: Path) -> None:
+    def __init__(self, study: StudySpec, root: Path, *, data: Path | None = None) -> None:
+        """``data``: where prepared data is kept; under the root unless given."""
         self.study, self.root = study, Root(root)
+        self._data = data or self.root.data
         self._records = RunRecords(self.root)
         self._prepared: dict[tuple[str, str], Prepared] = {}
         self._design: Design | None = None
@@ -92,7 +102,7 @@ class Grid:
         sizes = data or sizes_of(self.study, max(self.study.data.train))
         key = dataset.name, sizes.digest
         if key not in self._prepared:
-            self._prepared[key] = prepare(dataset, sizes, self.root.data, listener)
+            self._prepared[key] = prepare(dataset, sizes, self._data, listener)
         return self._prepared[key]
 
     @property

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
-from eval.statistics.optimum import lowest
+from eval.statistics import optimum
 from toolkit.records import RateChoice
 from toolkit.specs import MethodSpec, Spec
 
@@ -91,19 +91,14 @@ def best(scores: Mapping[float, float], keep: int) -> list[float]:
 def confirming_rate(scores: Mapping[float, float], choose: str) -> ChosenRate | None:
     """The rate that confirming runs use; None if every rate diverged.
 
-    ``scores``: rate -> mean validation bits per byte over the tuning seeds. An interpolated rate is rounded
-    to three significant digits, so that the runs' identity does not depend on a last bit. If there is no
-    optimum between the rates tried, it is the best one tried.
+    ``scores``: rate -> mean validation bits per byte over the tuning seeds. ``choose``: see `Search`.
     """
     kept = best(scores, 1)
     if not kept:
         return None
     if choose == "grid":
-        return ChosenRate(kept[0], "grid")
-    optimum = lowest(scores)
-    if optimum is None:
-        return ChosenRate(kept[0], "not bracketed")
-    return ChosenRate(float(f"{optimum:.2e}"), "interpolated")
+        return ChosenRate(kept[0], "edge" if kept[0] in (min(scores), max(scores)) else "grid")
+    return ChosenRate(*optimum.confirming_rate({0: scores}))
 
 
 def sides(chosen: Mapping[str, float], tried: Mapping[str, Sequence[float]]) -> list[int]:

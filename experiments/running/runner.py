@@ -10,6 +10,7 @@ from experiments.analysis.conclude import Concluded, conclude
 from experiments.design.conditions import CellSpec
 from experiments.design.grid import CellState, Grid
 from experiments.design.planning import edits
+from experiments.design.planning.plan import check
 from experiments.design.study import StudySpec
 from experiments.running.board import Board
 from experiments.running.executors.base import Executor
@@ -37,7 +38,7 @@ def bring_up_to_date(
     A run that has failed before is left alone unless ``retry_failed``.
     """
     # What can be refused is refused before anything runs: unknown metrics, folders that can't be written.
-    study.headline_metrics()
+    check(study)
     write_text(Root(root).runs / ".gitignore", "*\n")
     for model in study.base_models:
         locate.check(model)

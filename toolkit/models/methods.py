@@ -58,16 +58,32 @@ def _counted_from_end(names: list[str]) -> list[str]:
     ]
 
 
+def check_options(method: MethodSpec) -> None:
+    """Raise UserError for an adapter type or option that peft does not know. Imports peft, and so torch."""
+    if method.peft is None:
+        return
+    import peft
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    kind = str(method.peft["peft_type"]).upper()
+    kinds = {str(known.value): config for known, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    if kind not in kinds:
+        raise unknown_name("peft_type", kind, kinds)
+    options = [field for field in kinds[kind].__dataclass_fields__ if field != "peft_type"]
+    for name in method.peft:
+        if name != "peft_type" and name not in options:
+            raise unknown_name(
+                f"option of {kind} in method {method.name} (peft {peft.__version__})", name, options
+            )
+
+
 def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
     import peft
 
+    check_options(method)
     family = model.config.model_type
     options: dict[str, Any] = {"task_type": "CAUSAL_LM", **(method.peft or {})}
     kind = str(options["peft_type"]).upper()
-    if kind not in peft.PEFT_TYPE_TO_CONFIG_MAPPING:
-        raise unknown_name(
-            "peft_type", kind, [str(known.value) for known in peft.PEFT_TYPE_TO_CONFIG_MAPPING]
-        )
     if (
         kind == "ADALORA"
     ):  # peft wants a number at once; `callbacks` sets the one that the run turns out to have

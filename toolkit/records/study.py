@@ -39,9 +39,9 @@ class ConditionRecord(Record):
         return Condition(self.base_model, self.dataset, self.train_size, self.epochs)
 
 
-RateChoice = Literal["fixed", "interpolated", "grid", "not bracketed"]
+RateChoice = Literal["fixed", "interpolated", "grid", "edge"]
 """How a learning rate was chosen: given by the study; the minimum of a parabola through the best rate tried
-and its neighbours; the best rate tried, by choice; or the same because no optimum is bracketed."""
+and its neighbours; the best rate tried; or the same at an edge, so that a better one may lie beyond."""
 
 
 class Cell(ConditionRecord):
@@ -219,6 +219,16 @@ class Finding(Record):
     """Methods grouped by what they differ in: those of one side may be compared, those of two may not."""
 
 
+class FamilyChange(Record):
+    """The study's `metrics` were changed after results existed, which changes the correction of p-values."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    """Metrics of the primary family."""
+    verdicts: tuple[str, ...]
+    """Comparisons whose verdict changed although their difference and interval did not, in words."""
+
+
 class Optimum(ConditionRecord):
     """The learning rate at which a method's validation result would be lowest, from its tuning runs."""
 
@@ -277,6 +287,8 @@ class Conclusions(Record):
     estimates: tuple[Estimate, ...]
     comparisons: tuple[Comparison, ...]
     audit: tuple[Finding, ...] = ()
+    family_changes: tuple[FamilyChange, ...] = ()
+    """In the order in which they happened; a study that is run from the start has none."""
     optima: tuple[Optimum, ...] = ()
     """Of every method that searched, where a learning rate was searched for."""
     claims: tuple[Claim, ...] = ()

@@ -9,7 +9,25 @@ from experiments.design.conditions import CellSpec
 from experiments.design.grid import CellState, Grid
 from experiments.design.planning.costs import Cost, Costs, probe_of
 from experiments.design.planning.edits import describe_edit
+from experiments.design.study import StudySpec
 from figures.wording.names import amount, condition_label
+from toolkit import config, runtime
+from toolkit.models import methods
+
+
+def check(study: StudySpec) -> None:
+    """Refuse, before anything runs, what a study names and what does not exist.
+
+    Raises UserError for unknown metrics, and for adapter types and options that peft does not know. If a
+    method is not the catalog's own, that imports peft.
+    """
+    study.headline_metrics()
+    known = config.catalog("methods")
+    own = [m.method for n, m in study.methods.items() if n not in known or config.method(n) != m.method]
+    if any(method.peft is not None for method in own):
+        runtime.quiet_libraries()
+    for method in own:
+        methods.check_options(method)
 
 
 def plan(grid: Grid) -> dict[str, Any]:

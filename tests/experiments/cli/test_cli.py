@@ -86,6 +86,14 @@ MISTAKES = {
         ["run", "quickstart", "dataset={name: mine, files: [mine.csv]}"],
         "mine.csv",
     ),
+    "an adapter type that peft lacks": (
+        ["plan", "quickstart", "methods={mine: {peft: {peft_type: LORRA}, learning_rates: 1e-3}}"],
+        "unknown peft_type 'LORRA'. Did you mean 'LORA'",
+    ),
+    "an option that its adapter lacks": (
+        ["plan", "quickstart", "methods={mine: {peft: {peft_type: LORA, rr: 2}, learning_rates: 1e-3}}"],
+        "unknown option of LORA in method mine",
+    ),
     "an unknown list": (["catalog", "model"], "Did you mean 'models'"),
 }
 
@@ -130,6 +138,7 @@ def test_catalog_and_plan_speak_json(tmp_path):
     listed = json.loads(bakeoff("catalog", "--json").stdout)
     assert {"models", "datasets", "methods", "metrics", "studies"} <= listed.keys()
     planned = json.loads(bakeoff("plan", "quickstart", "--root", str(tmp_path), "--json").stdout)
+    assert list(tmp_path.iterdir()) == []  # planning leaves nothing behind
     assert [(run["method"], run["done"]) for run in planned["runs"]] == [
         ("base", False),
         ("full", False),

@@ -344,7 +344,7 @@ def test_a_study_may_confirm_at_the_best_rate_tried(make):
     grid = play(make(BOTH, "search.choose=grid"), bowl(full=1.5e-4, lora=1e-3))
     assert [(c.run.learning_rate, c.rate_choice) for c in grid if c.phase == "confirm"][0] == (1e-4, "grid")
     beyond = play(make("methods={full: [1e-5, 1e-4]}"), bowl(full=1.0))
-    assert beyond[-1].rate_choice == "not bracketed"
+    assert beyond[-1].rate_choice == "edge"
 
 
 def test_the_data_is_prepared_once_and_with_progress(tmp_path):

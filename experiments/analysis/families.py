@@ -1,0 +1,59 @@
+"""A verdict that changed because the study's metrics changed after results existed: found, kept, flagged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolkit.errors import UserError
+from toolkit.records import Comparison, Conclusions, FamilyChange, Finding
+
+
+def family_changes(
+    path: Path, headline: Sequence[str], comparisons: Sequence[Comparison]
+) -> tuple[FamilyChange, ...]:
+    """Return the changes that earlier conclusions record, and one more if the metrics differ from theirs.
+
+    ``path``: the earlier `comparisons.json`; if it is missing or cannot be read, nothing is known before.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        earlier = Conclusions.read(path)
+    except UserError:
+        return ()
+    if set(earlier.headline) == set(headline):
+        return earlier.family_changes
+    before = {_key(one): one for one in earlier.comparisons}
+    changed = [
+        f"{one.method} against {one.baseline}, {one.metric}: {old.verdict} became {one.verdict}"
+        for one in comparisons
+        if (old := before.get(_key(one))) and old.verdict != one.verdict and _same_numbers(old, one)
+    ]
+    change = FamilyChange(before=earlier.headline, after=tuple(headline), verdicts=tuple(changed))
+    return (*earlier.family_changes, change)
+
+
+def flagged(changes: Sequence[FamilyChange]) -> list[Finding]:
+    """Return a finding of the audit for each change of the family that changed a verdict."""
+    return [
+        Finding(
+            check="primary family",
+            status="flagged",
+            text=f"the metrics were changed after results existed, from {', '.join(change.before)} to "
+            f"{', '.join(change.after)}, and so was the correction: {'; '.join(change.verdicts)}",
+        )
+        for change in changes
+        if change.verdicts
+    ]
+
+
+def _key(one: Comparison) -> tuple[object, ...]:
+    return one.condition, one.method, one.baseline, one.metric
+
+
+def _same_numbers(old: Comparison, new: Comparison) -> bool:
+    """Whether the data behind two verdicts are the same: only the correction can have changed."""
+    return (old.difference, old.low, old.high, old.seeds, old.documents) == (
+        new.difference, new.low, new.high, new.seeds, new.documents,
+    )  # fmt: skip

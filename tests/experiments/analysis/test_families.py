@@ -1,0 +1,46 @@
+"""Metrics that change after results exist: verdicts that change with them stay flagged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.analysis.families import family_changes, flagged
+from toolkit.records import Comparison, Conclusions
+
+
+def compared(verdict: str, difference: float = -0.01) -> Comparison:
+    """A comparison of bits per byte with this verdict."""
+    return Comparison(
+        base_model="b", dataset="d", train_size=100, epochs=1.0, method="lora-r16", baseline="full",
+        metric="bits_per_byte", direction="lower", difference=difference, low=-0.02, high=-0.001, p=0.022,
+        p_holm=0.05, margin=0.008, verdict=verdict, speaks_about="methods", seeds=3, documents=48,
+    )  # fmt: skip
+
+
+def write(path: Path, headline: tuple[str, ...], verdict: str, changes=()) -> None:
+    """Conclusions of a study with one comparison."""
+    Conclusions(
+        study="s", question=None, baseline="full", headline=headline, cells=(), estimates=(),
+        comparisons=(compared(verdict),), family_changes=changes,
+    ).write(path)  # fmt: skip
+
+
+def test_a_verdict_that_a_smaller_family_made_is_flagged_for_good(tmp_path):
+    """Undecided among three metrics (3 x 0.022 > 0.05), better among two: flagged now and later."""
+    path = tmp_path / "comparisons.json"
+    write(path, ("bits_per_byte", "bleu", "structure_compliance"), "undecided")
+    two = ("bits_per_byte", "bleu")
+    changes = family_changes(path, two, [compared("better")])
+    (finding,) = flagged(changes)
+    assert "lora-r16 against full, bits_per_byte: undecided became better" in finding.text
+    write(path, two, "better", changes)
+    assert family_changes(path, two, [compared("better")]) == changes
+
+
+def test_new_data_and_unchanged_verdicts_are_no_reason_for_a_flag(tmp_path):
+    """Another difference comes from other data, and the same verdict needs no warning."""
+    path = tmp_path / "comparisons.json"
+    assert family_changes(path, ("bleu",), [compared("better")]) == ()
+    write(path, ("bits_per_byte", "bleu"), "undecided")
+    for now in (compared("better", difference=-0.015), compared("undecided")):
+        assert flagged(family_changes(path, ("bits_per_byte",), [now])) == []
