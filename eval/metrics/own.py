@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -61,6 +62,7 @@ def _from_file(path: Path, changed: int) -> OwnMetric | None:
     if spec is None or spec.loader is None:
         raise UserError(f"{path}: cannot be imported as a metric")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickling look a class's module up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
