@@ -78,13 +78,13 @@ def nearest_training(outcomes: Sequence[Outcome], context: Context) -> list[Outc
 
 
 def same_title(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
-    """A ceiling: another document of the same title, from the training or the test part; None without one.
+    """Return a ceiling: another document of the same title, as a second cook wrote it; None without one.
 
-    What a second cook wrote under the same title. Where the split keeps titles apart, only test documents
-    that share a title among themselves have one.
+    It comes from the test or training split, or from the documents that were excluded because a held-out
+    document has their title.
     """
     by_title: dict[str, list[str]] = {}
-    for text in [*(outcome.reference for outcome in outcomes), *context.train]:
+    for text in [*(outcome.reference for outcome in outcomes), *context.train, *context.further]:
         by_title.setdefault(_key(_title(text, context)), []).append(text)
     texts = []
     for outcome in outcomes:

@@ -38,9 +38,11 @@ def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
     return digest_of([spec.model_dump(mode="json"), test, form.model_dump(mode="json")])
 
 
-def contexts_of(spec: EvalSpec, form: Format, train: Sequence[str] = ()) -> list[Context]:
+def contexts_of(
+    spec: EvalSpec, form: Format, train: Sequence[str] = (), further: Sequence[str] = ()
+) -> list[Context]:
     """Return what the metrics look at, one per prompt mode and decoding; the first is the headline's."""
-    first = Context(form=form, train=train)
+    first = Context(form=form, train=train, further=further)
     return [first.at(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
 
 
@@ -75,14 +77,16 @@ def evaluate(
     train: Sequence[str],
     test: Sequence[str],
     fingerprint: str,
+    further: Sequence[str] = (),
     progress: Listener,
 ) -> EvaluationRecord:
     """Evaluate a run and return its record, written last.
 
-    Outcomes on disk are used as they are and never rewritten, so a new metric needs no model.
+    Outcomes on disk are used as they are and never rewritten, so a new metric needs no model. ``further`` are
+    excluded documents that share a title with a test document.
     """
     digest = evaluation_digest(spec, fingerprint, form)
-    contexts = contexts_of(spec, form, train)
+    contexts = contexts_of(spec, form, train, further)
     outcomes, seconds = _outcomes(run, folder, digest, spec, form, test, progress)
     progress(PhaseStarted(phase="measuring"))
     began = time.perf_counter()

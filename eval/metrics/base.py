@@ -56,6 +56,8 @@ class Context:
     """Markers, sections and end of the documents."""
     train: Sequence[str] = ()
     """Rendered training texts: what may have been copied, and where the nearest document is looked for."""
+    further: Sequence[str] = ()
+    """Rendered documents that share a held-out document's title and were excluded: second references."""
     prompt_mode: str | None = None
     """The prompt mode that is scored; None takes an outcome's first."""
     decoding: str | None = None

@@ -56,6 +56,7 @@ def work(job: Job, listener: Listener) -> None:
                 train=prepared.train,
                 test=prepared.test,
                 fingerprint=prepared.fingerprints["test"],
+                further=[text for texts in prepared.further_references.values() for text in texts],
                 progress=listener,
             )
         folder.failure.unlink(missing_ok=True)

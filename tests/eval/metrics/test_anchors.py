@@ -49,6 +49,13 @@ def test_the_same_title_is_another_text_of_that_title(items, context):
     assert _titles(anchors.same_title(items, context)) == ["plum cake!", None, "Plum cake", None]
 
 
+def test_an_excluded_document_of_the_title_is_a_second_reference(items, context, text):
+    """A second fish soup was excluded because the first is held out: it is that one's ceiling."""
+    further = [text(title="Fish Soup", directions="Do chowder thus.")]
+    made = anchors.same_title(items, replace(context, further=further))
+    assert _titles(made) == ["plum cake!", "chowder", "Plum cake", None]
+
+
 def test_an_anchor_is_prompted_by_the_reference(items, context):
     """The document that is checked starts with the reference's own title: structure holds."""
     made = anchors.unrelated(items, context)
