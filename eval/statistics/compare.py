@@ -141,6 +141,7 @@ def compare(
     prior: SeedPrior | None = None,
     tests: int = 1,
     level: float = 1 - CONFIDENCE,
+    predict: bool = True,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Difference:
@@ -156,7 +157,7 @@ def compare(
     independent; they are then counted and resampled as one. ``prior``: what other methods' seeds say of the
     seeds' variance. ``tests``: comparisons that p will be corrected over. ``level``: of one look of several
     (`sequential.levels`): the interval has a confidence of 1 - level, and p is multiplied by .05 / level.
-    UserError on unequal shapes.
+    ``predict``: whether to say what could be detected and what would decide. UserError on unequal shapes.
     """
     same_shape(metric, method, baseline)
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
@@ -203,14 +204,11 @@ def compare(
         return replace(result, reason="the metric is undefined on many resampled sets of documents")
     low, high, p = inferred[0], inferred[1], min(1.0, inferred[2] * (1 - CONFIDENCE) / level)
     judged = judge(low, high, p, margin=margin, direction=metric.direction)
+    result = replace(result, low=low, high=high, p=p, **judged._asdict())
+    if not predict:
+        return result
     return replace(
         result,
-        low=low,
-        high=high,
-        p=p,
-        verdict=judged.verdict,
-        within_margin=judged.within_margin,
-        beyond_margin=judged.beyond_margin,
         smallest_detectable=detectable(Variances.of(error), seeds, documents, tests) if error.error else None,
         **{f"needed_{way}": n for way, n in needed(error, difference, margin, tests)._asdict().items()},
     )

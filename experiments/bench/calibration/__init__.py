@@ -1,4 +1,6 @@
-"""Simulated studies with a known truth: do intervals, p-values and verdicts keep their promises?
+"""Simulated studies with a known truth: do intervals, p-values and verdicts hold what they promise?
 
-The results are the page `docs/calibration.md`, which is written from here.
+`draws` makes statistics of a known difference, `coverage` judges comparisons and families of them, `studies`
+whole studies (a search for rates, looks, promises), and `page` writes docs/calibration.md from all of it:
+`python -m experiments.bench.calibration`.
 """

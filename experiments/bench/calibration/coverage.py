@@ -1,0 +1,195 @@
+"""One comparison, and families of them: coverage, false calls and power, through the public functions."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.metrics.base import Floats
+from eval.statistics.compare import compare, holm, judge
+from eval.statistics.crossed import Spread, mean_squares, spread, two_sided, upper_tail
+from eval.statistics.variance_components import seed_priors
+from experiments.bench.calibration.draws import DOCUMENT, KINDS, REST, SEED
+
+ALPHA = 0.05
+DRAWS = 2000
+METHODS, METRICS = 4, 3
+NOISIER = 5.0
+"""How many times as much the noisier method's seeds vary."""
+
+
+class Coverage(NamedTuple):
+    """How often one kind of comparison is right."""
+
+    covered: float
+    """Share of 95 % intervals that hold the truth."""
+    called: float | None
+    """Share of verdicts better or worse, uncorrected, if there is no difference; None if there is one."""
+    equivalent: float
+    """Share of verdicts equivalent if the true difference lies at the margin (4 median errors)."""
+
+
+def coverage(kind: str, seeds: int, documents: int, repetitions: int, seed: int = 0) -> Coverage:
+    """Simulate comparisons of a kind and judge them through `compare`."""
+    draw = np.random.default_rng([seed, seeds, documents])
+    rows = []
+    for number in range(repetitions):
+        drawn = KINDS[kind](draw, seeds, documents)
+        found = compare(
+            drawn.metric,
+            drawn.method,
+            drawn.baseline,
+            margin=None,
+            clusters=drawn.clusters,
+            predict=False,
+            seed=number % 4,
+            draws=DRAWS,
+        )
+        if found.low is not None and found.high is not None and found.p is not None:
+            rows.append((found.low - drawn.truth, found.high - drawn.truth, found.p, drawn.truth))
+    low, high, p, truth = np.array(rows).T
+    covered = (low <= 0) & (high >= 0)
+    called = ~covered & (p < ALPHA)
+    margin = float(np.median(high - low))  # about four errors
+    inside = (low + margin > -margin) & (high + margin < margin)
+    return Coverage(
+        float(covered.mean()), float(called.mean()) if not truth.any() else None, float(inside.mean())
+    )
+
+
+class Family(NamedTuple):
+    """How a family of methods x metrics comes out."""
+
+    covered: float
+    noisier: float
+    """Covered of the comparisons of the noisier method; of the last method if none is."""
+    false_calls: float
+    """Share of studies with any better or worse after Holm's correction."""
+    power: float
+    """Share of comparisons at 4 true errors that are called as the first of the family."""
+
+
+def family(
+    seeds: int,
+    documents: int,
+    deviation: float,
+    noisier: int | None,
+    moderated: bool,
+    repetitions: int,
+    seed: int = 1,
+) -> Family:
+    """Simulate studies of 4 methods against a baseline on 3 metrics without a true difference.
+
+    ``noisier``: the method whose seeds vary five times as much, 0 for the baseline; ``moderated``: whether
+    the methods' seeds inform each other.
+    """
+    draw = np.random.default_rng([seed, seeds, documents, int(1000 * deviation)])
+    tests = METHODS * METRICS
+    error = np.sqrt(deviation**2 / seeds + DOCUMENT**2 / documents + REST**2 / (seeds * documents))
+    covered, of_noisier, wrong, called = [], [], 0, []
+    for _ in range(repetitions):
+        methods = _methods(draw, seeds, documents, deviation, noisier)  # [metric, method, S, N]
+        pairs = list(itertools.combinations(range(METHODS + 1), 2))
+        priors = _priors(methods, pairs, seeds) if moderated else None
+        p_values = []
+        for m, c in itertools.product(range(METRICS), range(METHODS)):
+            values = methods[m, c + 1] - methods[m, 0]
+            found, mean = spread(values), float(values.mean())
+            prior = priors[m][c] if priors else None
+            found = found.moderated(prior) if prior else found
+            p_values.append(found.p(mean))
+            if noisier is None and m == 0:
+                called.append(found.p(mean + 4 * error) < ALPHA / tests)
+            if noisier in (None, 0, c + 1) and (noisier is not None or c == METHODS - 1):
+                of_noisier.append(p_values[-1] >= ALPHA)
+        covered += [p >= ALPHA for p in p_values]
+        wrong += any(p is not None and p < ALPHA for p in holm(p_values))
+    power = float(np.mean(called)) if called else float("nan")
+    return Family(float(np.mean(covered)), float(np.mean(of_noisier)), wrong / repetitions, power)
+
+
+def _methods(
+    draw: np.random.Generator, seeds: int, documents: int, deviation: float, noisier: int | None
+) -> Floats:
+    """Draw values ``[metric, method, S, N]`` whose differences have the deviations of `draws.noise`."""
+    shape = (METRICS, METHODS + 1)
+    by_seed = np.full(METHODS + 1, deviation)
+    if noisier is not None:
+        by_seed[noisier] *= NOISIER
+    values: Floats = (
+        by_seed[:, None, None] * draw.normal(size=(*shape, seeds, 1))
+        + DOCUMENT * draw.normal(size=(*shape, 1, documents))
+        + REST * draw.normal(size=(*shape, seeds, documents))
+    ) / np.sqrt(2)
+    return values
+
+
+def _priors(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[object]]:
+    firsts, seconds = zip(*pairs, strict=True)
+    by_seed, _, rest = mean_squares(methods[:, list(seconds)] - methods[:, list(firsts)])
+    ratios = (by_seed / rest).tolist()
+    own = [[row[place] for place, pair in enumerate(pairs) if pair[0] == 0] for row in ratios]
+    return seed_priors(own, ratios, seeds)  # type: ignore[return-value]
+
+
+def many(tests: int, seeds: int, documents: int, repetitions: int, seed: int = 2) -> float:
+    """Return the share of studies with any false call among independent comparisons, after Holm's correction.
+
+    Only comparisons whose seeds' part alone is small enough get their exact p-value: the sum of both parts
+    exceeds a bound more often than either part does.
+    """
+    draw = np.random.default_rng([seed, tests, seeds])
+    wrong = 0
+    cells = seeds * documents
+    for _ in range(repetitions):
+        expected = documents * SEED**2 + REST**2
+        by_seed = expected * draw.chisquare(seeds - 1, size=tests) / (seeds - 1)
+        of_document = seeds * DOCUMENT**2 + REST**2
+        by_document = of_document * draw.chisquare(documents - 1, size=tests) / (documents - 1)
+        rest = REST**2 * draw.chisquare((seeds - 1) * (documents - 1), size=tests)
+        rest = rest / ((seeds - 1) * (documents - 1))
+        mean = np.abs(draw.normal(size=tests)) * np.sqrt((expected + of_document - REST**2) / cells)
+        a = np.sqrt(np.maximum(by_seed, rest) / cells)
+        b = np.sqrt(np.maximum(0.0, by_document - rest) / cells)
+        alone = 2 * upper_tail(mean / a, np.array(seeds - 1.0))
+        few = alone < ALPHA / tests
+        if few.any():
+            exact = two_sided(mean[few], a[few], b[few], seeds - 1, documents - 1)
+            wrong += bool((exact < ALPHA / tests).any())
+    return wrong / repetitions
+
+
+def board(names: int, seeds: int, documents: int, repetitions: int, seed: int = 3) -> float:
+    """Return the share of boards of equally good methods on which any is called better than the baseline."""
+    draw = np.random.default_rng([seed, names])
+    crowned = 0
+    for _ in range(repetitions):
+        values = np.stack([noise_of_one(draw, seeds, documents) for _ in range(names + 1)])
+        pairs = list(itertools.combinations(range(names + 1), 2))
+        priors = _priors(values[None], pairs, seeds)[0]
+        errors: list[tuple[float, Spread]] = []
+        for place, prior in enumerate(priors, start=1):
+            apart = values[place] - values[0]
+            found = spread(apart)
+            errors.append((float(apart.mean()), found.moderated(prior) if prior else found))  # type: ignore[arg-type]
+        corrected = holm([found.p(mean) for mean, found in errors])
+        for (mean, found), p in zip(errors, corrected, strict=True):
+            if p is not None and p < ALPHA:
+                half = found.quantile(1 - ALPHA)
+                ends = mean - half, mean + half
+                if judge(*ends, p, margin=None, direction="higher").verdict == "better":
+                    crowned += 1
+                    break
+    return crowned / repetitions
+
+
+def noise_of_one(draw: np.random.Generator, seeds: int, documents: int) -> Floats:
+    """Draw one method's values, whose differences have the deviations of `draws.noise`."""
+    values: Floats = (
+        SEED * draw.normal(size=(seeds, 1))
+        + DOCUMENT * draw.normal(size=(1, documents))
+        + REST * draw.normal(size=(seeds, documents))
+    ) / np.sqrt(2)
+    return values
