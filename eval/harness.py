@@ -194,15 +194,13 @@ def _run_model(
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.inference.outcomes import outcomes
     from toolkit import runtime
-    from toolkit.models import load, methods
+    from toolkit.models.artifact import load_run
 
     if not run.spec.is_base:
         folder.require_artifact()
     general = general_text.texts(spec.general) if spec.general else []
     progress(PhaseStarted(phase="loading"))
-    tokenizer = load.load_tokenizer(run.spec.model)
-    model = load.load_artifact(run.spec.model, folder.artifact, methods.quantization(run.spec.method))
-    model = model.to(runtime.device())
+    model, tokenizer = load_run(run, folder)
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress(PhaseStarted(phase="evaluating"))
     return outcomes(

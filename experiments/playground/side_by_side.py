@@ -55,7 +55,7 @@ def side_by_side(
     # torch only from here on: whatever is wrong above is reported at once
     from eval.inference.generation import generate
     from toolkit import runtime
-    from toolkit.models import load, methods
+    from toolkit.models.artifact import for_generation, load_run
 
     runtime.quiet_libraries()
     rows = []
@@ -63,12 +63,8 @@ def side_by_side(
     for cell in cells:
         say(f"{cell.method}: writing")
         run, base = records[cell.run_id], bases[cell.run_id]
-        tokenizer = load.load_tokenizer(base)
-        artifact = Root(root).run(cell.run_id).artifact
-        model = load.load_artifact(base, artifact, methods.quantization(run.spec.method))
-        model = model.to(runtime.device()).eval()
-        if runtime.resolve_precision(run.spec.train.precision) == "bf16":
-            model.bfloat16()
+        model, tokenizer = load_run(run, Root(root).run(cell.run_id), base)
+        for_generation(model, run)
         first = document_format.sections[0]
         prompts = [opening(document_format, name) for name in names]
         for decoding in decodings:

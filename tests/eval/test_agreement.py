@@ -18,6 +18,7 @@ from toolkit import config
 from toolkit.data.cleaning import to_document
 from toolkit.data.format import document_id, render
 from toolkit.data.sources.open import open_source
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Outcome
 from toolkit.specs import EvalSpec, ModelSpec
@@ -114,7 +115,7 @@ def test_likelihoods_are_fp32_whatever_the_run_computes_in(kind, tiny_gpt2, tmp_
     folder = artifact(kind, tiny_gpt2, tmp_path / kind)
 
     def ours(**settings: str) -> list[float]:
-        model = load.load_base(spec) if kind == "base" else load.load_artifact(spec, folder)
+        model = load.load_base(spec) if kind == "base" else artifact_files.load_artifact(spec, folder)
         asked = EvalSpec(generations=1, max_new_tokens=1, **settings)
         made, _ = outcomes(
             model, load.load_tokenizer(spec), texts, config.document_format("recipe"), asked, precision="bf16"

@@ -1,25 +1,38 @@
-"""Loads a base model and its tokenizer, always in fp32 and always the same way; saves and reloads a run."""
+"""Load a base model and its tokenizer, always in fp32 and always the same way."""
 
 from __future__ import annotations
 
-import shutil
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError
-from toolkit.models.locate import first_line, local_folder
+from toolkit.models import probe
+from toolkit.models.locate import local_folder
+from toolkit.models.messages import first_line, readable
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+LIMITS = {
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers"), 2_000),
+    **dict.fromkeys(("hidden_size", "n_embd", "d_model", "intermediate_size", "n_inner"), 1_000_000),
+    "vocab_size": 10_000_000,
+}
+"""Fields of config.json, and values beyond every published model's."""
+
 
 def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
-    """The base's tokenizer. It must be a fast one (sections are told apart by character offsets)."""
+    """Load the base's tokenizer. Raises UserError if it is damaged, or gives no character offsets."""
     from transformers import AutoTokenizer
 
     folder = local_folder(spec)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    if (folder / "tokenizer.json").is_file():
+        read_object(folder / "tokenizer.json", f"model {spec.name}")
+    with readable(f"model {spec.name}: cannot load its tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
     if not tokenizer.is_fast:
         raise UserError(f"model {spec.name}: its tokenizer gives no character offsets (it is not a fast one)")
     if tokenizer.eos_token_id is None:
@@ -33,7 +46,7 @@ def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
 def load_base(
     spec: ModelSpec, dropout: float = 0.0, quantization: BitsAndBytesConfig | None = None
 ) -> PreTrainedModel:
-    """The base in fp32, whatever it was saved in, with ``dropout`` everywhere the architecture has one.
+    """Load the base in fp32, whatever it was saved in, with ``dropout`` wherever the architecture has one.
 
     fp32 masters for every method: transformers would otherwise take the checkpoint's dtype, which gives full
     fine-tuning pure bf16 and adapters fp32. With ``quantization`` its linear layers are few-bit and frozen.
@@ -44,7 +57,12 @@ def load_base(
     folder = local_folder(spec)
     config = _configuration(spec, folder)
     set_dropout(config, dropout)
-    try:
+    if not list(folder.glob("*.safetensors")) and not spec.allow_pickle:
+        raise UserError(
+            f"model {spec.name}: it has no safetensors file. A pickle checkpoint can run code as it "
+            "loads; if you trust it, add `allow_pickle: true` to the model's entry"
+        )
+    with readable(f"model {spec.name}: cannot load its weights"):
         model, loading = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
@@ -54,19 +72,6 @@ def load_base(
             trust_remote_code=spec.trust_remote_code,
             output_loading_info=True,
         )
-    except OSError as error:
-        if not list(folder.glob("*.safetensors")) and not spec.allow_pickle:
-            raise UserError(
-                f"model {spec.name}: it has no safetensors file. A pickle checkpoint can run code as it "
-                "loads; if you trust it, add `allow_pickle: true` to the model's entry"
-            ) from error
-        raise UserError(f"model {spec.name}: cannot load its weights: {first_line(error)}") from error
-    except ValueError as error:
-        if "AutoModelForCausalLM" in str(error):
-            raise UserError(
-                f"model {spec.name}: a {config.model_type} has no causal language-model head"
-            ) from error
-        raise UserError(f"model {spec.name}: cannot load: {first_line(error)}") from error
     if missing := sorted(loading["missing_keys"]):
         raise UserError(
             f"model {spec.name}: the checkpoint lacks {len(missing)} of a {config.model_type}'s weights "
@@ -80,14 +85,14 @@ def load_base(
 
 
 def context(model: PreTrainedModel) -> int | None:
-    """How many tokens the model takes at once; None where its positions have no limit (ALiBi, Mamba)."""
+    """Return how many tokens the model takes at once; None if there is no limit (ALiBi, Mamba)."""
     config = model.config.get_text_config()
     limits = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
     return next((limit for limit in limits if limit), None)
 
 
 def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) -> None:
-    """Raise UserError where a document of ``longest`` tokens does not fit; lowering ``setting`` helps."""
+    """Raise UserError if a document of ``longest`` tokens does not fit; lowering ``setting`` helps."""
     room = context(model)
     if room and longest > room + 1:  # the last token is predicted and never read
         raise UserError(
@@ -97,84 +102,78 @@ def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) ->
 
 
 def _configuration(spec: ModelSpec, folder: Path) -> PretrainedConfig:
-    from transformers import AutoConfig
+    """Read config.json. Raises UserError if it is damaged, needs code of its own, or is of no causal LM."""
+    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 
+    written = read_object(folder / "config.json", f"model {spec.name}")
+    _refuse_absurd_sizes(spec, written)
+    remote = written.get("auto_map")
+    if remote and written.get("model_type") not in CONFIG_MAPPING and not spec.trust_remote_code:
+        raise UserError(
+            f"model {spec.name}: it comes with Python code of its own, which would run on this machine; "
+            "if you trust it, add `trust_remote_code: true` to the model's entry"
+        )
+    with readable(f"model {spec.name}: cannot read its config.json"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING and not remote:
+        raise UserError(f"model {spec.name}: a {config.model_type} has no causal language-model head")
+    return config
+
+
+def read_object(path: Path, owner: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object. Raises UserError, beginning with ``owner``, for any other."""
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
-    except (ValueError, KeyError, OSError) as error:
-        if "trust_remote_code" in str(error):
-            raise UserError(
-                f"model {spec.name}: it comes with Python code of its own, which would run on this machine; "
-                "if you trust it, add `trust_remote_code: true` to the model's entry"
-            ) from error
-        raise UserError(f"model {spec.name}: cannot read its config.json: {first_line(error)}") from error
+        value = json.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise UserError(f"{owner}: cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{owner}: cannot read {path.name}: it is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{owner}: cannot read {path.name}: {first_line(error)}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{owner}: cannot read {path.name}: a {type(value).__name__} and no JSON object")
+    return value
+
+
+def _refuse_absurd_sizes(spec: ModelSpec, config: Mapping[str, Any]) -> None:
+    """Raise UserError for layers or widths that no model has, before minutes go into building it."""
+    for part in (config, config.get("text_config")):
+        for name, limit in LIMITS.items():
+            value = part.get(name) if isinstance(part, dict) else None
+            if isinstance(value, int | float) and value > limit:
+                raise UserError(
+                    f"model {spec.name}: its config.json has {name}={value}: no more than {limit}"
+                )
 
 
 def _refuse_unless_causal(model: PreTrainedModel, spec: ModelSpec) -> None:
-    """Encoders load with a head for next tokens too, and would see the token that they are to predict."""
+    """Raise UserError if a token's logits depend on later tokens: encoders load with a causal head too."""
     import torch
 
-    ids = torch.arange(2, 10, device=model.device)[None] % model.get_input_embeddings().weight.shape[0]
+    ids = probe.token_ids(model)
     other = ids.clone()
     other[0, -1] = ids[0, 0]
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        before, after = (model(input_ids=x, use_cache=False).logits[:, :-1] for x in (ids, other))
-    model.train(training)
+    before, after = (probe.logits(model, x)[:, :-1] for x in (ids, other))
     if not torch.allclose(before, after, rtol=1e-4, atol=1e-5 * float(before.abs().max())):
         raise UserError(
-            f"model {spec.name}: a {model.config.model_type} is not causal here: what it says of a token "
-            "changes with the tokens after it"
+            f"model {spec.name}: a {model.config.model_type} is not causal here: its logits for a token "
+            "change with the tokens after it"
         )
 
 
 def set_dropout(config: PretrainedConfig, rate: float) -> None:
-    """Give every dropout this rate, whatever the configuration calls it. No layer is ever dropped whole."""
+    """Set every dropout rate, whatever the configuration calls it. No layer is ever dropped whole."""
     from huggingface_hub.errors import StrictDataclassFieldValidationError
 
     for name, value in list(vars(config).items()):
         if hasattr(value, "model_type"):
             set_dropout(value, rate)
         elif "drop" in name and isinstance(value, float | int) and not isinstance(value, bool):
-            asked = 0.0 if "layerdrop" in name else rate
+            wanted = 0.0 if "layerdrop" in name else rate
             try:
-                if value != asked:
-                    setattr(config, name, asked)
+                if value != wanted:
+                    setattr(config, name, wanted)
             except StrictDataclassFieldValidationError as error:
                 raise UserError(
                     f"train.dropout={rate}: {type(config).__name__} takes no such {name}; leave it at 0"
                 ) from error
-
-
-def load_artifact(
-    spec: ModelSpec, artifact: Path, quantization: BitsAndBytesConfig | None = None
-) -> PreTrainedModel:
-    """What a run left: its own weights, the base with its adapter on, or the untouched base."""
-    if not artifact.is_dir():
-        return load_base(spec)
-    if not (artifact / "adapter_config.json").is_file():
-        saved = {"hub": None, "package": None, "gguf": (), "folder": str(artifact)}
-        return load_base(spec.model_copy(update=saved))
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(load_base(spec, quantization=quantization), artifact)
-
-
-def save_artifact(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    artifact: Path,
-    gathered: dict[str, Any] | None = None,
-) -> int:
-    """Write weights (or adapter) and tokenizer, whole or not at all; returns the bytes of the weights.
-
-    ``gathered`` are the weights where the model itself holds but a shard of each.
-    """
-    unfinished = artifact.with_name(artifact.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    model.save_pretrained(unfinished, state_dict=gathered)
-    tokenizer.save_pretrained(unfinished)
-    shutil.rmtree(artifact, ignore_errors=True)
-    unfinished.rename(artifact)
-    return sum(file.stat().st_size for file in artifact.rglob("*.safetensors"))

@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 
 from toolkit import origins
 from toolkit.errors import UserError
+from toolkit.models.messages import first_line
 from toolkit.specs import ModelSpec
 
 EMBEDDED = "smollm2-135m-embedded"
@@ -196,9 +197,3 @@ def _convert(files: list[Path], folder: Path) -> None:
         model.save_pretrained(work / "converted")
         tokenizer.save_pretrained(work / "converted")
         (work / "converted").rename(folder)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error, to be quoted within one of ours."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

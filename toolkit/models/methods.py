@@ -1,15 +1,17 @@
-"""Which weights may move, and how: patterns of the base's own, or any adapter that peft knows."""
+"""Which weights train, and how: patterns of the base's own names, or any adapter that peft knows."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, unknown_name
+from toolkit.models import probe
 from toolkit.specs import MethodSpec
 
 if TYPE_CHECKING:
@@ -29,10 +31,10 @@ def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
         return _with_adapter(model, method)
     patterns = method.trainable or ()
     unused = set(patterns)
-    names = [name for name, _ in model.named_parameters()]
-    for (_, weight), name, from_end in zip(
-        model.named_parameters(), names, _counted_from_end(names), strict=True
-    ):
+    model.requires_grad_(False)
+    weights = probe.language_parameters(model)
+    names = [name for name, _ in weights]
+    for (_, weight), name, from_end in zip(weights, names, _counted_from_end(names), strict=True):
         hits = {
             pattern for pattern in patterns if fnmatchcase(name, pattern) or fnmatchcase(from_end, pattern)
         }
@@ -88,6 +90,10 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         kind == "ADALORA"
     ):  # peft wants a number at once; `callbacks` sets the one that the run turns out to have
         options.setdefault("total_step", UNKNOWN_STEPS)
+    beside = probe.modules_beside_language(model)  # of a vision tower, which text never reaches
+    known = {field.name for field in fields(peft.PEFT_TYPE_TO_CONFIG_MAPPING[kind])}
+    if beside and "exclude_modules" in known:
+        options.setdefault("exclude_modules", beside)
     try:
         config = peft.get_peft_config({**options, "peft_type": kind})
         adapted = peft.get_peft_model(model, config)
@@ -104,18 +110,11 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
 
 
 def _try(model: PreTrainedModel, complaint: str) -> None:
-    """Run a few tokens: some options are refused, or found not to fit the base, only now."""
-    import torch
-
-    ids = torch.arange(2, 10, device=next(model.parameters()).device)[None] % model.config.vocab_size
-    was_training = model.training
-    model.eval()
+    """Raise UserError if a few tokens can't pass: some options fail to fit the base only now."""
     try:
-        with torch.no_grad(), torch.random.fork_rng():
-            model(input_ids=ids, use_cache=False)
+        probe.logits(model, probe.token_ids(model))
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise UserError(f"{complaint}: {_words(error)}") from error
-    model.train(was_training)
 
 
 def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
@@ -223,8 +222,13 @@ def penalty(model: PreTrainedModel) -> torch.Tensor | None:
 
 
 def parameter_counts(model: PreTrainedModel) -> tuple[int, int]:
-    """Trainable and all parameters; tied weights count once, packed ones as the numbers they hold."""
-    weights = list(model.parameters())
+    """Return how many parameters train, and how many there are.
+
+    Tied weights count once, packed ones as the numbers they hold, and those that text never reaches (a vision
+    tower) not at all.
+    """
+    language = {id(weight) for _, weight in probe.language_parameters(model)}
+    weights = [w for w in model.parameters() if w.requires_grad or id(w) in language]
     return sum(_count(w) for w in weights if w.requires_grad), sum(map(_count, weights))
 
 

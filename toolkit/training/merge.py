@@ -13,7 +13,7 @@ import torch
 from toolkit import runtime
 from toolkit.data import batches
 from toolkit.errors import UserError
-from toolkit.models import load, methods
+from toolkit.models import artifact as artifact_files
 from toolkit.records import MergeRecord, MergeSide, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.training.loss import NextToken
@@ -33,9 +33,7 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
         raise UserError(f"{record.run_id}: nothing to merge: the run left no adapter")
     if spec.method.quantization:
         raise UserError(f"{record.run_id}: merging into a quantised base would round the adapter away")
-    tokenizer = load.load_tokenizer(spec.model)
-    model = load.load_artifact(spec.model, folder.artifact, methods.quantization(spec.method))
-    model = model.to(runtime.device()).eval()
+    model, tokenizer = artifact_files.load_run(record, folder)
     merger = getattr(model, "merge_and_unload", None)
     if merger is None:
         raise UserError(f"{record.run_id}: {type(model.active_peft_config).__name__} can't be merged")
@@ -47,7 +45,7 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
     except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
         raise UserError(f"{record.run_id}: peft can't merge this adapter: {error}") from error
     together, other = _measured(merged, tokenizer, texts)
-    load.save_artifact(merged, tokenizer, folder.merged)
+    artifact_files.save_artifact(merged, tokenizer, folder.merged)
     result = MergeRecord(
         run_id=record.run_id,
         documents=len(texts),

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load, locate, methods
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
@@ -102,7 +103,7 @@ def _save(
         gathered = fitted.trainer.gathered()  # every process takes part, and the first one has the result
         if runtime.rank() == 0:
             progress(PhaseStarted(phase="saving"))
-            size = load.save_artifact(model, tokenizer, folder.artifact, gathered)
+            size = artifact_files.save_artifact(model, tokenizer, folder.artifact, gathered)
     seconds = fitted.monitor.clock.save + time.perf_counter() - began
     return {"artifact_bytes": size, "save_seconds": seconds}
 

@@ -16,7 +16,8 @@ import torch
 from tests.conftest import recipes, save_tiny, tokenizer_of
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.models import load, methods
+from toolkit.models import artifact as artifact_files
+from toolkit.models import methods
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
@@ -88,8 +89,8 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     )
     folder, texts = RunFolder(root, run.run_id), recipes(8)
     kept = []
-    keep, load.save_artifact = (
-        load.save_artifact,
+    keep, artifact_files.save_artifact = (
+        artifact_files.save_artifact,
         lambda model, *rest: kept.append(model) or keep(model, *rest),
     )
     try:
@@ -97,7 +98,7 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     except UserError as error:
         return str(error).partition(": ")[2]
     finally:
-        load.save_artifact = keep
+        artifact_files.save_artifact = keep
     assert record.costs.steps == 10, (kind, record.costs.steps)
     curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
     assert curve[-1] < curve[0], f"{kind} on {base.name}: the loss does not fall: {curve}"
@@ -105,7 +106,7 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     with torch.no_grad():
         trained, loaded = (
             model.eval()(input_ids=ids, use_cache=False).logits
-            for model in (kept[0], load.load_artifact(run.model, folder.artifact))
+            for model in (kept[0], artifact_files.load_artifact(run.model, folder.artifact))
         )
     gap = (trained - loaded).abs().max().item()
     assert gap < 1e-5, f"{kind} on {base.name}: loaded again, its logits are off by {gap}"

@@ -15,6 +15,7 @@ from toolkit import config
 from toolkit.data.batches import collate, encode, pack, prefix_token
 from toolkit.data.format import prompt
 from toolkit.errors import UserError
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
@@ -63,7 +64,7 @@ def test_each_base_learns_and_reloads(kind, method, bases, tmp_path, recipe_text
     folder = fit(base, MAMBA if kind == "mamba" and method is LORA else method, tmp_path, recipe_texts)
     curve = [s.validation_nll for s in read_lines(folder.steps, Step) if s.validation_nll is not None]
     assert curve[-1] < curve[0] - 0.1
-    model, tokenizer = load.load_artifact(base, folder.artifact).eval(), load.load_tokenizer(base)
+    model, tokenizer = artifact_files.load_artifact(base, folder.artifact).eval(), load.load_tokenizer(base)
     again = Validation(recipe_texts[30:], tokenizer, 512, "fp32")(model, NextToken(model))
     assert again["eval_nll"] == pytest.approx(curve[-1], rel=1e-5)
     if method is LORA:

@@ -33,6 +33,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from toolkit import config
 from toolkit.errors import UserError
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load, locate
 from toolkit.specs import ModelSpec, RunSpec, TrainSpec
 
@@ -170,7 +171,7 @@ def test_an_encoder_that_loads_with_a_head_is_still_refused(tmp_path):
         vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
     )
     BertLMHeadModel(shape).save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="model mine: a bert is not causal here: what it says of a token"):
+    with pytest.raises(UserError, match="model mine: a bert is not causal here: its logits for a token"):
         load.load_base(ModelSpec(name="mine", folder=str(tmp_path)))
 
 
@@ -213,8 +214,8 @@ def test_code_that_comes_with_weights_needs_an_explicit_line(tmp_path, monkeypat
     spec = ModelSpec(name="mine", folder=str(folder), trust_remote_code=True)
     model = load.load_base(spec)
     assert type(model).__name__ == "MineForCausalLM"
-    load.save_artifact(model, load.load_tokenizer(spec), tmp_path / "artifact")
-    again = load.load_artifact(spec, tmp_path / "artifact")
+    artifact_files.save_artifact(model, load.load_tokenizer(spec), tmp_path / "artifact")
+    again = artifact_files.load_artifact(spec, tmp_path / "artifact")
     assert torch.equal(again.transformer.wte.weight, model.transformer.wte.weight)
     before = locate.revision(spec)
     (folder / "mine.py").write_text(CODE + "# changed")

@@ -10,6 +10,7 @@ import torch
 
 from toolkit import config, runtime
 from toolkit.errors import UserError
+from toolkit.models import artifact as artifact_files
 from toolkit.models import flops, load
 from toolkit.records import MergeRecord, RunRecord
 from toolkit.records.folders import RunFolder
@@ -45,7 +46,7 @@ def test_merged_equals_unmerged(tiny_gpt2, tmp_path, recipe_texts):
     assert merged.merged.perplexity == pytest.approx(merged.adapter.perplexity, rel=1e-5)
     assert min(merged.adapter.seconds_per_new_token, merged.merged.seconds_per_new_token) > 0
     plain = load.load_base(ModelSpec(name="merged", folder=str(there.merged)))
-    adapted = load.load_artifact(record.spec.model, there.artifact)
+    adapted = artifact_files.load_artifact(record.spec.model, there.artifact)
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
         torch.testing.assert_close(plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4)

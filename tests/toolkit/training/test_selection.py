@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from toolkit.errors import UserError
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
@@ -48,7 +49,7 @@ def test_the_best_of_adalora_is_what_is_saved(tiny_gpt2, tmp_path, recipe_texts)
     record, curve, there = fit(tiny_gpt2, tmp_path, recipe_texts, 1.0, method, **settings)
     lowest = min(curve, key=curve.get)
     assert 2 < lowest < max(curve)
-    model = load.load_artifact(record.spec.model, there.artifact)
+    model = artifact_files.load_artifact(record.spec.model, there.artifact)
     tokenizer = load.load_tokenizer(record.spec.model)
     scored = Validation(recipe_texts[30:], tokenizer, 512, "fp32")(model, NextToken(model))
     assert scored["eval_bits_per_byte"] == pytest.approx(curve[lowest], rel=1e-5)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from toolkit.data.batches import collate, encode
 from toolkit.errors import UserError
+from toolkit.models import artifact as artifact_files
 from toolkit.models import load, methods
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
@@ -85,7 +86,7 @@ def test_saved_and_loaded_again_gives_the_same_logits(tiny_gpt2, tmp_path, recip
     ids = torch.arange(1, 60)[None]
     with torch.no_grad():
         base = load.load_base(run.model).eval()(ids).logits
-        once, twice = (load.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
+        once, twice = (artifact_files.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
     assert torch.equal(once, twice)
     assert (once - base).abs().max() > 0.1
 
@@ -187,7 +188,7 @@ def test_trained_in_bf16_it_is_validated_in_fp32(tiny_gpt2, tmp_path, recipe_tex
         record = fit(run, tmp_path, recipe_texts)
         assert record.precision == f"bf16 compute, fp32 weights, {precision} validation"
         artifact = RunFolder(tmp_path, run.run_id).artifact
-        model = load.load_artifact(run.model, artifact)
+        model = artifact_files.load_artifact(run.model, artifact)
         scores = Validation(recipe_texts[30:], tiny_tokenizer, 512, "fp32")(model, NextToken(model))
         again = scores["eval_bits_per_byte"]
         assert (record.validation_bits_per_byte == pytest.approx(again, rel=1e-7)) is equal

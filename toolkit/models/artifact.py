@@ -1,0 +1,87 @@
+"""What a run leaves: save it, and load it again to use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import runtime
+from toolkit.models import methods
+from toolkit.models.load import load_base, load_tokenizer
+from toolkit.records import RunRecord
+from toolkit.records.files import whole_folder
+from toolkit.records.folders import RunFolder
+from toolkit.specs import ModelSpec
+
+if TYPE_CHECKING:
+    from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_run(
+    record: RunRecord, folder: RunFolder, base: ModelSpec | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load what a run left, on this machine's device and in evaluation mode, with its tokenizer.
+
+    ``base`` replaces the record's base model, for a record from another machine. The weights are fp32,
+    whatever the run computed in; `for_generation` rounds them. Raises UserError if a trained run's weights
+    are on another machine.
+    """
+    spec = record.spec
+    if not spec.is_base:
+        folder.require_artifact()
+    base = base or spec.model
+    tokenizer = load_tokenizer(base)
+    model = load_artifact(base, folder.artifact, methods.quantization(spec.method))
+    return model.to(runtime.device()).eval(), tokenizer
+
+
+def for_generation(model: PreTrainedModel, record: RunRecord) -> PreTrainedModel:
+    """Round the weights to bf16 in place if the run computes in it: else each token would cast them again."""
+    import torch
+
+    if runtime.resolve_precision(record.spec.train.precision) == "bf16":
+        model.to(torch.bfloat16)
+    return model
+
+
+def load_artifact(
+    spec: ModelSpec, artifact: Path, quantization: BitsAndBytesConfig | None = None
+) -> PreTrainedModel:
+    """Load a run's own weights, the base with its adapter, or the untouched base if there is no artifact."""
+    if not artifact.is_dir():
+        return load_base(spec)
+    if not (artifact / "adapter_config.json").is_file():
+        saved = {"hub": None, "package": None, "gguf": (), "folder": str(artifact)}
+        return load_base(spec.model_copy(update=saved))
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(load_base(spec, quantization=quantization), artifact)
+
+
+def save_artifact(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    artifact: Path,
+    gathered: dict[str, Any] | None = None,
+) -> int:
+    """Write weights (or adapter) and tokenizer, whole or not at all; return the bytes of the weights.
+
+    ``gathered`` are the weights if the model itself holds but a shard of each. An adapter's configuration
+    names its base by an absolute path or a hub id, so that peft loads it from any folder.
+    """
+    _make_portable(model)
+    with whole_folder(artifact) as unfinished:
+        model.save_pretrained(unfinished, state_dict=gathered)
+        tokenizer.save_pretrained(unfinished)
+    return sum(file.stat().st_size for file in artifact.rglob("*.safetensors"))
+
+
+def _make_portable(model: Any) -> None:
+    for config in getattr(model, "peft_config", {}).values():
+        base = config.base_model_name_or_path
+        if base and Path(base).exists():
+            config.base_model_name_or_path = str(Path(base).resolve())
+        for field in ("target_modules", "exclude_modules", "modules_to_save"):
+            modules = getattr(config, field, None)
+            if isinstance(modules, set | list | tuple):  # peft's sets have another order in each process
+                setattr(config, field, sorted(modules))

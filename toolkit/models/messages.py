@@ -1,0 +1,31 @@
+"""What libraries raise about a file that they cannot read, as one line of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from toolkit.errors import UserError, is_out_of_memory
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error, to be quoted within one of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".")[:300] if lines else type(error).__name__
+
+
+@contextmanager
+def readable(message: str) -> Iterator[None]:
+    """Turn what a library raises about the files it reads into a UserError that begins with ``message``.
+
+    Around one foreign call only. Lack of memory is no fault of the file and passes through.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        # tokenizers raise a plain Exception, and each other library types of its own for a damaged file.
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise
+        raise UserError(f"{message}: {first_line(error)}") from error

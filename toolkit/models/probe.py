@@ -1,0 +1,71 @@
+"""Try a model on a few tokens, to find out what no configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+TOKENS = 8
+
+
+def token_ids(model: Any, count: int = TOKENS) -> torch.Tensor:
+    """Return ``count`` token ids of the model's vocabulary, from 2 upwards: [1, count], on its device."""
+    import torch
+
+    embeddings = model.get_input_embeddings().weight
+    return torch.arange(2, 2 + count, device=embeddings.device)[None] % embeddings.shape[0]
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Temporarily put the model in evaluation mode, without gradients and without a trace in random state."""
+    import torch
+
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            yield
+    finally:
+        model.train(training)
+
+
+def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """Return the model's logits on ``ids``: [rows, tokens, vocabulary]."""
+    with evaluating(model):
+        result: torch.Tensor = model(input_ids=ids, use_cache=False).logits
+    return result
+
+
+def language_parameters(model: Any) -> list[tuple[str, Any]]:
+    """Return the names and parameters of the model's language model.
+
+    All of them, unless the model is a wrapper around several: of Gemma 3's multimodal class the vision tower
+    and its projection are left out, since text never reaches them.
+    """
+    config = model.config
+    if config.get_text_config() is config:
+        return list(model.named_parameters())
+    language = {id(p) for part in _language_modules(model) for p in part.parameters()}
+    return [(name, p) for name, p in model.named_parameters() if id(p) in language]
+
+
+def modules_beside_language(model: Any) -> list[str]:
+    """Return the names of the modules that are no part of the model's language model; usually none."""
+    config = model.config
+    if config.get_text_config() is config:
+        return []
+    language = {id(module) for part in _language_modules(model) for module in part.modules()}
+    return [
+        name
+        for name, module in model.named_modules()
+        if id(module) not in language and not list(module.children())
+    ]
+
+
+def _language_modules(model: Any) -> list[Any]:
+    return [part for part in (model.get_decoder(), model.get_output_embeddings()) if part is not None]
