@@ -7,19 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from eval.metrics import Context
+from tests.factories import RECIPE as FORM
 from toolkit.data.format import document_id, prompt
 from toolkit.records import Generation, Likelihood, Outcome
-from toolkit.specs import Format, Section
-
-FORM = Format(
-    name="recipe",
-    sections=(
-        Section(name="title", marker="RECIPE:"),
-        Section(name="ingredients", marker="INGREDIENTS:", separator=", "),
-        Section(name="directions", marker="DIRECTIONS:"),
-    ),
-    end="[END]",
-)
 
 Make = Callable[..., Outcome]
 

@@ -8,9 +8,9 @@ from eval.metrics import all_metrics
 from eval.statistics.optimum import Located
 from experiments.analysis.claims import judge, measured_ratio, pairs_of
 from experiments.design.findings import Band, published_findings
+from tests.factories import small_run
 from toolkit import config
 from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, RunRecord
-from toolkit.specs import RunSpec, TrainSpec
 
 HERE = Condition("b", "d", 100, 1.0)
 UNKNOWN = Located(None, None, None)
@@ -102,15 +102,7 @@ def test_costs_are_paired_by_seed():
     memory = {("full", 0): 4, ("full", 1): 6, ("lora-r16", 0): 2, ("lora-r16", 1): 3, ("lora-r16", 2): 99}
     cells, runs = [], {}
     for (method, seed), size in memory.items():
-        spec = RunSpec(
-            model=config.model("gpt2"),
-            dataset=None,
-            data=None,
-            method=config.method(method),
-            learning_rate=1e-3,
-            train=TrainSpec(),
-            seed=seed,
-        )
+        spec = small_run(config.model("gpt2"), config.method(method), 1e-3, seed=seed)
         cells.append(
             Cell(
                 **HERE._asdict(),

@@ -6,19 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tests.factories import RECIPE
 from toolkit.data.cleaning import FOLDED, RefusedError, clean_text, to_document
 from toolkit.data.format import body_spans, parse, prompt, render, section_bodies
 from toolkit.specs import Format, Section
-
-RECIPE = Format(
-    name="recipe",
-    sections=(
-        Section(name="title", marker="RECIPE:"),
-        Section(name="ingredients", marker="INGREDIENTS:", separator=", "),
-        Section(name="directions", marker="DIRECTIONS:"),
-    ),
-    end="[END]",
-)
 
 
 def text_of(**row: Any) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 import torch
 
 from tests.conftest import recipes, save_tiny, tokenizer_of
+from tests.factories import small_run
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models import methods
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.train import train
 
 PAGE = Path(__file__).parents[3] / "docs" / "methods.md"
@@ -78,14 +79,8 @@ def outcome(kind: str, base: Path, root: Path) -> str:
     logits that the model in memory gave. AssertionError where it starts and then falls short of that.
     """
     method = MethodSpec(name=kind.lower(), peft={"peft_type": kind, **OPTIONS.get(kind, EVERY_LINEAR)})
-    run = RunSpec(
-        model=ModelSpec(name=base.name, folder=str(base)),
-        dataset=None,
-        data=None,
-        method=method,
-        learning_rate=1e-2,
-        train=TrainSpec(epochs=10, batch_tokens=1024, validations=1, precision="fp32"),
-        seed=0,
+    run = small_run(
+        ModelSpec(name=base.name, folder=str(base)), method, epochs=10, batch_tokens=1024, validations=1
     )
     folder, texts = RunFolder(root, run.run_id), recipes(8)
     kept = []

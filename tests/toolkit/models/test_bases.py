@@ -10,6 +10,7 @@ import torch
 
 from eval.inference.generation import generate
 from eval.inference.likelihood import likelihoods
+from tests.factories import small_run
 from tests.toolkit.models.shapes import SHAPES, make
 from toolkit import config
 from toolkit.data.batches import collate, encode, pack, prefix_token
@@ -19,7 +20,7 @@ from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec
 from toolkit.training.loss import NextToken
 from toolkit.training.train import train
 from toolkit.training.validation import Validation
@@ -46,11 +47,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Any) -> dict
 
 def fit(base: ModelSpec, method: MethodSpec, root: Path, texts: list[str], **settings: Any) -> RunFolder:
     """Train on thirty recipes, validate on ten."""
-    asked = {"batch_tokens": 512, "validations": 1, "precision": "fp32", **settings}
-    run = RunSpec(
-        model=base, dataset=None, data=None, method=method, learning_rate=RATES[method.name],
-        train=TrainSpec(**asked), seed=0,
-    )  # fmt: skip
+    run = small_run(base, method, RATES[method.name], **{"validations": 1, **settings})
     folder = RunFolder(root, run.run_id)
     train(run, texts[:30], texts[30:], "[END]", folder, progress=lambda _: None)
     return folder

@@ -9,10 +9,10 @@ import pytest
 
 from experiments.cli.app import main
 from experiments.design import study
+from tests.factories import small_run
 from toolkit import config
 from toolkit.catalog import BUILT_IN, entries
 from toolkit.errors import UserError
-from toolkit.specs import RunSpec, TrainSpec
 
 METHOD = "lora-3: {note: my own, peft: {peft_type: LORA, r: 3, target_modules: all-linear}}\n"
 
@@ -28,15 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_of(method: str) -> str:
     """The id of a run of this method."""
-    return RunSpec(
-        model=config.model("distilgpt2"),
-        dataset=None,
-        data=None,
-        method=config.method(method),
-        learning_rate=1e-3,
-        train=TrainSpec(),
-        seed=0,
-    ).run_id
+    return small_run(config.model("distilgpt2"), config.method(method)).run_id
 
 
 def test_a_folder_named_catalog_is_looked_up_beside_the_built_in_entries(folder: Path) -> None:

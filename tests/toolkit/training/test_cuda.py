@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.factories import FULL, small_run
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.training.train import train
 
 pytestmark = [
@@ -17,15 +17,7 @@ pytestmark = [
 
 def test_a_run_on_cuda_keeps_fp32_masters_and_tells_its_peaks(tiny_gpt2, tmp_path, recipe_texts):
     """Two epochs on the tiny model: finished, on the GPU by name, with bytes allocated and reserved."""
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(tiny_gpt2)),
-        dataset=None,
-        data=None,
-        method=MethodSpec(name="full", trainable=("*",)),
-        learning_rate=5e-3,
-        train=TrainSpec(epochs=2, batch_tokens=512),
-        seed=0,
-    )
+    run = small_run(tiny_gpt2, FULL, 5e-3, epochs=2, precision="auto")
     folder = RunFolder(tmp_path, run.run_id)
     record = train(run, recipe_texts[:30], recipe_texts[30:], "[END]", folder, progress=lambda _: None)
     assert record.status == "finished"

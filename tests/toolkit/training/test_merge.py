@@ -8,13 +8,14 @@ import sys
 import pytest
 import torch
 
+from tests.factories import small_run
 from toolkit import config, runtime
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models import flops, load
 from toolkit.records import MergeRecord, RunRecord
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.loss import NextToken
 from toolkit.training.merge import merge
 from toolkit.training.train import train
@@ -24,15 +25,7 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
 
 def trained(folder, root, texts, method):
     """A short run."""
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(folder)),
-        dataset=None,
-        data=None,
-        method=method,
-        learning_rate=0.02,
-        train=TrainSpec(batch_tokens=512, precision="fp32"),
-        seed=0,
-    )
+    run = small_run(folder, method, 0.02)
     there = RunFolder(root, run.run_id)
     return train(run, texts[:12], texts[30:], "[END]", there, progress=lambda _: None), there
 

@@ -6,11 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.factories import small_run
 from tests.toolkit.models.every_adapter import OPTIONS
 from toolkit import config
 from toolkit.events import StepTaken, ignore
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import MethodSpec
 from toolkit.training.train import train
 
 ADALORA = MethodSpec(name="adalora", peft={"peft_type": "ADALORA", **OPTIONS["ADALORA"]})
@@ -24,15 +25,7 @@ class StoppedError(Exception):
                          ids=lambda m: m.name)  # fmt: skip
 def test_stopped_at_step_five_it_ends_as_never_stopped(tiny_llama, tmp_path, recipe_texts, method):
     """A checkpoint at each of ten steps; AdaLoRA has masked ranks by then, P-tuning trains a network."""
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(tiny_llama)),
-        dataset=None,
-        data=None,
-        method=method,
-        learning_rate=1e-2,
-        train=TrainSpec(epochs=10, batch_tokens=1024, validations=1, precision="fp32"),
-        seed=0,
-    )
+    run = small_run(tiny_llama, method, 1e-2, epochs=10, batch_tokens=1024, validations=1)
 
     def stop(event):
         if isinstance(event, StepTaken) and event.step == 5:

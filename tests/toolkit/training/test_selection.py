@@ -6,31 +6,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.factories import LORA, small_run
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import MethodSpec
 from toolkit.training.loss import NextToken
 from toolkit.training.train import train
 from toolkit.training.validation import Validation
 
-LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
-
 
 def fit(folder, root, texts, rate, method=LORA, **settings):
     """A run of the tiny model on six recipes, again and again: it soon knows them too well."""
-    asked = {"batch_tokens": 512, "precision": "fp32", "schedule": "constant", "warmup": 0.0, **settings}
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(folder)),
-        dataset=None,
-        data=None,
-        method=method,
-        learning_rate=rate,
-        train=TrainSpec(**asked),
-        seed=0,
-    )
+    run = small_run(folder, method, rate, **{"schedule": "constant", "warmup": 0.0, **settings})
     there = RunFolder(root, run.run_id)
     record = train(run, texts[:6], texts[30:], "[END]", there, progress=lambda _: None, report_to=())
     curve = {
@@ -102,15 +92,7 @@ def test_a_run_whose_loss_rises_far_above_its_start_is_diverged(tiny_gpt2, tmp_p
 
 def test_a_tracker_gets_the_curves(tiny_gpt2, tmp_path, recipe_texts):
     """TensorBoard's event file names the training loss and the validation bits per byte."""
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(tiny_gpt2)),
-        dataset=None,
-        data=None,
-        method=LORA,
-        learning_rate=0.01,
-        train=TrainSpec(batch_tokens=512, precision="fp32"),
-        seed=0,
-    )
+    run = small_run(tiny_gpt2, LORA, 0.01)
     there = RunFolder(tmp_path, run.run_id)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
@@ -135,15 +117,7 @@ def test_a_tracker_gets_the_curves(tiny_gpt2, tmp_path, recipe_texts):
 )
 def test_a_tracker_that_is_not_there_is_one_line(tiny_gpt2, tmp_path, recipe_texts, tracker, words):
     """Told before anything is trained, in transformers' words."""
-    run = RunSpec(
-        model=ModelSpec(name="tiny", folder=str(tiny_gpt2)),
-        dataset=None,
-        data=None,
-        method=LORA,
-        learning_rate=0.01,
-        train=TrainSpec(precision="fp32"),
-        seed=0,
-    )
+    run = small_run(tiny_gpt2, LORA, 0.01)
     there = RunFolder(tmp_path, run.run_id)
     with pytest.raises(UserError, match=words):
         train(run, recipe_texts[:6], recipe_texts[30:], "[END]", there, progress=print, report_to=(tracker,))

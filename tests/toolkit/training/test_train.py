@@ -14,35 +14,25 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.factories import FULL, LORA, small_run
 from toolkit.data.batches import collate, encode
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load, methods
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec
 from toolkit.training.loss import NextToken
 from toolkit.training.train import train
 from toolkit.training.validation import Validation
-
-FULL = MethodSpec(name="full", trainable=("*",))
-LORA = MethodSpec(name="lora", peft={"peft_type": "LORA", "r": 4, "target_modules": "all-linear"})
-
 
 RATES = {"full": 5e-3, "lora": 5e-2, "base": None}
 
 
 def spec(folder: Path, method: MethodSpec, rate: float | None = None, **settings: Any) -> RunSpec:
     """A run on the tiny model."""
-    asked = {"epochs": 2, "batch_tokens": 512, "validations": 2, "precision": "fp32", **settings}
-    return RunSpec(
-        model=ModelSpec(name="tiny", folder=str(folder)),
-        dataset=None,
-        data=None,
-        method=method,
-        learning_rate=rate or RATES[method.name],
-        train=TrainSpec(**asked),
-        seed=0,
+    return small_run(
+        folder, method, rate or RATES[method.name], **{"epochs": 2, "validations": 2, **settings}
     )
 
 
