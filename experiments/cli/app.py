@@ -16,7 +16,7 @@ from experiments.cli.models import generate, merge
 from experiments.cli.output import err, out
 from experiments.cli.playing import playground
 from experiments.cli.sharing import export_, import_, push
-from experiments.cli.studies import audit, data, plan, report, run
+from experiments.cli.studies import audit, data, new, plan, report, run
 from experiments.cli.tasting import taste
 from toolkit.catalog import FOLDERS
 from toolkit.errors import UserError
@@ -43,7 +43,21 @@ app = App(
     version=version,
     suppress_keyboard_interrupt=False,  # main() reports what is kept
 )
-for command in (run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, taste):
+for command in (
+    new,
+    run,
+    report,
+    plan,
+    audit,
+    catalog,
+    data,
+    generate,
+    judge,
+    merge,
+    playground,
+    push,
+    taste,
+):
     app.command(command)
 app.command(export_, name="export")
 app.command(import_, name="import")

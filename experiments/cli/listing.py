@@ -12,11 +12,11 @@ from toolkit.catalog import entries
 from toolkit.errors import unknown_name
 from toolkit.specs import DatasetSpec, MethodSpec, ModelSpec
 
-KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies")
+KINDS = ("models", "datasets", "methods", "formats", "metrics", "studies", "keys")
 
 
 def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
-    """List what can be named: models, datasets, methods, formats, metrics, studies.
+    """List what can be named: models, datasets, methods, formats, metrics, studies; and the keys of a study.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ def catalog(kind: str | None = None, *, as_json: Json = False) -> int:
     """
     if kind is not None and kind not in KINDS:
         raise unknown_name("list", kind, KINDS)
-    lists = {name: listing(name) for name in KINDS if kind in (None, name)}
+    shown = [kind] if kind else [name for name in KINDS if name != "keys"]  # a page of its own
+    lists = {name: listing(name) for name in shown}
     if as_json:
         print_json(lists)
     else:
@@ -51,6 +52,10 @@ def listing(kind: str) -> list[dict[str, Any]]:
         ]
         missing = [{"name": n, "signature": why, "from": origin(n)} for n, why in unavailable().items()]
         return offered + [{"unit": None, "better": None, **row} for row in missing]
+    if kind == "keys":
+        from experiments.design.keys import keys
+
+        return [entry._asdict() for section in keys().values() for entry in section]
     if kind == "studies":
         from experiments.design.study import STUDIES
 

@@ -10,8 +10,31 @@ from cyclopts import Parameter
 
 from experiments.cli.options import Json, Root
 from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
+from toolkit.errors import UserError
 from toolkit.records import Conclusions
+from toolkit.records.files import write_text
 from toolkit.records.folders import Root as Folders
+
+
+def new(name: str, *, as_json: Json = False) -> int:
+    """Write a commented study file with every key, `NAME.yaml` in the working folder. It runs as it is.
+
+    Parameters
+    ----------
+    name
+        The study's name. A file of that name is not overwritten.
+    """
+    from experiments.design.keys import new_study
+
+    path = Path(f"{name.removesuffix('.yaml')}.yaml")
+    if path.exists():
+        raise UserError(f"{path} exists: choose another name, or remove it")
+    write_text(path, new_study(path.stem))
+    if as_json:
+        print_json({"file": str(path)})
+    else:
+        out.print(f"{path}: edit it, then `bakeoff plan {path}`", soft_wrap=True, highlight=False)
+    return 0
 
 
 def run(

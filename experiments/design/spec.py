@@ -28,7 +28,8 @@ def _some(values: Any) -> Any:
     return values
 
 
-def _axis(value: Any) -> list[Any]:
+def axis(value: Any) -> list[Any]:
+    """The levels of an axis: one value or several, none of them twice. Raises ValueError if empty."""
     values: list[Any] = _some(many(value))
     twice = [item for place, item in enumerate(values) if item in values[:place]]
     if twice:
@@ -38,7 +39,7 @@ def _axis(value: Any) -> list[Any]:
 
 T = TypeVar("T")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Axis = Annotated[tuple[T, ...], BeforeValidator(_axis)]
+Axis = Annotated[tuple[T, ...], BeforeValidator(axis)]
 """One value, or a list of them: each is a level of the grid."""
 
 

@@ -13,6 +13,7 @@ class Section(Spec):
     """One section of a document: a marker at the start of a line, then the body."""
 
     name: str
+    """What it is called in prompts and in a data set's `fields`."""
     marker: str
     """As it stands in the text, e.g. `INGREDIENTS:`."""
     separator: str | None = None
@@ -32,8 +33,11 @@ class Format(Spec):
     """Sections in order and the line that ends a document."""
 
     name: str
+    """What it is called in the catalog and in records."""
     sections: tuple[Section, ...]
+    """Sections in the order in which they are written."""
     end: str
+    """The line that ends a document, e.g. `[END]`."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
