@@ -38,7 +38,7 @@ class DatasetSpec(Spec):
     revision: str | None = None
     """Commit, tag or branch on the hub."""
     parser: str | None = None
-    """A named parser for sources that are not one column a section (see `toolkit/data/sources/open.py`)."""
+    """A named parser for sources that are not one column per section (see `toolkit/data/sources/open.py`)."""
     fields: dict[str, str] = Field(default_factory=dict)
     """Section of the format -> column of the source, if the names differ."""
     where: dict[str, str] = Field(default_factory=dict)

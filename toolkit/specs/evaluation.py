@@ -45,7 +45,7 @@ class General(Spec):
     dataset: DatasetSpec
     """A data set whose documents the runs do not train on, e.g. `lee-news`."""
     texts: int = Field(default=100, gt=0)
-    """Its first so many texts."""
+    """Number of its texts, taken from the start."""
 
 
 class EvalSpec(Spec):
@@ -58,7 +58,7 @@ class EvalSpec(Spec):
     decodings: tuple[Decoding, ...] = Field(default=(Decoding(),), min_length=1)
     """Decoding settings. Every one is measured; verdicts are about the first."""
     generations: int | None = Field(default=None, gt=0)
-    """Generate for only the first so many test documents; all when absent."""
+    """Generate for this many of the test documents, from the first; default: all."""
     seed: int = 0
     """Seed of the draws."""
     likelihood_precision: Literal["fp32", "bf16"] = "fp32"
