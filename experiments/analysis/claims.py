@@ -1,4 +1,4 @@
-"""What a study says of published findings: reproduced, contradicted or undecided, each with its numbers."""
+"""Whether a study reproduces published findings, judged by its comparisons and ratios."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from eval.statistics.optimum import Located, located
+from eval.statistics.verdicts import Support, supports
 from experiments.design.findings import Band, Pair, PublishedFinding, published_findings
-from figures.wording.names import decimals, difference_text, interval_text, metric_label
-from toolkit.records import Cell, Claim, Comparison, Condition, Optimum, RunRecord
-
-Verdict = Literal["reproduced", "contradicted", "undecided"]
-Judged = tuple[Verdict, str]
-WORDS = {
-    "optimum": "best learning rate",
-    "peak_memory_bytes": "peak memory",
-    "seconds_per_token": "time a token",
-}
+from toolkit.records import (
+    Cell,
+    Claim,
+    Comparison,
+    ComparisonEvidence,
+    Condition,
+    Optimum,
+    RatioEvidence,
+    RunRecord,
+)
 
 
 def pairs_of(names: Sequence[str]) -> list[Pair]:
-    """The comparisons that the findings of these names need."""
+    """Return the comparisons that the findings of these names need."""
     return [pair for published in published_findings() if published.name in names for pair in published.pairs]
 
 
@@ -30,42 +31,44 @@ def judge(
     compared: Callable[[Condition, Pair], Comparison | None],
     ratio: Callable[[Condition, Band], Located],
 ) -> list[Claim]:
-    """Each finding under each condition.
+    """Judge each finding under each condition.
 
-    ``compared`` gives the comparison of a pair, None where the study lacks one of its sides; ``ratio`` that
-    of a band, with an interval where there are several seeds.
+    A finding is reproduced if all its evidence supports it, contradicted if any contradicts it, undecided
+    otherwise. ``compared`` returns the comparison of a pair, None if the study lacks one of its methods;
+    ``ratio`` returns that of a band, with an interval if there are several seeds.
     """
     claims = []
     for condition in conditions:
         for published in published_findings():
             if published.name in names:
-                pairs = _there(published, condition, compared)
-                said = [_pair(pair, compared(condition, pair)) for pair in pairs]
-                said += [_band(band, ratio(condition, band)) for band in published.bands]
+                pairs = _in_study(published, condition, compared)
+                comparisons = tuple(_of_pair(pair, compared(condition, pair)) for pair in pairs)
+                ratios = tuple(_of_band(band, ratio(condition, band)) for band in published.bands)
                 claims.append(
                     Claim(
                         **condition._asdict(),
                         name=published.name,
                         text=published.text,
                         source=published.source,
-                        verdict=_together([verdict for verdict, _ in said]),
-                        evidence="; ".join(text for _, text in said),
+                        verdict=_together([*(c.support for c in comparisons), *(r.support for r in ratios)]),
+                        comparisons=comparisons,
+                        ratios=ratios,
                     )
                 )
     return claims
 
 
-def _there(
+def _in_study(
     published: PublishedFinding,
     condition: Condition,
     compared: Callable[[Condition, Pair], Comparison | None],
 ) -> list[Pair]:
-    """A finding about several methods is judged on those that the study has."""
-    there = {(pair.against, pair.metric) for pair in published.pairs if compared(condition, pair)}
+    """Return the pairs to judge by: a finding about several methods is judged on those that the study has."""
+    known = {(pair.against, pair.metric) for pair in published.pairs if compared(condition, pair)}
     return [
         pair
         for pair in published.pairs
-        if compared(condition, pair) or (pair.against, pair.metric) not in there
+        if compared(condition, pair) or (pair.against, pair.metric) not in known
     ]
 
 
@@ -76,25 +79,25 @@ def measured_ratio(
     optima: Iterable[Optimum],
     baseline: str,
 ) -> Located:
-    """A band's ratio under the condition whose cells these are: of optima, or of costs paired by seed.
+    """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
 
-    Optima are known relative to the study's ``baseline`` alone.
+    Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it.
     """
     if band.what == "optimum":
-        for found in optima:
-            if found.method == band.method and band.against == baseline:
-                return Located(found.ratio, found.ratio_low, found.ratio_high)
+        for optimum in optima:
+            if optimum.method == band.method and band.against == baseline:
+                return Located(optimum.ratio, optimum.ratio_low, optimum.ratio_high)
         return Located(None, None, None)
     spent: dict[str, dict[int, float]] = {}
-    places = set()
+    machines = set()
     for cell in cells:
         run = runs.get(cell.run_id)
         if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
             value = _cost(band.what, run)
             if value is not None and run.status == "finished":
                 spent.setdefault(cell.method, {})[cell.seed] = value
-                places.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
-    if len(places) > 1:  # costs of two machines are no ratio
+                machines.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
+    if len(machines) > 1:  # costs measured on two machines give no ratio
         return Located(None, None, None)
     ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
     return located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
@@ -108,38 +111,56 @@ def _cost(what: str, run: RunRecord) -> float | None:
     return None if not speed else 1 / speed
 
 
-def _pair(pair: Pair, found: Comparison | None) -> Judged:
-    metric = metric_label(pair.metric, found.label if found else None)
-    label = f"{pair.method} against {pair.against}, {metric}"
-    if found is None:
-        return "undecided", f"{label}: not in this study"
-    if found.verdict == "refused":
-        return "undecided", f"{label}: refused ({found.reason})"
-    places, unit = decimals(found.unit or "", found.low, found.high), found.unit or ""
-    size = difference_text(found.difference, unit, places)
-    text = f"{label}: {size} ({interval_text(found.low, found.high, unit, places)}), {found.verdict}"
-    if found.verdict == "undecided":
-        return "undecided", text
-    return ("reproduced" if found.verdict in pair.expected else "contradicted"), text
-
-
-def _band(band: Band, found: Located) -> Judged:
-    label = f"{WORDS[band.what]} of {band.method} over that of {band.against}"
-    expected = f"{band.low:.3g} to {band.high:.3g}" if band.low else f"below {band.high:.3g}"
-    if found.value is None:
-        return "undecided", f"{label}: not known from this study (expected {expected})"
-    if found.low is None or found.high is None:
-        return (
-            "undecided",
-            f"{label}: {found.value:.3g} from one seed, no interval (expected {expected})",
+def _of_pair(pair: Pair, comparison: Comparison | None) -> ComparisonEvidence:
+    if comparison is None:
+        return ComparisonEvidence(
+            method=pair.method,
+            against=pair.against,
+            metric=pair.metric,
+            expected=pair.expected,
+            verdict=None,
+            support="undecided",
         )
-    text = f"{label}: {found.value:.3g} ({found.low:.3g} to {found.high:.3g}; expected {expected})"
-    if band.low <= found.low and found.high <= band.high:
-        return "reproduced", text
-    return ("contradicted" if found.high < band.low or found.low > band.high else "undecided"), text
+    return ComparisonEvidence(
+        method=pair.method,
+        against=pair.against,
+        metric=pair.metric,
+        label=comparison.label,
+        unit=comparison.unit,
+        expected=pair.expected,
+        difference=comparison.difference,
+        low=comparison.low,
+        high=comparison.high,
+        verdict=comparison.verdict,
+        reason=comparison.reason if comparison.verdict == "refused" else None,
+        support=supports(comparison, pair.expected),
+    )
 
 
-def _together(verdicts: Sequence[Verdict]) -> Verdict:
-    if "contradicted" in verdicts:
+def _of_band(band: Band, ratio: Located) -> RatioEvidence:
+    return RatioEvidence(
+        what=band.what,
+        method=band.method,
+        against=band.against,
+        expected_low=band.low,
+        expected_high=band.high,
+        value=ratio.value,
+        low=ratio.low,
+        high=ratio.high,
+        support=_inside(band, ratio),
+    )
+
+
+def _inside(band: Band, ratio: Located) -> Support:
+    """Return whether the ratio's whole interval is inside the band or outside; undecided without one."""
+    if ratio.low is None or ratio.high is None:
+        return "undecided"
+    if band.low <= ratio.low and ratio.high <= band.high:
+        return "supports"
+    return "contradicts" if ratio.high < band.low or ratio.low > band.high else "undecided"
+
+
+def _together(evidence: Sequence[Support]) -> Literal["reproduced", "contradicted", "undecided"]:
+    if "contradicts" in evidence:
         return "contradicted"
-    return "undecided" if "undecided" in verdicts else "reproduced"
+    return "undecided" if "undecided" in evidence or not evidence else "reproduced"

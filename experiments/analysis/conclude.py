@@ -21,6 +21,7 @@ from experiments.analysis.comparisons import (
 )
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import family_changes, flagged
+from experiments.analysis.recommend import recommend
 from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
 from experiments.design.grid import Grid
@@ -32,8 +33,10 @@ from toolkit.records import (
     Comparison,
     Conclusions,
     Condition,
+    Estimate,
     Finding,
     Optimum,
+    Recommendation,
     RunRecord,
     StudyRecords,
     write_lines,
@@ -62,6 +65,7 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
     compared = with_holm(comparisons(study, statistics, headline, findings))
+    values = estimates(statistics)
     folder = root.results(study.name)
     names = tuple(m.name for m in headline)
     changes = family_changes(folder / "comparisons.json", names, compared)
@@ -71,12 +75,13 @@ def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) ->
         baseline=study.baseline,
         headline=names,
         cells=tuple(cells),
-        estimates=tuple(estimates(statistics)),
+        estimates=tuple(values),
         comparisons=tuple(compared),
         audit=(*findings, *under_the_floor(compared, records), *flagged(changes)),
         family_changes=changes,
         optima=tuple(found),
         claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared)),
+        recommendations=tuple(_recommendations(study, statistics, findings, records, values, compared)),
         settings=tuple(texts.settings),
         decoding=tuple(texts.decoding),
         failures=tuple(texts.failures),
@@ -184,3 +189,32 @@ def _claims(
         return claims.measured_ratio(band, here, runs, mine, study.baseline)
 
     return claims.judge(study.claims, conditions, lambda c, pair: compared.get((c, pair)), ratio)
+
+
+def _recommendations(
+    study: StudySpec,
+    statistics: Statistics,
+    findings: Sequence[Finding],
+    records: StudyRecords,
+    values: Sequence[Estimate],
+    primary: Sequence[Comparison],
+) -> list[Recommendation]:
+    """Recommend a method under each condition; comparisons that were concluded are taken as they are."""
+    concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
+    metrics = {item.name: item.direction for item in study.headline_metrics() if item.direction != "neither"}
+    tests = max(1, len(study.methods) - 1) * max(1, len(metrics))
+    made = []
+    for condition in dict.fromkeys(cell.condition for cell in records.cells) if metrics else ():
+
+        def compared(
+            method: str, other: str, name: str, condition: Condition = condition
+        ) -> Comparison | None:
+            known = concluded.get((condition, method, other, name))
+            item = metric(name)
+            margin = study.margins.get(name, item.margin)
+            return known or compare(
+                statistics, findings, condition, method, other, item, margin, seeds=study.seeds, tests=tests
+            )
+
+        made.append(recommend(condition, records.cells, records.runs, values, metrics, compared))
+    return [one for one in made if one is not None]

@@ -15,6 +15,7 @@ from experiments.cli.listing import catalog
 from experiments.cli.models import generate, merge
 from experiments.cli.output import err, out
 from experiments.cli.playing import playground
+from experiments.cli.results import recommend
 from experiments.cli.sharing import export_, import_, push
 from experiments.cli.studies import audit, data, new, plan, report, run
 from experiments.cli.tasting import taste
@@ -43,21 +44,10 @@ app = App(
     version=version,
     suppress_keyboard_interrupt=False,  # main() reports what is kept
 )
-for command in (
-    new,
-    run,
-    report,
-    plan,
-    audit,
-    catalog,
-    data,
-    generate,
-    judge,
-    merge,
-    playground,
-    push,
-    taste,
-):
+COMMANDS = (
+    new, run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, recommend, taste,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(command)
 app.command(export_, name="export")
 app.command(import_, name="import")

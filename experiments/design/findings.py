@@ -22,7 +22,7 @@ class Pair(Spec):
     against: str
     metric: str
     expected: tuple[Verdict, ...]
-    """Verdicts that agree with the finding; any other except *undecided* contradicts it."""
+    """Verdicts that agree with the finding; only the opposite direction contradicts it."""
     margin: float | None = Field(default=None, gt=0)
     """Replaces the metric's own margin: in its unit, or a share if that margin is a share."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from figures.tables.table import Table
+from figures.wording.evidence import evidence_text
 from figures.wording.names import MISSING, condition_label
 from toolkit.records import Conclusions
 
@@ -44,7 +45,7 @@ def claims(conclusions: Conclusions) -> Table:
     rows: list[tuple[str, ...]] = []
     for claim in conclusions.claims:
         where = f" ({condition_label(claim.condition, conclusions.conditions)})" if several else ""
-        rows.append((claim.text + where, claim.verdict, claim.evidence, claim.source))
+        rows.append((claim.text + where, claim.verdict, evidence_text(claim), claim.source))
     header = ("finding", "here", "evidence", "source")
     return Table(name="claims", title="Published findings", header=header, rows=rows)
 

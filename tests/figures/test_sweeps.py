@@ -14,10 +14,14 @@ from figures.plots import curves, sweep
 from figures.tables import searches
 from figures.tidy.load import StudyTables, load
 from toolkit.errors import UserError
-from toolkit.records import Claim, Conclusions, Optimum
+from toolkit.records import Claim, Conclusions, Optimum, RatioEvidence
 
 Make = Callable[..., tuple[Path, Path]]
 HERE = {"base_model": "smollm2-135m-embedded", "dataset": "wikibooks"}
+RATIO = RatioEvidence(
+    what="peak_memory_bytes", method="lora", against="full", expected_low=0.0, expected_high=0.9, value=0.5,
+    low=None, high=None, support="undecided",
+)  # fmt: skip
 
 
 def in_two_sizes(folder: Path, root: Path) -> StudyTables:
@@ -144,7 +148,7 @@ def test_optima_and_findings_are_tables(make_study: Make) -> None:
             ),
             "claims": (
                 Claim(
-                    **HERE, name="n", text="LoRA is X", source="A 2025", verdict="undecided", evidence="+0.1"
+                    **HERE, name="n", text="LoRA is X", source="A 2025", verdict="undecided", ratios=(RATIO,)
                 ),
             ),
         }
@@ -155,4 +159,11 @@ def test_optima_and_findings_are_tables(make_study: Make) -> None:
         ("0.0011", "–", "1 of 3", "11", "4 to 28"),
         ("not between the rates tried", "–", "0 of 3", "–", "–"),
     ]
-    assert searches.claims(conclusions).rows == [("LoRA is X", "undecided", "+0.1", "A 2025")]
+    assert searches.claims(conclusions).rows == [
+        (
+            "LoRA is X",
+            "undecided",
+            "peak memory of lora over that of full: 0.5 from one seed, no interval (expected below 0.9)",
+            "A 2025",
+        )
+    ]

@@ -5,6 +5,15 @@ where each lies. Records are frozen and strict; what is unknown is None.
 """
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
+from toolkit.records.conclusions import (
+    Candidate,
+    Claim,
+    ComparisonEvidence,
+    Conclusions,
+    MethodLook,
+    RatioEvidence,
+    Recommendation,
+)
 from toolkit.records.data import DataReport
 from toolkit.records.evaluation import (
     Direction,
@@ -31,9 +40,7 @@ from toolkit.records.run import (
 )
 from toolkit.records.study import (
     Cell,
-    Claim,
     Comparison,
-    Conclusions,
     Condition,
     ConditionRecord,
     DecodingEffect,
@@ -42,7 +49,6 @@ from toolkit.records.study import (
     FailureCount,
     FamilyChange,
     Finding,
-    MethodLook,
     Optimum,
     RateChoice,
     SettingEstimate,
@@ -52,9 +58,11 @@ from toolkit.specs import BASE
 
 __all__ = [
     "BASE",
+    "Candidate",
     "Cell",
     "Claim",
     "Comparison",
+    "ComparisonEvidence",
     "Conclusions",
     "Condition",
     "Costs",
@@ -82,6 +90,8 @@ __all__ = [
     "ConditionRecord",
     "Provenance",
     "RateChoice",
+    "RatioEvidence",
+    "Recommendation",
     "Record",
     "RunRecord",
     "SettingEstimate",

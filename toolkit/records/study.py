@@ -1,13 +1,10 @@
-"""What a study concludes, in `results/<study>/`: cells, estimates, comparisons, the audit and more."""
+"""What a study measures under each condition: cells, estimates, comparisons, failures, optima, the audit."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pydantic import Field
-
-from toolkit.records.base import FORMAT_VERSION, Record
-from toolkit.records.data import DataReport
+from toolkit.records.base import Record
 from toolkit.records.evaluation import Direction
 from toolkit.specs import BASE
 
@@ -250,60 +247,3 @@ class Optimum(ConditionRecord):
     """The optimum over that of the study's baseline, paired by seed."""
     ratio_low: float | None = None
     ratio_high: float | None = None
-
-
-class Claim(ConditionRecord):
-    """A published finding, and what a study says of it."""
-
-    name: str
-    text: str
-    source: str
-    verdict: Literal["reproduced", "contradicted", "undecided"]
-    evidence: str
-    """The numbers that it was judged by, or what is missing to judge it."""
-
-
-class MethodLook(Record):
-    """How a study wants a method shown; what is None follows from the method's name."""
-
-    label: str | None = None
-    """Its name in figures and tables."""
-    colour: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
-    """As `#rrggbb`."""
-    mark: Literal["o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*", "d", "8"] | None = None
-    """A marker of matplotlib."""
-
-
-class Conclusions(Record):
-    """`results/<study>/comparisons.json`: what a study concludes."""
-
-    version: int = FORMAT_VERSION
-    study: str
-    question: str | None
-    baseline: str
-    headline: tuple[str, ...]
-    """Metrics that get a verdict, in the order of the tables."""
-    cells: tuple[Cell, ...]
-    estimates: tuple[Estimate, ...]
-    comparisons: tuple[Comparison, ...]
-    audit: tuple[Finding, ...] = ()
-    family_changes: tuple[FamilyChange, ...] = ()
-    """In the order in which they happened; a study that is run from the start has none."""
-    optima: tuple[Optimum, ...] = ()
-    """Of every method that searched, where a learning rate was searched for."""
-    claims: tuple[Claim, ...] = ()
-    """Published findings, where the study asks for them to be judged."""
-    settings: tuple[SettingEstimate, ...] = ()
-    """Every prompt mode and decoding, the headline's too, where there is more than one."""
-    decoding: tuple[DecodingEffect, ...] = ()
-    """Where there is more than one decoding."""
-    failures: tuple[FailureCount, ...] = ()
-    data: dict[str, DataReport] = Field(default_factory=dict)
-    """Data set name -> its data report."""
-    looks: dict[str, MethodLook] = Field(default_factory=dict)
-    """Method -> how the study wants it shown, for those that it chose a look for."""
-
-    @property
-    def conditions(self) -> list[Condition]:
-        """The conditions of its cells, in the study's order."""
-        return list(dict.fromkeys(cell.condition for cell in self.cells))

@@ -8,6 +8,7 @@ from eval.metrics import all_metrics
 from eval.statistics.optimum import Located
 from experiments.analysis.claims import judge, measured_ratio, pairs_of
 from experiments.design.findings import Band, published_findings
+from figures.wording.evidence import evidence_text
 from tests.factories import small_run
 from toolkit import config
 from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, RunRecord
@@ -17,7 +18,7 @@ UNKNOWN = Located(None, None, None)
 
 
 def compared(verdict: str, pair) -> Comparison:
-    """A comparison with that verdict."""
+    """A comparison with that verdict; `better beyond` is beyond the margin."""
     return Comparison(
         **HERE._asdict(),
         method=pair.method,
@@ -30,7 +31,8 @@ def compared(verdict: str, pair) -> Comparison:
         p=0.01,
         p_holm=0.02,
         margin=0.008,
-        verdict=verdict,
+        verdict=verdict.removesuffix(" beyond"),
+        beyond_margin=verdict.endswith(" beyond"),
         speaks_about="methods",
         seeds=3,
         documents=48,
@@ -53,32 +55,36 @@ def only(name: str, verdicts: dict[str, str], ratio: Located = UNKNOWN) -> Claim
     ("verdict", "here"),
     [
         ("better", "reproduced"),
-        ("equivalent", "contradicted"),
+        ("equivalent", "undecided"),
         ("worse", "contradicted"),
         ("undecided", "undecided"),
         ("refused", "undecided"),
     ],
 )
 def test_a_finding_about_two_methods_follows_their_verdict(verdict, here):
-    """All layers against attention: only *better* agrees; *undecided* speaks neither for nor against."""
+    """All layers against attention: only *better* agrees, only *worse* contradicts, whatever the size."""
     claim = only("all-layers-beat-attention", {"lora-r16": verdict})
     assert claim.verdict == here
-    assert "lora-r16 against lora-attention, bits per byte" in claim.evidence
+    (evidence,) = claim.comparisons
+    assert (evidence.difference, evidence.low, evidence.high) == (-0.01, -0.02, -0.005)
+    assert "lora-r16 against lora-attention, bits per byte" in evidence_text(claim)
 
 
 def test_what_the_study_lacks_is_said():
     """No LoRA of rank 256, no verdict."""
     claim = only("enough-rank-is-full", {})
-    assert (claim.verdict, claim.evidence) == (
+    assert (claim.verdict, evidence_text(claim)) == (
         "undecided",
         "lora-r256 against full, bits per byte: not in this study",
     )
 
 
 def test_a_finding_about_several_is_judged_on_those_that_are_there():
-    """Two variants of five: both equivalent reproduces it, one that is better contradicts it."""
+    """Two variants of five: both equivalent reproduces it, one better beyond the margin contradicts it."""
     assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "equivalent"}).verdict == "reproduced"
-    assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "better"}).verdict == "contradicted"
+    beyond = only("variants-peak-alike", {"dora": "equivalent", "pissa": "better beyond"})
+    assert beyond.verdict == "contradicted"
+    assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "better"}).verdict == "undecided"
     assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "undecided"}).verdict == "undecided"
 
 

@@ -1,0 +1,188 @@
+"""Which method to use: the cheapest one that is as good as the best, from a study's own comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Literal
+
+from toolkit.errors import UserError
+from toolkit.records import Candidate, Cell, Comparison, Condition, Estimate, Recommendation, RunRecord
+
+By = Literal["memory", "time", "size"]
+Compared = Callable[[str, str, str], Comparison | None]
+"""Method, the other one, metric -> their comparison; None if the study lacks one of them."""
+
+
+def recommend(
+    condition: Condition,
+    cells: Sequence[Cell],
+    runs: Mapping[str, RunRecord],
+    estimates: Sequence[Estimate],
+    metrics: Mapping[str, Literal["lower", "higher"]],
+    compared: Compared,
+) -> Recommendation | None:
+    """Recommend a method under one condition, by memory; None with fewer than two evaluated methods.
+
+    ``metrics`` are the headline metrics that have a direction, the primary one first. A method is as good as
+    the best if its whole interval on the primary metric is within the margin, and it is not worse than the
+    best on another headline metric by more than the margin. The best is the one with the best value, so the
+    others are compared with a value that may be best by luck, which is to their disadvantage.
+    """
+    primary, *others = metrics
+    values = {
+        estimate.method: estimate
+        for estimate in estimates
+        if estimate.condition == condition and estimate.metric == primary and estimate.value is not None
+    }
+    confirmed = [cell for cell in cells if cell.condition == condition and cell.phase == "confirm"]
+    methods = [name for name in dict.fromkeys(cell.method for cell in confirmed) if name in values]
+    if len(methods) < 2:
+        return None
+    sign = 1 if metrics[primary] == "lower" else -1
+    best = min(methods, key=lambda name: sign * (values[name].value or 0.0))
+    costs = _costs([cell for cell in confirmed if cell.method in methods], runs)
+    candidates = [_candidate(name, best, primary, others, costs[name], compared) for name in methods]
+    return choose(
+        Recommendation(
+            **condition._asdict(),
+            metric=primary,
+            label=values[best].label,
+            unit=values[best].unit,
+            by="memory",
+            best=best,
+            method=best,
+            status="best",
+            candidates=tuple(candidates),
+        ),
+        "memory",
+    )
+
+
+def choose(recommendation: Recommendation, by: By, budget: float | None = None) -> Recommendation:
+    """Choose again from the same candidates, by another cost or within a budget in bytes or seconds.
+
+    A method whose cost is unknown is taken to be over a budget, and is never called cheaper.
+    """
+    if budget is not None and budget <= 0:
+        raise UserError(f"recommend: --budget is above 0, got {budget:g}")
+    costs = {candidate.method: cost_of(candidate, by) for candidate in recommendation.candidates}
+
+    def affordable(method: str) -> bool:
+        cost = costs[method]
+        return budget is None or (cost is not None and cost <= budget)
+
+    def price(method: str) -> float:
+        cost = costs[method]
+        return float("inf") if cost is None else cost
+
+    best = recommendation.best
+    within = {c.method: c for c in recommendation.candidates if affordable(c.method)}
+    as_good = [
+        name
+        for name, candidate in within.items()
+        if candidate.relation == "best"
+        or (candidate.relation in ("within_margin", "better") and not candidate.worse_on)
+    ]
+    method: str | None
+    status: Literal["equivalent", "best", "over_budget", "none"]
+    if as_good:
+        method = min(as_good, key=lambda name: (price(name), name != best))
+        status = "best" if method == best else "equivalent"
+    elif within:
+        method, status = min(within, key=lambda name: _distance(within[name])), "over_budget"
+    else:
+        method, status = None, "none"
+    undecided = [
+        name
+        for name, candidate in within.items()
+        if candidate.relation in ("undecided", "refused")
+        and method is not None
+        and name != method
+        and price(name) < price(method)
+    ]
+    return recommendation.model_copy(
+        update={
+            "by": by,
+            "budget": budget,
+            "method": method,
+            "status": status,
+            "undecided": tuple(undecided),
+        }
+    )
+
+
+def cost_of(candidate: Candidate, by: By) -> float | None:
+    """Return what a method costs, in bytes or seconds; None if unknown."""
+    costs = {
+        "memory": candidate.memory_bytes,
+        "time": candidate.train_seconds,
+        "size": candidate.saved_bytes,
+    }
+    return costs[by]
+
+
+def _distance(candidate: Candidate) -> float:
+    """How far a method is from the best one; infinite if they could not be compared."""
+    if candidate.relation == "best":
+        return 0.0
+    return float("inf") if candidate.difference is None else abs(candidate.difference)
+
+
+def _candidate(
+    method: str,
+    best: str,
+    primary: str,
+    others: Sequence[str],
+    costs: Mapping[str, float | None],
+    compared: Compared,
+) -> Candidate:
+    if method == best:
+        return Candidate(method=method, relation="best", **costs)
+    comparison = compared(method, best, primary)
+    if comparison is None:
+        return Candidate(method=method, relation="refused", **costs)
+    worse_on = [
+        metric
+        for metric in others
+        if (other := compared(method, best, metric)) is not None
+        and other.verdict == "worse"
+        and not other.within_margin
+    ]
+    verdict = comparison.verdict
+    return Candidate(
+        method=method,
+        relation="within_margin" if comparison.within_margin or verdict == "equivalent" else verdict,
+        difference=comparison.difference,
+        low=comparison.low,
+        high=comparison.high,
+        margin=comparison.margin,
+        needed_documents=comparison.needed_documents,
+        needed_seeds=comparison.needed_seeds,
+        worse_on=tuple(worse_on),
+        **costs,
+    )
+
+
+def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[str, float | None]]:
+    """Return each method's mean costs over seeds.
+
+    Memory and time are None for all if the runs were measured on several devices: they can't be compared.
+    """
+    records = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
+    one_device = len({str(record.environment.get("device")) for record in records.values()}) <= 1
+    costs: dict[str, dict[str, float | None]] = {}
+    for method in dict.fromkeys(cell.method for cell in cells):
+        mine = [records[c.run_id].costs for c in cells if c.method == method and c.run_id in records]
+        memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in mine]
+        costs[method] = {
+            "memory_bytes": _mean(memory) if one_device else None,
+            "train_seconds": _mean([cost.train_seconds for cost in mine]) if one_device else None,
+            "saved_bytes": _mean([cost.artifact_bytes for cost in mine]),
+        }
+    return costs
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None

@@ -1,0 +1,119 @@
+"""Evidence for published findings, and recommendations, in words."""
+
+from __future__ import annotations
+
+from figures.wording.names import (
+    amount,
+    condition_label,
+    decimals,
+    difference_text,
+    interval_text,
+    joined,
+    metric_label,
+)
+from toolkit.records import Candidate, Claim, ComparisonEvidence, Condition, RatioEvidence, Recommendation
+
+RATIOS = {
+    "optimum": "best learning rate",
+    "peak_memory_bytes": "peak memory",
+    "seconds_per_token": "time per token",
+}
+COSTS = {"memory": "memory", "time": "training time", "size": "saved size"}
+
+
+def evidence_text(claim: Claim) -> str:
+    """Return the numbers that a finding was judged by, or what is missing to judge it."""
+    texts = [*map(_comparison, claim.comparisons), *map(_ratio, claim.ratios)]
+    return "; ".join(texts)
+
+
+def _comparison(evidence: ComparisonEvidence) -> str:
+    metric = metric_label(evidence.metric, evidence.label)
+    label = f"{evidence.method} against {evidence.against}, {metric}"
+    if evidence.verdict is None:
+        return f"{label}: not in this study"
+    if evidence.verdict == "refused":
+        return f"{label}: refused ({evidence.reason})"
+    unit = evidence.unit or ""
+    places = decimals(unit, evidence.low, evidence.high)
+    size = difference_text(evidence.difference, unit, places)
+    return f"{label}: {size} ({interval_text(evidence.low, evidence.high, unit, places)}), {evidence.verdict}"
+
+
+def _ratio(evidence: RatioEvidence) -> str:
+    label = f"{RATIOS[evidence.what]} of {evidence.method} over that of {evidence.against}"
+    expected = f"below {evidence.expected_high:.3g}"
+    if evidence.expected_low:
+        expected = f"{evidence.expected_low:.3g} to {evidence.expected_high:.3g}"
+    if evidence.value is None:
+        return f"{label}: not known from this study (expected {expected})"
+    if evidence.low is None or evidence.high is None:
+        return f"{label}: {evidence.value:.3g} from one seed, no interval (expected {expected})"
+    return f"{label}: {evidence.value:.3g} ({evidence.low:.3g} to {evidence.high:.3g}; expected {expected})"
+
+
+def recommendation_text(recommendation: Recommendation, among: list[Condition]) -> str:
+    """Return a recommendation as a few sentences: the method, the reason, and what would change it."""
+    sentences = [_chosen(recommendation)]
+    if recommendation.undecided:
+        names = joined(list(recommendation.undecided))
+        cheaper = f"Undecided: {names} would be cheaper, and this study can't say whether as good."
+        sentences += [cheaper, _what_decides(recommendation)]
+    elif recommendation.status == "equivalent":
+        sentences.append("A smaller margin, another metric or another task may change this.")
+    where = condition_label(recommendation.condition, among) if len(among) > 1 else ""
+    return (f"{where}: " if where else "") + " ".join(sentence for sentence in sentences if sentence)
+
+
+def _chosen(recommendation: Recommendation) -> str:
+    best, by = recommendation.best, COSTS[recommendation.by]
+    metric = metric_label(recommendation.metric, recommendation.label)
+    by_name = {candidate.method: candidate for candidate in recommendation.candidates}
+    if recommendation.method is None:
+        return f"No method is within the budget of {cost_text(recommendation.budget, recommendation.by)}."
+    chosen = by_name[recommendation.method]
+    costs = f"{by} {cost_text(cost(chosen, recommendation.by), recommendation.by)}"
+    if recommendation.status == "best":
+        return f"Use {best}: it has the best {metric}, and nothing cheaper is known to be as good ({costs})."
+    others = f"{cost_text(cost(by_name[best], recommendation.by), recommendation.by)} for {best}"
+    unit = recommendation.unit or ""
+    places = decimals(unit, chosen.low, chosen.high)
+    interval = interval_text(chosen.low, chosen.high, unit, places)
+    size = difference_text(chosen.difference, unit, places)
+    if recommendation.status == "over_budget":
+        return (
+            f"Within the budget, use {chosen.method} ({costs}): it is not known to be as good as {best} "
+            f"({metric} {size}, {interval}), which is over the budget."
+        )
+    return (
+        f"Use {chosen.method}: its {metric} is within the margin of the best, {best}, "
+        f"({size}, {interval}), and its {costs}, against {others}."
+    )
+
+
+def _what_decides(recommendation: Recommendation) -> str:
+    ways = []
+    for candidate in recommendation.candidates:
+        if candidate.method in recommendation.undecided:
+            numbers = []
+            if candidate.needed_documents:
+                numbers.append(f"about {candidate.needed_documents:,} documents")
+            if candidate.needed_seeds:
+                numbers.append(f"{candidate.needed_seeds} seeds")
+            if numbers:
+                ways.append(f"{' or '.join(numbers)} would decide about {candidate.method}")
+    return f"{'; '.join(ways)[:1].upper()}{'; '.join(ways)[1:]}." if ways else ""
+
+
+def cost(candidate: Candidate, by: str) -> float | None:
+    """Return what a method costs by `memory` (bytes), `time` (seconds) or `size` (bytes); None: unknown."""
+    return {
+        "memory": candidate.memory_bytes,
+        "time": candidate.train_seconds,
+        "size": candidate.saved_bytes,
+    }[by]
+
+
+def cost_text(value: float | None, by: str) -> str:
+    """Return a cost with its unit, e.g. `3.3 GB` or `125 s`."""
+    return amount(value, "seconds" if by == "time" else "bytes")

@@ -1,0 +1,130 @@
+"""The recommendation: the cheapest method that is as good as the best, by comparisons given by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.analysis.recommend import choose, recommend
+from figures.wording.evidence import recommendation_text
+from toolkit import config
+from toolkit.errors import UserError
+from toolkit.records import Cell, Comparison, Condition, Costs, Estimate, Recommendation, RunRecord
+from toolkit.specs import RunSpec, TrainSpec
+
+HERE = Condition("b", "d", 100, 1.0)
+VALUES = {"full": 0.80, "lora-r16": 0.802, "dora": 0.81, "ia3": 0.90}
+MEMORY = {"full": 4_000_000_000, "lora-r16": 3_000_000_000, "dora": 2_000_000_000, "ia3": 1_000_000_000}
+
+
+def run_of(method: str) -> RunRecord:
+    """A run that needed the method's memory, 100 s, and saved a tenth of that memory."""
+    spec = RunSpec(
+        model=config.model("gpt2"), dataset=None, data=None, method=config.method(method), learning_rate=1e-3,
+        train=TrainSpec(), seed=0,
+    )  # fmt: skip
+    costs = Costs(peak_memory_bytes=MEMORY[method], train_seconds=100, artifact_bytes=MEMORY[method] // 10)
+    return RunRecord(
+        run_id=spec.run_id, spec=spec, status="finished", validation_bits_per_byte=1.0, data=None,
+        costs=costs, precision=None, environment={"device": "cpu"},
+    )  # fmt: skip
+
+
+def comparison(method: str, verdict: str, *, within: bool, metric: str = "bits_per_byte") -> Comparison:
+    """A method against full: its value less 0.80, give or take 0.003; margin 0.008."""
+    difference = VALUES[method] - VALUES["full"]
+    return Comparison(
+        **HERE._asdict(), method=method, baseline="full", metric=metric, direction="lower",
+        difference=difference, low=difference - 0.003, high=difference + 0.003, p=0.5, p_holm=0.5,
+        margin=0.008, verdict=verdict, within_margin=within, speaks_about="methods", seeds=3, documents=150,
+        needed_documents=600 if verdict == "undecided" else None, unit="bits per byte",
+    )  # fmt: skip
+
+
+def recommended(
+    verdicts: dict[str, tuple[str, bool]], others: dict[str, str] | None = None
+) -> Recommendation:
+    """The recommendation from each method's verdict against full, and on BLEU from ``others``."""
+    methods = ["full", *verdicts]
+    runs = {method: run_of(method) for method in methods}
+    cells = [
+        Cell(
+            **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            run_id=runs[method].run_id, eval_digest="e", status="finished",
+        )
+        for method in methods
+    ]  # fmt: skip
+    estimates = [
+        Estimate(
+            **HERE._asdict(), method=method, metric="bits_per_byte", value=VALUES[method], low=None,
+            high=None, seeds=3, documents=150, speaks_about="methods", unit="bits per byte",
+            label="bits per byte",
+        )
+        for method in methods
+    ]  # fmt: skip
+
+    def compared(method: str, other: str, metric: str) -> Comparison | None:
+        assert other == "full"
+        if metric == "bleu":
+            verdict = (others or {}).get(method)
+            return None if verdict is None else comparison(method, verdict, within=False, metric="bleu")
+        verdict, within = verdicts[method]
+        return comparison(method, verdict, within=within)
+
+    found = recommend(
+        HERE, cells, {run.run_id: run for run in runs.values()}, estimates,
+        {"bits_per_byte": "lower", "bleu": "higher"}, compared,
+    )  # fmt: skip
+    assert found is not None
+    return found
+
+
+def test_the_cheapest_equivalent_method_is_recommended():
+    """Full is best; LoRA (3 GB) is equivalent and DoRA (2 GB) worse by less than the margin: DoRA."""
+    one = recommended({"lora-r16": ("equivalent", True), "dora": ("worse", True), "ia3": ("worse", False)})
+    assert (one.best, one.method, one.status, one.undecided) == ("full", "dora", "equivalent", ())
+    text = recommendation_text(one, [HERE])
+    assert text.startswith("Use dora: its bits per byte is within the margin of the best, full, (+0.0100")
+    assert "memory 2.00 GB, against 4.00 GB for full" in text
+
+
+def test_undecided_is_never_recommended_and_is_named():
+    """IA3 (1 GB) is undecided: LoRA is recommended, and the text names IA3 and the 600 documents it needs."""
+    one = recommended({"lora-r16": ("equivalent", True), "ia3": ("undecided", False)})
+    assert (one.method, one.undecided) == ("lora-r16", ("ia3",))
+    text = recommendation_text(one, [HERE])
+    assert "Undecided: ia3 would be cheaper, and this study can't say whether as good." in text
+    assert "About 600 documents would decide about ia3." in text
+
+
+def test_with_nothing_equivalent_the_best_is_recommended():
+    """All others worse or undecided: full, and what is undecided is said."""
+    one = recommended({"dora": ("worse", False), "ia3": ("undecided", False)})
+    assert (one.method, one.status, one.undecided) == ("full", "best", ("ia3",))
+    assert "nothing cheaper is known to be as good (memory 4.00 GB)" in recommendation_text(one, [HERE])
+
+
+def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
+    """LoRA is equivalent on bits per byte and worse on BLEU by more than the margin: full."""
+    one = recommended({"lora-r16": ("equivalent", True)}, {"lora-r16": "worse"})
+    assert one.method == "full"
+    assert one.candidates[1].worse_on == ("bleu",)
+
+
+def test_a_budget_excludes_methods_and_says_what_that_costs():
+    """At most 3.5 GB: LoRA. At most 1.5 GB: IA3, which is not known to be as good. At most 0.5 GB: none."""
+    one = recommended({"lora-r16": ("equivalent", True), "ia3": ("worse", False)})
+    assert choose(one, "memory", 3.5e9).method == "lora-r16"
+    tight = choose(one, "memory", 1.5e9)
+    assert (tight.method, tight.status) == ("ia3", "over_budget")
+    assert "it is not known to be as good as full" in recommendation_text(tight, [HERE])
+    none = choose(one, "memory", 0.5e9)
+    assert (none.method, none.status) == (None, "none")
+    assert recommendation_text(none, [HERE]) == "No method is within the budget of 500.0 MB."
+    with pytest.raises(UserError, match="--budget is above 0"):
+        choose(one, "memory", 0)
+
+
+def test_equal_costs_leave_the_best():
+    """All trained 100 s: by time the best stays, as nothing is cheaper."""
+    one = choose(recommended({"lora-r16": ("equivalent", True)}), "time")
+    assert (one.method, one.status) == ("full", "best")

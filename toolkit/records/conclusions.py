@@ -1,0 +1,168 @@
+"""What a study concludes, in `results/<study>/`: comparisons, published findings, a recommendation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.data import DataReport
+from toolkit.records.study import (
+    Cell,
+    Comparison,
+    Condition,
+    ConditionRecord,
+    DecodingEffect,
+    Estimate,
+    FailureCount,
+    FamilyChange,
+    Finding,
+    Optimum,
+    SettingEstimate,
+)
+
+Support = Literal["supports", "contradicts", "undecided"]
+
+
+class ComparisonEvidence(Record):
+    """A comparison of two methods that a published finding is judged by."""
+
+    method: str
+    against: str
+    metric: str
+    label: str | None = None
+    unit: str | None = None
+    """The metric's label and unit; None if the study has no such comparison."""
+    expected: tuple[Literal["better", "worse", "equivalent"], ...]
+    """Verdicts that support the finding."""
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Method minus the other one, with its 95 % interval."""
+    verdict: Literal["better", "worse", "equivalent", "undecided", "refused"] | None
+    """None if the study lacks one of the two methods."""
+    reason: str | None = None
+    """Why it was refused."""
+    support: Support
+
+
+class RatioEvidence(Record):
+    """A ratio of two methods that a published finding is judged by."""
+
+    what: Literal["optimum", "peak_memory_bytes", "seconds_per_token"]
+    method: str
+    against: str
+    expected_low: float
+    expected_high: float
+    """The ratio's whole interval inside these supports the finding, outside contradicts it."""
+    value: float | None
+    """None if this study does not know it."""
+    low: float | None
+    high: float | None
+    """The 95 % interval over seeds; None with one seed."""
+    support: Support
+
+
+class Claim(ConditionRecord):
+    """A published finding, and what a study says of it."""
+
+    name: str
+    text: str
+    source: str
+    verdict: Literal["reproduced", "contradicted", "undecided"]
+    comparisons: tuple[ComparisonEvidence, ...] = ()
+    ratios: tuple[RatioEvidence, ...] = ()
+
+
+class Candidate(Record):
+    """A trained method, as a candidate for being recommended."""
+
+    method: str
+    relation: Literal["best", "within_margin", "better", "worse", "undecided", "refused"]
+    """To the method with the best value of the primary metric. `within_margin`: equivalent to it, or worse
+    by less than the margin."""
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    """Method minus the best one, on the primary metric, with its 95 % interval; None for the best."""
+    margin: float | None = None
+    needed_documents: int | None = None
+    needed_seeds: int | None = None
+    """How many would decide its relation; None if it is decided or none do."""
+    worse_on: tuple[str, ...] = ()
+    """Other headline metrics on which it is worse than the best method, by more than the margin."""
+    memory_bytes: float | None = None
+    """Peak memory of training; mean over seeds, like the next two. None if unknown."""
+    train_seconds: float | None = None
+    saved_bytes: float | None = None
+
+
+class Recommendation(ConditionRecord):
+    """The cheapest method that is as good as the best one, and what it was chosen from."""
+
+    metric: str
+    """The primary metric: the first headline metric that has a direction."""
+    label: str | None = None
+    unit: str | None = None
+    by: Literal["memory", "time", "size"]
+    budget: float | None = None
+    """Most that a method may cost, in bytes or seconds; None for no limit."""
+    best: str
+    """The method with the best value of the primary metric."""
+    method: str | None
+    """The recommended method; None if no method is within the budget."""
+    status: Literal["equivalent", "best", "over_budget", "none"]
+    """`equivalent`: cheaper than the best and within its margin. `best`: the best one itself. `over_budget`:
+    nothing within the budget is as good as the best, and the method is the best of what is."""
+    undecided: tuple[str, ...] = ()
+    """Methods that cost less than the recommended one and about which the study has not decided."""
+    candidates: tuple[Candidate, ...]
+
+
+class MethodLook(Record):
+    """How a study wants a method shown; what is None follows from the method's name."""
+
+    label: str | None = None
+    """Its name in figures and tables."""
+    colour: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    """As `#rrggbb`."""
+    mark: Literal["o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*", "d", "8"] | None = None
+    """A marker of matplotlib."""
+
+
+class Conclusions(Record):
+    """`results/<study>/comparisons.json`: what a study concludes."""
+
+    version: int = FORMAT_VERSION
+    study: str
+    question: str | None
+    baseline: str
+    headline: tuple[str, ...]
+    """Metrics that get a verdict, in the order of the tables."""
+    cells: tuple[Cell, ...]
+    estimates: tuple[Estimate, ...]
+    comparisons: tuple[Comparison, ...]
+    audit: tuple[Finding, ...] = ()
+    family_changes: tuple[FamilyChange, ...] = ()
+    """In the order in which they happened; a study that is run from the start has none."""
+    optima: tuple[Optimum, ...] = ()
+    """Of every method that searched, where a learning rate was searched for."""
+    claims: tuple[Claim, ...] = ()
+    """Published findings, if the study asks for them to be judged."""
+    recommendations: tuple[Recommendation, ...] = ()
+    """One per condition with several trained methods: the one that needs least memory."""
+    settings: tuple[SettingEstimate, ...] = ()
+    """Every prompt mode and decoding, the headline's too, where there is more than one."""
+    decoding: tuple[DecodingEffect, ...] = ()
+    """Where there is more than one decoding."""
+    failures: tuple[FailureCount, ...] = ()
+    data: dict[str, DataReport] = Field(default_factory=dict)
+    """Data set name -> its data report."""
+    looks: dict[str, MethodLook] = Field(default_factory=dict)
+    """Method -> how the study wants it shown, for those that it chose a look for."""
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions of its cells, in the study's order."""
+        return list(dict.fromkeys(cell.condition for cell in self.cells))
