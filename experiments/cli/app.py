@@ -15,9 +15,9 @@ from experiments.cli.listing import catalog
 from experiments.cli.models import generate, merge
 from experiments.cli.output import err, out
 from experiments.cli.playing import playground
-from experiments.cli.results import recommend
+from experiments.cli.results import recommend, report
 from experiments.cli.sharing import export_, import_, push
-from experiments.cli.studies import audit, data, new, plan, report, run
+from experiments.cli.studies import audit, data, new, plan, run
 from experiments.cli.tasting import taste
 from toolkit.catalog import FOLDERS
 from toolkit.errors import UserError

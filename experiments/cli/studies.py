@@ -1,4 +1,4 @@
-"""The commands about a study: `bakeoff new`, `run`, `report`, `plan`, `audit`, `data`."""
+"""The commands about a study: `bakeoff new`, `run`, `plan`, `audit`, `data`."""
 
 from __future__ import annotations
 
@@ -106,18 +106,6 @@ def _show_failures(conclusions: Conclusions) -> int:
     if failed:
         err.print("Fix the cause and run the same command with --retry-failed.")
     return 1 if failed else 0
-
-
-def report(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
-    """Draw a study's figures, tables and report again from its records, and print the verdicts."""
-    from experiments.analysis.conclude import read
-    from experiments.design import study as studies
-    from figures.report.page import build
-
-    conclusions = read(root, studies.name_of(study))
-    page = build(Folders(root).results(conclusions.study), root)
-    show_conclusions(conclusions, page, as_json=as_json)
-    return 0
 
 
 def plan(

@@ -3,6 +3,6 @@
 `page` builds both from the `templates`, `sections` gathers what each part of the page shows.
 """
 
-from figures.report.page import build
+from figures.report.page import build, draw_only
 
-__all__ = ["build"]
+__all__ = ["build", "draw_only"]

@@ -6,7 +6,7 @@ import base64
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from figures.report.sections import (
     signatures,
     worst,
 )
-from figures.style import BAND, GRID, INK, MUTED
+from figures.style import BAND, GRID, INK, MUTED, Style
 from figures.tables import costs, decodings, failures, scores, searches, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import StudyTables, load
@@ -38,16 +38,22 @@ from toolkit.records import StudyRecords
 from toolkit.records.files import write_text
 
 
-def build(study_folder: Path, root: Path, records: StudyRecords | None = None) -> Path:
+def build(
+    study_folder: Path,
+    root: Path,
+    records: StudyRecords | None = None,
+    style: Style = Style(),  # noqa: B008 - a frozen value
+) -> Path:
     """Write ``study_folder``/report whole, in place of an older one, and return its report.html.
 
-    ``records`` are those that the study's conclusions were drawn from; None reads them from ``root``.
+    ``style`` is that of the figures. ``records`` are those that the study's conclusions were drawn from;
+    None reads them from ``root``.
     Raises UserError where a record is missing or damaged, where runs may not be compared, and where the
     folder can't be written.
     """
     study = load(study_folder, root, records)
     with _in_place_of(study_folder / "report") as folder:
-        figures = draw_all(study, folder / "figures")
+        figures = draw_all(study, folder / "figures", style)
         made = _tables(study)
         for table in made:
             write_text(folder / "tables" / f"{table.name}.csv", table.csv())
@@ -57,6 +63,21 @@ def build(study_folder: Path, root: Path, records: StudyRecords | None = None) -
         write_text(folder / "report.md", _render("report.md.jinja", facts))
         write_text(folder / "report.html", _render("report.html.jinja", facts))
     return study_folder / "report" / "report.html"
+
+
+def draw_only(study_folder: Path, root: Path, only: Sequence[str], style: Style) -> list[Path]:
+    """Draw single figures into ``study_folder``/figures, and return the paths of the files written.
+
+    The report is left as it is. Raises UserError for a figure that the study does not have, or that refuses
+    its records.
+    """
+    folder = study_folder / "figures"
+    paths = []
+    for entry in draw_all(load(study_folder, root), folder, style, only):
+        if entry.refused:
+            raise UserError(f"{entry.name} was not drawn: {entry.refused}")
+        paths += [folder / f"{entry.name}.{suffix}" for suffix in (*style.formats, "csv")]
+    return paths
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""A figure is as wide, and in the files, that its style asks for."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from figures.report import draw_only
+from figures.style import Style, drawn, save, style_of
+from toolkit.errors import UserError
+
+Make = Callable[..., tuple[Path, Path]]
+
+
+@pytest.mark.parametrize(
+    ("width", "inches"), [("3.3in", 3.3), ("84mm", 84 / 25.4), ("8.4 cm", 8.4 / 2.54), ("240pt", 240 / 72.27)]
+)
+def test_a_width_has_a_unit(width: str, inches: float) -> None:
+    """Inches, millimetres, centimetres, and TeX's points."""
+    assert style_of(width=width).width == pytest.approx(inches)
+
+
+def test_slides_show_larger_text_than_paper() -> None:
+    """Drawn 5.5 inches wide instead of 7, and shown at the same size."""
+    assert style_of("slides").width < style_of("paper").width
+    assert style_of(font="serif").rc["font.family"] == "DejaVu Serif"
+
+
+@pytest.mark.parametrize("width", ["wide", "0.5in", "3 yd", "99in"])
+def test_a_width_that_no_page_has_is_refused(width: str) -> None:
+    """One line says what is expected."""
+    with pytest.raises(UserError, match=r"expected 2.5 to 20 inches, such as `3.3in`"):
+        style_of(width=width)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    """With the nearest one."""
+    with pytest.raises(UserError, match="unknown file format 'pfd'"):
+        style_of(formats="pfd,png")
+
+
+def test_only_the_named_figure_is_drawn_as_wide_as_asked(make_study: Make) -> None:
+    """3.3 inches at 200 dpi are 660 pixels; no report is made, and no other figure."""
+    folder, root = make_study()
+    paths = draw_only(folder, root, ["sections"], style_of(width="3.3in", formats="png,svg"))
+    assert sorted(path.name for path in paths) == ["sections.csv", "sections.png", "sections.svg"]
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == sorted(p.name for p in paths)
+    (wide,) = struct.unpack(">I", (folder / "figures" / "sections.png").read_bytes()[16:20])
+    assert wide == 660
+    assert not (folder / "report").exists()
+
+
+def test_a_figure_that_a_study_lacks_is_named(make_study: Make) -> None:
+    """With the nearest one that it has."""
+    with pytest.raises(UserError, match="unknown figure of this study 'section'"):
+        draw_only(*make_study(), ["section"], Style())
+
+
+def test_pgf_without_latex_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its texts are measured by LaTeX."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    figure = drawn(Figure)
+    with pytest.raises(UserError, match=r"PGF needs \w+ to measure texts, and it is not installed"):
+        save(figure, tmp_path / "one", Style(formats=("pgf",)))
+
+
+def test_a_dollar_sign_in_a_label_is_a_dollar_sign(tmp_path: Path) -> None:
+    """`$\\frac{$` would be a broken formula."""
+
+    def draw() -> Figure:
+        figure = Figure()
+        figure.subplots().set_title(r"$\frac{$")
+        return figure
+
+    assert save(drawn(draw), tmp_path / "one", Style(formats=("pdf",)))
