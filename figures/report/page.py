@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from markupsafe import Markup
 
 from figures.gallery.draw import Entry, draw_all, slug
 from figures.gallery.figure import headline
+from figures.report.checklists import checklists, versions
 from figures.report.sections import (
     audit,
     data_reports,
@@ -26,6 +28,7 @@ from figures.report.sections import (
     signatures,
     worst,
 )
+from figures.report.texts import disagreements, marked, section_markers
 from figures.style import BAND, GRID, INK, MUTED, Style
 from figures.tables import costs, decodings, failures, scores, searches, verdicts
 from figures.tables.table import Table
@@ -138,6 +141,12 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[
             examples(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels
         ],
         "worst": [worst(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels],
+        "disagreements": [
+            disagreements(study.panel(panel), condition_label(panel, study.panels)) for panel in study.panels
+        ],
+        "markers": section_markers(study.generations["reference"]),
+        "checklists": checklists(study),
+        "versions": versions(study),
         "data": data_reports(conclusions),
         "audit": audit(conclusions),
         "signatures": signatures(study),
@@ -160,8 +169,12 @@ def _render(template: str, facts: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment_.filters.update(inline_svg=_inline_svg, csv_link=_csv_link, md=_md, fenced=_fenced)
-    return environment_.get_template(template).render(facts)
+    environment_.filters.update(
+        inline_svg=_inline_svg, csv_link=_csv_link, marked=marked, md=_md, fenced=_fenced
+    )
+    script = environment_.loader.get_source(environment_, "report.js")[0] if environment_.loader else ""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment_.get_template(template).render(facts, script=Markup(script), script_hash=digest)  # noqa: S704 - ours
 
 
 def _inline_svg(entry: Entry) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from figures.report.texts import headline_texts
 from figures.tidy.load import StudyTables
 from figures.wording.data import data_lines
 from figures.wording.names import MISSING, condition_label, method_label
@@ -22,13 +23,11 @@ def examples(part: StudyTables, panel: str) -> dict[str, Any]:
 
     The setting is None where no run was evaluated, and then there are no texts.
     """
-    texts = part.generations
-    if texts.empty:
+    if part.generations.empty:
         return {"panel": panel, "titles": [], "others": 0, "setting": None}
+    texts = headline_texts(part)
     first = texts[["prompt_mode", "decoding"]].head(1).to_dict("records")
     setting = {str(key): str(value) for key, value in first[0].items()}
-    for name, value in setting.items():
-        texts = texts[texts[name] == value]
     titles = []
     for order in sorted(set(texts["order"]))[:EXAMPLES]:
         rows = texts[texts["order"] == order].to_dict("records")

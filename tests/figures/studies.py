@@ -6,7 +6,7 @@ from pathlib import Path
 
 from figures.tidy.load import StudyTables, load
 from tests.figures.conftest import write_study
-from toolkit.records import Conclusions, MethodLook
+from toolkit.records import Conclusions, FailedGeneration, MethodLook, Outcome, read_lines, write_lines
 
 SEVERAL = ("t0.8-p0.9", "t0.3-p0.9", "greedy")
 TEN = (
@@ -81,3 +81,30 @@ STUDIES = {
     "bases": two_bases,
     "odd": odd_labels,
 }
+
+
+HOSTILE = (
+    "RECIPE: Soup\nINGREDIENTS: none\n[END]",
+    "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">",
+    "Ramen 🍜👩‍🍳 ½ cup",
+    "\u202eevil\u202c حساء العدس مع الليمون",
+    "x" * 10_000,
+    "[link](http://example.invalid) `code` | pipe $\\frac{$ & 50 % _under_",
+)
+"""Titles with markers, HTML, emoji, right-to-left text and 10,000 characters."""
+
+
+def hostile(root: Path) -> tuple[Path, Path]:
+    """A study whose titles and texts try to be something else; its arms disagree on some documents."""
+    folder, root = write_study(root, extra=True, methods=("full", "lora-r16"))
+    for path in root.glob("runs/*/eval-*.jsonl"):
+        outcomes = read_lines(path, Outcome)
+        for index, title in enumerate(HOSTILE):
+            text = outcomes[index].generations[0].model_copy(update={"text": f"{title}\n[END]"})
+            changed = {"title": title, "reference": f"RECIPE: {title}\n[END]", "generations": (text,)}
+            outcomes[index] = outcomes[index].model_copy(update=changed)
+        write_lines(path, outcomes)
+    failures = read_lines(folder / "failures.jsonl", FailedGeneration)
+    only_base = [failure for failure in failures if failure.method == "base"]
+    write_lines(folder / "failures.jsonl", only_base)
+    return folder, root

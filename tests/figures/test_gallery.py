@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -24,7 +23,7 @@ TOUCH = 0.5  # pixels that two boxes may share
 
 def collisions(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of visible texts whose boxes overlap."""
-    FigureCanvasAgg(figure).draw()
+    figure.draw_without_rendering()
     undrawn = _undrawn(figure)
     texts = [t for t in figure.findobj(Text) if isinstance(t, Text) and t not in undrawn]
     texts = [t for t in texts if t.get_visible() and t.get_text().strip()]

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from figures.report.checklists import AUTHORS, checklists
 from figures.report.page import build
 from figures.report.sections import facts
+from figures.report.texts import disagreements, marked, section_markers
+from figures.tidy.load import load
+from tests.figures.studies import hostile
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
@@ -177,3 +181,44 @@ def test_the_data_report_is_shown_and_its_long_facts_are_folded_away(report: Pat
     assert "train 200; validation 40; test 40" in text
     assert "<details><summary>first training documents</summary>" in text
     assert "Dish 2 of &lt;many&gt;" in text
+
+
+def test_markers_are_those_that_nearly_all_references_have() -> None:
+    """RECIPE: opens ten of ten, NOTE: one of ten; a bracket that is no word is none."""
+    references = [f"RECIPE: {number}\nbody\n[END]" for number in range(9)] + ["RECIPE: 9\nNOTE: x\n[END]"]
+    assert section_markers(references) == {"RECIPE:", "[END]"}
+
+
+def test_a_text_is_escaped_and_its_sections_and_faults_are_marked() -> None:
+    """The passage that a check quotes, between other people's HTML."""
+    html = marked("RECIPE: <b>\nso on so on\n[END]", {"RECIPE:", "[END]"}, {"loop": "“so on” 2 times"})
+    assert html == (
+        '<mark class="section">RECIPE:</mark> &lt;b&gt;\n<mark class="fault">so on</mark> '
+        '<mark class="fault">so on</mark>\n<mark class="section">[END]</mark>'
+    )
+    assert "6000 more characters" in marked("x" * 10_000, set())
+
+
+def test_methods_disagree_where_one_passes_and_another_fails(tmp_path: Path) -> None:
+    """Only the base fails the fourth text (one check) and the sixth (two): the sixth comes first."""
+    found = disagreements(load(*hostile(tmp_path)), "here")
+    assert [(one["order"], one["difference"]) for one in found["documents"]] == [(5, 2), (3, 1)]
+    assert [text["method"] for text in found["documents"][0]["texts"]][-1] == "base"
+
+
+def test_where_all_fail_alike_nobody_disagrees(make_study: Make) -> None:
+    """Every method fails the same two texts."""
+    assert disagreements(load(*make_study()), "here")["all"] == 0
+
+
+def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors(make_study: Make) -> None:
+    """Two lists; hardware and licences are read off the records."""
+    lists = checklists(load(*make_study(seeds=3, rates=3, tuned=True)))
+    answers = [answer for found in lists.values() for answer in found]
+    assert len(lists) == 2
+    assert all((answer.field == "") == (answer.answer == AUTHORS) for answer in answers)
+    text = " ".join(answer.answer for answer in answers)
+    assert "lora-r16 0.001" in text
+    assert "3 rates tried" in text
+    assert "CC BY-SA 4.0" in text
+    assert "torch==2.13.0" in text

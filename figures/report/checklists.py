@@ -1,0 +1,139 @@
+"""Checklists of NeurIPS and ACL, answered from a study's records: each answer names the field it is from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from figures.tidy.load import StudyTables
+from figures.wording.names import amount, count
+from toolkit.records import RunRecord
+
+AUTHORS = "for the authors: no record knows it"
+
+
+class Answer(NamedTuple):
+    """One line of a checklist."""
+
+    question: str
+    answer: str
+    field: str
+    """Where in the records it is from; empty if the authors have to answer."""
+
+
+def checklists(study: StudyTables) -> dict[str, list[Answer]]:
+    """Return the questions of both checklists that records can answer, and those left to the authors."""
+    return {"NeurIPS paper checklist": _neurips(study), "ACL responsible NLP checklist": _acl(study)}
+
+
+def _neurips(study: StudyTables) -> list[Answer]:
+    return [
+        Answer("Experimental setting: splits, hyperparameters, how they were chosen", _search(study),
+               "study.yaml; comparisons.json: cells.learning_rate, cells.tuned"),
+        Answer("Experiment statistical significance: error bars, what they capture", _intervals(study),
+               "comparisons.json: comparisons.low, .high, .p_holm, .speaks_about"),
+        Answer("Experiments compute resources", _compute(study), "run.json: costs, environment.device"),
+        Answer("Experimental result reproducibility", _reproducible(study),
+               "run.json: spec, spec.fingerprints, environment.versions"),
+        Answer("Licenses for existing assets", _licences(study),
+               "run.json: spec.model.license, spec.dataset.license"),
+        Answer("Limitations", "see “What the numbers cannot tell” in this report", "comparisons.json: audit"),
+        Answer("Open access to data and code", AUTHORS, ""),
+        Answer("Broader impacts, safeguards, human subjects", AUTHORS, ""),
+    ]  # fmt: skip
+
+
+def _acl(study: StudyTables) -> list[Answer]:
+    return [
+        Answer("B2. Licence or terms of the artifacts", _licences(study),
+               "run.json: spec.model.license, spec.dataset.license"),
+        Answer("B6. Statistics of the data: examples, splits", _sizes(study), "run.json: spec.data, data"),
+        Answer("C1. Number of parameters, computational budget, infrastructure", _compute(study),
+               "run.json: costs.total_parameters, costs.train_seconds, environment"),
+        Answer("C2. Hyperparameter search and best values", _search(study),
+               "comparisons.json: cells.phase, cells.learning_rate"),
+        Answer("C3. Descriptive statistics: error bars, single run or several", _intervals(study),
+               "comparisons.json: estimates.low, .high, .seeds, .documents"),
+        Answer("C4. Packages, their settings and versions", _versions(study),
+               "run.json: environment.versions; eval-*.json: metrics.signature"),
+        Answer("A, B1, B3–B5, D, E. Limitations, risks, citations, annotators, AI assistants", AUTHORS, ""),
+    ]  # fmt: skip
+
+
+def _trained(study: StudyTables) -> list[RunRecord]:
+    return [run for run in study.runs.values() if run.data is not None]
+
+
+def _search(study: StudyTables) -> str:
+    tried = study.costs[study.costs["phase"] == "tune"].groupby("method")["learning_rate"].nunique()
+    chosen = study.costs[study.costs["phase"] == "confirm"].drop_duplicates(["method", "learning_rate"])
+    rates = {str(m): sorted(t["learning_rate"].dropna()) for m, t in chosen.groupby("method", sort=False)}
+    words = [
+        f"{method} {', '.join(f'{rate:g}' for rate in values)} "
+        f"({count(int(tried[method]), 'rate') + ' tried' if method in tried else 'not searched for'})"
+        for method, values in rates.items()
+    ]
+    return f"Learning rates: {'; '.join(words)}." if words else "No run was trained."
+
+
+def _intervals(study: StudyTables) -> str:
+    seeds = sorted(set(study.estimates.loc[study.estimates["method"] != "base", "seeds"]))
+    if not seeds:
+        return "Nothing was estimated."
+    about = "seeds and documents" if seeds[0] > 1 else "documents alone, as there is one seed"
+    return f"95 % intervals over {about}; {count(int(seeds[-1]), 'seed')}; p-values are Holm-corrected."
+
+
+def _compute(study: StudyTables) -> str:
+    runs = _trained(study)
+    seconds = sum(run.costs.train_seconds or 0.0 for run in runs)
+    memory = max((run.costs.peak_memory_bytes or 0 for run in runs), default=0)
+    devices = sorted({str(run.environment.get("device")) for run in runs})
+    parameters = max((run.costs.total_parameters or 0 for run in runs), default=0)
+    return (
+        f"{count(len(runs), 'training run')}, {amount(seconds, 'seconds')} of training in all, peak memory "
+        f"{amount(memory, 'bytes')}, {parameters:,} parameters, on {'; '.join(devices) or 'no device'}."
+    )
+
+
+def _reproducible(study: StudyTables) -> str:
+    runs = _trained(study)
+    prints = sum(bool(run.spec.fingerprints) for run in runs)
+    return (
+        "Every run's settings, seed and versions are recorded; "
+        f"{prints} of {len(runs)} name the fingerprints of their data. See “How to reproduce”."
+    )
+
+
+def _sizes(study: StudyTables) -> str:
+    parts = {
+        (run.spec.dataset.name, run.spec.data.train, run.spec.data.validation, run.spec.data.test)
+        for run in _trained(study)
+        if run.spec.dataset and run.spec.data
+    }
+    words = [f"{name}: {train} training, {validation} validation, {test} test documents"
+             for name, train, validation, test in sorted(parts)]  # fmt: skip
+    return f"{'; '.join(words)}." if words else "No run was trained."
+
+
+def _licences(study: StudyTables) -> str:
+    named = {}
+    for run in study.runs.values():
+        for spec in (run.spec.model, run.spec.dataset):
+            if spec is not None:
+                named[spec.name] = spec.license or "not stated"
+    return "; ".join(f"{name}: {licence}" for name, licence in named.items()) or "Nothing was run."
+
+
+def _versions(study: StudyTables) -> str:
+    return ", ".join(versions(study)) or "Not recorded."
+
+
+def versions(study: StudyTables) -> list[str]:
+    """Return the packages that the runs used, as ``torch==2.13.0``; several where runs differ."""
+    found = {
+        f"{name}=={version}": None
+        for run in study.runs.values()
+        for name, version in (run.environment.get("versions") or {}).items()
+        if version and name != "python"
+    }
+    return sorted(found)
