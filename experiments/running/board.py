@@ -149,7 +149,7 @@ class Board:
                 return
             if name not in self._works:
                 self._works[name] = self._add(name, name, "", self._clock())
-            self._advance(self._works[name], event.work, event.done, event.total)
+            self._advance(self._works[name], event.work, event.done, event.total, at_once=False)
 
         return listen
 
@@ -176,10 +176,12 @@ class Board:
             work.shown, total=total, completed=done, stage=stage, loss="", speed=""
         )
 
-    def _advance(self, work: _Work, stage: str, done: int, total: int | None, extra: str = "") -> None:
+    def _advance(
+        self, work: _Work, stage: str, done: int, total: int | None, extra: str = "", at_once: bool = True
+    ) -> None:
         if work.stage != stage or work.last_line is None:
             self._enter(work, stage, total, done)
-            work.last_line = self._clock() - (QUIET_SECONDS if total else 0)
+            work.last_line = self._clock() - (QUIET_SECONDS if at_once else 0)
         progress = f"{stage} {done:,}/{total:,}" if total else f"{stage} {done:,}"
         self._progress.update(work.task, completed=done, stage=progress)
         if done and self._clock() - work.last_line >= QUIET_SECONDS:

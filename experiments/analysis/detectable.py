@@ -1,0 +1,199 @@
+"""What a study will see: the smallest difference it detects, and the margin it can call equivalent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eval.metrics import Metric, metric
+from eval.statistics import power
+from eval.statistics.changes import Change, cheapest_change
+from eval.statistics.crossed import spread
+from eval.statistics.observations import complete, differences, stack
+from eval.statistics.power import Variances, detectable, reachable_margin
+from experiments.analysis.comparisons import statistics_of
+from experiments.design.grid import Grid
+from experiments.design.study import StudySpec
+from toolkit.errors import UserError
+from toolkit.records import Conclusions, StudyRecords
+from toolkit.specs import BASE
+
+
+class Basis(NamedTuple):
+    """Where a prediction comes from."""
+
+    variances: Variances
+    value: float | None
+    """The metric's value, which a share such as `0.5%` refers to; None if it is not known."""
+    source: str
+    """`finished runs: …`, or what the shipped table measured."""
+
+
+class Detectable(NamedTuple):
+    """What a study of these sizes sees on a metric, as its clearest comparison."""
+
+    metric: str
+    unit: str
+    seeds: int
+    documents: int
+    smallest_difference: float | None
+    """The smallest true difference that is called with 80 % power; None if no variances are known."""
+    reachable_margin: float | None
+    """The smallest margin inside which two equal methods are called equivalent with 80 % power."""
+    source: str
+
+
+class Wanted(NamedTuple):
+    """The cheapest study that detects a wanted difference."""
+
+    metric: str
+    difference: float
+    """In the metric's unit."""
+    change: Change | None
+    """None if 100 seeds do not suffice."""
+
+
+def bases_of(grid: Grid) -> dict[str, Basis]:
+    """Return headline metric -> variances: of the study's finished runs, or else of the shipped table.
+
+    Of several methods the one that varies most against the baseline counts. Finished runs of one seed say
+    nothing about seeds, so that the table is preferred if the study has several.
+    """
+    study = grid.study
+    known = _finished(grid)
+    result: dict[str, Basis] = {}
+    for item in study.headline_metrics():
+        basis = known.get(item.name)
+        if basis is None or (basis.variances.seed == 0 and len(study.seeds) > 1):
+            basis = _typical(item, study) or basis
+        if basis is not None:
+            result[item.name] = basis
+    return result
+
+
+def detectables(study: StudySpec, bases: dict[str, Basis]) -> list[Detectable]:
+    """Return a row for each headline metric."""
+    rows = []
+    for item in study.headline_metrics():
+        basis, documents, seeds = bases.get(item.name), _documents(study, item), len(study.seeds)
+        smallest = margin = None
+        if basis is not None:
+            smallest = detectable(basis.variances, seeds, documents, _tests(study))
+            margin = reachable_margin(basis.variances, seeds, documents)
+        source = basis.source if basis else "no variances known: no finished runs, and not in the table"
+        rows.append(Detectable(item.name, item.unit, seeds, documents, smallest, margin, source))
+    return rows
+
+
+def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
+    """Return the cheapest study that detects ``target``: `bits_per_byte=0.5%` or `bleu=1`.
+
+    Raises UserError if it cannot be read or its metric's variances are not known.
+    """
+    name, _, size = target.partition("=")
+    item = metric(name)
+    basis = bases.get(name)
+    if basis is None:
+        known = ", ".join(bases) or "none"
+        raise UserError(f"--detect {target}: the variances of {name} are not known; known are: {known}")
+    try:
+        number = float(size.removesuffix("%"))
+    except ValueError:
+        raise UserError(f"--detect {target}: expected a number or a share, e.g. {name}=0.5%") from None
+    if number <= 0:
+        raise UserError(f"--detect {target}: more than 0")
+    if size.endswith("%"):
+        if basis.value is None:
+            raise UserError(
+                f"--detect {target}: the value of {name} is not known; give a difference in {item.unit}"
+            )
+        number *= abs(basis.value) / 100
+    seeds, documents = len(study.seeds), _documents(study, item)
+    change = cheapest_change(basis.variances, seeds, documents, number, tests=_tests(study))
+    return Wanted(name, number, change)
+
+
+def _documents(study: StudySpec, item: Metric) -> int:
+    written = study.evaluate.generations if item.of_generations else None
+    return min(written or study.data.test, study.data.test)
+
+
+def _tests(study: StudySpec) -> int:
+    """Comparisons of the primary family."""
+    conditions = len(study.base_models) * len(study.dataset) * len(study.data.train) * len(study.train.epochs)
+    return max(1, (len(study.methods) - 1) * conditions * len(study.headline_metrics()))
+
+
+def _finished(grid: Grid) -> dict[str, Basis]:
+    """Metric -> variances from the study's own concluded runs; empty if there are none."""
+    path = grid.root.results(grid.study.name) / "comparisons.json"
+    if not path.is_file():
+        return {}
+    try:
+        conclusions = Conclusions.read(path)
+        statistics = statistics_of(StudyRecords.read(conclusions.cells, grid.root))
+    except UserError:
+        return {}  # of another version, or without their outcomes: as if there were none
+    result: dict[str, Basis] = {}
+    for item in grid.study.headline_metrics():
+        found: list[tuple[float, Basis]] = []
+        for (condition, method), seeds in statistics.items():
+            theirs = statistics.get((condition, grid.study.baseline))
+            if method in (grid.study.baseline, BASE) or theirs is None or seeds.keys() != theirs.keys():
+                continue
+            tables = [
+                stack([rows[item.name] for _, rows in sorted(side.items())]) for side in (seeds, theirs)
+            ]
+            (ours, against), _ = complete(item, *tables)
+            if ours.shape[1] < 2:
+                continue
+            error = spread(differences(item, ours, against))
+            value = float(item.aggregate(against.sum(axis=1)).mean())
+            size = f"{error.seeds} seeds x {error.documents} documents" if error.seeds > 1 else "one seed"
+            basis = Basis(Variances.of(error), value, f"finished runs: {method}, {size}")
+            found.append((detectable(basis.variances, len(grid.study.seeds), error.documents), basis))
+        if found:
+            result[item.name] = max(found, key=lambda pair: pair[0])[1]
+    return result
+
+
+def _typical(item: Metric, study: StudySpec) -> Basis | None:
+    """The shipped table's line for a metric, which says what was measured and what is assumed."""
+    typical = getattr(power, "typical", None)
+    row = typical(item.name, study.base_models[0].name) if typical else None
+    if row is None:
+        return None
+    about = "" if row.base_model == study.base_models[0].name else f", of {row.base_model}"
+    return Basis(row.variances, row.value, f"shipped table{about}: {row.measured}")
+
+
+def as_rows(found: Sequence[Detectable]) -> list[dict[str, object]]:
+    """The rows as a terminal shows them, three significant digits."""
+    return [
+        {
+            "metric": row.metric,
+            "seeds x documents": f"{row.seeds} x {row.documents}",
+            "smallest difference seen": _number(row.smallest_difference),
+            "equivalent inside": _number(row.reachable_margin),
+            "unit": row.unit,
+            "variances from": row.source,
+        }
+        for row in found
+    ]
+
+
+def in_words(target: Wanted) -> str:
+    """One line: what reaches the wanted difference."""
+    what = f"{target.metric} {target.difference:.3g}"
+    change = target.change
+    if change is None:
+        return f"to see {what}: no study of up to 100 seeds and a million documents suffices"
+    if change.kind == "enough":
+        return f"to see {what}: the study is large enough"
+    size = {"documents": f"data.test={change.documents}", "seeds": f"{change.seeds} seeds"}
+    both = f"{size['seeds']} and {size['documents']}"
+    return f"to see {what}: {size.get(change.kind, both)} is the cheapest change that reaches 80 % power"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

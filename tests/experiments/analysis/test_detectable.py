@@ -1,0 +1,48 @@
+"""What a study will see: smallest differences and cheapest changes from variances given by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from eval.statistics.power import Variances, detectable
+from experiments.analysis.detectable import Basis, detectables, in_words, wanted
+from experiments.design import study
+from toolkit.errors import UserError
+
+BASIS = {"bits_per_byte": Basis(Variances(seed=0.0, document=1e-4, rest=1e-4), 0.8, "by hand")}
+ONE = study.load("quickstart", ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]", "data.test=100"])
+
+
+def test_a_row_names_size_difference_margin_and_source():
+    """One metric, two methods: one comparison, so it is what `power.detectable` gives for one test."""
+    (row,) = detectables(ONE, BASIS)
+    assert (row.seeds, row.documents, row.source) == (3, 100, "by hand")
+    assert row.smallest_difference == pytest.approx(detectable(BASIS["bits_per_byte"].variances, 3, 100, 1))
+    assert 0 < row.reachable_margin < 4 * row.smallest_difference
+
+
+def test_a_metric_without_variances_has_none():
+    """Nothing finished, nothing shipped: no number stands in for it."""
+    (row,) = detectables(ONE, {})
+    assert (row.smallest_difference, row.reachable_margin) == (None, None)
+    assert "no variances known" in row.source
+
+
+def test_the_cheapest_change_reaches_the_wanted_difference():
+    """0.1 % of 0.8 bits per byte is 0.0008: documents are added until the study sees that."""
+    target = wanted(ONE, BASIS, "bits_per_byte=0.1%")
+    assert target.difference == pytest.approx(0.0008)
+    change = target.change
+    assert change.documents > 100
+    assert detectable(BASIS["bits_per_byte"].variances, change.seeds, change.documents, 1) <= 0.0008
+    assert f"data.test={change.documents}" in in_words(target)
+    large = wanted(ONE, BASIS, "bits_per_byte=0.1")
+    assert "large enough" in in_words(large)
+
+
+@pytest.mark.parametrize("target", ["bits_per_byte=much", "bits_per_byte=-1", "bleu=1", "blue=1"])
+def test_a_wrong_target_is_one_line(target):
+    """No number, not above zero, no variances, no such metric."""
+    with pytest.raises(UserError) as raised:
+        wanted(ONE, BASIS, target)
+    assert "\n" not in str(raised.value)
