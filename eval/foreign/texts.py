@@ -144,7 +144,8 @@ def compare(
     metric
         A metric of generations by name (``bakeoff catalog metrics``).
     margin
-        Equivalence margin in the metric's unit; the metric's own default if None.
+        Equivalence margin in the metric's unit. If None, the metric's own default; there is none if that is
+        a share of what fine-tuning gained over the untouched base model (BLEU), which is unknown here.
     format, prompt_mode, train, seed
         As in `score`.
 
@@ -158,7 +159,9 @@ def compare(
         stack([_measured(item, texts, references, None, context)[1] for texts in _seeds(given, name)])
         for given, name in ((ours, "ours"), (theirs, "theirs"))
     ]
-    return compare_statistics(item, *sides, margin=item.margin if margin is None else margin, seed=seed)
+    if margin is None:
+        return compare_statistics(item, *sides, margin=item.margin, seed=seed)
+    return compare_statistics(item, *sides, margin=margin, margin_kind="absolute", seed=seed)
 
 
 def _prepared(

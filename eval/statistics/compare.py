@@ -21,6 +21,7 @@ from eval.statistics.verdicts import (
     holm,
     judge,
     margin_in_unit,
+    own_margin_kind,
     speaks_about,
     verdict,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "holm",
     "judge",
     "mcnemar",
+    "own_margin_kind",
     "stack",
     "verdict",
     "wilson",

@@ -54,6 +54,14 @@ def verdict(
     return judge(low, high, p, margin=margin, direction=direction).verdict
 
 
+def own_margin_kind(metric: Metric) -> MarginKind:
+    """Return what a margin that a user gives is: a share of the baseline's value, or in the metric's unit.
+
+    A share of the gain is only ever a default: a number that somebody chose for BLEU is in BLEU.
+    """
+    return "relative" if metric.margin_kind == "relative" else "absolute"
+
+
 def margin_in_unit(
     metric: Metric,
     margin: float | None,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import all_metrics, metric
+from eval.statistics.compare import own_margin_kind
 from eval.statistics.optimum import Located
 from experiments.analysis import claims, optima
 from experiments.analysis.comparisons import (
@@ -171,6 +172,7 @@ def _claims(
                 *sides,
                 item,
                 margin,
+                margin_kind=own_margin_kind(item) if pair.margin or item.name in study.margins else None,
                 seeds=study.seeds,
                 tests=len(pairs),
                 family="claims",

@@ -26,7 +26,7 @@ class Bleu(Metric):
     label = "BLEU"
     unit = "BLEU"
     direction = "higher"
-    margin, margin_kind, margin_floor = 0.05, "gain", 0.1
+    margin, margin_kind, margin_floor = 0.1, "gain", 0.1
     headline = True
     value_columns = WIDTH
 

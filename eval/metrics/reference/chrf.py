@@ -26,7 +26,7 @@ class ChrF(Metric):
     label = "chrF"
     unit = "chrF"
     direction = "higher"
-    margin, margin_kind, margin_floor = 0.05, "gain", 0.1
+    margin, margin_kind, margin_floor = 0.1, "gain", 0.1
     value_columns = WIDTH
 
     @property

@@ -24,7 +24,7 @@ class RougeL(Metric):
     unit = "ROUGE-L F1"
     direction = "higher"
     signature = f"rougeL|fmeasure|stemmer:no|mean:document|{SIGNATURE}"
-    margin, margin_kind, margin_floor = 0.05, "gain", 0.001
+    margin, margin_kind, margin_floor = 0.1, "gain", 0.001
     value_columns = 2
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
