@@ -39,6 +39,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -P tests/house/plain_words.py
 
 format: setup
 	$(BIN)/ruff check --fix .

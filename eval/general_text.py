@@ -20,7 +20,7 @@ def check(general: General) -> None:
 
 
 def texts(general: General) -> list[str]:
-    """The first so many texts: bodies of the sections, without markers, a line each.
+    """Return the first ``count`` texts: section bodies without markers, one line each.
 
     Rows that make no document of the data set's format are passed over. Raises UserError where there are
     fewer than asked for.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can mend: shown as one line without a traceback, and the command exits 2.
+    """An error that the user can fix: shown as one line without a traceback, and the command exits 2.
 
     The text says where it went wrong, what came, and the likely remedy.
     """

@@ -83,7 +83,7 @@ def _own_packages_first(path: Sequence[str]) -> list[str]:
 
 
 def device() -> torch.device:
-    """CUDA where there is one, this process's own where several train one run; else the CPU."""
+    """Return the CUDA device, this process's own if several train one run; else the CPU."""
     import torch
 
     if not torch.cuda.is_available():

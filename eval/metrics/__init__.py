@@ -93,7 +93,7 @@ def _version(package: str) -> str | None:
 
 
 def metric(name: str) -> Metric:
-    """The metric of that name; UserError with the nearest match where there is none."""
+    """Return the metric of that name; UserError with the nearest match if there is none."""
     found = _registry()
     if name not in found:
         raise unknown_name("metric", name, found)

@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
 
 def to_end(text: str, form: Format) -> str:
-    """The text before its first end marker; all of it where there is none."""
+    """Return the text before its first end marker; all of it if there is none."""
     ends = [span.start for marker, span in find_markers(text, form) if marker == form.end]
     return text[: ends[0]] if ends else text
 

@@ -1,4 +1,4 @@
-"""`bakeoff bench data`: rows a second and peak memory of reading, cleaning, comparing and splitting."""
+"""`bakeoff bench data`: rows per second and peak memory of reading, cleaning, comparing and splitting."""
 
 from __future__ import annotations
 

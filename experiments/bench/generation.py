@@ -1,4 +1,4 @@
-"""`bakeoff bench generate`: tokens a second, against the notebook's one prompt at a time."""
+"""`bakeoff bench generate`: tokens per second, against the notebook's one prompt at a time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
         "ratio": round(ours["rate"] / baseline["rate"], 1),
         "baseline": round(baseline["rate"], 1),
         "ours": round(ours["rate"], 1),
-        "unit": "tokens a second; baseline: one prompt at a time in fp32, ours: all prompts",
+        "unit": "tokens per second; baseline: one prompt at a time in fp32, ours: all prompts",
         "base_model": BASE,
         "prompts": len(titles),
         "baseline_prompts": len(few),

@@ -22,7 +22,7 @@ def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
     The loop: sixteen texts a batch in the order given, padded to the longest, fp32, the logits of the whole
     batch, cross-entropy by token. Our peak memory is measured on all documents and on a quarter of them.
     Differences in fp32 are from the loop with its logits in fp64, because PyTorch's cross-entropy over a
-    transposed vocabulary is itself some 1e-5 off; how far is told too.
+    transposed vocabulary is itself some 1e-5 off; the difference is reported too.
     """
     texts = held_out(documents)
     asked = {"texts": texts, "repeats": repeats}
@@ -35,7 +35,7 @@ def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
         "ratio": round(baseline["seconds"] / ours["seconds"], 2),
         "baseline": round(baseline["tokens"] / baseline["seconds"], 1),
         "ours": round(baseline["tokens"] / ours["seconds"], 1),
-        "unit": "tokens a second",
+        "unit": "tokens per second",
         "base_model": BASE,
         "documents": len(texts),
         "tokens": baseline["tokens"],

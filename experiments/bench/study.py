@@ -1,4 +1,4 @@
-"""`bakeoff bench study`: what the machinery costs a cell, and how it bears many cells."""
+"""`bakeoff bench study`: overhead per run, and how the pipeline scales to many runs."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def bench_train(
     Parameters
     ----------
     base
-        A base of the catalog, or `distilgpt2-shape`: that shape with random weights, for want of a hub.
+        A base of the catalog, or `distilgpt2-shape`: that architecture
+        with random weights, for machines without Hub access.
     recipes
         Training recipes, one pass.
     repeats

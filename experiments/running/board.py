@@ -191,7 +191,7 @@ class Board:
             self._quiet_line(f"{work.name} · {progress}{extra}{later}")
 
     def _quiet_line(self, text: str) -> None:
-        """Write a line to the log, and print it where there are no bars."""
+        """Write a line to the log, and print it if there are no progress bars."""
         if self._animated:
             self._write_log(text)
         else:

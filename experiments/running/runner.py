@@ -167,7 +167,7 @@ def _tell_what_is_kept(grid: Grid, todo: Sequence[tuple[int, CellSpec]], board: 
         if folder.record.is_file():
             kept = "is trained; its evaluation starts again"
         elif folder.last_checkpoint:
-            kept = f"goes on from step {folder.last_checkpoint.name.rpartition('-')[2]}"
+            kept = f"resumes from step {folder.last_checkpoint.name.rpartition('-')[2]}"
         else:
             kept = "had no checkpoint yet; it starts again"
         board.line(f"run {number} · {cell.label}: {kept}")

@@ -1,4 +1,4 @@
-"""One run in a process of its own: train it if it is not trained, evaluate it if that is asked for.
+"""One run in a process of its own: train it if it is not trained, evaluate it if requested.
 
 Reads a job as one line of JSON from standard input; writes events as JSON lines to standard output,
 everything else to standard error. Exit code 0: done. 2: an error that was reported as an event. Any other:

@@ -80,7 +80,7 @@ def _grid_height(table: pd.DataFrame) -> float:
 
 
 def decoding_values(part: StudyTables) -> FigureSpec | None:
-    """The headline's metrics of texts over the decodings: a row a metric, a column a prompt mode."""
+    """The headline's metrics of texts over the decodings: one row per metric, one column per prompt mode."""
     table = part.settings[part.settings["metric"].isin(part.conclusions.headline)]
     table = table[table["value"].notna()]
     if part.settings.empty or table.empty:
@@ -105,7 +105,7 @@ def decoding_values(part: StudyTables) -> FigureSpec | None:
 
 
 def decoding_or_method(part: StudyTables) -> FigureSpec | None:
-    """Shares of decoding, method, both and noise, a bar a metric, a panel a prompt mode."""
+    """Shares of decoding, method, both and noise: one bar per metric, one panel per prompt mode."""
     table = part.effects[part.effects["share_noise"].notna()]
     if table.empty:
         return None

@@ -19,7 +19,7 @@ TESTS = {
 
 
 def differences(part: StudyTables) -> FigureSpec | None:
-    """A panel a metric: differences to the study's baseline."""
+    """Differences to the study's baseline, one panel per metric."""
     pairs = part.comparisons[part.comparisons["baseline"] == part.conclusions.baseline]
     if pairs.empty:
         return None

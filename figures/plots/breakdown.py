@@ -24,7 +24,7 @@ def upright(labels: Sequence[str], width: float = WIDTH) -> bool:
 def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
     """Share of generations that fail each structure check, by method: the darker, the more.
 
-    ``table`` has a row a run and check: `part` names the check, `value` counts the documents that fail it.
+    ``table`` has one row per run and check: `part` is the check, `value` the documents that fail it.
     """
     check(table, "metric")
     shares = table.assign(share=table["value"] / table["documents"])
@@ -59,12 +59,12 @@ def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
     check(table, "metric")
     parts, labels = list(dict.fromkeys(table["part"])), list(dict.fromkeys(table["label"]))
     looks = looks_of(table)
-    lanes = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
-    for lane, label in zip(lanes, labels, strict=True):
+    offsets = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
+    for offset, label in zip(offsets, labels, strict=True):
         mine = table[table["label"] == label]
         colour, mark, _ = looks[str(mine["method"].iloc[0])]
         means = mine.groupby("part", sort=False)["value"].mean().reindex(parts)
-        rows = np.arange(len(parts)) + lane
+        rows = np.arange(len(parts)) + offset
         ax.hlines(rows, 0, means, color=colour, linewidth=0.8, alpha=0.45)
         ax.plot(means, rows, mark, color=colour, label=short(label), markeredgewidth=1.6)
         if mine["seed"].nunique() > 1:

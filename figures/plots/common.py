@@ -106,7 +106,7 @@ def beside(ax: Axes, text: str, **options: Any) -> None:
 
 
 def whisker(ax: Axes, row: dict[str, Any], value: float, y: float, shown: Look, scale: float) -> None:
-    """A point with its interval; hollow where there is no interval."""
+    """Draw a point with its interval; hollow without an interval."""
     known = present(row["low"]) and present(row["high"])
     colour = shown.colour
     if known:

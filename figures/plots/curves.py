@@ -25,7 +25,7 @@ FEW = 8  # lines, up to which the value at the end of each is written beside it
 
 
 def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
-    """Validation bits per byte over ``x`` (`tokens`, `seconds`): a thin line a seed, a thick one their mean.
+    """Validation bits per byte over ``x`` (`tokens`, `seconds`): one thin line per seed, a thick mean.
 
     Refuses runs of different devices when ``x`` is a time.
     """
@@ -84,7 +84,7 @@ def _end_values(ax: Axes, ends: list[tuple[float, float, str]]) -> None:
 def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[float | None]] = {}) -> Axes:
     """Validation bits per byte after training, by learning rate and method; the rate taken is circled.
 
-    Where several tuning seeds were tried: a thin line a seed, a thick one their mean. ``optima``: method ->
+    Where several tuning seeds were tried: one thin line per seed, a thick mean. ``optima``: method ->
     its best rate between those tried, low and high end, marked below. Short runs of a search are left out.
     """
     table = table[table[VALIDATION].notna() & table["learning_rate"].notna()]

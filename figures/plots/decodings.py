@@ -33,7 +33,7 @@ SHARES = {
 def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     """One metric from one prompt mode: decodings side by side, a method a mark with its interval.
 
-    ``table`` has a row a method and decoding: value, low, high, label, `order` (place of the decoding).
+    ``table`` has one row per method and decoding: value, low, high, label, `order` (of the decodings).
     """
     check(table, "metric", "prompt_mode")
     scale = factor(str(table["unit"].iloc[0]))
@@ -41,11 +41,11 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     names = list(dict.fromkeys(table["decoding"]))
     labels = list(dict.fromkeys(table["label"]))
     looks = looks_of(table)
-    lanes = np.linspace(-0.2, 0.2, len(labels)) if len(labels) > 1 else np.zeros(1)
-    for lane, label in zip(lanes, labels, strict=True):
+    offsets = np.linspace(-0.2, 0.2, len(labels)) if len(labels) > 1 else np.zeros(1)
+    for offset, label in zip(offsets, labels, strict=True):
         mine = table[table["label"] == label]
         colour, mark, dash = looks[str(mine["method"].iloc[0])]
-        x = np.array([names.index(name) for name in mine["decoding"]]) + lane
+        x = np.array([names.index(name) for name in mine["decoding"]]) + offset
         ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5, linestyle=dash)
         ax.plot(x, mine["value"] * scale, mark, color=colour, label=short(label))
         for place, row in zip(x, rows(mine), strict=True):
@@ -65,7 +65,7 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def decoding_shares(table: pd.DataFrame, ax: Axes) -> Axes:
-    """One prompt mode's texts: a bar a metric, divided into decoding, method, both and noise."""
+    """One prompt mode's texts: one bar per metric, divided into decoding, method, both and noise."""
     check(table, "prompt_mode")
     left = np.zeros(len(table))
     for column, (name, colour, ink) in SHARES.items():

@@ -40,7 +40,7 @@ DODGE = 1.05
 def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     """One metric along ``x`` on a log scale: a method a line with its intervals, the base a dashed line.
 
-    ``table`` has a row a method and level: value, low, high, and the column ``x``.
+    ``table`` has one row per method and level: value, low, high, and the column ``x``.
     """
     trained = table[(table["method"] != BASE) & table["value"].notna() & table[x].notna()]
     check(trained, "metric")

@@ -34,7 +34,7 @@ def all_metrics(part: StudyTables) -> Table:
 
 
 def _cells(part: StudyTables) -> dict[str, dict[str, str]]:
-    """Method or anchor -> metric -> its value in words, with the interval where there is one."""
+    """Method or anchor -> metric -> its value in words, with its interval, if any."""
     cells: dict[str, dict[str, str]] = {}
     means = (
         with_untuned(part.scores)

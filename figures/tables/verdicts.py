@@ -74,7 +74,7 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
 
 
 def verdicts(conclusions: Conclusions) -> Table:
-    """The verdict table; the panel's column only where there are several panels."""
+    """The verdict table; with a column for the condition if there are several."""
     rows = verdict_table(conclusions)
     shown = [field for field in VerdictRow._fields if field != "panel" or any(row.panel for row in rows)]
     return Table(

@@ -36,29 +36,29 @@ class StudyTables:
     study: str
     """The resolved `study.yaml`, as text."""
     scores: pd.DataFrame
-    """One row a run and metric."""
+    """One row per run and metric."""
     anchors: pd.DataFrame
     """One row an anchor text and metric: references, unrelated, same_title."""
     estimates: pd.DataFrame
-    """One row a method and metric: its value over the seeds, with an interval."""
+    """One row per method and metric: its value over the seeds, with an interval."""
     comparisons: pd.DataFrame
-    """One row a pair of methods and metric."""
+    """One row per pair of methods and metric."""
     details: pd.DataFrame
-    """One row a run, metric and part: by section, by check, …"""
+    """One row per run, metric and part: by section, by check, …"""
     steps: pd.DataFrame
     """One row an optimizer step or validation."""
     costs: pd.DataFrame
-    """One row a run, the search for a learning rate included."""
+    """One row per run, the search for a learning rate included."""
     generations: pd.DataFrame
-    """One row a text, of each method's lowest seed."""
+    """One row per text, of each method's lowest seed."""
     settings: pd.DataFrame
-    """One row a method, metric, prompt mode and decoding, where there is more than one of these."""
+    """One row per method, metric, prompt mode and decoding, if there is more than one of these."""
     effects: pd.DataFrame
-    """One row a metric and prompt mode: how much is decoding, how much is method."""
+    """One row per metric and prompt mode: how much is decoding, how much is method."""
     failures: pd.DataFrame
-    """One row a run, prompt mode, decoding and class of failure."""
+    """One row per run, prompt mode, decoding and class of failure."""
     failing: pd.DataFrame
-    """One row a text that fails."""
+    """One row per text that fails."""
     runs: dict[str, RunRecord]
     """By run id."""
     evaluations: dict[str, EvaluationRecord]

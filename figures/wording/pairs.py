@@ -18,7 +18,7 @@ def metric_of(pair: Comparison) -> str:
 
 
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
-    """A method's estimate on the metric of a comparison; None where there is none."""
+    """A method's estimate on the metric of a comparison; None if there is none."""
     here = (pair.condition, method, pair.metric)
     found = (e.value for e in conclusions.estimates if (e.condition, e.method, e.metric) == here)
     return next(found, None)

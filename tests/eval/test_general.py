@@ -74,7 +74,7 @@ def test_the_news_of_the_catalog_are_300_english_texts():
 
 
 def test_a_study_names_it_like_any_data_set():
-    """By its name in the catalog, from an override; an unknown name is told with its nearest."""
+    """By its name in the catalog, from an override; the error for an unknown name names the nearest."""
     asked = study.load("quickstart", ["evaluate.general={dataset: lee-news, texts: 20}"])
     assert asked.evaluate.general == General(dataset=config.dataset("lee-news"), texts=20)
     assert study.load("quickstart").evaluate.general is None

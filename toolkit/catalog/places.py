@@ -37,7 +37,7 @@ class Entry:
 def entries(kind: str) -> dict[str, Entry]:
     """Return all entries of a kind by name: the built-in ones, then packages', then the user's.
 
-    Raises UserError if a file is damaged, if a folder that was asked for is missing, or if two entries have
+    Raises UserError if a file is damaged, if a requested folder is missing, or if two entries have
     one name: what a name means must not depend on where a study is run.
     """
     return dict(_read(kind, tuple(_files(kind))))

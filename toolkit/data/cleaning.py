@@ -207,7 +207,7 @@ def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple
 
 
 def _plain(items: list[Any]) -> bool:
-    """Whether all are texts with nothing to mend but spaces: most are, and are looked at only once."""
+    """Whether all are texts with nothing to clean but spaces: most are, and are checked only once."""
     if not all(type(item) is str for item in items):
         return False
     whole = "".join(items)

@@ -53,7 +53,7 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
 
 
 def peak_per_second(where: torch.device, precision: str) -> float:
-    """Operations a second of a product of square matrices in the precision that computes: best of five."""
+    """Operations per second of a product of square matrices, in the precision of the run: best of five."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     one, other = (torch.ones(PRODUCT, PRODUCT, dtype=dtype, device=where) for _ in range(2))
     seconds = []

@@ -50,7 +50,7 @@ def check(spec: ModelSpec) -> None:
 def pinned(spec: ModelSpec) -> ModelSpec:
     """A model from a local folder with the hash of its files, so that other files are another run.
 
-    UserError where another hash was asked for.
+    UserError if another hash was requested.
     """
     if not spec.folder:
         return spec

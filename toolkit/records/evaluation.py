@@ -136,7 +136,7 @@ class MetricValue(Record):
     signature: str
     """Every choice that changes the number."""
     details: dict[str, float | None] = Field(default_factory=dict)
-    """Parts of it worth a look: by section, by check, brevity penalty, …"""
+    """Components of the value: by section, by check, brevity penalty, …"""
 
 
 class SettingMetrics(Record):

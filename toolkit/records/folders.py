@@ -54,7 +54,7 @@ class RunFolder:
 
     @property
     def spec(self) -> Path:
-        """`spec.yaml`: what was asked for."""
+        """`spec.yaml`: the run's settings."""
         return self.path / "spec.yaml"
 
     @property
@@ -104,7 +104,7 @@ class RunFolder:
 
     @property
     def merged(self) -> Path:
-        """`merged/`: the adapter merged into its base, where that was asked for."""
+        """`merged/`: the adapter merged into its base model, written by `bakeoff merge`."""
         return self.path / "merged"
 
     @property

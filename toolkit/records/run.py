@@ -54,7 +54,7 @@ class Costs(Record):
 
     @property
     def peak_share(self) -> float | None:
-        """Operations a second while training over those of a matrix product: 1.0 is the machine's limit."""
+        """Operations per second while training over those of a matrix product: 1.0 is the machine's limit."""
         if not (self.flops and self.peak_flops_per_second and self.train_seconds):
             return None
         return self.flops / self.train_seconds / self.peak_flops_per_second
@@ -125,7 +125,7 @@ class Failure(Record):
     error: str
     """One line: what went wrong."""
     evaluate: EvalSpec | None
-    """The evaluation that was asked for too; one asked for with other settings has not failed."""
+    """The evaluation that was requested with it; one with other settings has not failed."""
     log: tuple[str, ...]
     """The last lines that the run's process printed; all of them are in `log.txt`."""
 

@@ -3,7 +3,7 @@
 A language model's largest tensor is its logits, tokens x vocabulary in fp32. Here the output head is applied
 to a few hundred supervised positions at a time, the loss's gradient is formed in the same pass (as Liger
 Kernel and Cut Cross-Entropy do on GPUs), and padding never reaches the head. Where a model does more to its
-logits than one linear map (soft-capping, scaling), that is found out by trying, and the plain way is taken.
+logits than one linear map (soft-capping, scaling), this is detected, and the plain loss is used.
 """
 
 from __future__ import annotations

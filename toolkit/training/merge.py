@@ -26,7 +26,7 @@ REPEATS = 5
 def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRecord:
     """Merge a run's adapter into `merged/` and compare the two in fp32 on ``texts``; leaves `merge.json`.
 
-    Raises UserError where there is no adapter, or one that peft can't merge, in peft's words.
+    Raises UserError if there is no adapter, or with peft's message if it cannot be merged.
     """
     spec = record.spec
     if not (folder.artifact / "adapter_config.json").is_file():

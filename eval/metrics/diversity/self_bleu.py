@@ -30,7 +30,7 @@ class SelfBleu(Metric):
     margin = 1.0
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
-        """BLEU's counts against all others; None where there is no other."""
+        """Return BLEU's counts against all other texts; None if there are no others."""
         text = written(outcome, context)
         if text is None:
             return None

@@ -91,7 +91,7 @@ def read(text: str, form: Format) -> Recipe | None:
 
 
 def known_heads(context: Context) -> frozenset[str]:
-    """Words known to be an ingredient's: from the training texts, or the references where there are none."""
+    """Words known to be an ingredient's: from the training texts, or the references if there are none."""
     if context.train:
         return context.from_train("known_heads", lambda: _known(context.train, context.form))
     references = (outcome.reference for outcome in context.outcomes)

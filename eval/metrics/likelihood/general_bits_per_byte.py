@@ -9,7 +9,7 @@ from toolkit.records import Outcome
 
 
 class GeneralBitsPerByte(BitsPerByte):
-    """On the texts of `evaluate.general`, which are no documents of the study; None where there are none."""
+    """On the texts of `evaluate.general`, which are not documents of the study; None without them."""
 
     name = "general_bits_per_byte"
     label = "bits per byte of general text"

@@ -17,7 +17,7 @@ from toolkit.records import Outcome
 Hashes = NDArray[np.uint64]
 
 RUN = 13
-"""A run of so many words is called copied: GPT-3's threshold for contamination (Brown et al., 2020)."""
+"""A run of this many words is called copied: GPT-3's threshold for contamination (Brown et al., 2020)."""
 _BASE = 0x9E3779B97F4A7C15  # odd, so it has an inverse modulo 2 ** 64
 _MODULUS = 2**64
 

@@ -14,7 +14,7 @@ COLUMNS = ("", "title", "ingredients", "directions", "link", "source", "NER")
 COPIES = 0.05
 """Share of the rows that are near-copies (Jaccard similarity at least 0.9) of an earlier row."""
 EXACT = 0.02
-"""Share that repeat an earlier row letter by letter."""
+"""Share of rows that repeat an earlier row exactly."""
 BROKEN = 0.003
 """Share that must be refused: a list cut off, a missing part, a cell too few."""
 REPEATED_TITLES = 0.41

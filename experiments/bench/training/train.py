@@ -40,7 +40,7 @@ def bench(
 ) -> dict[str, Any]:
     """Time each side ``repeats`` times, medians told. ``ratio`` is full fine-tuning over the notebook.
 
-    Tokens a second are supervised tokens of the recipes; memory is each process's own peak; bits per byte
+    Tokens per second are supervised tokens of the recipes; memory is each process's own peak; bits per byte
     are of the same validation recipes after one pass over the same training recipes, without end-of-text,
     which the notebook never learns.
     """
@@ -77,7 +77,7 @@ def bench(
 
 
 def _tuned(common: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
-    """The settings with which TRL trains most tokens a second, of those above."""
+    """Return the settings, of those above, with which TRL trains most tokens per second."""
     fewer = {
         **common,
         "train": common["train"][: max(8, len(common["train"]) // 3)],

@@ -73,7 +73,7 @@ def write_page(
     """Draw the pairs of a study's methods and write the page and its key.
 
     Of every method its first confirming run is shown, with the first prompt mode and decoding. Raises
-    UserError if the study has no generations, or a method that is asked for has none.
+    UserError if the study has no generations, or a requested method has none.
     """
     texts, prompts = _texts(conclusions, root, methods)
     shown, key = draw(texts, seed=seed, most=most)
@@ -133,7 +133,7 @@ def _digest(text: str) -> str:
 def _texts(
     conclusions: Conclusions, root: Path, methods: Sequence[str]
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """Method -> document -> text without markers, and document -> what was asked for."""
+    """Method -> document -> text without markers, and document -> prompt."""
     texts: dict[str, dict[str, str]] = {}
     prompts: dict[str, str] = {}
     document_format: Format | None = None

@@ -1,4 +1,4 @@
-"""Runs as processes of this machine, several at once: GPUs are dealt out one each, cores divided."""
+"""Runs as processes of this machine, several at once: each gets its own GPU, and cores are divided."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _start(
 
 
 def places(at_once: int, gpus: Sequence[str], cores: int, each: int = 1) -> list[dict[str, str]]:
-    """Environments for so many runs at once: ``each`` so many GPUs in turn, and a share of the cores.
+    """Return an environment for each run at once: ``each`` GPUs in turn, and a share of the cores.
 
     A number of threads that the user has set stays.
     """

@@ -80,7 +80,7 @@ FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
 
 
 def log_tail(folder: RunFolder, lines: int = 20) -> tuple[str, ...]:
-    """The last lines of a run's log; none where there is no log."""
+    """Return the last lines of a run's log; none without a log."""
     try:
         with folder.log.open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - 20_000))
@@ -96,9 +96,7 @@ def _in_words(code: int, failure: str | None, folder: RunFolder) -> str | None:
     if failure:
         return failure
     if code == -signal.SIGKILL:
-        return (
-            "killed by the system, most likely for want of memory: lower train.batch_tokens, or jobs at once"
-        )
+        return "killed by the operating system, probably out of memory: lower train.batch_tokens or --jobs"
     if code < 0:
         return f"ended by signal {signal.Signals(-code).name} (log: {folder.log})"
     last = log_tail(folder, 1)

@@ -24,7 +24,7 @@ LOST_NODES = 3
 
 
 class Needs(NamedTuple):
-    """What one run asks of a node. None: a GPU where there are any, and a fair share of its node's cores."""
+    """What one run asks of a node. None: one GPU if there are any, and a fair share of its node's cores."""
 
     cpus: float | None = None
     gpus: float | None = None
@@ -151,7 +151,7 @@ def _refusal(host: str, port: int) -> str | None:
 
 
 def _settled(needs: Needs, nodes: Sequence[dict[str, Any]]) -> Needs:
-    """What is asked for in numbers, if some node has as much; else a UserError that says what they have."""
+    """Return the needs in numbers; UserError, listing what the nodes have, if none has as much."""
     have = [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
     with_gpus = [node for node in have if node.get("GPU")]
     gpus = needs.gpus if needs.gpus is not None else float(bool(with_gpus))

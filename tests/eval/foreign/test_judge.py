@@ -76,7 +76,7 @@ def test_another_prompt_or_target_of_an_item_is_refused(field, words, tmp_path):
 
 
 def test_one_run_per_side_is_flagged(tmp_path):
-    """The verdict is about two checkpoints, and the audit says so."""
+    """The verdict is about two checkpoints, and the audit flags it."""
     result = judged(tmp_path, A, B)
     assert result.comparisons[0].speaks_about == "checkpoints"
     assert any(f.check == "seeds" and "one run per side" in f.text for f in result.audit)

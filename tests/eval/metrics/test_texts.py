@@ -51,7 +51,7 @@ def test_corpus_chrf_equals_sacrebleu(context, noisy, plain):
 
 
 def test_the_sacrebleu_command_prints_the_same_bleu_and_chrf(context, noisy, plain, tmp_path):
-    """`sacrebleu ref -i hyp -m bleu chrf -b -w 10` on files of one line a document, digit for digit."""
+    """`sacrebleu ref -i hyp -m bleu chrf -b -w 10` on files of one line per document, digit for digit."""
     hypothesis, reference = tmp_path / "hyp.txt", tmp_path / "ref.txt"
     hypothesis.write_text("".join(f"{line}\n" for line in plain[0]), encoding="utf-8")
     reference.write_text("".join(f"{line}\n" for line in plain[1]), encoding="utf-8")

@@ -144,7 +144,7 @@ def test_a_method_that_always_diverges_is_not_confirmed(make):
 
 
 def test_half_a_search_chooses_nothing(make):
-    """Five of six tuning runs are there: no confirming run is asked for, whatever their results."""
+    """Five of six tuning runs are there: no confirming run is planned, whatever their results."""
     grid = make(BOTH, "search.at_edge=flag")
     for cell in grid.cells()[1:6]:
         finish(grid, cell, 0.5)

@@ -105,7 +105,7 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
 
 
 def test_a_failed_run_is_recorded_left_alone_and_retried_on_request(tmp_path, tiny_gpt2):
-    """Exit 1 and `failed.json`; not tried the second time; tried again, and mended, with --retry-failed."""
+    """Exit 1 and `failed.json`; not tried the second time; tried again, successfully, with --retry-failed."""
     first = run(tmp_path, tiny_gpt2, ODD)
     assert first.returncode == 1, first.stderr
     assert "failed: odd, seed 0: method odd" in first.stderr
@@ -138,7 +138,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "tiny full at 0.0001, seed 0: had no checkpoint yet; it starts again" in said
-    assert "the same command goes on from there" in said
+    assert "the same command continues from there" in said
     assert is_gone(worker)
     assert not list(tmp_path.glob("runs/*/failed.json"))
     (base,) = tmp_path.glob("runs/tiny.base.*/eval-*.json")
@@ -164,7 +164,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     reason = Failure.read(folder / "failed.json").error
-    assert "killed by the system, most likely for want of memory" in reason
+    assert "killed by the operating system, probably out of memory" in reason
     assert "1 of 2 base and confirming runs are there already" in said
     assert base.stat().st_mtime_ns == evaluated
 

@@ -52,7 +52,7 @@ def test_times_are_in_words():
 
 
 def test_the_bars_fit_80_columns_and_show_speed_loss_and_time_left(clock):
-    """40 of 100 steps in 20 s: 200 tokens a second and 30 s left; long names give way, numbers do not."""
+    """40 of 100 steps in 20 s: 200 tokens per second and 30 s left; long names give way, numbers do not."""
     board = Board(Console(file=io.StringIO(), force_terminal=True, width=80), clock=clock)
     board.expect(12)
     board.begin("a", 11, "smollm2-135m-embedded lora-r16 at 0.0003, seed 1000")

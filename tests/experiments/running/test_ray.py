@@ -80,7 +80,7 @@ def test_two_nodes_give_the_results_of_local(cluster, done, tmp_path, tiny_gpt2)
 
 
 def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(cluster, tmp_path, tiny_gpt2):
-    """The run goes on from its checkpoint, on the node that is left, to the weights of one undisturbed."""
+    """The run resumes from its checkpoint, on the node that is left, to the weights of an undisturbed one."""
     from experiments.running.executors.ray import OnRay
 
     overrides = ["methods={full: 1e-4}", "train.epochs=300", "train.batch_tokens=256"]

@@ -117,7 +117,7 @@ def test_every_number_of_the_estimates_is_in_an_evaluation_record(done):
 
 @pytest.mark.parametrize("part", ["lora-r16", "tiny.lora-r16"])
 def test_merge_takes_enough_of_a_name(done, part):
-    """A method's name where one run has it; what names several runs is told with their names."""
+    """A method's name where one run has it; a name that several runs have is an error with their names."""
     root, _, _ = done
     merged = merge(part, root)
     assert ".lora-r16.s0." in merged.run_id

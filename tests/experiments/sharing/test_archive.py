@@ -66,7 +66,7 @@ def test_imported_runs_count_as_done_and_conclude_the_same(done, packed, tmp_pat
 def test_an_evaluation_that_the_weights_are_missing_for_says_so(packed, tmp_path, tiny_gpt2):
     """Imported without weights and asked for another evaluation: a failed cell that says where to do it.
 
-    Never the untouched base in its place, which is what loads where there is no artifact."""
+    Never the untouched base in its place, which is what loads without an artifact."""
     import_archive(packed, tmp_path)
     conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", "evaluate.decodings=[{name: greedy, temperature: 0}]")
     status = {cell.method: cell.status for cell in conclusions.cells}

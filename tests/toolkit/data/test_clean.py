@@ -1,4 +1,4 @@
-"""What makes a row a document, what is changed on the way, and what is refused by which name."""
+"""How a row becomes a document: what is changed on the way, and what is refused by which name."""
 
 from collections import Counter
 from typing import Any

@@ -77,7 +77,7 @@ def test_it_equals_comparing_every_pair(train: list[list[str]], test: list[list[
 
 
 def brute_similarity(one: list[str], other: list[str]) -> float:
-    """Jaccard similarity of the sets of triples; of the whole where there is none."""
+    """Jaccard similarity of the sets of triples; of the whole if there is none."""
     a, b = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} or {tuple(w)} for w in (one, other))
     return len(a & b) / len(a | b)
 

@@ -27,7 +27,7 @@ def divide(
 
 
 def test_the_parts_lie_along_one_line() -> None:
-    """Keys 1 2 2 3 4 5: test takes 1 and one 2, the other 2 is held back, validation 3, train from 5 down."""
+    """Keys 1 2 2 3 4 5: test takes 1 and one 2, the other 2 is excluded, validation 3, train from 5 down."""
     keys = np.array([4, 2, 5, 2, 1, 3], dtype=np.uint64)
     ids = np.array([40, 21, 50, 20, 10, 30], dtype=np.uint64)
     sizes = {"test": {0: 2}, "validation": {0: 1}, "train": {0: 1}}
@@ -42,7 +42,7 @@ def test_the_parts_lie_along_one_line() -> None:
 
 @given(DOCS, SIZES)
 def test_sizes_are_exact_or_what_is_missing_is_said(docs: list[Doc], sizes: tuple[int, int, int]) -> None:
-    """got + missing = asked for each part, and every document is in a part, held back or unused."""
+    """got + missing = asked for each part, and every document is in a split, excluded or unused."""
     parts, done = divide(docs, sizes)
     for part, size in zip(("train", "validation", "test"), sizes, strict=True):
         assert len(parts[part]) + done.missing.get(part, {}).get(0, 0) == size

@@ -1,4 +1,4 @@
-"""What is written is what is asked for: strict keys, types, overrides, names; errors say where."""
+"""Specs from YAML: strict keys, types, overrides, names; errors name the place."""
 
 from __future__ import annotations
 
