@@ -153,9 +153,9 @@ class Conclusions(Record):
     recommendations: tuple[Recommendation, ...] = ()
     """One per condition with several trained methods: the one that needs least memory."""
     settings: tuple[SettingEstimate, ...] = ()
-    """Every prompt mode and decoding, the headline's too, where there is more than one."""
+    """Every prompt mode and decoding, the headline's too, if there is more than one."""
     decoding: tuple[DecodingEffect, ...] = ()
-    """Where there is more than one decoding."""
+    """Effects of decoding; empty with a single decoding."""
     failures: tuple[FailureCount, ...] = ()
     data: dict[str, DataReport] = Field(default_factory=dict)
     """Data set name -> its data report."""

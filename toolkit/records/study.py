@@ -97,7 +97,7 @@ class DecodingEffect(ConditionRecord):
     """How much of a metric's differences is decoding and how much is method, from one prompt mode's texts.
 
     Shares are of the sum of squares of a table of trained methods x decodings, less what documents (and
-    seeds, where there are several) are expected to add to each by chance; they add up to 1 with that noise.
+    seeds, if there are several) are expected to add to each by chance; they add up to 1 with that noise.
     """
 
     prompt_mode: str
