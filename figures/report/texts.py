@@ -34,7 +34,7 @@ def section_markers(references: Iterable[str]) -> set[str]:
 def marked(text: str, markers: set[str], wrong: Mapping[str, str] | None = None) -> Markup:
     """Return a text as HTML: escaped, its section markers and the passages that a failed check quotes marked.
 
-    A check quotes a passage in “ ”. A text of more than `LONGEST` characters is cut, and says so.
+    A check quotes a passage in “ ”. A text of more than `LONGEST` characters is cut, and marked as cut.
     """
     quoted = [q for words in (wrong or {}).values() for q in re.findall("“([^“”]{3,})”", str(words))]
     patterns = [rf"^{re.escape(marker)}" for marker in sorted(markers, key=len, reverse=True)]
