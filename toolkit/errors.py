@@ -1,4 +1,4 @@
-"""The one error a user is meant to read, and the one wording for a name that is not known."""
+"""What a user reads: the one error, the wording for an unknown name, other people's text made harmless."""
 
 from __future__ import annotations
 
@@ -24,6 +24,30 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name looked up in a list that lacks it, e.g. ``unknown method 'lora16'``."""
     return UserError(f"unknown {kind} '{name}'. {nearest(name, known)}")
+
+
+_HARMFUL = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+} | {
+    code: f"\\u{code:04x}"
+    for code in (
+        0x061C,
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),
+    )
+}
+
+
+def visible(text: str) -> str:
+    r"""Replace what a terminal obeys and a reader does not see: ``"\x1b[2J"`` becomes ``"\\x1b[2J"``.
+
+    Replaced are control characters other than line feed and tab (escape sequences begin with one),
+    bidirectional controls, line and paragraph separators, and lone surrogates.
+    """
+    return text.translate(_HARMFUL)
 
 
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.errors import visible
 from toolkit.records import Conclusions
 
-out = Console()
-err = Console(stderr=True)
+
+class VisibleConsole(Console):
+    """A console on which titles, generations and error messages are text: no markup, no escape sequence."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render with control characters of the text replaced by visible ones; rich's own are kept."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
+out = VisibleConsole()
+err = VisibleConsole(stderr=True)
 
 
 def print_rows(title: str, rows: Sequence[Any]) -> None:
@@ -31,14 +46,17 @@ def print_rows(title: str, rows: Sequence[Any]) -> None:
 
 
 def plain(text: str) -> Text:
-    """Text in which square brackets are no markup: `[END]` is to be seen."""
-    return Text(text)
+    """Return text in which square brackets are no markup, and control characters have the width they show."""
+    return Text(visible(text))
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value; characters that the output's encoding may lack as JSON escapes."""
+    """Print one JSON value; as JSON escapes what the output's encoding may lack and what a terminal obeys."""
     escape = not str(sys.stdout.encoding).lower().startswith("utf")
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=escape, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=1, ensure_ascii=escape, allow_nan=False)
+    if visible(text) != text:  # such a character stands within a string, where JSON may escape it
+        text = "".join(c if visible(c) == c else f"\\u{ord(c):04x}" for c in text)
+    sys.stdout.write(text + "\n")
 
 
 def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> None:

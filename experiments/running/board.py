@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.util import find_spec
@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from experiments.running.lines import duration, indented, sparkline
+from toolkit.errors import visible
 from toolkit.events import Advanced, Event, Listener, PhaseStarted, StepTaken, Validated
 
 QUIET_SECONDS = 20
 """At least this many seconds lie between two plain lines about the same work."""
 QUIET_PHASES = ("loading", "measuring")
 """Phases of seconds, which get no line of their own."""
-BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass
@@ -52,11 +53,11 @@ class Board:
         self._total = self._skipped = self._left_alone = self._ended = self._failed = 0
         self._began: float | None = None
         self._progress = Progress(
-            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-            TextColumn("{task.fields[stage]}", table_column=Column(no_wrap=True)),
+            _plain("description", Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            _plain("fields[stage]", Column(no_wrap=True)),
             BarColumn(bar_width=8),
-            TextColumn("{task.fields[loss]}", table_column=Column(no_wrap=True)),
-            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
+            _plain("fields[loss]", Column(no_wrap=True)),
+            _plain("fields[speed]", Column(no_wrap=True)),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -83,7 +84,7 @@ class Board:
         """Print a line that stays, and write it to the log. A console that is gone stops nothing."""
         self._write_log(text)
         try:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(indented(text), highlight=False, markup=False, soft_wrap=True)
         except (OSError, ValueError):  # the terminal was closed, or the disk of a redirection is full
             self._console.quiet = True
 
@@ -165,16 +166,18 @@ class Board:
         return list(self._works)
 
     def _add(self, name: str, shown: str, stage: str, began: float) -> _Work:
-        task = self._progress.add_task(shown, total=None, stage=stage, loss="", speed="")
-        return _Work(name, shown, task, began)
+        return _Work(name, shown, self._add_task(shown, stage), began)
+
+    def _add_task(self, shown: str, stage: str, total: int | None = None, done: int = 0) -> TaskID:
+        return self._progress.add_task(
+            visible(shown), total=total, completed=done, stage=visible(stage), loss="", speed=""
+        )
 
     def _enter(self, work: _Work, stage: str, total: int | None, done: int = 0) -> None:
         """Start a stage: a resumed one at ``done``, so that its rate counts only what is done from now on."""
         work.stage, work.last_line = stage, None
         self._progress.remove_task(work.task)
-        work.task = self._progress.add_task(
-            work.shown, total=total, completed=done, stage=stage, loss="", speed=""
-        )
+        work.task = self._add_task(work.shown, stage, total, done)
 
     def _advance(
         self, work: _Work, stage: str, done: int, total: int | None, extra: str = "", at_once: bool = True
@@ -182,7 +185,7 @@ class Board:
         if work.stage != stage or work.last_line is None:
             self._enter(work, stage, total, done)
             work.last_line = self._clock() - (QUIET_SECONDS if at_once else 0)
-        progress = f"{stage} {done:,}/{total:,}" if total else f"{stage} {done:,}"
+        progress = visible(f"{stage} {done:,}/{total:,}" if total else f"{stage} {done:,}")
         self._progress.update(work.task, completed=done, stage=progress)
         if done and self._clock() - work.last_line >= QUIET_SECONDS:
             work.last_line = self._clock()
@@ -203,7 +206,7 @@ class Board:
         try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("a", encoding="utf-8") as stream:
-                stream.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z} {text}\n")
+                stream.write(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z} {indented(text)}\n")
         except OSError as error:
             path, self._log = self._log, None
             self.line(f"cannot write {path}: {error.strerror}; continuing without it")
@@ -224,26 +227,11 @@ class Board:
 
     def _refresh_study(self) -> None:
         if self._study is None:
-            self._study = self._progress.add_task("", total=None, stage="", loss="", speed="")
+            self._study = self._add_task("", "")
         done = self._skipped + self._left_alone + self._ended
         self._progress.update(self._study, description=self._summary(), total=self._total, completed=done)
 
 
-def sparkline(values: Sequence[float], width: int = 8) -> str:
-    """Draw the values as at most ``width`` bars: means of equal stretches, scaled from lowest to highest."""
-    count = min(width, len(values))
-    edges = [round(i * len(values) / count) for i in range(count + 1)] if count else [0]
-    means = [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
-    low, span = min(means, default=0.0), max(means, default=0.0) - min(means, default=0.0)
-    return "".join(BARS[round((value - low) / span * 7) if span else 0] for value in means)
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+def _plain(value: str, column: Column) -> TextColumn:
+    """Return a column of text in which square brackets are no markup."""
+    return TextColumn(f"{{task.{value}}}", table_column=column, markup=False)

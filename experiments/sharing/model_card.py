@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tabulate import tabulate
 
 from eval.metrics import held_out
+from figures.wording.escaping import code, markdown
 from toolkit.data.format import opening
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
 
@@ -88,8 +90,8 @@ def _usage(run: RunRecord, artifact: Path, repository: str) -> str:
         else f"from transformers import {loader}, AutoTokenizer\n\n"
     )
     text = f"{prefix}{prompt}" if prefix else prompt
-    others = ", ".join(f"`{section.marker}`" for section in dataset.format.sections[1:])
-    why = f"The prefix token `{prefix}` comes first: the tokenizer does not add it. " if prefix else ""
+    others = ", ".join(code(section.marker) for section in dataset.format.sections[1:])
+    why = f"The prefix token {code(prefix)} comes first: the tokenizer does not add it. " if prefix else ""
     return (
         "## Usage\n\n"
         f"```python\n{imports}"
@@ -100,9 +102,9 @@ def _usage(run: RunRecord, artifact: Path, repository: str) -> str:
         "output = model.generate(**inputs, max_new_tokens=300, do_sample=True, top_p=0.9)\n"
         "print(tokenizer.decode(output[0]))\n"
         "```\n\n"
-        f"A prompt is the marker `{first.marker}`, a space, the {first.name}, and a line break. {why}The "
-        f"model writes the other sections ({others}), "
-        f"`{dataset.format.end}` and its end-of-text token."
+        f"A prompt is the marker {code(first.marker)}, a space, the {markdown(first.name)}, and a line "
+        f"break. {why}The model writes the other sections ({others}), {code(dataset.format.end)} and its "
+        "end-of-text token."
     )
 
 
@@ -119,21 +121,27 @@ def _prefix_token(artifact: Path) -> str:
 def _opening(run: RunRecord) -> str:
     spec, dataset = run.spec, run.spec.dataset
     assert dataset is not None  # noqa: S101 - card() has made sure
-    what = f"an adapter ({spec.method.peft['peft_type']})" if spec.method.peft else "all that was trained"
+    what = (
+        f"an adapter ({markdown(spec.method.peft['peft_type'])})"
+        if spec.method.peft
+        else "all that was trained"
+    )
     origin = (
-        f"[{spec.model.name}](https://huggingface.co/{spec.model.hub})" if spec.model.hub else spec.model.name
+        f"[{markdown(spec.model.name)}](https://huggingface.co/{quote(spec.model.hub)})"
+        if spec.model.hub
+        else markdown(spec.model.name)
     )
     licences = "; ".join(
-        f"{name}: {given}"
+        f"{markdown(name)}: {markdown(given)}"
         for name, given in ((spec.model.name, spec.model.license), (dataset.name, dataset.license))
         if given
     )
     documents = run.data.documents if run.data else 0
     return "\n\n".join(
         [
-            f"# {run.run_id}",
-            f"{origin}, fine-tuned with the method `{spec.method.name}` on {documents:,} documents of "
-            f"{dataset.name}. This repository holds {what}, and the tokenizer.",
+            f"# {markdown(run.run_id)}",
+            f"{origin}, fine-tuned with the method {code(spec.method.name)} on {documents:,} documents of "
+            f"{markdown(dataset.name)}. This repository holds {what}, and the tokenizer.",
             *([f"Licences. {licences}."] if licences else []),
         ]
     )
@@ -142,9 +150,9 @@ def _opening(run: RunRecord) -> str:
 def _results(evaluation: EvaluationRecord, measured: dict[str, MetricValue]) -> str:
     rows = [
         [
-            name,
+            markdown(name),
             f"{value.value:.4g}",
-            value.unit,
+            markdown(value.unit),
             value.documents,
             {"lower": "lower", "higher": "higher"}.get(value.direction, ""),
         ]
@@ -153,12 +161,12 @@ def _results(evaluation: EvaluationRecord, measured: dict[str, MetricValue]) -> 
     table = tabulate(
         rows, ["metric", "value", "unit", "n", "better"], tablefmt="github", disable_numparse=True
     )
-    signatures = "\n".join(f"- {name}: `{value.signature}`" for name, value in measured.items())
+    signatures = "\n".join(f"- {markdown(name)}: {code(value.signature)}" for name, value in measured.items())
     documents = max((value.documents for value in measured.values()), default=0)
     precision = evaluation.spec.model_dump().get("likelihood_precision")
     computed = f" Likelihoods are computed in {precision}." if precision else ""
     return (
-        f"## Results\n\nOn {documents} held-out documents (test split `{evaluation.test}`), one seed; "
+        f"## Results\n\nOn {documents} held-out documents (test split {code(evaluation.test)}), one seed; "
         f"a comparison of methods needs several, and their intervals.{computed}\n\n"
         f"{table}\n\nEvery choice that changes a number:\n\n{signatures}"
     )
@@ -180,7 +188,7 @@ def _training(run: RunRecord) -> str:
         *((name, version) for name, version in run.environment.get("versions", {}).items()),
     ]
     table = tabulate(
-        [(name, value) for name, value in rows if value is not None],
+        [(markdown(name), markdown(value)) for name, value in rows if value is not None],
         ["", ""],
         tablefmt="github",
         disable_numparse=True,

@@ -35,8 +35,9 @@ from figures.tables.table import Table
 from figures.tidy.load import StudyTables, load
 from figures.wording import prose
 from figures.wording.answer import answer
+from figures.wording.escaping import code, fenced, markdown
 from figures.wording.names import condition_label
-from toolkit.errors import UserError
+from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords
 from toolkit.records.files import write_text
 
@@ -165,16 +166,22 @@ def _render(template: str, facts: dict[str, Any]) -> str:
         loader=PackageLoader("figures.report"),
         autoescape=template.endswith(".html.jinja"),
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment_.filters.update(
-        inline_svg=_inline_svg, csv_link=_csv_link, marked=marked, md=_md, fenced=_fenced
+        inline_svg=_inline_svg, csv_link=_csv_link, marked=marked, md=markdown, fenced=fenced, code=code
     )
     script = environment_.loader.get_source(environment_, "report.js")[0] if environment_.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment_.get_template(template).render(facts, script=Markup(script), script_hash=digest)  # noqa: S704 - ours
+
+
+def _shown(value: object) -> object:
+    """Return a template's value with control characters shown; drawings and escaped text as they are."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _inline_svg(entry: Entry) -> Markup:
@@ -192,15 +199,3 @@ def _inline_svg(entry: Entry) -> Markup:
 def _csv_link(entry: Entry) -> str:
     """The figure's numbers as a data URI, so that the page alone is enough."""
     return "data:text/csv;base64," + base64.b64encode(entry.csv.encode()).decode()
-
-
-def _md(text: object) -> str:
-    """Text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", str(text))
-
-
-def _fenced(text: str) -> str:
-    """A fenced block whose fence is longer than any in the text."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"

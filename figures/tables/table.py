@@ -7,18 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from figures.wording.names import MINUS, MISSING, method_label
-
-LATEX = {
-    MINUS: "$-$",
-    MISSING: "--",
-    "±": "$\\pm$",
-    "×": "$\\times$",
-    "…": "\\ldots{}",
-    "≥": "$\\geq$",
-    "≤": "$\\leq$",
-}
-"""Signs that LaTeX's own fonts lack, spelled as its commands."""
+from figures.wording.escaping import latex, markdown, one_line
+from figures.wording.names import method_label
 
 
 class Table(NamedTuple):
@@ -30,16 +20,27 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
     def markdown(self) -> str:
-        """As a GitHub-flavoured Markdown table."""
-        cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in self.rows]
-        return tabulate(cells, self.header, tablefmt="pipe", disable_numparse=True)
+        """Return a GitHub-flavoured Markdown table; no cell is markup."""
+        cells = [[markdown(cell) for cell in row] for row in self.rows]
+        header = [markdown(name) for name in self.header]
+        return tabulate(cells, header, tablefmt="pipe", disable_numparse=True)
 
     def latex(self) -> str:
-        r"""As a LaTeX `tabular` with booktabs rules, escaped; for a preamble with `\usepackage{booktabs}`."""
-        text = tabulate(self.rows, self.header, tablefmt="latex_booktabs", disable_numparse=True)
-        for sign, command in LATEX.items():
-            text = text.replace(sign, command)
-        return f"% {self.title}; needs \\usepackage{{booktabs}}\n{text}\n"
+        r"""Return a LaTeX `tabular` with booktabs rules, escaped; needs `\usepackage{booktabs}`."""
+        lines = [" & ".join(latex(cell) for cell in row) + r" \\" for row in (self.header, *self.rows)]
+        return "\n".join(
+            [
+                f"% {one_line(self.title)}; needs \\usepackage{{booktabs}}",
+                f"\\begin{{tabular}}{{{'l' * len(self.header)}}}",
+                "\\toprule",
+                lines[0],
+                "\\midrule",
+                *lines[1:],
+                "\\bottomrule",
+                "\\end{tabular}",
+                "",
+            ]
+        )
 
     def csv(self) -> str:
         """As CSV, with the words of the other formats."""

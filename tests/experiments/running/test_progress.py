@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from experiments.running.board import Board, duration, sparkline
+from experiments.running.board import Board
+from experiments.running.lines import duration, sparkline
 from toolkit.events import Advanced, PhaseStarted, StepTaken
 
 

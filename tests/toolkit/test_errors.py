@@ -1,0 +1,28 @@
+"""Text of other people that reaches a terminal or a log: shown, and obeyed by nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from toolkit.errors import visible
+
+
+def test_escape_sequences_and_bidirectional_controls_are_spelled_out():
+    """ESC (a colour, a window title, the screen cleared), CSI of one byte, a return, an override."""
+    assert visible("\x1b[31mred\x1b]0;title\x07") == "\\x1b[31mred\\x1b]0;title\\x07"
+    assert visible("\x9b2J\r\x7f\b") == "\\x9b2J\\x0d\\x7f\\x08"
+    assert visible("a\u202eb\u2066c\u200f\u2028") == "a\\u202eb\\u2066c\\u200f\\u2028"
+    assert visible("\ud800") == "\\ud800"
+
+
+def test_words_line_ends_tabs_and_emoji_stay_as_they_are():
+    """Nothing of ordinary text changes, a joined emoji (with its zero-width joiner) among it."""
+    text = "Crème brûlée\n\t½ cup שלום 👩‍🍳"
+    assert visible(text) == text
+
+
+def test_no_control_character_of_unicode_is_left():
+    """Of all characters, those of category Cc other than line feed and tab (63 of 65) and all surrogates."""
+    controls = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cc", "Cs")]
+    left = [character for character in controls if visible(character) == character]
+    assert (len(controls), left) == (65 + 2048, ["\t", "\n"])
