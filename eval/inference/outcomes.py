@@ -6,13 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from eval.inference.generation import generate
 from eval.inference.likelihood import likelihoods
 from eval.inference.trial import batches_agree
 from toolkit.data.format import document_id, prompt, section_bodies
 from toolkit.events import Advanced, Event, Listener, ignore
+from toolkit.models.artifact import for_generation
 from toolkit.records import Generation, Outcome
 from toolkit.specs import EvalSpec, Format
 
@@ -47,8 +46,7 @@ def outcomes(
     batched = batches_agree(model, tokenizer, [prompt(t, form, spec.prompts[0]) for t in texts[:count]])
     if not batched:
         print("this base writes other texts in a batch than alone: generating one text at a time")
-    if precision == "bf16":
-        model.to(torch.bfloat16)  # or the weights would be cast again at every token
+    for_generation(model, precision)
     written: list[list[Generation]] = [[] for _ in texts]
     ids = [document_id(text) for text in texts]
     settings = [(mode, decoding) for mode in spec.prompts for decoding in spec.decodings]

@@ -59,10 +59,9 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
     from toolkit import runtime
     from toolkit.data.batches import prefix_token
-    from toolkit.models import load
+    from toolkit.models import artifact
 
-    spec = config.model(BASE)
-    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
+    model, tokenizer = artifact.load_for_use(config.model(BASE))
     torch.manual_seed(0)
 
     def write(text: str, **options: Any) -> list[int]:
@@ -92,19 +91,15 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
-    import torch
-
     from eval.inference.generation import generate
     from toolkit import runtime
-    from toolkit.models import load
+    from toolkit.models import artifact
 
-    spec = config.model(BASE)
-    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
+    model, tokenizer = artifact.load_for_use(config.model(BASE))
     precision = runtime.resolve_precision("auto")
     few = EvalSpec(max_new_tokens=COMPARED["tokens"])
     greedy = [g.text for g in generate(model, tokenizer, asked["compared"], "title", GREEDY, few)]
-    if precision == "bf16":
-        model.to(torch.bfloat16)
+    artifact.for_generation(model, precision)
     generate(model, tokenizer, asked["prompts"], "title", SAMPLING, EvalSpec(max_new_tokens=8))
     rates = []
     for seed in range(asked["repeats"]):

@@ -68,10 +68,9 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
     from toolkit import runtime
     from toolkit.data.batches import prefix_token
-    from toolkit.models import load
+    from toolkit.models import artifact
 
-    spec = config.model(BASE)
-    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
+    model, tokenizer = artifact.load_for_use(config.model(BASE))
     start, pad = prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids] for ids in tokenizer(asked["texts"], add_special_tokens=False).input_ids]
 
@@ -100,10 +99,10 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
     from eval.inference.likelihood import STOP, likelihoods
     from toolkit import runtime
-    from toolkit.models import load
+    from toolkit.models import artifact
 
-    spec, form = config.model(BASE), config.document_format("recipe")
-    tokenizer, model = load.load_tokenizer(spec), load.load_base(spec).eval().to(runtime.device())
+    form = config.document_format("recipe")
+    model, tokenizer = artifact.load_for_use(config.model(BASE))
     precision = runtime.resolve_precision("auto")
 
     def score(texts: list[str], kind: str) -> Scores:

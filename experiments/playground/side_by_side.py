@@ -64,7 +64,7 @@ def side_by_side(
         say(f"{cell.method}: writing")
         run, base = records[cell.run_id], bases[cell.run_id]
         model, tokenizer = load_run(run, Root(root).run(cell.run_id), base)
-        for_generation(model, run)
+        for_generation(model, run.spec.train.precision)
         first = document_format.sections[0]
         prompts = [opening(document_format, name) for name in names]
         for decoding in decodings:

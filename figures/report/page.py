@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +36,7 @@ from figures.wording.escaping import code, fenced, markdown
 from figures.wording.names import condition_label
 from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords
-from toolkit.records.files import write_text
+from toolkit.records.files import whole_folder, write_text
 
 
 def build(
@@ -56,7 +53,7 @@ def build(
     folder can't be written.
     """
     study = load(study_folder, root, records)
-    with _in_place_of(study_folder / "report") as folder:
+    with whole_folder(study_folder / "report") as folder:
         figures = draw_all(study, folder / "figures", style)
         made = _tables(study)
         for table in made:
@@ -82,30 +79,6 @@ def draw_only(study_folder: Path, root: Path, only: Sequence[str], style: Style)
             raise UserError(f"{entry.name} was not drawn: {entry.refused}")
         paths += [folder / f"{entry.name}.{suffix}" for suffix in (*style.formats, "csv")]
     return paths
-
-
-@contextmanager
-def _in_place_of(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of ``folder`` once the block has ended well, and not before."""
-    try:
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
-        ) from error
-    try:
-        yield fresh
-        fresh.chmod(0o755)
-        if folder.exists():
-            folder.rename(fresh / ".old")
-        fresh.replace(folder)
-        shutil.rmtree(folder / ".old", ignore_errors=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror}. Choose another folder with --root"
-        ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _tables(study: StudyTables) -> list[Table]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from toolkit.errors import UserError
+from toolkit.records.files import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -73,11 +73,9 @@ def encode_once(
     file = cache / f"tokens-{digest.hexdigest()[:16]}.npz"
     if not file.is_file():
         rows = encode(texts, tokenizer).ids
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache, suffix=".npz", delete=False) as beside:
-            ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
-            np.savez(beside, ids=ids, ends=np.cumsum([len(row) for row in rows]))
-        Path(beside.name).replace(file)
+        ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
+        with whole_file(file) as path, path.open("wb") as stream:  # given a path, numpy would add `.npz`
+            np.savez(stream, ids=ids, ends=np.cumsum([len(row) for row in rows]))
     with np.load(file) as arrays:
         rows = [ids.tolist() for ids in np.split(arrays["ids"], arrays["ends"][:-1])]
     return _within(rows, max_length)

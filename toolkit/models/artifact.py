@@ -29,17 +29,26 @@ def load_run(
     spec = record.spec
     if not spec.is_base:
         folder.require_artifact()
-    base = base or spec.model
+    return load_for_use(base or spec.model, folder.artifact, methods.quantization(spec.method))
+
+
+def load_for_use(
+    base: ModelSpec, artifact: Path | None = None, quantization: BitsAndBytesConfig | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a base, or what training made of it, on this machine's device, in evaluation mode."""
     tokenizer = load_tokenizer(base)
-    model = load_artifact(base, folder.artifact, methods.quantization(spec.method))
+    model = load_artifact(base, artifact, quantization) if artifact else load_base(base)
     return model.to(runtime.device()).eval(), tokenizer
 
 
-def for_generation(model: PreTrainedModel, record: RunRecord) -> PreTrainedModel:
-    """Round the weights to bf16 in place if the run computes in it: else each token would cast them again."""
+def for_generation(model: PreTrainedModel, precision: str) -> PreTrainedModel:
+    """Round the weights to bf16 in place if ``precision`` is bf16: else each token would cast them again.
+
+    ``precision`` may be `auto`: what the hardware computes in.
+    """
     import torch
 
-    if runtime.resolve_precision(record.spec.train.precision) == "bf16":
+    if runtime.resolve_precision(precision) == "bf16":
         model.to(torch.bfloat16)
     return model
 

@@ -24,6 +24,9 @@ from transformers.pytorch_utils import Conv1D
 
 from toolkit import runtime
 from toolkit.errors import UserError
+from toolkit.models import probe
+
+PROBE_TOKENS = 32
 
 
 class ExactWeights(AbstractContextManager["ExactWeights"]):
@@ -108,12 +111,7 @@ def _perturbed(model: Any) -> Iterator[None]:
                 weight.copy_(value)
 
 
-@torch.no_grad()
 def _logits(model: Any, precision: str) -> torch.Tensor:
-    training, where = model.training, next(model.parameters()).device
-    model.eval()
-    ids = torch.arange(2, 34, device=where)[None] % model.get_input_embeddings().weight.shape[0]
-    with runtime.autocast(where, precision):
-        logits = model(input_ids=ids, use_cache=False).logits
-    model.train(training)
-    return logits
+    ids = probe.token_ids(model, PROBE_TOKENS)
+    with runtime.autocast(ids.device, precision):
+        return probe.logits(model, ids)

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
 from toolkit.data.batches import IGNORED
+from toolkit.models import probe
 
 CHUNK_ELEMENTS = 1 << 25  # logits held at once: 64 MiB in bf16
 CACHED_ELEMENTS = 1 << 19  # fp32 logits worked on at once on a CPU: 2 MiB
@@ -156,9 +157,8 @@ class NextToken:
 
         The head is made to answer with logits far from zero, where soft-capping shows whatever the weights.
         """
-        training, weight = model.training, self._head.weight
-        model.eval()
-        ids = torch.arange(2, 10, device=weight.device)[None] % weight.shape[0]
+        weight = self._head.weight
+        ids = probe.token_ids(model)
         far = torch.linspace(-1000, 1000, weight.shape[0], device=weight.device)
         heard = []
 
@@ -166,12 +166,10 @@ class NextToken:
             heard.append(states)
             return far.to(states.dtype).expand(*states.shape[:-1], -1)
 
-        with torch.no_grad():
-            with _answering(self._head, answer):
-                logits = model(input_ids=ids, use_cache=False).logits
-            with _answering(self._head, _identity):
-                states = model(input_ids=ids, use_cache=False).logits
-        model.train(training)
+        with _answering(self._head, answer):
+            logits = probe.logits(model, ids)
+        with _answering(self._head, _identity):
+            states = probe.logits(model, ids)
         if len(heard) != 1 or states.shape != heard[0].shape or logits.shape[-1] != len(far):
             return False
         said = far.to(heard[0].dtype).to(logits.dtype).expand_as(logits)

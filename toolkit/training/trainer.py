@@ -15,7 +15,7 @@ from transformers import Trainer, TrainingArguments
 from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError
-from toolkit.models import methods
+from toolkit.models import methods, probe
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
@@ -156,15 +156,15 @@ def arguments(
 
 def _refuse_if_mixed(model: Any, next_token: NextToken, rows: Sequence[Sequence[int]]) -> None:
     """Raise UserError unless packed rows score as they do alone, tried on two rows of the run."""
-    model.eval()
-    where = next(model.parameters()).device
+    device = next(model.parameters()).device
     two = [[*row[:16]] for row in rows[:2]]
-    packed = next_token.nll(model, {key: value.to(where) for key, value in tokens.pack(two).items()})
-    alone = next_token.nll(model, {key: value.to(where) for key, value in tokens.collate(two, 0).items()})
-    model.train()
-    together = packed[0].cpu()
-    apart = torch.cat([alone[i, : len(row)] for i, row in enumerate(two)]).cpu()
-    if not torch.allclose(together, apart, rtol=1e-3, atol=1e-3):
+    with probe.evaluating(model):
+        packed, separate = (
+            next_token.nll(model, {key: value.to(device) for key, value in batch.items()})
+            for batch in (tokens.pack(two), tokens.collate(two, 0))
+        )
+    unpacked = torch.cat([separate[i, : len(row)] for i, row in enumerate(two)])
+    if not torch.allclose(packed[0], unpacked, rtol=1e-3, atol=1e-3):
         raise UserError(
             f"train.packing: {type(model).__name__}'s attention does not keep packed documents apart; "
             "leave packing off"

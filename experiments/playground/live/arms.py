@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit import runtime
 from toolkit.errors import UserError
-from toolkit.models import load as models
 from toolkit.models import methods
+from toolkit.models.artifact import for_generation, load_for_use, load_run
 from toolkit.records import RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import ModelSpec
@@ -49,7 +48,7 @@ def load(runs: Mapping[str, tuple[RunRecord, RunFolder]], say: Callable[[str], N
     if len(bases) != 1:
         raise UserError("playground: the study has several base models; choose one with base_models=NAME")
     spec = next(iter(runs.values()))[0].spec.model
-    shared, names = _shared(runs, spec, say)
+    shared, tokenizer, names = _shared(runs, spec, say)
     arms, own = [], 0
     for name, (record, folder) in runs.items():
         if record.spec.is_base:
@@ -58,22 +57,21 @@ def load(runs: Mapping[str, tuple[RunRecord, RunFolder]], say: Callable[[str], N
             arms.append(Arm(name, shared, _with_adapter(shared, name)))
         else:
             say(f"loading {name}")
-            quantization = methods.quantization(record.spec.method)
-            model = _ready(models.load_artifact(spec, folder.require_artifact(), quantization), record)
-            arms.append(Arm(name, model, nullcontext))
+            model, _ = load_run(record, folder, spec)
+            arms.append(Arm(name, for_generation(model, record.spec.train.precision), nullcontext))
             own += 1
-    tokenizer = models.load_tokenizer(spec)
     return Arms(tuple(arms), tokenizer, own + 1)
 
 
 def _shared(
     runs: Mapping[str, tuple[RunRecord, RunFolder]], spec: ModelSpec, say: Callable[[str], None]
-) -> tuple[PreTrainedModel, set[str]]:
-    """The base model with every adapter that it can carry, and the names of these."""
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, set[str]]:
+    """Load the base model with every adapter that it can carry; return it, its tokenizer, and their names."""
     from peft import PeftModel
 
     say(f"loading {spec.name}")
-    model: Any = models.load_base(spec)
+    model: Any
+    model, tokenizer = load_for_use(spec)
     names: set[str] = set()
     for name, (record, folder) in runs.items():
         if record.spec.method.peft is None or methods.quantization(record.spec.method) is not None:
@@ -91,13 +89,8 @@ def _shared(
             say(f"{name}: a model of its own ({str(error).splitlines()[0][:100]})")
             continue
         names.add(name)
-    return _ready(model, next(iter(runs.values()))[0]), names
-
-
-def _ready(model: Any, record: RunRecord) -> Any:
-    """The model on its device, in the precision that the run's generations were written in."""
-    model = model.to(runtime.device()).eval()
-    return model.bfloat16() if runtime.resolve_precision(record.spec.train.precision) == "bf16" else model
+    precision = next(iter(runs.values()))[0].spec.train.precision
+    return for_generation(model.eval(), precision), tokenizer, names
 
 
 PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")

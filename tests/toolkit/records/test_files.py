@@ -1,0 +1,54 @@
+"""What is written is whole, or is as it was before."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit.errors import UserError
+from toolkit.records.files import whole_file, whole_folder, write_text
+
+
+def test_a_file_keeps_its_old_text_if_writing_fails(tmp_path):
+    """`old`, then half of `new` and an error: still `old`, with nothing beside it."""
+    path = tmp_path / "file"
+    write_text(path, "old")
+
+    def fail() -> None:
+        with whole_file(path) as neighbour:
+            neighbour.write_text("ne")
+            raise ValueError
+
+    with pytest.raises(ValueError, match="^$"):
+        fail()
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+def test_a_folder_is_replaced_whole_and_leaves_nothing_of_the_old_one(tmp_path):
+    """{a, b} replaced by {c} is {c}; an error on the way to {d} leaves {c}, and nothing beside it."""
+    path = tmp_path / "made" / "folder"
+    for names in ("ab", "c"):
+        with whole_folder(path) as neighbour:
+            for name in names:
+                (neighbour / name).write_text(name)
+
+    def fail() -> None:
+        with whole_folder(path) as neighbour:
+            (neighbour / "d").write_text("d")
+            raise ValueError
+
+    with pytest.raises(ValueError, match="^$"):
+        fail()
+    assert [file.name for file in path.iterdir()] == ["c"]
+    assert [file.name for file in path.parent.iterdir()] == ["folder"]
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_folder_that_cannot_be_written_is_a_line_with_the_remedy(tmp_path):
+    """A file stands in the way of the parent."""
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match="cannot write .*/file/folder: .*Choose another folder with --root"),
+        whole_folder(tmp_path / "file" / "folder"),
+    ):
+        pass
