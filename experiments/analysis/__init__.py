@@ -1,5 +1,5 @@
-"""What a study concludes from its records.
+"""What a study concludes from its records, which are read once and handed on.
 
-`conclude` writes the conclusions: estimates and `comparisons` with verdicts, effects of `decodings`, best
-learning rates (`optima`), and published findings (`claims`).
+`conclude` ties the rest: `comparisons` with verdicts, `decodings` and failures of generations, `optima` of
+learning rates, `claims` about published findings, and a method to `recommend`. `verify` computes it again.
 """

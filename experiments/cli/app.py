@@ -15,7 +15,7 @@ from experiments.cli.listing import catalog
 from experiments.cli.models import generate, merge
 from experiments.cli.output import err, out
 from experiments.cli.playing import playground
-from experiments.cli.results import recommend, report
+from experiments.cli.results import clean, recommend, report, verify
 from experiments.cli.sharing import export_, import_, push
 from experiments.cli.studies import audit, data, new, plan, run
 from experiments.cli.tasting import taste
@@ -46,6 +46,7 @@ app = App(
 )
 COMMANDS = (
     new, run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, recommend, taste,
+    verify, clean,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)

@@ -1,4 +1,4 @@
-"""The commands about a study's results: `bakeoff recommend` and `report`."""
+"""The commands about what studies left: `bakeoff recommend`, `report`, `verify` and `clean`."""
 
 from __future__ import annotations
 
@@ -109,4 +109,88 @@ def report(
         return 0
     page = build(folder, root, style=look)
     show_conclusions(conclusions, page, as_json=as_json)
+    return 0
+
+
+def verify(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Check a study's records: whole, of one another, and giving the values and verdicts that they state.
+
+    Exit code 1 if anything does not hold; each problem is one line.
+
+    Parameters
+    ----------
+    study
+        A study that has been run, or an archive that `bakeoff export` wrote: `STUDY.bakeoff.zip`.
+    """
+    from experiments.analysis.conclude import read
+    from experiments.analysis.verify import verify as check
+    from experiments.design import study as studies
+    from experiments.sharing.checking import check_archive
+    from figures.wording.names import count
+
+    if study.endswith(".zip"):
+        archive = check_archive(Path(study))
+        if as_json:
+            print_json({"study": archive.study, "runs": len(archive.runs), "sha256": archive.sha256})
+        else:
+            text = f"{study}: {count(len(archive.runs), 'run')}, every hash and record valid"
+            out.print(text, soft_wrap=True, highlight=False, markup=False)
+        return 0
+    found = check(read(root, studies.name_of(study)), root)
+    if as_json:
+        print_json({**found._asdict(), "problems": [problem._asdict() for problem in found.problems]})
+    else:
+        for problem in found.problems:
+            text = f"{problem.where}: {problem.what}"
+            out.print(text, soft_wrap=True, highlight=False, markup=False)
+        done = ", ".join(
+            count(number, noun)
+            for number, noun in (
+                (found.runs, "run"),
+                (found.evaluations, "evaluation"),
+                (found.values, "value"),
+                (found.verdicts, "verdict"),
+                (len(found.problems), "problem"),
+            )
+        )
+        out.print(f"{found.study}: {done}", soft_wrap=True, highlight=False, markup=False)
+    return 1 if found.problems else 0
+
+
+def clean(
+    *,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    failed: Annotated[bool, Parameter(negative="")] = False,
+    data: Annotated[bool, Parameter(negative="")] = False,
+    root: Root = Path(),
+    as_json: Json = False,
+) -> int:
+    """List what no study needs: checkpoints of finished runs, leftovers of killed ones. --yes removes it.
+
+    Finished records and weights are never removed, nor anything of a run in progress.
+
+    Parameters
+    ----------
+    yes
+        Remove what is listed.
+    failed
+        Runs that failed too, with the checkpoints they could continue from.
+    data
+        Prepared data and tokens too; they are made again when needed.
+    """
+    from experiments.running.clean import removable, remove
+    from figures.wording.names import amount
+
+    items = removable(root, failed=failed, data=data)
+    size = amount(float(sum(item.bytes for item in items)), "bytes")
+    if yes:
+        remove(items)
+    if as_json:
+        found = [{"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in items]
+        print_json({"removed": yes, "items": found})
+        return 0
+    if items:
+        rows = [{"kind": i.kind, "path": str(i.path), "size": amount(float(i.bytes), "bytes")} for i in items]
+        print_rows("removed" if yes else "can be removed", rows)
+    out.print(f"{size} freed" if yes else f"{size} can be freed with --yes", highlight=False)
     return 0

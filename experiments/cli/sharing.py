@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -12,7 +12,12 @@ from experiments.cli.output import out, print_json
 
 
 def export_(
-    study: str, *overrides: str, to: Path | None = None, root: Root = Path(), as_json: Json = False
+    study: str,
+    *overrides: str,
+    as_: Annotated[Literal["archive", "every-eval-ever"], Parameter(name="--as")] = "archive",
+    to: Path | None = None,
+    root: Root = Path(),
+    as_json: Json = False,
 ) -> int:
     """Pack a study's finished runs and its report, without weights, into one file for another machine.
 
@@ -22,9 +27,14 @@ def export_(
         A YAML file, the name of a study, or the name of one that has results.
     overrides
         `key=value` pairs laid over the study.
+    as_
+        `archive` for another bakeoff; `every-eval-ever` for other tools: JSON lines with one score per run,
+        metric and document.
     to
-        The file; `STUDY.bakeoff.zip` here when not given.
+        The file; `STUDY.bakeoff.zip` or `STUDY.every-eval-ever.jsonl` here if not given.
     """
+    if as_ == "every-eval-ever":
+        return _every_eval_ever(study, to, root, as_json)
     from experiments.sharing.export import export
     from figures.wording.names import count
 
@@ -34,6 +44,22 @@ def export_(
         return 0
     left_out = f"; not included: {count(done.left_out, 'unfinished run')}" if done.left_out else ""
     out.print(f"{done.file}: {count(done.runs, 'run')}, {done.bytes / 1e6:.1f} MB{left_out}", soft_wrap=True)
+    return 0
+
+
+def _every_eval_ever(study: str, to: Path | None, root: Path, as_json: bool) -> int:
+    from experiments.analysis.conclude import read
+    from experiments.design import study as studies
+    from experiments.sharing.every_eval_ever import export_every_eval_ever
+    from figures.wording.names import count
+
+    conclusions = read(root, studies.name_of(study))
+    target = to or Path(f"{conclusions.study}.every-eval-ever.jsonl")
+    lines = export_every_eval_ever(conclusions, root, target)
+    if as_json:
+        print_json({"file": str(target), "lines": lines})
+    else:
+        out.print(f"{target}: {count(lines, 'line')}", soft_wrap=True, highlight=False, markup=False)
     return 0
 
 
