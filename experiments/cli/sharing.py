@@ -19,7 +19,7 @@ def export_(
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
-    """Pack a study's finished runs and its report, without weights, into one file for another machine.
+    """Pack a study's finished runs and conclusions, without weights or report, into one file.
 
     Parameters
     ----------
