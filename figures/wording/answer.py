@@ -13,7 +13,7 @@ from figures.wording.names import (
     needed_text,
     value_text,
 )
-from figures.wording.pairs import metric_of, untuned, value_of
+from figures.wording.pairs import metric_of, untuned, value_of, verdict_text
 from toolkit.records import BASE, Comparison, Conclusions, Condition
 
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
@@ -81,7 +81,8 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     if pair.verdict in ("better", "worse"):
         sides = [value_text(value_of(conclusions, pair, name), unit, places) for name in (method, baseline)]
         words = f"{sides[0]} against {sides[1]} (difference {size}, {interval})"
-        return [f"On {metric}, {method} is {pair.verdict} than {baseline}: {words}."]
+        rest = verdict_text(pair).removeprefix(pair.verdict)
+        return [f"On {metric}, {method} is {pair.verdict} than {baseline}{rest}: {words}."]
     if pair.verdict == "equivalent":
         margin = difference_text(pair.margin, unit, places).removeprefix("+")
         words = f"the difference of {size} ({interval}) lies within the margin of {margin}"

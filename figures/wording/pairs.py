@@ -17,6 +17,16 @@ def metric_of(pair: Comparison) -> str:
     return metric_label(pair.metric, pair.label)
 
 
+def verdict_text(pair: Comparison) -> str:
+    """Return the verdict with its size, such as ``better, but by less than the margin``."""
+    if pair.verdict in ("better", "worse"):
+        if pair.within_margin:
+            return f"{pair.verdict}, but by less than the margin"
+        if pair.beyond_margin:
+            return f"{pair.verdict} by more than the margin"
+    return pair.verdict
+
+
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
     """A method's estimate on the metric of a comparison; None if there is none."""
     here = (pair.condition, method, pair.metric)

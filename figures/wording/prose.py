@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 HOW_TO_READ = {
-    "Better, worse": "The 95 % interval of the difference leaves out zero, and p stays below 0.05 after "
-    "Holm's correction over the methods and metrics of the study.",
-    "Equivalent": "The whole interval lies within the margin: whatever the true difference is, it is of no "
-    "account.",
+    "Better, worse": "The 95 % interval of the difference excludes zero, and p stays below 0.05 after Holm's "
+    "correction over its family. The difference may still be smaller than the margin.",
+    "Equivalent": "Not so, and the whole interval lies inside the margin: any true difference is negligible. "
+    "Each is two one-sided tests at 2.5 %, not corrected for the number of comparisons.",
     "Undecided": "Neither. The study was too small to tell; this is not the same as equal.",
-    "p": "With one seed: approximate randomisation on the same documents, McNemar's test for a share of "
-    "documents. With several: t, over seeds and documents crossed.",
-    "Interval": "With one seed it speaks about these checkpoints on other documents of this kind. With "
-    "several seeds it speaks about the methods: seeds and documents are both taken as drawn at random.",
+    "p": "With one seed: the largest of approximate randomisation, bootstrap-t and Student's t on the same "
+    "documents; McNemar's test for a share. With several: the sum of two t's, of seeds and of documents.",
+    "Interval": "With one or two seeds it speaks about these checkpoints on other documents of this kind. "
+    "With more it speaks about the methods: seeds and documents are both taken as drawn at random.",
     "Untuned": "The method's learning rate was not chosen on validation data among as many as every other "
     "method had. A tuned and an untuned method are not compared fairly.",
     "Base, references": "The base is the same base model, untouched. The references are the test "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from figures.wording import names as words
+from figures.wording.pairs import verdict_text
 from tests.figures.conftest import compare
 
 
@@ -94,3 +95,17 @@ def test_what_would_decide_is_a_number_with_its_range() -> None:
     assert words.needed_text(pair.model_copy(update=both)) == "about 6 seeds (4 or more) or 1,200 documents"
     alone = {"needed_documents": None, "needed_seeds": 6, "needed_seeds_range": (4, 11)}
     assert words.needed_text(pair.model_copy(update=alone)) == "about 6 seeds (4 to 11)"
+
+
+def test_a_verdict_is_worded_with_its_size() -> None:
+    """Better within the margin, beyond it, and neither; an equivalent one lies within by definition."""
+    pair = compare("lora-r16", "full", "bleu", 3)
+    cases = {
+        ("better", True, False): "better, but by less than the margin",
+        ("worse", False, True): "worse by more than the margin",
+        ("better", False, False): "better",
+        ("equivalent", True, False): "equivalent",
+    }
+    for (verdict, within, beyond), text in cases.items():
+        update = {"verdict": verdict, "within_margin": within, "beyond_margin": beyond}
+        assert verdict_text(pair.model_copy(update=update)) == text

@@ -134,7 +134,9 @@ def _priors(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[l
     return seed_priors(own, ratios, seeds)  # type: ignore[return-value]
 
 
-def many(tests: int, seeds: int, documents: int, repetitions: int, seed: int = 2) -> float:
+def many(
+    tests: int, seeds: int, documents: int, repetitions: int, deviation: float = SEED, seed: int = 2
+) -> float:
     """Return the share of studies with any false call among independent comparisons, after Holm's correction.
 
     Only comparisons whose seeds' part alone is small enough get their exact p-value: the sum of both parts
@@ -144,7 +146,7 @@ def many(tests: int, seeds: int, documents: int, repetitions: int, seed: int = 2
     wrong = 0
     cells = seeds * documents
     for _ in range(repetitions):
-        expected = documents * SEED**2 + REST**2
+        expected = documents * deviation**2 + REST**2
         by_seed = expected * draw.chisquare(seeds - 1, size=tests) / (seeds - 1)
         of_document = seeds * DOCUMENT**2 + REST**2
         by_document = of_document * draw.chisquare(documents - 1, size=tests) / (documents - 1)

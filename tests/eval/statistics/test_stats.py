@@ -129,7 +129,7 @@ def test_several_seeds_are_crossed_with_documents(mean, table):
 
 
 def test_a_baseline_without_seeds_is_set_against_every_seed(mean, table):
-    """The untouched base has one row; the same numbers as repeating it, and the scope names it."""
+    """The untouched base has one row; the same numbers as repeating it, and the record names the side."""
     base, method = _noise((1, 20)), _noise((3, 20), 1)
     found = compare(mean, table(method), table(base), margin=0.1)
     repeated = compare(mean, table(method), table(np.repeat(base, 3, axis=0)), margin=0.1)
