@@ -100,8 +100,9 @@ def _show_failures(conclusions: Conclusions) -> int:
 
     failed = [cell for cell in conclusions.cells if cell.status == "failed"]
     for cell in failed:
-        where = condition_label(cell.condition, conclusions.conditions)
-        text = f"failed: {cell.method}, seed {cell.seed} ({where}): {cell.error}"
+        several = len(conclusions.conditions) > 1
+        where = f" ({condition_label(cell.condition, conclusions.conditions)})" if several else ""
+        text = f"failed: {cell.method}, seed {cell.seed}{where}: {cell.error}"
         err.print(text, soft_wrap=True, markup=False, highlight=False, style="red")
     if failed:
         err.print("Fix the cause and run the same command with --retry-failed.")
