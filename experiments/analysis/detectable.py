@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from eval.metrics import Metric, metric
-from eval.statistics import power
 from eval.statistics.changes import Change, cheapest_change
 from eval.statistics.crossed import spread
 from eval.statistics.observations import complete, differences, stack
-from eval.statistics.power import Variances, detectable, reachable_margin
+from eval.statistics.power import Variances, detectable, reachable_margin, typical
 from experiments.analysis.comparisons import statistics_of
 from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
@@ -159,8 +158,7 @@ def _finished(grid: Grid) -> dict[str, Basis]:
 
 def _typical(item: Metric, study: StudySpec) -> Basis | None:
     """The shipped table's line for a metric, which says what was measured and what is assumed."""
-    typical = getattr(power, "typical", None)
-    row = typical(item.name, study.base_models[0].name) if typical else None
+    row = typical(item.name, study.base_models[0].name)
     if row is None:
         return None
     about = "" if row.base_model == study.base_models[0].name else f", of {row.base_model}"

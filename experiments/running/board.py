@@ -117,7 +117,8 @@ class Board:
             self._enter(work, event.phase, None)
             if event.phase not in QUIET_PHASES:
                 resumed = ", resumed from a checkpoint" if event.resumed else ""
-                self._quiet_line(f"{work.name}: {event.phase}{resumed}")
+                words = "waiting for another process" if event.phase == "waiting" else event.phase
+                self._quiet_line(f"{work.name}: {words}{resumed}")
         elif isinstance(event, StepTaken):
             work.losses.append(event.loss)
             speed = f"{event.tokens / event.seconds:.0f} tok/s" if event.seconds else ""

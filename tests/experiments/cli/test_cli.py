@@ -137,7 +137,10 @@ def test_catalog_and_plan_speak_json(tmp_path):
     """`--json` is one object; the plan of the quickstart is three runs, none done."""
     listed = json.loads(bakeoff("catalog", "--json").stdout)
     assert {"models", "datasets", "methods", "metrics", "studies"} <= listed.keys()
-    planned = json.loads(bakeoff("plan", "quickstart", "--root", str(tmp_path), "--json").stdout)
+    detect = ["--detect", "bits_per_byte=0.5%"]
+    planned = json.loads(bakeoff("plan", "quickstart", *detect, "--root", str(tmp_path), "--json").stdout)
+    assert planned["detectable"][0]["metric"] == "bits_per_byte"
+    assert planned["detect"][0]["change"]["documents"] > 48
     assert list(tmp_path.iterdir()) == []  # planning leaves nothing behind
     assert [(run["method"], run["done"]) for run in planned["runs"]] == [
         ("base", False),
