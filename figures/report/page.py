@@ -27,7 +27,7 @@ from figures.report.sections import (
 )
 from figures.report.texts import disagreements, marked, section_markers
 from figures.style import BAND, GRID, INK, MUTED, Style
-from figures.tables import costs, decodings, failures, scores, searches, verdicts
+from figures.tables import audiences, costs, decodings, failures, scores, searches, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import StudyTables, load
 from figures.wording import prose
@@ -90,6 +90,8 @@ def _tables(study: StudyTables) -> list[Table]:
         several = [decodings.effects(part), decodings.settings(part)] if len(part.settings) else []
         for table in (
             scores.results(part, headline(part)),
+            audiences.paper(part, headline(part)),
+            audiences.readme(part, headline(part)),
             scores.all_metrics(part),
             *several,
             *([failures.failures(part)] if len(part.failures) else []),

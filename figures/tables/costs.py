@@ -27,4 +27,7 @@ def costs(part: StudyTables) -> Table:
         devices = ", ".join(dict.fromkeys(str(device) for device in of_method["device"].dropna())) or MISSING
         rows.append((str(label), str(of_method["seed"].nunique()), *words, devices))
     header = ("method", "seeds", *(COSTS[name][0] for name in columns), "device")
-    return Table(name="costs", title="Costs", header=header, rows=rows)
+    numbers = spent[["method", "label", "untuned", "seed", *columns, "device"]]
+    return Table(
+        name="costs", title="Costs", header=header, rows=rows, note="Means over seeds.", numbers=numbers
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import NamedTuple
 
 import pandas as pd
@@ -18,19 +19,37 @@ class Table(NamedTuple):
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    note: str = ""
+    """What its signs mean: intervals, bold, untuned."""
+    bold: frozenset[tuple[int, int]] = frozenset()
+    """Row and column of the cells in bold."""
+    numbers: pd.DataFrame | None = None
+    """The same facts as numbers, one per row, for the CSV; None if the table has words alone."""
 
     def markdown(self) -> str:
-        """Return a GitHub-flavoured Markdown table; no cell is markup."""
-        cells = [[markdown(cell) for cell in row] for row in self.rows]
+        """Return a GitHub-flavoured Markdown table, with the note below it; no cell is markup."""
+        cells = [
+            [f"**{markdown(cell)}**" if (y, x) in self.bold else markdown(cell) for x, cell in enumerate(row)]
+            for y, row in enumerate(self.rows)
+        ]
         header = [markdown(name) for name in self.header]
-        return tabulate(cells, header, tablefmt="pipe", disable_numparse=True)
+        text = tabulate(cells, header, tablefmt="pipe", disable_numparse=True)
+        return f"{text}\n\n{markdown(self.note)}" if self.note else text
 
     def latex(self) -> str:
         r"""Return a LaTeX `tabular` with booktabs rules, escaped; needs `\usepackage{booktabs}`."""
-        lines = [" & ".join(latex(cell) for cell in row) + r" \\" for row in (self.header, *self.rows)]
+        lines = [
+            " & ".join(
+                rf"\textbf{{{latex(cell)}}}" if (y, x) in self.bold else latex(cell)
+                for x, cell in enumerate(row)
+            )
+            + r" \\"
+            for y, row in enumerate((self.header, *self.rows), start=-1)
+        ]
         return "\n".join(
             [
                 f"% {one_line(self.title)}; needs \\usepackage{{booktabs}}",
+                *(f"% {line}" for line in textwrap.wrap(one_line(self.note), 100)),
                 f"\\begin{{tabular}}{{{'l' * len(self.header)}}}",
                 "\\toprule",
                 lines[0],
@@ -43,7 +62,9 @@ class Table(NamedTuple):
         )
 
     def csv(self) -> str:
-        """As CSV, with the words of the other formats."""
+        """Return CSV: numbers where the table has them, else the words of the other formats."""
+        if self.numbers is not None:
+            return self.numbers.to_csv(index=False, lineterminator="\n")
         return pd.DataFrame(self.rows, columns=list(self.header)).to_csv(index=False, lineterminator="\n")
 
 

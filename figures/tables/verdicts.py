@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pandas as pd
+
 from figures.tables.table import Table
 from figures.wording.names import (
     condition_label,
@@ -45,16 +47,20 @@ class VerdictRow(NamedTuple):
     verdict: str
 
 
+def _in_order(conclusions: Conclusions) -> list[Comparison]:
+    """The study's baseline first, metrics in the headline's order."""
+    order = {metric: index for index, metric in enumerate(conclusions.headline)}
+    return sorted(
+        conclusions.comparisons,
+        key=lambda pair: (pair.baseline != conclusions.baseline, order.get(pair.metric, len(order))),
+    )
+
+
 def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
     """One row a comparison and metric: the study's baseline first, metrics in the headline's order."""
-    order = {metric: place for place, metric in enumerate(conclusions.headline)}
     conditions = conclusions.conditions
-
-    def place(pair: Comparison) -> tuple[bool, int]:
-        return pair.baseline != conclusions.baseline, order.get(pair.metric, len(order))
-
     rows = []
-    for pair in sorted(conclusions.comparisons, key=place):
+    for pair in _in_order(conclusions):
         unit = pair.unit or ""
         places = decimals(unit, pair.low, pair.high)
         rows.append(
@@ -82,6 +88,7 @@ def verdicts(conclusions: Conclusions) -> Table:
         title="Verdicts",
         header=tuple(VERDICT_HEADER[field] for field in shown),
         rows=[tuple(getattr(row, field) for field in shown) for row in rows],
+        numbers=_numbers(conclusions),
     )
 
 
@@ -97,3 +104,18 @@ def undecided(conclusions: Conclusions) -> Table:
             rows.append((where, versus(conclusions, pair), metric_of(pair), seen.removeprefix("+"), why))
     header = ("condition", "comparison", "metric", "would have seen", "would decide")
     return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)
+
+
+def _numbers(conclusions: Conclusions) -> pd.DataFrame:
+    """The comparisons as numbers, in the order of the table."""
+    names = ["base_model", "dataset", "train_size", "epochs", "method", "baseline", "metric", "unit"]
+    sizes = ["difference", "low", "high", "p", "p_holm", "margin", "verdict", "seeds", "documents"]
+    rows = [
+        {
+            **pair.model_dump(include={*names, *sizes}),
+            "value": value_of(conclusions, pair, pair.method),
+            "baseline_value": value_of(conclusions, pair, pair.baseline),
+        }
+        for pair in _in_order(conclusions)
+    ]
+    return pd.DataFrame(rows, columns=[*names, "value", "baseline_value", *sizes])

@@ -65,10 +65,10 @@ def page(path: Path) -> Page:
 
 
 def test_a_report_is_figures_tables_and_two_texts(report: Path) -> None:
-    """Seven figures in four formats, six tables in three forms, report.html and report.md."""
+    """Seven figures in four formats, eight tables in three forms, report.html and report.md."""
     folder = report.parent
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    assert len(found) == 7 * 4 + 6 * 3 + 2
+    assert len(found) == 7 * 4 + 8 * 3 + 2
     assert {"figures/differences.pdf", "tables/verdicts.tex", "report.md", "report.html"} <= set(found)
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
@@ -126,7 +126,7 @@ def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(report: Path, make_study: Make) -> None:
-    """Another root, with a file of an earlier report in the way: 48 files, equal and no more."""
+    """Another root, with a file of an earlier report in the way: 54 files, equal and no more."""
     folder, root = make_study()
     (folder / "report").mkdir()
     (folder / "report" / "stale.pdf").write_text("old")
@@ -135,7 +135,7 @@ def test_the_same_records_give_the_same_bytes_wherever_they_lie(report: Path, ma
         for there in (report.parent, build(folder, root).parent)
     ]
     assert sums[0] == sums[1]
-    assert len(sums[0]) == 48
+    assert len(sums[0]) == 54
 
 
 def test_a_refused_study_leaves_the_old_report_alone(make_study: Make) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from figures.gallery.draw import slug
-from figures.tables import costs, scores, verdicts
+from figures.tables import audiences, costs, scores, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import load
 from figures.wording.answer import answer
@@ -76,11 +78,58 @@ def test_markdown_cells_cannot_break_their_row() -> None:
     assert "x\\|y" in lines[2]
 
 
-def test_csv_has_a_line_a_row_and_the_same_words(make_study: Make) -> None:
-    """Header and 15 rows."""
-    rows = list(csv.reader(io.StringIO(verdicts.verdicts(load(*make_study()).conclusions).csv())))
-    assert len(rows) == 16
-    assert rows[0][-1] == "verdict"
+def test_csv_has_numbers_where_the_others_have_words(make_study: Make) -> None:
+    """Header and 15 rows; the difference reads as a number and equals value less baseline."""
+    rows = list(csv.DictReader(io.StringIO(verdicts.verdicts(load(*make_study()).conclusions).csv())))
+    assert len(rows) == 15
+    for row in rows:
+        assert float(row["difference"]) == pytest.approx(float(row["value"]) - float(row["baseline_value"]))
+    part = load(*make_study())
+    for table in (scores.results(part, ["bleu"]), scores.all_metrics(part), costs.costs(part)):
+        read = list(csv.DictReader(io.StringIO(table.csv())))
+        assert read
+        assert all(row["method"] for row in read)
+    assert float(read[0]["peak_memory_bytes"]) == 3.9e9
+
+
+def test_the_best_is_bold_only_if_a_verdict_says_so(make_study: Make) -> None:
+    """Undecided: nothing is bold. lora worse than full: full's cell is, in all formats."""
+    study = load(*make_study())
+    assert scores.results(study, ["bits_per_byte"]).bold == frozenset()
+    pair = (study.comparisons["method"] == "lora-r16") & (study.comparisons["baseline"] == "full")
+    pair &= study.comparisons["metric"] == "bits_per_byte"
+    decided = replace(study, comparisons=study.comparisons.assign(
+        verdict=study.comparisons["verdict"].mask(pair, "worse")))  # fmt: skip
+    table = scores.results(decided, ["bits_per_byte"])
+    assert table.bold == {(1, 1)}
+    assert "**0.8" in table.markdown()
+    assert r"\textbf{0.8" in table.latex()
+    assert audiences.paper(decided, ["bits_per_byte"]).bold == {(1, 1)}
+
+
+def test_of_three_methods_a_best_value_without_a_verdict_is_not_bold(make_study: Make) -> None:
+    """dora is better than full, and nobody compared dora with lora."""
+    study = load(*make_study(methods=("full", "lora-r16", "dora-r16")))
+    pair = (study.comparisons["method"] == "dora-r16") & (study.comparisons["baseline"] == "full")
+    verdicts_ = study.comparisons["verdict"].mask(pair, "better")
+    assert (
+        scores.decided_best(replace(study, comparisons=study.comparisons.assign(verdict=verdicts_)), "bleu")
+        is None
+    )
+
+
+def test_a_papers_table_has_half_the_interval_and_explains_it(make_study: Make) -> None:
+    """BLEU's interval is ± 1.3 / 1.5 = 0.87 wide on each side."""
+    table = audiences.paper(load(*make_study()), ["bleu"])
+    assert all(row[1].endswith("± 0.87") for row in table.rows)
+    assert "±: half the width of the 95 % interval" in table.markdown()
+    assert "$\\pm$ 0.87" in table.latex()
+
+
+def test_a_readmes_table_has_the_verdict_beside_the_value(make_study: Make) -> None:
+    """lora-r16 is undecided on bits per byte; the baseline has no verdict."""
+    rows = audiences.readme(load(*make_study()), ["bits_per_byte"]).rows
+    assert [row[1].endswith("(undecided)") for row in rows] == [False, False, True]
 
 
 def test_anchors_stand_in_the_table_of_results(make_study: Make) -> None:
