@@ -155,9 +155,9 @@ def test_optima_and_findings_are_tables(make_study: Make) -> None:
     )
     found = [row[2:] for row in searches.optima(conclusions).rows]
     assert found == [
-        ("0.0001", "8e-05 to 0.00014", "3 of 3", "–", "–"),
-        ("0.0011", "–", "1 of 3", "11", "4 to 28"),
-        ("not between the rates tried", "–", "0 of 3", "–", "–"),
+        ("0.0001", "8e-05 to 0.00014", "3 of 3", "–", "–", "–"),
+        ("0.0011", "–", "1 of 3", "–", "11", "4 to 28"),
+        ("not between the rates tried", "–", "0 of 3", "–", "–", "–"),
     ]
     assert searches.claims(conclusions).rows == [
         (
