@@ -12,7 +12,7 @@ from toolkit.records import MergeRecord, RunRecord
 from toolkit.records.folders import Root
 
 
-def merge(run: str, root: Path, *, trust_remote_code: bool = False) -> MergeRecord:
+def merge(run: str, root: Path) -> MergeRecord:
     """Merge a run's adapter into its base and compare the two on the run's validation split.
 
     ``run`` is a run id, its beginning, or what stands between two of its dots: the method, the seed, the
@@ -33,7 +33,7 @@ def merge(run: str, root: Path, *, trust_remote_code: bool = False) -> MergeReco
     if record.spec.method.peft is not None:
         folder.require_artifact()
     splits = prepare(record.spec.dataset, record.spec.data, Root(root).data)
-    base = base_of(record, folder, "merge", trust_remote_code=trust_remote_code)
+    base = base_of(record, folder, "merge")
     record = record.model_copy(update={"spec": record.spec.model_copy(update={"model": base})})
     from toolkit.training.merge import merge as merge_adapter
 

@@ -10,13 +10,14 @@ from toolkit.specs import ModelSpec
 
 
 def base_of(
-    record: RunRecord, folder: RunFolder, command: str, *, trust_remote_code: bool = False
+    record: RunRecord, folder: RunFolder, command: str, *, trust_remote_code: bool | None = None
 ) -> ModelSpec:
     """Return the base model that ``command`` may load for a recorded run.
 
     The base of an imported run is taken from this machine's catalog, whatever path its record names. Code
     and pickle checkpoints of a base are loaded only if this machine's catalog allows it for that base, or if
-    ``trust_remote_code`` is given on the command line. Raises UserError otherwise.
+    ``trust_remote_code`` is given on the command line; None for a command without that option. Raises
+    UserError otherwise.
     """
     recorded = record.spec.model
     known = config.model(recorded.name) if recorded.name in config.catalog("models") else None
@@ -34,7 +35,7 @@ def base_of(
             raise UserError(
                 f"{command}: the record of {record.run_id} asks for `{permission}: true` for its base "
                 f"'{recorded.name}', which a record may not decide. If you trust that base, add it to the "
-                "catalog of models, or give --trust-remote-code"
+                f"catalog of models{'' if trust_remote_code is None else ', or give --trust-remote-code'}"
             )
     return allowed
 

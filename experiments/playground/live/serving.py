@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from experiments.design.study import name_of
+from experiments.sharing.trust import base_of
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, RunRecord
 from toolkit.records.folders import Root, RunFolder
@@ -85,7 +86,9 @@ def study_runs(
                 folder.require_artifact()
             if record.spec.dataset is not None:
                 document_format = record.spec.dataset.format
-            runs[cell.method] = (record, folder)
+            base = base_of(record, folder, "playground")
+            spec = record.spec.model_copy(update={"model": base})
+            runs[cell.method] = (record.model_copy(update={"spec": spec}), folder)
     if missing := [name for name in methods if name not in runs]:
         raise UserError(f"playground: '{missing[0]}' has no finished run. Finished: {', '.join(runs)}")
     return runs, document_format

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from experiments.cli import main
+from experiments.playground.live.serving import study_runs
 from experiments.playground.side_by_side import side_by_side
 from experiments.sharing.archive import OF_RESULTS
 from experiments.sharing.export import export
@@ -168,6 +169,8 @@ def test_a_record_that_names_a_folder_of_code_runs_nothing(packed, tmp_path, cap
     assert len(capfd.readouterr().err.strip().splitlines()) == 1
     # Copied by hand, without its provenance, the record still may not turn the permission on.
     next((tmp_path / "root").glob("runs/*/imported.json")).unlink()
-    with pytest.raises(UserError, match="which a record may not decide"):
+    with pytest.raises(UserError, match="which a record may not decide.*--trust-remote-code"):
         generate(tmp_path / "root")
+    with pytest.raises(UserError, match="playground: .*which a record may not decide"):
+        study_runs(tmp_path / "root", "small", [])
     assert not ran.exists()
