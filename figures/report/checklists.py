@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from figures.tidy.load import StudyTables
 from figures.wording.names import amount, count
+from toolkit.errors import visible
 from toolkit.records import RunRecord
 
 AUTHORS = "for the authors: no record knows it"
@@ -129,9 +131,12 @@ def _versions(study: StudyTables) -> str:
 
 
 def versions(study: StudyTables) -> list[str]:
-    """Return the packages that the runs used, as ``torch==2.13.0``; several where runs differ."""
+    """Return the packages that the runs used, as ``torch==2.13.0``; several if runs differ.
+
+    They are shown as part of a command: what a record made up is quoted for the shell.
+    """
     found = {
-        f"{name}=={version}": None
+        shlex.quote(visible(f"{name}=={version}")): None
         for run in study.runs.values()
         for name, version in (run.environment.get("versions") or {}).items()
         if version and name != "python"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,13 @@ def _render(template: str, facts: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment_.filters.update(
-        inline_svg=_inline_svg, csv_link=_csv_link, marked=marked, md=markdown, fenced=fenced, code=code
+        inline_svg=_inline_svg,
+        csv_link=_csv_link,
+        marked=marked,
+        md=markdown,
+        fenced=fenced,
+        code=code,
+        shell=shlex.quote,
     )
     script = environment_.loader.get_source(environment_, "report.js")[0] if environment_.loader else ""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

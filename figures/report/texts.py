@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from figures.tidy.frames import rows
 from figures.tidy.load import StudyTables
+from toolkit.errors import visible
 
 DISAGREEMENTS = 12
 """Documents that are shown where arms disagree."""
@@ -34,9 +35,11 @@ def section_markers(references: Iterable[str]) -> set[str]:
 def marked(text: str, markers: set[str], wrong: Mapping[str, str] | None = None) -> Markup:
     """Return a text as HTML: escaped, its section markers and the passages that a failed check quotes marked.
 
-    A check quotes a passage in “ ”. A text of more than `LONGEST` characters is cut, and marked as cut.
+    A check quotes a passage in “ ”. A text of more than `LONGEST` characters is cut, and marked as cut;
+    control characters are shown.
     """
-    quoted = [q for words in (wrong or {}).values() for q in re.findall("“([^“”]{3,})”", str(words))]
+    text, checks = visible(text), [visible(str(words)) for words in (wrong or {}).values()]
+    quoted = [q for words in checks for q in re.findall("“([^“”]{3,})”", words)]
     patterns = [rf"^{re.escape(marker)}" for marker in sorted(markers, key=len, reverse=True)]
     patterns += [re.escape(passage.rstrip("…")) for passage in quoted]
     shown, out, at = text[:LONGEST], [], 0
