@@ -15,7 +15,7 @@ from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
 from toolkit.models import locate
 from toolkit.records import Failure, RunRecord
-from toolkit.records.folders import Root
+from toolkit.records.folders import Root, cache_folder
 from toolkit.specs import DatasetSpec, DataSpec
 
 
@@ -60,7 +60,7 @@ def data_cache(root: Path) -> Path:
 
     Planning leaves no `runs/` in a folder where nothing ran.
     """
-    return Root(root).data if Root(root).runs.is_dir() else locate.cache_folder() / "data"
+    return Root(root).data if Root(root).runs.is_dir() else cache_folder() / "data"
 
 
 class Grid:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError
 from toolkit.models import probe
-from toolkit.models.locate import local_folder
+from toolkit.models.locate import local_folder, tokenizer_folder
 from toolkit.models.messages import first_line, readable
 from toolkit.specs import ModelSpec
 
@@ -22,13 +22,19 @@ LIMITS = {
     "vocab_size": 10_000_000,
 }
 """Fields of config.json, and values beyond every published model's."""
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tokenization*.py")
 
 
 def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
     """Load the base's tokenizer. Raises UserError if it is damaged, or gives no character offsets."""
     from transformers import AutoTokenizer
 
-    folder = local_folder(spec)
+    folder = tokenizer_folder(spec)
+    if not any(list(folder.glob(pattern)) for pattern in TOKENIZER_FILES):  # else it would be an empty one
+        raise UserError(
+            f"model {spec.name}: no tokenizer in folder '{folder}': name the folder or Hub id of one as "
+            "`tokenizer` in the model's entry"
+        )
     if (folder / "tokenizer.json").is_file():
         read_object(folder / "tokenizer.json", f"model {spec.name}")
     with readable(f"model {spec.name}: cannot load its tokenizer"):
@@ -40,7 +46,21 @@ def load_tokenizer(spec: ModelSpec) -> PreTrainedTokenizerBase:
             f"model {spec.name}: its tokenizer names no end-of-text token: set "
             '"eos_token" in its tokenizer_config.json'
         )
+    if spec.tokenizer:
+        _refuse_larger_vocabulary(spec, len(tokenizer))
     return tokenizer
+
+
+def _refuse_larger_vocabulary(spec: ModelSpec, tokens: int) -> None:
+    """Raise UserError if the tokenizer has ids that the model has no embedding for."""
+    config = read_object(local_folder(spec) / "config.json", f"model {spec.name}")
+    text = config.get("text_config")
+    size = (text if isinstance(text, dict) else config).get("vocab_size")
+    if isinstance(size, int) and tokens > size:
+        raise UserError(
+            f"model {spec.name}: tokenizer '{spec.tokenizer}' has {tokens} tokens, and the model's "
+            f"vocabulary {size}: it is another model's"
+        )
 
 
 def load_base(

@@ -1,20 +1,17 @@
-"""Where the files of a base come from: the hub, a folder or pip packages. GGUF is converted, once."""
+"""Where the files of a base model come from: the hub, a folder or pip packages."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from filelock import FileLock
-from platformdirs import user_cache_path
-
 from toolkit import origins
 from toolkit.errors import UserError
+from toolkit.models.gguf import converted
 from toolkit.models.messages import first_line
 from toolkit.specs import ModelSpec
+from toolkit.specs.reading import is_path
 
 EMBEDDED = "smollm2-135m-embedded"
 ABOUT = ("*.json", "*.txt", "*.model", "*.jinja")
@@ -22,15 +19,11 @@ ABOUT = ("*.json", "*.txt", "*.model", "*.jinja")
 HUB_FILES = [*ABOUT, "*.safetensors"]
 
 
-def cache_folder() -> Path:
-    """Where converted weights are kept between runs and studies."""
-    return user_cache_path("bakeoff")
-
-
 def local_folder(spec: ModelSpec) -> Path:
-    """A folder that `from_pretrained` can read: downloaded, converted, or simply there."""
+    """Return a folder that `from_pretrained` can read: downloaded, converted, or the one that is named."""
     if spec.gguf:
-        return _converted(spec)
+        files = gguf_files(spec)
+        return converted(spec, files, sha256(files))
     if spec.folder:
         folder = Path(spec.folder).expanduser()
         if not (folder / "config.json").is_file():
@@ -39,29 +32,52 @@ def local_folder(spec: ModelSpec) -> Path:
     return _downloaded(spec)
 
 
+def tokenizer_folder(spec: ModelSpec) -> Path:
+    """Return the folder with the base's tokenizer: its own, or the one that `tokenizer` names."""
+    if spec.tokenizer is None:
+        return local_folder(spec)
+    if not is_path(spec.tokenizer):
+        return _downloaded(ModelSpec(name=spec.name, hub=spec.tokenizer), [*ABOUT])
+    folder = Path(spec.tokenizer).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"model {spec.name}: tokenizer: no folder '{folder}'")
+    return folder
+
+
 def check(spec: ModelSpec) -> None:
-    """Raise the UserError of a base that can't be had, before anything else is begun; torch is not loaded."""
+    """Raise UserError if a base is not available, before anything else is begun; torch is not loaded."""
     if spec.gguf:
         gguf_files(spec)
     else:
         local_folder(spec)
+    if spec.tokenizer:
+        tokenizer_folder(spec)
 
 
 def pinned(spec: ModelSpec) -> ModelSpec:
-    """A model from a local folder with the hash of its files, so that other files are another run.
+    """Return the model with the hashes of its local folders' files, so that other files are another run.
 
-    UserError if another hash was requested.
+    Raises UserError if the spec expects another hash.
     """
-    if not spec.folder:
-        return spec
-    found = revision(spec)
-    if spec.sha256 not in (None, found):
-        raise UserError(f"model {spec.name}: '{spec.folder}' is not the expected one: its SHA-256 is {found}")
-    return spec.model_copy(update={"sha256": found})
+    if spec.folder:
+        digest = _expected(spec, spec.folder, spec.sha256, revision(spec))
+        spec = spec.model_copy(update={"sha256": digest})
+    if spec.tokenizer and is_path(spec.tokenizer):
+        folder = tokenizer_folder(spec)
+        digest = sha256(sorted(file for pattern in ABOUT for file in folder.glob(pattern)))
+        digest = _expected(spec, spec.tokenizer, spec.tokenizer_sha256, digest)
+        spec = spec.model_copy(update={"tokenizer_sha256": digest})
+    return spec
+
+
+def _expected(spec: ModelSpec, path: str, expected: str | None, actual: str | None) -> str | None:
+    if expected not in (None, actual):
+        raise UserError(f"model {spec.name}: '{path}' is not the expected one: its SHA-256 is {actual}")
+    return actual
 
 
 def revision(spec: ModelSpec) -> str | None:
-    """What says which weights these are: the hub's commit, or the SHA-256 of the weight files."""
+    """Return what identifies the weights: the hub's commit, or the SHA-256 of the weight files."""
     if spec.gguf:
         return sha256(gguf_files(spec))
     folder = local_folder(spec)
@@ -82,11 +98,12 @@ def sha256(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _downloaded(spec: ModelSpec) -> Path:
+def _downloaded(spec: ModelSpec, patterns: list[str] | None = None) -> Path:
+    """Fetch the files of a hub repository that match ``patterns``; None for those of a model."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    patterns = [
+    patterns = patterns or [
         *(spec.gguf or HUB_FILES),
         *(["*.bin"] if spec.allow_pickle else []),
         *(["*.py"] if spec.trust_remote_code else []),
@@ -111,30 +128,8 @@ def _downloaded(spec: ModelSpec) -> Path:
         raise UserError(f"model {spec.name}: cannot fetch '{spec.hub}': {first_line(error)}") from error
 
 
-def _converted(spec: ModelSpec) -> Path:
-    """GGUF weights as safetensors, made once: dequantising takes half a minute, reading two seconds."""
-    files = gguf_files(spec)
-    digest = sha256(files)
-    if spec.sha256 and digest != spec.sha256:
-        raise UserError(
-            f"model {spec.name}: {', '.join(spec.gguf)} is not the expected file: its SHA-256 is {digest}"
-        )
-    folder = cache_folder() / "models" / f"{spec.name}-{digest[:16]}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock")):
-            if not folder.is_dir():
-                try:
-                    _convert(files, folder)
-                except (ValueError, NotImplementedError) as error:
-                    raise UserError(
-                        f"model {spec.name}: cannot convert {spec.gguf[0]}: {first_line(error)}"
-                    ) from error
-    return folder
-
-
 def gguf_files(spec: ModelSpec) -> list[Path]:
-    """Where the GGUF file, or its parts in order, lie."""
+    """Return the paths of the GGUF file, or of its parts in order."""
     if spec.package:
         return _package_files(spec)
     folder = Path(spec.folder).expanduser() if spec.folder else _downloaded(spec)
@@ -162,38 +157,8 @@ def _package_files(spec: ModelSpec) -> list[Path]:
         roots.append(package)
     files = []
     for name in spec.gguf:
-        found = [path for root in roots if (path := Path(str(root.locate_file(name)))).is_file()]
-        if not found:
+        paths = [path for root in roots if (path := Path(str(root.locate_file(name)))).is_file()]
+        if not paths:
             raise UserError(f"model {spec.name}: no file {name} in {', '.join(packages)}. {install}")
-        files.append(found[0])
+        files.append(paths[0])
     return files
-
-
-def _convert(files: list[Path], folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        work = Path(temporary)
-        source = files[0]
-        if len(files) > 1:
-            source = work / "joined.gguf"
-            with source.open("wb") as joined:
-                for file in files:
-                    with file.open("rb") as part:
-                        shutil.copyfileobj(part, joined)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            source.parent, gguf_file=source.name, dtype=torch.float32
-        )
-        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        # A model loaded from GGUF refuses to be saved while its config still says it is quantised.
-        config = loaded.config
-        del config.quantization_config
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        model.load_state_dict(loaded.state_dict(), assign=True)
-        model.tie_weights()
-        model.generation_config = loaded.generation_config
-        model.save_pretrained(work / "converted")
-        tokenizer.save_pretrained(work / "converted")
-        (work / "converted").rename(folder)

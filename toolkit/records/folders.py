@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from toolkit.errors import UserError
+
+
+def cache_folder() -> Path:
+    """The user's cache folder: what is kept between studies, such as converted base models."""
+    return user_cache_path("bakeoff")
 
 
 class Root:

@@ -27,6 +27,11 @@ class ModelSpec(Spec):
     """GGUF file(s) inside the package, folder or hub repository; several are joined in this order."""
     sha256: str | None = None
     """Expected SHA-256 of the (joined) GGUF file; for a folder, filled in with its files' own."""
+    tokenizer: str | None = None
+    """Where its tokenizer comes from, if not with the weights: a folder (beginning with `.`, `/` or `~`; in
+    YAML relative to the file), or a Hugging Face id."""
+    tokenizer_sha256: str | None = None
+    """Expected SHA-256 of the files in the tokenizer's folder; filled in."""
     license: str | None = None
     """Licence of the weights, shown in the report."""
     trust_remote_code: bool = False

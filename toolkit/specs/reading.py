@@ -116,7 +116,7 @@ def with_overrides(value: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 def absolute_paths(value: Any, folder: Path) -> Any:
     """Return ``value`` with every relative path in it made absolute, as seen from ``folder``.
 
-    Paths are what the specs call so: a base model's `folder`, and a data set's `files`.
+    Paths are what the specs call so: a base model's `folder` and `tokenizer`, and a data set's `files`.
     """
     if isinstance(value, list | tuple):
         return [absolute_paths(item, folder) for item in value]
@@ -125,10 +125,17 @@ def absolute_paths(value: Any, folder: Path) -> Any:
     result = {key: absolute_paths(item, folder) for key, item in value.items()}
     if isinstance(result.get("folder"), str):
         result["folder"] = _absolute(result["folder"], folder)
+    if isinstance(result.get("tokenizer"), str) and is_path(result["tokenizer"]):
+        result["tokenizer"] = _absolute(result["tokenizer"], folder)
     if isinstance(result.get("files"), list):
         names = result["files"]
         result["files"] = [_absolute(name, folder) if isinstance(name, str) else name for name in names]
     return result
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name that may be a Hugging Face id is a path: it begins with `.`, `/` or `~`."""
+    return name.startswith((".", "/", "~")) or Path(name).is_absolute()
 
 
 def _absolute(name: str, folder: Path) -> str:

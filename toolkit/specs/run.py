@@ -43,6 +43,12 @@ class RunSpec(Spec):
             value["train"].pop(execution)
         if self.model.folder and self.model.sha256:
             value["model"].pop("folder")  # the same files elsewhere are the same base
+        if self.model.tokenizer is None:
+            value["model"].pop("tokenizer")  # runs of before this key existed keep their identity
+        elif self.model.tokenizer_sha256:
+            value["model"].pop("tokenizer")
+        if self.model.tokenizer_sha256 is None:
+            value["model"].pop("tokenizer_sha256")
         for part in ("model", "method"):
             for label in ("name", "note", "license", "published_as"):
                 value[part].pop(label, None)

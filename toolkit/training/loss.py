@@ -128,13 +128,16 @@ class NextToken:
         Zero at the first position and wherever the label is ignored.
         """
         states, labels = self._forward(model, batch)
-        head = None if self._head is None else self._head.weight.to(_compute_dtype(states))
-        bias = None if self._head is None or self._head.bias is None else self._head.bias.to(head.dtype)
-        rows = _rows_at_once(states if head is None else head)
+        weight = bias = None
+        if self._head is not None:
+            weight, bias = self._head.weight.to(_compute_dtype(states)), self._head.bias
+        if bias is not None:
+            bias = bias.to(_compute_dtype(states))
+        rows = _rows_at_once(states if weight is None else weight)
         parts = []
         for i in range(0, len(labels), rows):
             part = states[i : i + rows]
-            logits = part if head is None else F.linear(part.to(head.dtype), head, bias)
+            logits = part if weight is None else F.linear(part.to(weight.dtype), weight, bias)
             parts.append(_nll_(logits, labels[i : i + rows]))
         result = torch.zeros(batch["labels"].shape, dtype=torch.float32, device=states.device)
         result[:, 1:][batch["labels"][:, 1:] != IGNORED] = torch.cat(parts) if parts else result.new_zeros(0)

@@ -34,7 +34,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
-from toolkit.models import load, locate
+from toolkit.models import gguf, load, locate
 from toolkit.specs import ModelSpec, RunSpec, TrainSpec
 
 DISTILGPT2_PARAMETERS = 81_912_576
@@ -272,7 +272,7 @@ def test_the_embedded_file_is_a_base_from_a_folder_too_whole_or_cut_in_two(tmp_p
     with pytest.raises(UserError, match="no file three in"):
         locate.check(ModelSpec(**halves, gguf=("three",)))
     (tmp_path / "text").write_text("no weights here")
-    monkeypatch.setattr(locate, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(gguf, "cache_folder", lambda: tmp_path / "cache")
     with pytest.raises(UserError, match="model mine: cannot convert text: "):
         locate.local_folder(ModelSpec(name="mine", folder=str(tmp_path), gguf=("text",)))
 

@@ -1,0 +1,105 @@
+"""A damaged GGUF file is one line, and soon: readers believe the counts and lengths in its header."""
+
+from __future__ import annotations
+
+import struct
+
+import gguf
+import numpy as np
+import pytest
+
+from toolkit.errors import UserError
+from toolkit.models import gguf as conversion
+from toolkit.models import locate
+from toolkit.specs import ModelSpec
+
+COMPLAINT = "model tiny: cannot convert tiny.gguf"
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small GGUF file: numbers, a text, lists of both, and two tensors."""
+    path = tmp_path / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_uint32("llama.block_count", 1)
+    writer.add_float32("llama.rope.freq_base", 1e4)
+    writer.add_array("tokenizer.ggml.tokens", ["a", "b", "c"])
+    writer.add_array("tokenizer.ggml.token_type", [1, 1, 1])
+    writer.add_tensor("token_embd.weight", np.zeros((3, 32), dtype=np.float32))
+    writer.add_tensor("output_norm.weight", np.ones(32, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def refusal(path) -> str | None:
+    """The line that the header is refused with; None if its counts and lengths fit."""
+    try:
+        conversion.check_header(path, COMPLAINT)
+    except UserError as error:
+        message = str(error)
+        assert message.startswith(COMPLAINT)
+        assert "\n" not in message
+        return message
+    return None
+
+
+def test_a_sound_header_passes(file):
+    """Six keys, two tensors."""
+    assert refusal(file) is None
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "says"),
+    [
+        (4, struct.pack("<I", 77), "version 77"),
+        (8, struct.pack("<Q", 1 << 60), f"{1 << 60} tensors do not fit into the file"),
+        (16, struct.pack("<Q", 1 << 60), f"{1 << 60} keys do not fit into the file"),
+        (24, struct.pack("<Q", 1 << 62), f"{1 << 62} bytes of text do not fit into the file"),
+    ],
+    ids=["version", "tensors", "keys", "length of the first key"],
+)
+def test_an_absurd_count_or_length_is_named(file, position, value, says):
+    """A header is magic (4 bytes), version (4), tensors (8), keys (8), then the first key's length (8)."""
+    content = bytearray(file.read_bytes())
+    content[position : position + len(value)] = value
+    file.write_bytes(content)
+    assert says in refusal(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"GGU", b"GGUF", b"GGUF\3\0\0\0", b"no weights here"])
+def test_what_is_hardly_a_file_is_refused(file, content):
+    """Empty, cut within the magic, the magic alone, and a version alone; a text."""
+    file.write_bytes(content)
+    assert refusal(file)
+
+
+def test_every_length_of_a_cut_header_and_every_flipped_byte_ends_in_a_line_or_passes(file):
+    """Up to the tensors' data: no cut passes, and no flipped byte raises anything but UserError."""
+    content = file.read_bytes()
+    header = content.index(b"output_norm.weight") + len("output_norm.weight") + 4 + 8 + 4 + 8
+    for length in range(header):
+        file.write_bytes(content[:length])
+        assert refusal(file), length
+    refused = 0
+    for position in range(header):
+        flipped = bytearray(content)
+        flipped[position] ^= 0xFF
+        file.write_bytes(flipped)
+        refused += refusal(file) is not None
+    assert refused > header / 4  # the others are letters of names, and numbers
+
+
+@pytest.mark.parametrize("damage", ["magic", "architecture", "weights"])
+def test_a_base_of_a_damaged_file_is_refused_in_a_line_and_nothing_is_left(file, monkeypatch, damage):
+    """Magic alone; an architecture of no name; a llama that lacks most of what its configuration needs."""
+    cache = file.parent / "cache"
+    monkeypatch.setattr(conversion, "cache_folder", lambda: cache)
+    content = file.read_bytes()
+    changed = {"magic": content[:4], "architecture": content.replace(b"llama", b"lxxxa"), "weights": content}
+    file.write_bytes(changed[damage])
+    with pytest.raises(UserError, match="^model tiny: cannot [^\n]+$"):
+        locate.local_folder(ModelSpec(name="tiny", folder=str(file.parent), gguf=(file.name,)))
+    assert [path.suffix for path in (cache / "models").iterdir()] in ([".lock"], [])
