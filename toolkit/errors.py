@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``Did you mean 'x'? Known: a, b, x`` for a name that is not among the known ones."""
+    """Return ``Did you mean 'x'? Known: a, b, x`` for a name that is not among the known ones."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean '{close[0]}'? " if close else ""
@@ -22,7 +22,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name looked up in a list that lacks it, e.g. ``unknown method 'lora16'``."""
+    """Return the error for a name that a list lacks, e.g. ``unknown method 'lora16'. Did you mean …``."""
     return UserError(f"unknown {kind} '{name}'. {nearest(name, known)}")
 
 

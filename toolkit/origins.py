@@ -1,4 +1,4 @@
-"""Asks the Hugging Face hub, once and shortly, which commit of a repository is meant."""
+"""Resolve a Hub revision to a commit, with one request and a 5 s timeout."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ TIMEOUT_SECONDS = 5.0
 def commit(
     kind: Literal["model", "dataset"], repository: str, revision: str | None, where: str
 ) -> tuple[str | None, str]:
-    """The commit by the hub's word, or None and why there was no answer: a download would try for 30 s.
+    """Return (commit, ""), or (None, reason) if the Hub does not answer; a download would try for 30 s.
 
-    Raises UserError, its first words ``where``, for an answer that says no.
+    ``revision`` is a commit, tag or branch; None is the default branch. Raises UserError, beginning with
+    ``where``, if the Hub refuses: no such repository or revision, or terms to accept.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
         GatedRepoError,
+        HfHubHTTPError,
         HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
-    ask = HfApi().model_info if kind == "model" else HfApi().dataset_info
+    # httpx or its successor, whichever the Hub's client uses; and an answer that is no JSON.
+    no_answer: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, ValueError)
+    request = HfApi().model_info if kind == "model" else HfApi().dataset_info
     try:
-        info = ask(repository, revision=revision, timeout=TIMEOUT_SECONDS)
+        info = request(repository, revision=revision, timeout=TIMEOUT_SECONDS)
     except GatedRepoError as error:
         raise UserError(f"{where} wants you to accept its terms on its page, then `hf auth login`") from error
     except RepositoryNotFoundError as error:
@@ -35,6 +39,6 @@ def commit(
         raise UserError(f"{where} has no revision '{revision}'") from error
     except HFValidationError as error:
         raise UserError(f"{where}: not an id of the form owner/name") from error
-    except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
+    except no_answer as error:
         return None, type(error).__name__
     return info.sha, ""

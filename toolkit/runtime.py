@@ -33,8 +33,8 @@ LIBRARIES = (
     "numpy",
     "scipy",
 )
-# glibc gives large blocks back to the system and faults them in again at every step; kept, a step is up to a
-# third faster on a CPU. Read by the C library at start, so they are set for the run's own process.
+# glibc returns large blocks to the system and faults them in again at every step; without that, a step is up
+# to a third faster on a CPU. The C library reads these at start, so they are set for the run's own process.
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
@@ -54,12 +54,12 @@ def wait_passively(environment: MutableMapping[str, str]) -> None:
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """`python -P -m MODULE …`: the working directory is not searched for packages named like ours."""
+    """Return `python -P -m MODULE …`: the working directory is not searched for packages named like ours."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a process of our own: it imports what this process does, from any folder.
+    """Return the environment for a child process: it imports what this process does, from any folder.
 
     ``extra`` variables take precedence over everything else.
     """
@@ -92,17 +92,17 @@ def device() -> torch.device:
 
 
 def rank() -> int:
-    """Which of the processes that train one run this is; the first one writes and speaks."""
+    """Return the index of this process among those that train one run; process 0 writes and logs."""
     return int(os.environ.get("RANK", 0))
 
 
 def processes() -> int:
-    """How many processes train this run."""
+    """Return how many processes train this run."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def summed(value: int) -> int:
-    """The sum of ``value`` over the processes that train this run."""
+    """Return the sum of ``value`` over the processes that train this run."""
     if processes() == 1:
         return value
     import torch.distributed
@@ -113,30 +113,30 @@ def summed(value: int) -> int:
 
 
 def agreed(value: bool) -> bool:
-    """The first process's word on what each saw a little differently, such as the time."""
+    """Return process 0's value, so that all processes decide alike, for example about elapsed time."""
     if processes() == 1:
         return value
     import torch.distributed
 
-    said = [value]
-    torch.distributed.broadcast_object_list(said)
-    return said[0]
+    values = [value]
+    torch.distributed.broadcast_object_list(values)
+    return values[0]
 
 
 def wait_for_all() -> None:
-    """Wait until every process that trains this run has come here."""
+    """Wait until every process that trains this run has reached this call."""
     if processes() > 1:
         import torch.distributed
 
         torch.distributed.barrier()
 
 
-def resolve_precision(asked: str) -> str:
-    """`auto` -> `bf16` where the hardware computes in it, else `fp32`."""
+def resolve_precision(precision: str) -> str:
+    """Return `bf16` for `auto` if the hardware computes in it, else `fp32`; any other value as it is."""
     import torch
 
-    if asked != "auto":
-        return asked
+    if precision != "auto":
+        return precision
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if _cpu_has_bf16() else "fp32"
@@ -149,11 +149,11 @@ def _cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 
 
-def autocast(where: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Compute in bf16 over fp32 weights, or as it is."""
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Return a context that computes in bf16 over fp32 weights; one that does nothing for `fp32`."""
     import torch
 
-    return torch.autocast(where.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def prepare(seed: int) -> None:
@@ -167,9 +167,9 @@ def prepare(seed: int) -> None:
 
 
 def peak_memory_bytes() -> int:
-    """Peak resident memory of this process so far.
+    """Return the peak resident memory of this process so far, in bytes.
 
-    On Linux by `VmHWM`: `getrusage` still counts what the process that started this one held at that moment.
+    On Linux from `VmHWM`: `getrusage` includes what the parent process held when it started this one.
     """
     status = Path("/proc/self/status")
     if status.is_file() and (high := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
@@ -179,7 +179,7 @@ def peak_memory_bytes() -> int:
 
 
 def cuda_peaks() -> tuple[int | None, int | None]:
-    """Peak bytes allocated and reserved on the CUDA device; None without one."""
+    """Return the peak bytes (allocated, reserved) on the CUDA device; None without one."""
     import torch
 
     if not torch.cuda.is_available():
@@ -188,7 +188,7 @@ def cuda_peaks() -> tuple[int | None, int | None]:
 
 
 def release() -> None:
-    """Give back what is no longer referenced."""
+    """Collect garbage, and return cached GPU memory to the device."""
     import torch
 
     gc.collect()
@@ -197,7 +197,7 @@ def release() -> None:
 
 
 def machine() -> dict[str, Any]:
-    """The machine in words, without torch: processor, cores, memory, system, Python."""
+    """Return processor, cores, memory in bytes, system and Python version. Loads no torch."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -208,7 +208,7 @@ def machine() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """The machine, the device and the versions that matter."""
+    """Return the machine, the device, the number of threads and the versions of libraries."""
     import torch
 
     facts = machine()
@@ -223,7 +223,7 @@ def environment() -> dict[str, Any]:
 
 
 def quiet_libraries() -> None:
-    """Keep the progress bars and notes of libraries off the terminal; a run's own process logs them."""
+    """Switch off the progress bars and warnings of libraries; a run's own process logs them."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""How many floating-point operations a run takes, and how many the machine can do."""
+"""Count the floating-point operations of a run, and measure how many the machine does per second."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from toolkit import runtime
 from toolkit.data import batches
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
-PRODUCT = 2048
+PRODUCT = 2048  # rows and columns of the matrices that are multiplied
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
     return sdpa_flop_count(query, key, value)
 
 
-def _attention_backward(slope: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_backward_flop_count(slope, query, key, value)
+def _attention_backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return sdpa_backward_flop_count(gradient, query, key, value)
 
 
 # PyTorch's own table has the attention of GPUs only.
@@ -31,10 +31,10 @@ CPU_ATTENTION = {
 
 
 def per_position(model: Any, next_token: Any, row: list[int], precision: str) -> float | None:
-    """Operations of forward and backward a position, counted on the start of one document.
+    """Count the operations of forward and backward pass per position, on the start of one document.
 
-    Products of matrices, convolutions and attention, a multiplication and an addition as two (PyTorch's
-    `FlopCounterMode`). Gradients are cleared again. None where the counter can't follow the model.
+    Matrix products, convolutions and attention; a multiplication and an addition count as two (PyTorch's
+    `FlopCounterMode`). Gradients are cleared again. Return None if the counter can't follow the model.
     """
     batch = batches.collate([row[: COUNTED_TOKENS + 1]], 0)
     batch = {key: value.to(next(model.parameters()).device) for key, value in batch.items()}
@@ -52,15 +52,15 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
     return counter.get_total_flops() / positions
 
 
-def peak_per_second(where: torch.device, precision: str) -> float:
-    """Operations per second of a product of square matrices, in the precision of the run: best of five."""
+def peak_per_second(device: torch.device, precision: str) -> float:
+    """Measure the operations per second of a product of square matrices in ``precision``: best of five."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    one, other = (torch.ones(PRODUCT, PRODUCT, dtype=dtype, device=where) for _ in range(2))
+    left, right = (torch.ones(PRODUCT, PRODUCT, dtype=dtype, device=device) for _ in range(2))
     seconds = []
     for _ in range(6):  # the first one warms up
         began = time.perf_counter()
-        torch.mm(one, other)
-        if where.type == "cuda":
+        torch.mm(left, right)
+        if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
     return 2 * PRODUCT**3 / min(seconds[1:])

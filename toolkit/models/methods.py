@@ -22,10 +22,10 @@ UNKNOWN_STEPS = 1_000_000_000
 
 
 def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
-    """The model with exactly the weights trainable that the method names; an adapter is put on.
+    """Make exactly the method's weights trainable; add its PEFT adapter if it has one.
 
-    Raises UserError where a pattern or a target module matches nothing, and with peft's own words where it
-    refuses the options.
+    Raises UserError if a pattern or a target module matches nothing, or if peft refuses the options; the
+    message then quotes peft.
     """
     if method.peft is not None:
         return _with_adapter(model, method)
@@ -49,14 +49,14 @@ def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
 
 
 def _counted_from_end(names: list[str]) -> list[str]:
-    """The names with a layer's number counted from the end: `h.5.mlp` of six layers is `h.-1.mlp`."""
+    """Return the names with layers numbered from the end: `h.5.mlp` of six layers is `h.-1.mlp`."""
     numbered = [re.match(r"(.*?\.)(\d+)(\..*)", name) for name in names]
     layers: dict[str, int] = {}
-    for found in filter(None, numbered):
-        layers[found[1]] = max(layers.get(found[1], 0), int(found[2]) + 1)
+    for match in filter(None, numbered):
+        layers[match[1]] = max(layers.get(match[1], 0), int(match[2]) + 1)
     return [
-        f"{found[1]}{int(found[2]) - layers[found[1]]}{found[3]}" if found else name
-        for found, name in zip(numbered, names, strict=True)
+        f"{match[1]}{int(match[2]) - layers[match[1]]}{match[3]}" if match else name
+        for match, name in zip(numbered, names, strict=True)
     ]
 
 
@@ -86,9 +86,7 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
     family = model.config.model_type
     options: dict[str, Any] = {"task_type": "CAUSAL_LM", **(method.peft or {})}
     kind = str(options["peft_type"]).upper()
-    if (
-        kind == "ADALORA"
-    ):  # peft wants a number at once; `callbacks` sets the one that the run turns out to have
+    if kind == "ADALORA":  # peft requires a number here; `callbacks` sets the run's own
         options.setdefault("total_step", UNKNOWN_STEPS)
     beside = probe.modules_beside_language(model)  # of a vision tower, which text never reaches
     known = {field.name for field in fields(peft.PEFT_TYPE_TO_CONFIG_MAPPING[kind])}
@@ -98,27 +96,27 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         config = peft.get_peft_config({**options, "peft_type": kind})
         adapted = peft.get_peft_model(model, config)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
-        raise UserError(f"method {method.name}: {_words(error)}") from error
+        raise UserError(f"method {method.name}: {_one_line(error)}") from error
     for layer in adapted.modules():
         # Once evaluated, a 4-bit layer on such a CPU is repacked for a kernel that passes no gradient back.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             layer.support_avx512bf16_for_cpu = False
     if not any(weight.requires_grad for weight in adapted.parameters()):
         raise UserError(f"method {method.name}: {kind} trains nothing with these options on a {family}")
-    _try(adapted, f"method {method.name}: {kind} cannot run on a {family}")
+    _refuse_unless_it_runs(adapted, f"method {method.name}: {kind} cannot run on a {family}")
     return adapted
 
 
-def _try(model: PreTrainedModel, complaint: str) -> None:
-    """Raise UserError if a few tokens can't pass: some options fail to fit the base only now."""
+def _refuse_unless_it_runs(model: PreTrainedModel, message: str) -> None:
+    """Raise UserError, beginning with ``message``, if a few tokens fail: some options show only now."""
     try:
         probe.logits(model, probe.token_ids(model))
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        raise UserError(f"{complaint}: {_words(error)}") from error
+        raise UserError(f"{message}: {_one_line(error)}") from error
 
 
 def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
-    """How the base is to be loaded for this method; None for plain fp32 weights."""
+    """Return how the base is quantised for this method; None for plain fp32 weights. Raises UserError."""
     if method.quantization is None:
         return None
     from transformers import BitsAndBytesConfig
@@ -134,7 +132,7 @@ def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
     try:
         config = BitsAndBytesConfig(**method.quantization)
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"method {method.name}: quantization: {_words(error)}") from error
+        raise UserError(f"method {method.name}: quantization: {_one_line(error)}") from error
     if not (config.load_in_4bit or config.load_in_8bit):
         raise UserError(f"method {method.name}: quantization: set load_in_4bit or load_in_8bit to true")
     return config
@@ -147,9 +145,10 @@ def optimizer(
     settings: Mapping[str, Any],
     weight_decay: float,
 ) -> torch.optim.Optimizer:
-    """The optimizer of peft's that the method names, made from the run's own class and settings.
+    """Create the peft optimizer that the method names, from the run's own class and settings.
 
-    ``kind`` and ``settings`` (with `lr`) are what every other method trains with. The method's options win.
+    ``kind`` and ``settings`` (with `lr`) are what every other method trains with. The method's options take
+    precedence. Raises UserError for an unknown optimizer or option.
     """
     from peft import optimizers
 
@@ -167,30 +166,30 @@ def optimizer(
     try:
         return factory(model, **{**offered, **options})
     except (ValueError, TypeError) as error:
-        raise UserError(f"method {method.name}: optimizer {name}: {_words(error)}") from error
+        raise UserError(f"method {method.name}: optimizer {name}: {_one_line(error)}") from error
 
 
 def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
-    """What an adapter wants done during training, as callbacks of the trainer.
+    """Return the trainer callbacks that an adapter needs during training.
 
-    ``steps``: of the whole run; AdaLoRA's schedule of ranks ends there. Raises UserError where that leaves
-    its schedule no room.
+    ``steps`` are those of the whole run, at whose end AdaLoRA's schedule of ranks ends. Raises UserError if
+    they are too few for it.
     """
     from transformers import TrainerCallback
 
     tuner = getattr(model, "base_model", None)
-    update = getattr(tuner, "update_and_allocate", None)
+    update: Any = getattr(tuner, "update_and_allocate", None)
     if update is None:
         return []
     allocator = getattr(tuner, "rankallocator", None)
     if allocator is not None:
-        asked = allocator.peft_config
-        if asked.total_step == UNKNOWN_STEPS:
+        settings = allocator.peft_config
+        if settings.total_step == UNKNOWN_STEPS:
             allocator.set_total_step(steps)
-        if asked.tinit >= steps - asked.tfinal:
+        if settings.tinit >= steps - settings.tfinal:
             raise UserError(
-                f"AdaLoRA: a run of {steps} steps has no room for tinit={asked.tinit} and "
-                f"tfinal={asked.tfinal}; lower them, or train longer"
+                f"AdaLoRA: a run of {steps} steps has no room for tinit={settings.tinit} and "
+                f"tfinal={settings.tfinal}; lower them, or train longer"
             )
 
     class AllocateRanks(TrainerCallback):
@@ -202,7 +201,7 @@ def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
 
 
 def penalty(model: PreTrainedModel) -> torch.Tensor | None:
-    """What the adapter's own objective adds to the loss; None for most.
+    """Return the term that the adapter's own objective adds to the loss; None for most adapters.
 
     AdaLoRA: `orth_reg_weight` times the mean over A and B of the Frobenius norms of A Aᵀ - I and Bᵀ B - I
     (Zhang et al. 2023, eq. 4, as in peft), which peft adds only to a loss computed inside the model.
@@ -233,10 +232,10 @@ def parameter_counts(model: PreTrainedModel) -> tuple[int, int]:
 
 
 def _count(weight: torch.nn.Parameter) -> int:
-    # bitsandbytes keeps two 4-bit numbers a byte, in a column of whatever dtype it was told to store them in.
+    # bitsandbytes packs two 4-bit numbers into each byte, stored as whatever dtype its settings name.
     return weight.numel() * (2 * weight.element_size() if type(weight).__name__ == "Params4bit" else 1)
 
 
-def _words(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else f"{text[:297]}…"

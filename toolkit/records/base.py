@@ -1,4 +1,4 @@
-"""A frozen, strict value that goes to disk as JSON, alone or one a line."""
+"""A frozen, strict value that goes to disk as JSON, alone or as one line among others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files of a study lie: run folders and what is in them."""
+"""The paths of a study's files: run folders and what is in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def cache_folder() -> Path:
 
 
 class Root:
-    """Names of what lies under the root folder: `runs/`, `results/` and the prepared data."""
+    """Paths under the root folder: `runs/`, `results/` and the prepared data."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,11 +40,11 @@ class Root:
 
 
 CLOCK = "clock.json"
-"""Written last into a checkpoint: it marks a whole one."""
+"""Written last into a checkpoint: it marks a complete one."""
 
 
 class RunFolder:
-    """Names of what lies in `runs/<run_id>/`. The one place that spells them."""
+    """Paths in `runs/<run_id>/`, which no other module writes out."""
 
     def __init__(self, root: Path, run_id: str) -> None:
         self.path = root / "runs" / run_id
@@ -71,28 +71,28 @@ class RunFolder:
 
     @property
     def steps(self) -> Path:
-        """`steps.jsonl`: one line an optimizer step or validation."""
+        """`steps.jsonl`: one line per optimizer step or validation."""
         return self.path / "steps.jsonl"
 
     @property
     def checkpoints(self) -> Path:
-        """`checkpoints/`: to go on from; removed when the run has finished."""
+        """`checkpoints/`: to resume from; removed when the run has finished."""
         return self.path / "checkpoints"
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """The latest whole checkpoint; one that was being written when the process died does not count."""
+        """The latest complete checkpoint; one without its marker was being written when the process died."""
         whole = [marker.parent for marker in self.checkpoints.glob(f"checkpoint-*/{CLOCK}")]
         return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
     @property
     def failure(self) -> Path:
-        """`failed.json`: why the run could not be finished or evaluated; gone as soon as it could."""
+        """`failed.json`: why the run could not be finished or evaluated; removed once it could."""
         return self.path / "failed.json"
 
     @property
     def lock(self) -> Path:
-        """`.lock`: held by the process that works on the run. The system releases it when that one dies."""
+        """`.lock`: held by the process that works on the run, and released by the system when it ends."""
         return self.path / ".lock"
 
     @property
@@ -101,11 +101,11 @@ class RunFolder:
         return self.path / "artifact"
 
     def require_artifact(self) -> Path:
-        """`artifact/`, or a UserError where a trained run's weights are on another machine."""
+        """Return `artifact/`. Raises UserError if it is missing: the weights are on another machine."""
         if not self.artifact.is_dir():
             raise UserError(
-                f"{self.path} has no weights here: it came from another machine, or they were deleted. "
-                "Do this where they are, or delete the folder to train the run again"
+                f"{self.path} has no weights here: the run was imported, or they were deleted. "
+                "Run this command on the machine that has them, or delete the folder to train the run again"
             )
         return self.artifact
 
@@ -116,7 +116,7 @@ class RunFolder:
 
     @property
     def merge(self) -> Path:
-        """`merge.json`: how the merged model compares."""
+        """`merge.json`: the merged model compared with the adapter."""
         return self.path / "merge.json"
 
     @property

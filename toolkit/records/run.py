@@ -9,12 +9,12 @@ from toolkit.specs import EvalSpec, RunSpec
 
 
 class DataCounts(Record):
-    """What a run saw of its training part."""
+    """The training data of a run, counted."""
 
     documents: int
     """Documents trained on."""
     left_out_too_long: int
-    """Documents of the part that have more tokens than `max_length`."""
+    """Documents of the training split excluded for having more tokens than `max_length`."""
     tokens: int
     """Supervised tokens of one epoch."""
     padding_share: float
@@ -26,7 +26,7 @@ class DataCounts(Record):
 
 
 class Costs(Record):
-    """What a run cost. Unmeasured is None."""
+    """What a run cost. None: not measured."""
 
     load_seconds: float | None = None
     train_seconds: float | None = None
@@ -47,10 +47,10 @@ class Costs(Record):
     flops: float | None = None
     """Floating-point operations of all training steps: counted on one document, times positions."""
     peak_flops_per_second: float | None = None
-    """What the machine reached, in this precision and just before, on a product of two square matrices."""
+    """Measured just before training, on a product of two square matrices in the run's precision."""
     processes: int = 1
     interruptions: int = 0
-    """How often the run was killed and went on from a checkpoint. Seconds are summed over all its lives."""
+    """How often the run was killed and resumed from a checkpoint. Seconds are those of all its attempts."""
 
     @property
     def peak_share(self) -> float | None:
@@ -76,7 +76,7 @@ class RunRecord(Record):
     data: DataCounts | None
     costs: Costs
     precision: str | None
-    """What was computed in and what the trainable weights were kept in, e.g. `bf16 compute, fp32 masters`."""
+    """Of computation, trainable weights and validation: `bf16 compute, fp32 weights, fp32 validation`."""
     environment: dict[str, Any]
     """Device, cores, operating system and the versions that matter; not part of the run's identity."""
 
@@ -87,9 +87,9 @@ class MergeSide(Record):
     perplexity: float
     """Per token, end-of-text included, in fp32."""
     forward_seconds: float
-    """One document through the model: the median of five."""
+    """Seconds for one document through the model: the median of five."""
     seconds_per_new_token: float
-    """One document written greedily, 32 tokens: the median of five."""
+    """Seconds per token for 32 tokens generated greedily: the median of five."""
 
 
 class MergeRecord(Record):
@@ -97,11 +97,11 @@ class MergeRecord(Record):
 
     run_id: str
     documents: int
-    """Validation documents that the perplexities are of."""
+    """Number of validation documents behind the perplexities."""
     adapter: MergeSide
     merged: MergeSide
     logit_difference: float
-    """The largest, over all tokens of one document."""
+    """Largest absolute difference of two logits, over all tokens of one document."""
     environment: dict[str, Any]
 
 
@@ -118,7 +118,7 @@ class Provenance(Record):
 
 
 class Failure(Record):
-    """`failed.json`: a run that could not be finished, or not be evaluated. Removed once it could."""
+    """`failed.json`: why a run could not be finished or evaluated. Removed once it could."""
 
     version: int = FORMAT_VERSION
     run_id: str
@@ -144,5 +144,5 @@ class Step(Record):
     learning_rate: float | None = None
     gradient_norm: float | None = None
     validation_nll: float | None = None
-    """Nats per token over the validation part. None on a training line."""
+    """Nats per token over the validation split. None on a training line."""
     validation_bits_per_byte: float | None = None

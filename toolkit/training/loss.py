@@ -1,9 +1,9 @@
-"""Next-token loss without the logits of a whole batch: with gradients for training, by token for scoring.
+"""Next-token loss without the logits of a whole batch: with gradients for training, per token for scoring.
 
-A language model's largest tensor is its logits, tokens x vocabulary in fp32. Here the output head is applied
-to a few hundred supervised positions at a time, the loss's gradient is formed in the same pass (as Liger
-Kernel and Cut Cross-Entropy do on GPUs), and padding never reaches the head. Where a model does more to its
-logits than one linear map (soft-capping, scaling), this is detected, and the plain loss is used.
+A language model's largest tensor is its logits, tokens x vocabulary in fp32. Here the LM head is applied to a
+few hundred supervised positions at a time, the gradient of the loss is computed in the same pass (as in Liger
+Kernel and Cut Cross-Entropy, on GPUs), and padding never reaches the head. If a model does more to its logits
+than one linear map (soft-capping, scaling), a test on a few tokens shows it, and all logits are computed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CACHED_ELEMENTS = 1 << 19  # fp32 logits worked on at once on a CPU: 2 MiB
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Summed negative log-likelihood, in nats, of `hidden` [tokens, width] under a linear head."""
+    """Summed negative log-likelihood of `labels` [tokens] given `hidden` [tokens, width], in nats."""
 
     @staticmethod
     def forward(
@@ -44,7 +44,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for first in range(0, len(labels), rows):
             part = slice(first, first + rows)
             logits = F.linear(states[part], head, shift)
-            total += _softmax_slope_(logits, labels[part])
+            total += _softmax_gradient_(logits, labels[part])
             torch.matmul(logits, head, out=grad_hidden[part])
             if grad_weight is not None:
                 grad_weight += logits.T @ states[part]
@@ -61,10 +61,11 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return (grad_hidden * scale).to(ctx.hidden_dtype), *of_head, None, None
 
 
-def _softmax_slope_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Summed nll of `logits` [rows, vocabulary]; they become its gradient: softmax minus one at the label.
+def _softmax_gradient_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the summed nll of `logits` [rows, vocabulary], and overwrite them with its gradient.
 
-    In fp32, on a CPU a few rows at a time: passes over a whole chunk would each go through main memory.
+    The gradient is softmax minus one at the label. In fp32; on a CPU a few rows at a time, since each pass
+    over a whole chunk would go through main memory.
     """
     total = torch.zeros((), dtype=torch.float32, device=logits.device)
     for part in _cached(logits):
@@ -77,16 +78,17 @@ def _softmax_slope_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def _nll_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Negative log-likelihood of each label under `logits` [rows, vocabulary], overwritten: [rows], nats."""
+    """Return each label's negative log-likelihood, [rows] in nats; overwrites `logits` [rows, vocabulary]."""
     return torch.cat(
         [_exponentiate_(logits[part].float(), labels[part, None])[0].squeeze(1) for part in _cached(logits)]
     )
 
 
 def _exponentiate_(values: torch.Tensor, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """fp32 `values` [rows, vocabulary] become exponentials; nll of each label and sum of each row: [rows, 1].
+    """Overwrite fp32 `values` [rows, vocabulary] with exponentials; return labels' nll and rows' sums.
 
-    `sum` adds in pairs. PyTorch's log_softmax adds a row up in order, and is five times as far from fp64.
+    Both are [rows, 1]. `sum` adds pairwise; PyTorch's log_softmax adds in order, and its error against fp64
+    is five times as large.
     """
     highest = values.amax(dim=1, keepdim=True)
     chosen = values.gather(1, label) - highest
@@ -95,17 +97,17 @@ def _exponentiate_(values: torch.Tensor, label: torch.Tensor) -> tuple[torch.Ten
 
 
 def _cached(logits: torch.Tensor) -> Iterator[slice]:
-    """Slices of rows that a CPU's cache holds in fp32; all rows at once on a GPU."""
+    """Yield slices of rows that fit a CPU's cache in fp32; all rows at once on a GPU."""
     rows = len(logits) if logits.is_cuda else max(1, CACHED_ELEMENTS // logits.shape[1])
     return (slice(first, first + rows) for first in range(0, len(logits), rows))
 
 
 class NextToken:
-    """Scores a causal model's next tokens. Made once a model; knows if its head can be taken apart."""
+    """Next-token loss of one causal model. Create it once: it tests whether the LM head can be split off."""
 
     def __init__(self, model: torch.nn.Module, *, chunked: bool = True) -> None:
         self._head = _plain_head(model) if chunked else None
-        if self._head is not None and not self._agrees(model):
+        if self._head is not None and not self._agrees(model, self._head):
             self._head = None
 
     @property
@@ -114,7 +116,7 @@ class NextToken:
         return self._head is not None
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], tokens: float) -> torch.Tensor:
-        """Summed nll of the supervised tokens over ``tokens``, those of all micro-batches: a scalar."""
+        """Return the batch's summed nll over ``tokens``, the supervised tokens of all micro-batches."""
         states, labels = self._forward(model, batch)
         if self._head is None:
             return F.cross_entropy(states.float(), labels, reduction="sum") / tokens
@@ -123,9 +125,9 @@ class NextToken:
 
     @torch.no_grad()
     def nll(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Negative log-likelihood of every token given those before it: [rows, longest], fp32, nats.
+        """Return each token's negative log-likelihood given those before it: [rows, longest], fp32, in nats.
 
-        Zero at the first position and wherever the label is ignored.
+        Zero at the first position and for ignored labels.
         """
         states, labels = self._forward(model, batch)
         weight = bias = None
@@ -146,37 +148,37 @@ class NextToken:
     def _forward(
         self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states (logits, where the head stays on) before each supervised token, and the tokens."""
+        """Return the hidden states (logits if not chunked) before the supervised tokens, and the tokens."""
         # The last token of a row predicts nothing here, and may be one more than the context holds.
         inputs = {key: value[:, :-1] for key, value in batch.items() if key != "labels"}
-        with _answering(self._head, _identity):
+        with _replaced(self._head, _identity):
             states = model(**inputs, use_cache=False).logits
         labels = batch["labels"][:, 1:]
         states = states[:, -labels.shape[1] :]  # virtual tokens of a prompt method stand in front
         return states[labels != IGNORED], labels[labels != IGNORED]
 
-    def _agrees(self, model: torch.nn.Module) -> bool:
-        """Whether the model gives out what its head says, and nothing else: tried on a few tokens.
+    def _agrees(self, model: torch.nn.Module, head: torch.nn.Linear) -> bool:
+        """Return whether the model's logits are its LM head's output and nothing else, on a few tokens.
 
-        The head is made to answer with logits far from zero, where soft-capping shows whatever the weights.
+        The head is made to return logits far from zero, on which soft-capping shows whatever the weights.
         """
-        weight = self._head.weight
+        weight = head.weight
         ids = probe.token_ids(model)
         far = torch.linspace(-1000, 1000, weight.shape[0], device=weight.device)
-        heard = []
+        inputs = []
 
-        def answer(states: torch.Tensor) -> torch.Tensor:
-            heard.append(states)
+        def fixed_logits(states: torch.Tensor) -> torch.Tensor:
+            inputs.append(states)
             return far.to(states.dtype).expand(*states.shape[:-1], -1)
 
-        with _answering(self._head, answer):
+        with _replaced(head, fixed_logits):
             logits = probe.logits(model, ids)
-        with _answering(self._head, _identity):
+        with _replaced(head, _identity):
             states = probe.logits(model, ids)
-        if len(heard) != 1 or states.shape != heard[0].shape or logits.shape[-1] != len(far):
+        if len(inputs) != 1 or states.shape != inputs[0].shape or logits.shape[-1] != len(far):
             return False
-        said = far.to(heard[0].dtype).to(logits.dtype).expand_as(logits)
-        return torch.equal(logits, said) and torch.allclose(states.float(), heard[0].float())
+        expected = far.to(inputs[0].dtype).to(logits.dtype).expand_as(logits)
+        return torch.equal(logits, expected) and torch.allclose(states.float(), inputs[0].float())
 
 
 def _plain_head(model: torch.nn.Module) -> torch.nn.Linear | None:
@@ -185,14 +187,14 @@ def _plain_head(model: torch.nn.Module) -> torch.nn.Linear | None:
 
 
 @contextmanager
-def _answering(
-    head: torch.nn.Module | None, answer: Callable[[torch.Tensor], torch.Tensor]
+def _replaced(
+    head: torch.nn.Module | None, forward: Callable[[torch.Tensor], torch.Tensor]
 ) -> Iterator[None]:
-    """Inside, the output head answers so; with `_identity`, a model's `logits` are its last hidden states."""
+    """Temporarily replace the LM head's forward; with `_identity`, `logits` are the last hidden states."""
     if head is None:
         yield
         return
-    head.forward = answer
+    head.forward = forward
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""An adapter merged into its base: whether it says the same, and what it saves at inference."""
+"""Merge an adapter into its base, and measure how the result differs and what it saves at inference."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
         raise UserError(f"{record.run_id}: {type(model.active_peft_config).__name__} can't be merged")
     if not texts:
         raise UserError("merge: no text to compare on")
-    apart, logits = _measured(model, tokenizer, texts)
+    adapter, logits = _measure(model, tokenizer, texts)
     try:
         merged = merger(safe_merge=True)
     except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
         raise UserError(f"{record.run_id}: peft can't merge this adapter: {error}") from error
-    together, other = _measured(merged, tokenizer, texts)
+    combined, merged_logits = _measure(merged, tokenizer, texts)
     artifact_files.save_artifact(merged, tokenizer, folder.merged)
     result = MergeRecord(
         run_id=record.run_id,
         documents=len(texts),
-        adapter=apart,
-        merged=together,
-        logit_difference=(logits - other).abs().max().item(),
+        adapter=adapter,
+        merged=combined,
+        logit_difference=(logits - merged_logits).abs().max().item(),
         environment=runtime.environment(),
     )
     result.write(folder.merge)
     return result
 
 
-def _measured(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[MergeSide, torch.Tensor]:
-    """One side's figures, and its logits [tokens, vocabulary] on the first text."""
+def _measure(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[MergeSide, torch.Tensor]:
+    """Return a model's measurements, and its logits on the first text: [tokens, vocabulary]."""
     validation = Validation(texts, tokenizer, 1024, "fp32")
     nll = validation(model, NextToken(model))["eval_nll"]
     row = batches.encode(texts[:1], tokenizer).ids[0]
     ids = torch.tensor([row], device=next(model.parameters()).device)
     start = ids[:, : max(1, min(16, ids.shape[1] // 2))]
 
-    def write() -> None:
+    def generate() -> None:
         model.generate(
             input_ids=start,
             attention_mask=torch.ones_like(start),
@@ -81,13 +81,13 @@ def _measured(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[MergeSi
         side = MergeSide(
             perplexity=math.exp(nll),
             forward_seconds=_median(lambda: model(input_ids=ids, use_cache=False)),
-            seconds_per_new_token=_median(write) / NEW_TOKENS,
+            seconds_per_new_token=_median(generate) / NEW_TOKENS,
         )
     return side, logits
 
 
 def _median(action: Callable[[], Any]) -> float:
-    """Seconds of an action, the median of five after one that warms up."""
+    """Return the seconds that an action takes: the median of five, after a warm-up."""
     seconds = []
     for _ in range(REPEATS + 1):
         began = time.perf_counter()

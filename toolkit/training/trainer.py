@@ -27,6 +27,9 @@ from toolkit.training.validation import Validation
 class TokenBudgetTrainer(Trainer):
     """transformers' Trainer with our batches, loss and validation; its loop, optimizer and checkpoints."""
 
+    optimizer: Any  # the Trainer's
+    control: Any
+
     def __init__(
         self,
         *,

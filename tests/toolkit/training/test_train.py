@@ -203,7 +203,10 @@ def test_a_loss_that_leaves_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, re
             MethodSpec(name="m", peft={"peft_type": "LORA", "target_modules": ["nowhere"]}),
             "method m: .*nowhere",
         ),
-        (MethodSpec(name="m", peft={"peft_type": "LORA", "rank": 4}), "unknown option of LORA in method m .*'rank'"),
+        (
+            MethodSpec(name="m", peft={"peft_type": "LORA", "rank": 4}),
+            "unknown option of LORA .*'rank'",
+        ),
     ],
 )
 def test_options_that_cannot_be_are_told_in_one_line(tiny_gpt2, method, says):
