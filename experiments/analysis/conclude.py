@@ -25,8 +25,8 @@ from experiments.analysis.families import family_changes, flagged
 from experiments.analysis.recommend import recommend
 from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
-from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
+from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
@@ -52,7 +52,7 @@ class Concluded(NamedTuple):
     records: StudyRecords
 
 
-def conclude(grid: Grid, planned: Sequence[CellSpec], errors: dict[str, str]) -> Concluded:
+def conclude(grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, str]) -> Concluded:
     """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
     study, root = grid.study, grid.root
     cells = with_edges_untuned(
@@ -104,7 +104,7 @@ def read(root: Path, study: str) -> Conclusions:
     return Conclusions.read(path)
 
 
-def _cells(grid: Grid, cell: CellSpec, error: str | None) -> list[Cell]:
+def _cells(grid: StudyState, cell: CellSpec, error: str | None) -> list[Cell]:
     """The cell's record; an untouched base has one in each condition of its data set."""
     done = _cell(grid, cell, error)
     if cell.phase != "base":
@@ -113,7 +113,7 @@ def _cells(grid: Grid, cell: CellSpec, error: str | None) -> list[Cell]:
     return [done.model_copy(update=condition._asdict()) for condition in same]
 
 
-def _cell(grid: Grid, cell: CellSpec, error: str | None) -> Cell:
+def _cell(grid: StudyState, cell: CellSpec, error: str | None) -> Cell:
     record = grid.record(cell)
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":

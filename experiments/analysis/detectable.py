@@ -11,8 +11,8 @@ from eval.statistics.crossed import spread
 from eval.statistics.observations import complete, differences, stack
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
 from experiments.analysis.comparisons import statistics_of
-from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
+from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, StudyRecords
 from toolkit.specs import BASE
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     """None if 100 seeds do not suffice."""
 
 
-def bases_of(grid: Grid) -> dict[str, Basis]:
+def bases_of(grid: StudyState) -> dict[str, Basis]:
     """Return headline metric -> variances: of the study's finished runs, or else of the shipped table.
 
     Of several methods the one that varies most against the baseline counts. Finished runs of one seed say
@@ -123,7 +123,7 @@ def _tests(study: StudySpec) -> int:
     return max(1, (len(study.methods) - 1) * conditions * len(study.headline_metrics()))
 
 
-def _finished(grid: Grid) -> dict[str, Basis]:
+def _finished(grid: StudyState) -> dict[str, Basis]:
     """Metric -> variances from the study's own concluded runs; empty if there are none."""
     path = grid.root.results(grid.study.name) / "comparisons.json"
     if not path.is_file():

@@ -14,8 +14,8 @@ from typing import Any
 
 from experiments.bench.synthetic.finished import finish
 from experiments.design import study as studies
-from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
+from experiments.design.study_state import StudyState
 from experiments.running.executors.local import Local
 from experiments.running.runner import jobs_of
 from toolkit.records import EvaluationRecord, RunRecord
@@ -67,7 +67,7 @@ def _overhead(base: Path, root: Path) -> tuple[float, float]:
     """Seconds of a plain script and of a cell, two full and two LoRA, taken in turn; medians."""
     overrides = ["data={train: 100, validation: 10, test: 10}", "train={precision: fp32, validations: 1}"]
     asked = _study(base, "{full: [1e-4, 1e-3], lora-r16: [1e-4, 1e-3]}", *overrides)
-    grid = Grid(asked, root).prepare()
+    grid = StudyState(asked, root).prepare()
     prepared = grid.prepared(asked.dataset[0])
     texts = root / "texts.json"
     texts.write_text(json.dumps(list(prepared.train)), encoding="utf-8")
@@ -127,7 +127,7 @@ def _plain(base: str, texts: str, kind: str, target: str) -> None:
 def _finished(base: Path, root: Path, cells: int) -> dict[str, float]:
     """Seconds of `bakeoff plan`, `run` and `report` on a study whose cells are all finished."""
     overrides = many_cells(base, cells)
-    grid = Grid(studies.load("quickstart", overrides), root).prepare()
+    grid = StudyState(studies.load("quickstart", overrides), root).prepare()
     finish(grid)
     seconds = {}
     for command in ("plan", "run", "report"):
@@ -158,7 +158,7 @@ def many_cells(base: Path, cells: int) -> list[str]:
 
 def _read(base: str, root: str, many: str) -> dict[str, float]:
     """Make the records of so many cells and read them, as the report and the conclusions do; peak memory."""
-    grid = Grid(studies.load("quickstart", many_cells(Path(base), int(many))), Path(root)).prepare()
+    grid = StudyState(studies.load("quickstart", many_cells(Path(base), int(many))), Path(root)).prepare()
     folders = [grid.root.run(cell.run.run_id) for cell in finish(grid)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()

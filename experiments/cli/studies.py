@@ -136,14 +136,14 @@ def plan(
     """
     from experiments.analysis import detectable
     from experiments.design import study as studies
-    from experiments.design.grid import Grid, data_cache
     from experiments.design.planning import plan as plans
+    from experiments.design.study_state import StudyState, data_cache
     from experiments.running.board import Board
     from experiments.running.runner import prepare_data, run_probes
 
     spec = studies.load(study, overrides)
     plans.check(spec)
-    grid = Grid(spec, root, data=data_cache(root))
+    grid = StudyState(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
         prepare_data(grid, board)
         if probe:
@@ -202,7 +202,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         `key=value` pairs that replace the study's own.
     """
     from experiments.design import study as studies
-    from experiments.design.grid import Grid, data_cache
+    from experiments.design.study_state import StudyState, data_cache
     from experiments.running.board import Board
     from figures.data_report import as_json as report_of
     from figures.data_report import draw, show
@@ -210,7 +210,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     from toolkit.models import load
 
     spec = studies.load(study, overrides)
-    grid = Grid(spec, root, data=data_cache(root))
+    grid = StudyState(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
         listener = board.listener("preparing data")
         prepared = {d.name: grid.prepared(d, listener=listener) for d in spec.dataset}

@@ -1,157 +1,151 @@
-"""A study on a root folder: its data prepared, its records read, its cells and the state of each."""
+"""The cells of a study, as pure functions of the study, the data's fingerprints and the records so far."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from enum import StrEnum
-from pathlib import Path
-from typing import Self
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
-from eval.harness import contexts_of, evaluation_digest, is_current
-from experiments.design import cells as design_cells
-from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
+from experiments.design import learning_rates
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, base_cell, cell_of
+from experiments.design.learning_rates import ChosenRate
 from experiments.design.study import StudySpec
-from toolkit.data.prepare import Prepared, prepare
-from toolkit.events import Listener, ignore
-from toolkit.models import locate
-from toolkit.records import Failure, RunRecord
-from toolkit.records.folders import Root, cache_folder
-from toolkit.specs import DatasetSpec, DataSpec
+from toolkit.records import RunRecord
 
 
-class CellState(StrEnum):
-    """How far a cell is."""
-
-    TO_TRAIN = "to do"
-    TO_EVALUATE = "to evaluate"
-    """Trained, and not yet evaluated with the study's settings."""
-    TO_MEASURE = "to measure"
-    """Evaluated, but not with every metric that exists now: arithmetic is left."""
-    DONE = "done"
-    FAILED = "failed"
-    AFTER_TUNING = "after tuning"
-    """Not decided yet: its learning rate is being searched for."""
-
-    @property
-    def trained(self) -> bool:
-        """Whether no training is left, but something else."""
-        return self in (CellState.TO_EVALUATE, CellState.TO_MEASURE)
-
-
-class RunRecords:
-    """The records of finished runs under a root, each read once."""
-
-    def __init__(self, root: Root) -> None:
-        self._root = root
-        self._read: dict[str, RunRecord] = {}
+class Records(Protocol):
+    """Finished runs by id: a dictionary, or a reader of the disk."""
 
     def get(self, run_id: str, /) -> RunRecord | None:
         """The record of a run; None if it has not finished."""
-        if run_id not in self._read:
-            path = self._root.run(run_id).record
-            if not path.is_file():
-                return None
-            self._read[run_id] = RunRecord.read(path)
-        return self._read[run_id]
 
 
-def data_cache(root: Path) -> Path:
-    """Where a command that trains nothing keeps prepared data: under a root in use, else in the user's cache.
+def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> list[CellSpec]:
+    """The cells that ``records`` decide so far; more of them follow once these have run.
 
-    Planning leaves no `runs/` in a folder where nothing ran.
+    ``lost`` are ids of runs that failed: the search continues without them.
     """
-    return Root(root).data if Root(root).runs.is_dir() else cache_folder() / "data"
+    study = design.study
+    bases = [base_cell(design, model, dataset) for model in design.base_models for dataset in study.dataset]
+    tuning: list[CellSpec] = []
+    confirming: list[CellSpec] = []
+    for specs in design.conditions:
+        tries, rates = _searched(design, specs, records, lost)
+        tuning += tries
+        confirming += [
+            cell_of(design, specs, name, rates[name].rate, seed, "confirm", rate_choice=rates[name].choice)
+            for seed in study.seeds
+            for name in study.methods
+            if name in rates
+        ]
+    return [*bases, *tuning, *confirming]
 
 
-class Grid:
-    """A study on a root folder. Call `prepare` before anything that needs its cells."""
+def more_to_come(design: Design, cells: Sequence[CellSpec]) -> int:
+    """The number of cells that will at least follow ``cells`` once these have run."""
+    study, conditions = design.study, len(design.conditions)
+    missing = len(study.seeds) * len(study.methods) * conditions
+    missing -= sum(cell.phase == "confirm" for cell in cells)
+    for name, entry in study.methods.items():
+        if len(entry.learning_rates) > 1:
+            rounds = learning_rates.rungs(study.search, len(entry.learning_rates))
+            alive = [len(entry.learning_rates), *(rung.keep for rung in rounds[:-1])]
+            tries = sum(alive) * len(study.tuning_seeds) * conditions
+            missing += max(0, tries - sum(cell.phase == "tune" and cell.method == name for cell in cells))
+    return missing
 
-    def __init__(self, study: StudySpec, root: Path, *, data: Path | None = None) -> None:
-        """``data``: where prepared data is kept; under the root unless given."""
-        self.study, self.root = study, Root(root)
-        self._data = data or self.root.data
-        self._records = RunRecords(self.root)
-        self._prepared: dict[tuple[str, str], Prepared] = {}
-        self._design: Design | None = None
 
-    def prepare(self, listener: Listener = ignore) -> Self:
-        """Read, clean and split the study's data, and pin its base models: a cell's identity needs both.
+def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]:
+    """The confirming runs whose rate is still being searched for; here it is the middle of the grid."""
+    known = {(cell.condition, cell.method) for cell in cells if cell.phase == "confirm"}
+    middle = {
+        name: sorted(entry.learning_rates)[len(entry.learning_rates) // 2]
+        for name, entry in design.study.methods.items()
+    }
+    return [
+        cell_of(design, specs, name, middle[name], seed, "confirm")
+        for specs in design.conditions
+        for seed in design.study.seeds
+        for name in design.study.methods
+        if (specs.condition, name) not in known
+    ]
 
-        Raises UserError if the data or a base model is missing.
-        """
-        fingerprints = {
-            (dataset.name, size): self.prepared(dataset, sizes_of(self.study, size), listener).fingerprints
-            for dataset in self.study.dataset
-            for size in self.study.data.train
-        }
-        bases = tuple(locate.pinned(model) for model in self.study.base_models)
-        self._design = Design(self.study, bases, fingerprints)
-        return self
 
-    @property
-    def design(self) -> Design:
-        """The study with base models by content and the data's fingerprints."""
-        if self._design is None:
-            raise RuntimeError("Grid.prepare() was not called")
-        return self._design
+def _searched(
+    design: Design, specs: ConditionSpec, records: Records, lost: Collection[str]
+) -> tuple[list[CellSpec], dict[str, ChosenRate]]:
+    """The tuning cells of a condition, and method -> learning rate as far as it is decided.
 
-    def prepared(
-        self, dataset: DatasetSpec, data: DataSpec | None = None, listener: Listener = ignore
-    ) -> Prepared:
-        """The data set's splits, read once; with the largest training split unless sizes are given."""
-        sizes = data or sizes_of(self.study, max(self.study.data.train))
-        key = dataset.name, sizes.digest
-        if key not in self._prepared:
-            self._prepared[key] = prepare(dataset, sizes, self._data, listener)
-        return self._prepared[key]
+    A method waits for the others: a grid that has to be extended is extended for all of them.
+    """
+    methods = design.study.methods
+    fixed = {
+        name: ChosenRate(entry.learning_rates[0], "fixed")
+        for name, entry in methods.items()
+        if len(entry.learning_rates) == 1
+    }
+    grids = {name: entry.learning_rates for name, entry in methods.items() if name not in fixed}
+    cells: list[CellSpec] = []
+    scores: dict[str, dict[float, float]] = {}
+    decided = True
+    for name, grid in grids.items():
+        alive: Sequence[float] = grid
+        for rung in learning_rates.rungs(design.study.search, len(grid)):
+            tries, means = _tried(design, specs, name, alive, rung.budget, records, lost)
+            cells += tries
+            if means is None:
+                decided = False
+                break
+            scores[name], alive = means, learning_rates.best(means, rung.keep)
+    if not decided:
+        return cells, fixed
+    chosen = {name: rate for name in grids for rate in learning_rates.best(scores[name], 1)}
+    for side in _sides_to_extend(design.study, grids, chosen):
+        for name, grid in grids.items():
+            rate = learning_rates.beyond(grid, design.study.search.step, side)
+            last = learning_rates.rungs(design.study.search, len(grid))[-1]
+            tries, means = _tried(design, specs, name, [rate], last.budget, records, lost)
+            cells += tries
+            decided &= means is not None
+            scores[name] |= means or {}
+    if not decided:
+        return cells, fixed
+    rates = {name: learning_rates.confirming_rate(scores[name], design.study.search.choose) for name in grids}
+    return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
 
-    @property
-    def conditions(self) -> list[ConditionSpec]:
-        """The conditions, in the study's order."""
-        return self.design.conditions
 
-    def cells(self, lost: Collection[str] = ()) -> list[CellSpec]:
-        """The cells that the records decide so far. ``lost`` are ids of runs that failed."""
-        return design_cells.cells_of(self.design, self._records, lost)
+def _sides_to_extend(
+    study: StudySpec, grids: Mapping[str, Sequence[float]], chosen: Mapping[str, float]
+) -> list[int]:
+    """On which sides one more rate is tried; rates that a study writes out are taken as written."""
+    own = all(study.methods[name].own_grid for name in grids)
+    return learning_rates.sides(chosen, grids) if own and study.search.at_edge == "extend" else []
 
-    def more_to_come(self, cells: Sequence[CellSpec]) -> int:
-        """The number of cells that will at least follow ``cells`` once these have run."""
-        return design_cells.more_to_come(self.design, cells)
 
-    def undecided_cells(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
-        """The confirming runs whose rate is still being searched for."""
-        return design_cells.undecided_cells(self.design, cells)
+def _tried(
+    design: Design,
+    specs: ConditionSpec,
+    name: str,
+    rates: Sequence[float],
+    budget: float,
+    records: Records,
+    lost: Collection[str],
+) -> tuple[list[CellSpec], dict[float, float] | None]:
+    """Cells of one round, and rate -> mean validation bits per byte; None while a run is missing.
 
-    def record(self, cell: CellSpec) -> RunRecord | None:
-        """The run's record; None if it has not finished."""
-        return self._records.get(cell.run.run_id)
-
-    def evaluation_of(self, cell: CellSpec) -> str:
-        """The digest of the evaluation that the study asks for."""
-        test = self.prepared(cell.dataset, cell.data).fingerprints["test"]
-        return evaluation_digest(self.study.evaluate, test, cell.dataset.format)
-
-    def state(self, cell: CellSpec) -> CellState:
-        """How far a cell is, from what is on disk."""
-        folder = self.root.run(cell.run.run_id)
-        record = self.record(cell)
-        left = CellState.TO_TRAIN
-        if record is not None:
-            if cell.phase == "tune" or record.status == "diverged":
-                return CellState.DONE
-            digest = self.evaluation_of(cell)
-            contexts = contexts_of(self.study.evaluate, cell.dataset.format)
-            if is_current(folder, digest, contexts):
-                return CellState.DONE
-            asked = folder.outcomes(digest).is_file()
-            left = CellState.TO_MEASURE if asked else CellState.TO_EVALUATE
-        return CellState.FAILED if self.failure(cell) else left
-
-    def failure(self, cell: CellSpec) -> Failure | None:
-        """Why an unfinished cell failed when it was last tried; None if it was not tried or is another's."""
-        folder = self.root.run(cell.run.run_id)
-        if not folder.failure.is_file():
-            return None
-        failure = Failure.read(folder.failure)
-        trained = folder.record.is_file()  # then it was the evaluation that failed
-        return None if trained and failure.evaluate != self.study.evaluate else failure
+    A rate that diverged or failed with one of the tuning seeds scores infinity: it was tried.
+    """
+    cells: list[CellSpec] = []
+    means: dict[float, float] = {}
+    complete = True
+    for rate in rates:
+        values = []
+        for seed in design.study.tuning_seeds:
+            cell = cell_of(design, specs, name, rate, seed, "tune", budget)
+            cells.append(cell)
+            record = records.get(cell.run.run_id)
+            complete &= record is not None or cell.run.run_id in lost
+            value = record.validation_bits_per_byte if record and record.status == "finished" else None
+            values.append(math.inf if value is None else value)
+        means[rate] = sum(values) / len(values)
+    return cells, means if complete else None

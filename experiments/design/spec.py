@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_v
 
 from eval.metrics import Metric, all_metrics, metric
 from experiments.design.findings import published_findings
-from experiments.design.search import Search
+from experiments.design.learning_rates import Search
 from toolkit.errors import unknown_name
 from toolkit.records import MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec

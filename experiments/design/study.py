@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.design.search import Search, own_rates
+from experiments.design.learning_rates import Search, own_rates
 from experiments.design.spec import StudyMethod, StudySpec, many
 from toolkit import config
 from toolkit.errors import UserError, unknown_name

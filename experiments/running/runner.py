@@ -8,10 +8,10 @@ from pathlib import Path
 from eval import general_text
 from experiments.analysis.conclude import Concluded, conclude
 from experiments.design.conditions import CellSpec
-from experiments.design.grid import CellState, Grid
 from experiments.design.planning import edits
 from experiments.design.planning.plan import check
 from experiments.design.study import StudySpec
+from experiments.design.study_state import CellState, StudyState
 from experiments.running.board import Board
 from experiments.running.executors.base import Executor
 from experiments.running.executors.local import Local
@@ -45,7 +45,7 @@ def bring_up_to_date(
     if study.evaluate.general:
         general_text.check(study.evaluate.general)
     execute = execute or Local()
-    grid = Grid(study, root)
+    grid = StudyState(study, root)
     prepare_data(grid, board)
     if edit := edits.describe_edit(grid, grid.cells()):
         board.line(edit)
@@ -62,7 +62,7 @@ def bring_up_to_date(
     return conclude(grid, cells, errors)
 
 
-def prepare_data(grid: Grid, board: Board) -> None:
+def prepare_data(grid: StudyState, board: Board) -> None:
     """Prepare the study's data, with its progress on the board."""
     grid.prepare(board.listener("preparing data"))
     board.close("preparing data")
@@ -73,7 +73,7 @@ def _key(cell: CellSpec) -> str:
     return f"{cell.run.run_id} {cell.phase} {cell.condition}"
 
 
-def run_probes(grid: Grid, probes: Sequence[CellSpec], board: Board) -> None:
+def run_probes(grid: StudyState, probes: Sequence[CellSpec], board: Board) -> None:
     """Run the short runs that show what a study will cost. Raises UserError if one fails."""
     board.expect(len(probes))
     errors = _execute(grid, probes, board, Local(1), True, 0)
@@ -82,7 +82,7 @@ def run_probes(grid: Grid, probes: Sequence[CellSpec], board: Board) -> None:
 
 
 def _execute(
-    grid: Grid,
+    grid: StudyState,
     cells: Sequence[CellSpec],
     board: Board,
     execute: Executor,
@@ -133,7 +133,7 @@ def _execute(
     return errors
 
 
-def jobs_of(grid: Grid, cells: Sequence[CellSpec]) -> list[Job]:
+def jobs_of(grid: StudyState, cells: Sequence[CellSpec]) -> list[Job]:
     """What workers are told to bring the cells up to date."""
     return [
         Job(
@@ -148,7 +148,7 @@ def jobs_of(grid: Grid, cells: Sequence[CellSpec]) -> list[Job]:
     ]
 
 
-def _note(grid: Grid, job: Job, error: str, board: Board) -> None:
+def _note(grid: StudyState, job: Job, error: str, board: Board) -> None:
     """Record a failure. Where even that can't be written, the run is simply tried again next time."""
     folder = grid.root.run(job.run.run_id)
     found = Failure(run_id=job.run.run_id, error=error, evaluate=job.evaluate, log=log_tail(folder))
@@ -158,7 +158,7 @@ def _note(grid: Grid, job: Job, error: str, board: Board) -> None:
         board.line(f"the failure could not be recorded: {problem}")
 
 
-def _tell_what_is_kept(grid: Grid, todo: Sequence[tuple[int, CellSpec]], board: Board) -> None:
+def _tell_what_is_kept(grid: StudyState, todo: Sequence[tuple[int, CellSpec]], board: Board) -> None:
     board.line("stopped")
     for number, cell in todo:
         folder = grid.root.run(cell.run.run_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.design import study as studies
-from experiments.design.grid import Grid
+from experiments.design.study_state import StudyState
 from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, VERSION, Manifest, sha256
 from toolkit.errors import UserError
 from toolkit.records import Conclusions
@@ -56,7 +56,7 @@ def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list
         if not _is_study(name):
             return studies.name_of(name), list(dict.fromkeys(ids))
     spec = studies.load(name, overrides)
-    ids += [cell.run.run_id for cell in Grid(spec, root).prepare().cells()]
+    ids += [cell.run.run_id for cell in StudyState(spec, root).prepare().cells()]
     return spec.name, list(dict.fromkeys(ids))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from eval.harness import contexts_of, document_statistics, evaluation_digest, measure_all
 from eval.metrics import all_metrics
 from experiments.design.conditions import CellSpec
-from experiments.design.grid import Grid
 from experiments.design.study import StudySpec
+from experiments.design.study_state import StudyState
 from toolkit import config
 from toolkit.data.format import document_id
 from toolkit.records import (
@@ -36,7 +36,7 @@ Variant = tuple[str, str]
 """An outcome and its statistics, as lines."""
 
 
-def finish(grid: Grid, seed: int = 0) -> list[CellSpec]:
+def finish(grid: StudyState, seed: int = 0) -> list[CellSpec]:
     """Write the records that a study's cells would have left, with numbers that are made up."""
     draw = random.Random(seed)
     done: list[CellSpec] = []
@@ -47,7 +47,7 @@ def finish(grid: Grid, seed: int = 0) -> list[CellSpec]:
     return done
 
 
-def _write_all(grid: Grid, cells: list[CellSpec], draw: random.Random) -> None:
+def _write_all(grid: StudyState, cells: list[CellSpec], draw: random.Random) -> None:
     evaluations: dict[str, tuple[EvaluationRecord, list[list[Variant]]]] = {}
     for cell in cells:
         folder = grid.root.run(cell.run.run_id)
@@ -127,7 +127,7 @@ def _steps(level: float) -> list[Step]:
 
 
 def _evaluation(
-    grid: Grid, cell: CellSpec, run: RunRecord, draw: random.Random
+    grid: StudyState, cell: CellSpec, run: RunRecord, draw: random.Random
 ) -> tuple[EvaluationRecord, list[list[Variant]]]:
     """A record, and for each test document its variants as lines."""
     prepared, form, spec = grid.prepared(cell.dataset), cell.dataset.format, grid.study.evaluate

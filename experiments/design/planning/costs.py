@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eval.metrics import held_out
 from experiments.design.conditions import CellSpec, ConditionSpec
-from experiments.design.grid import CellState, Grid
+from experiments.design.study_state import CellState, StudyState
 from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.records.folders import Root
@@ -35,7 +35,7 @@ class Cost(NamedTuple):
 class Costs:
     """Estimates for the cells of a study, from the runs that its root holds now."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: StudyState) -> None:
         self._grid = grid
         self._known: dict[tuple[str, str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
@@ -65,7 +65,7 @@ class Costs:
         return Cost(median(seconds) if seconds else None, max(memory, default=None), len(seconds))
 
 
-def probe_of(grid: Grid, cell: CellSpec) -> CellSpec:
+def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
     """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
     if cell.run.is_base:
         return cell

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.design.conditions import CellSpec
-from experiments.design.grid import Grid
 from experiments.design.study import load, written_out
+from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records.files import write_text
 
@@ -14,7 +14,7 @@ NAMED = 3
 """At most this many runs are named one by one."""
 
 
-def no_longer_included(grid: Grid, cells: Sequence[CellSpec]) -> list[CellSpec]:
+def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[CellSpec]:
     """Finished runs of the study as it was last run that are none of ``cells``, and will not become one.
 
     Empty if the study is new or unchanged. Raises UserError if the old file can't be read.
@@ -25,7 +25,7 @@ def no_longer_included(grid: Grid, cells: Sequence[CellSpec]) -> list[CellSpec]:
     before = load(str(path))
     if before == grid.study:
         return []
-    old = Grid(before, grid.root.path).prepare()
+    old = StudyState(before, grid.root.path).prepare()
     now = {cell.run.run_id for cell in cells}
     undecided = {(cell.condition, cell.method) for cell in grid.undecided_cells(cells)}
     return [
@@ -37,7 +37,7 @@ def no_longer_included(grid: Grid, cells: Sequence[CellSpec]) -> list[CellSpec]:
     ]
 
 
-def describe_edit(grid: Grid, cells: Sequence[CellSpec]) -> str | None:
+def describe_edit(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
     """One line about finished runs that an edit has excluded; None if there are none."""
     try:
         excluded = no_longer_included(grid, cells)
@@ -55,7 +55,7 @@ def describe_edit(grid: Grid, cells: Sequence[CellSpec]) -> str | None:
     return f"the study was edited: {count} to it ({names}{more}). They stay in {grid.root.runs}"
 
 
-def write_study(grid: Grid) -> None:
+def write_study(grid: StudyState) -> None:
     """Write the study, names resolved, to `study.yaml` in its results; that file runs as it is."""
     path = grid.root.results(grid.study.name) / "study.yaml"
     write_text(path, written_out(grid.study))

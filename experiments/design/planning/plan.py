@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.design.conditions import CellSpec
-from experiments.design.grid import CellState, Grid
 from experiments.design.planning.costs import Cost, Costs, probe_of
 from experiments.design.planning.edits import describe_edit
 from experiments.design.study import StudySpec
+from experiments.design.study_state import CellState, StudyState
 from figures.wording.names import amount, condition_label
 from toolkit import config, runtime
 from toolkit.models import methods
@@ -30,7 +30,7 @@ def check(study: StudySpec) -> None:
         methods.check_options(method)
 
 
-def plan(grid: Grid) -> dict[str, Any]:
+def plan(grid: StudyState) -> dict[str, Any]:
     """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
     A run that waits for a search has the rate None and the status `after tuning`. Later rounds of a search,
@@ -66,7 +66,7 @@ def plan(grid: Grid) -> dict[str, Any]:
     }
 
 
-def probes_for(grid: Grid) -> list[CellSpec]:
+def probes_for(grid: StudyState) -> list[CellSpec]:
     """A probe for each base model, data set and method whose cost is not known from finished runs."""
     cells = grid.cells()
     costs = Costs(grid)
@@ -105,7 +105,7 @@ def total(planned: dict[str, Any]) -> str:
     return words
 
 
-def _uneven(grid: Grid) -> str | None:
+def _uneven(grid: StudyState) -> str | None:
     """One line if methods have different numbers of learning rates, which the audit refuses at the end."""
     tries = {name: len(entry.learning_rates) for name, entry in grid.study.methods.items()}
     if len(set(tries.values())) == 1:
@@ -114,7 +114,7 @@ def _uneven(grid: Grid) -> str | None:
     return f"not the same number of learning rates for all ({counts}): the audit will refuse to compare them"
 
 
-def _row(grid: Grid, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
+def _row(grid: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
     cost = Cost() if state == CellState.DONE else costs(cell, state)
     conditions = [specs.condition for specs in grid.conditions]
     condition = cell.condition

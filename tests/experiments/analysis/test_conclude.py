@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments.analysis.conclude import conclude
 from experiments.design import study
-from experiments.design.grid import Grid
+from experiments.design.study_state import StudyState
 from figures.report.page import build
 from tests.experiments.small import asked
 
@@ -16,7 +16,7 @@ from tests.experiments.small import asked
 def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, monkeypatch):
     """3 runs: run.json, evaluation, outcomes, statistics; 2 steps.jsonl, as the base has no steps."""
     root, before, _ = done
-    grid = Grid(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
+    grid = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
     planned = grid.cells()
     opened: Counter[Path] = Counter()
     original = Path.open

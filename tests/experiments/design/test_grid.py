@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from experiments.design import study
-from experiments.design.cells import cells_of
 from experiments.design.conditions import CellSpec, Design
-from experiments.design.grid import CellState, Grid
+from experiments.design.grid import cells_of
 from experiments.design.planning import edits, plan
 from experiments.design.planning.costs import Costs
+from experiments.design.study_state import CellState, StudyState
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Event, PhaseStarted
@@ -30,19 +30,19 @@ Response = Callable[[CellSpec], float]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepared data, read once."""
     root = tmp_path_factory.mktemp("data")
-    Grid(study.load("quickstart", SMALL), root).prepare()
+    StudyState(study.load("quickstart", SMALL), root).prepare()
     return root / "runs" / ".data"
 
 
 @pytest.fixture
-def make(tmp_path: Path, data: Path) -> Callable[..., Grid]:
+def make(tmp_path: Path, data: Path) -> Callable[..., StudyState]:
     """A grid of the quickstart with overrides, on a root of its own."""
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / ".data").symlink_to(data)
-    return lambda *overrides: Grid(study.load("quickstart", [*SMALL, *overrides]), tmp_path).prepare()
+    return lambda *overrides: StudyState(study.load("quickstart", [*SMALL, *overrides]), tmp_path).prepare()
 
 
-def finish(grid: Grid, cell: CellSpec, score: float, **costs: float) -> None:
+def finish(grid: StudyState, cell: CellSpec, score: float, **costs: float) -> None:
     """Write the record of a finished run; of a diverged one where the score is infinite."""
     record = RunRecord(
         run_id=cell.run.run_id,
@@ -64,7 +64,7 @@ def finish(grid: Grid, cell: CellSpec, score: float, **costs: float) -> None:
     record.write(grid.root.run(cell.run.run_id).record)
 
 
-def play(grid: Grid, response: Response) -> list[CellSpec]:
+def play(grid: StudyState, response: Response) -> list[CellSpec]:
     """Finish every cell that the grid asks for until it asks for no more."""
     known: dict[str, CellSpec] = {}
     while new := [cell for cell in grid.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
@@ -351,16 +351,16 @@ def test_the_data_is_prepared_once_and_with_progress(tmp_path):
     """Rows are counted while the data is read; the second time there is nothing to count."""
     events: list[Event] = []
     asked = study.load("quickstart", SMALL)
-    Grid(asked, tmp_path).prepare(events.append)
+    StudyState(asked, tmp_path).prepare(events.append)
     assert events[0] == PhaseStarted(phase="preparing")
     advanced = [event for event in events if isinstance(event, Advanced)]
     assert {event.work for event in advanced} == {"reading", "comparing"}
     assert max(event.done for event in advanced) > 3000
     events.clear()
-    Grid(asked, tmp_path).prepare(events.append)
+    StudyState(asked, tmp_path).prepare(events.append)
     assert events == []
     with pytest.raises(RuntimeError, match="prepare"):
-        Grid(asked, tmp_path).cells()
+        StudyState(asked, tmp_path).cells()
 
 
 def test_the_study_in_the_results_runs_as_it_is(make):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.design import study
-from experiments.design.grid import Grid
+from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 
 STUDIES = sorted(path.stem for path in study.STUDIES.glob("*.yaml"))
@@ -29,7 +29,7 @@ def test_every_study_is_planned_on_the_embedded_data(name, root):
     assert len(header) > 300, "the header says the question, the cost and how to read the answer"
     asked = study.load(name)
     assert asked.question
-    grid = Grid(study.load(name, [*EMBEDDED, *SMALL]), root).prepare()
+    grid = StudyState(study.load(name, [*EMBEDDED, *SMALL]), root).prepare()
     cells = grid.cells()
     assert cells[0].phase == "base"
     fixed = {cell.method for cell in cells if cell.phase == "confirm"}
@@ -43,7 +43,7 @@ def test_every_study_is_planned_on_the_embedded_data(name, root):
 def test_lists_are_axes(root):
     """Two sizes, two numbers of epochs: 4 conditions, 2 methods, 2 seeds: 16 runs and one anchor."""
     axes = ["data.train=[20, 40]", "train.epochs=[1, 2]", "seeds=[0, 1]"]
-    grid = Grid(study.load("quickstart", [*SMALL, *axes]), root).prepare()
+    grid = StudyState(study.load("quickstart", [*SMALL, *axes]), root).prepare()
     cells = grid.cells()
     assert [cell.phase for cell in cells] == ["base"] + ["confirm"] * 16
     assert {(c.condition.train_size, c.condition.epochs) for c in cells[1:]} == {
@@ -55,7 +55,7 @@ def test_lists_are_axes(root):
 
 def test_a_smaller_training_size_is_the_start_of_a_larger_one(root):
     """And validation and test are the same recipes."""
-    grid = Grid(study.load("quickstart", [*SMALL, "data.train=[20, 40]"]), root).prepare()
+    grid = StudyState(study.load("quickstart", [*SMALL, "data.train=[20, 40]"]), root).prepare()
     wikibooks = grid.study.dataset[0]
     sizes = [specs.data for specs in grid.conditions]
     small, large = (grid.prepared(wikibooks, data) for data in sizes)
@@ -69,7 +69,7 @@ def test_a_smaller_training_size_is_the_start_of_a_larger_one(root):
 def test_tune_gives_every_method_as_many_rates(root):
     """`tune` for two methods, three rates each, two tuning seeds: 12 runs; 4 confirming ones to come."""
     rates = ["methods={full: tune, lora-r16: tune}", "tuning_seeds=[7, 8]", "seeds=[0, 1]"]
-    grid = Grid(study.load("quickstart", [*SMALL, *rates]), root).prepare()
+    grid = StudyState(study.load("quickstart", [*SMALL, *rates]), root).prepare()
     cells = grid.cells()
     assert [cell.phase for cell in cells] == ["base"] + ["tune"] * 12
     assert all(cell.tuned for cell in cells[1:])

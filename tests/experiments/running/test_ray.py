@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from experiments.design import study
-from experiments.design.grid import Grid
+from experiments.design.study_state import StudyState
 from experiments.running.executors.local import Local
 from experiments.running.runner import jobs_of
 from tests.experiments.small import ROOT, asked, environment, run
@@ -87,7 +87,7 @@ def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(clust
     wanted = study.load("quickstart", asked(tiny_gpt2, "small", *overrides))
 
     def job(root: Path):
-        grid = Grid(wanted, root).prepare()
+        grid = StudyState(wanted, root).prepare()
         return jobs_of(grid, [cell for cell in grid.cells() if cell.phase == "confirm"])[0].model_copy(
             update={"evaluate": None, "checkpoint_seconds": 1.0}
         )

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from experiments.design.search import Search, best, beyond, confirming_rate, own_rates, rungs, sides
+from experiments.design.learning_rates import Search, best, beyond, confirming_rate, own_rates, rungs, sides
 from toolkit import config
 from toolkit.specs import MethodSpec
 

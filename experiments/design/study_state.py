@@ -1,0 +1,157 @@
+"""A study on a root folder: its data prepared, its records read, its cells and the state of each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from eval.harness import contexts_of, evaluation_digest, is_current
+from experiments.design import grid as design_grid
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
+from experiments.design.study import StudySpec
+from toolkit.data.prepare import Prepared, prepare
+from toolkit.events import Listener, ignore
+from toolkit.models import locate
+from toolkit.records import Failure, RunRecord
+from toolkit.records.folders import Root, cache_folder
+from toolkit.specs import DatasetSpec, DataSpec
+
+
+class CellState(StrEnum):
+    """How far a cell is."""
+
+    TO_TRAIN = "to do"
+    TO_EVALUATE = "to evaluate"
+    """Trained, and not yet evaluated with the study's settings."""
+    TO_MEASURE = "to measure"
+    """Evaluated, but not with every metric that exists now: arithmetic is left."""
+    DONE = "done"
+    FAILED = "failed"
+    AFTER_TUNING = "after tuning"
+    """Not decided yet: its learning rate is being searched for."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether no training is left, but something else."""
+        return self in (CellState.TO_EVALUATE, CellState.TO_MEASURE)
+
+
+class RunRecords:
+    """The records of finished runs under a root, each read once."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._read: dict[str, RunRecord] = {}
+
+    def get(self, run_id: str, /) -> RunRecord | None:
+        """The record of a run; None if it has not finished."""
+        if run_id not in self._read:
+            path = self._root.run(run_id).record
+            if not path.is_file():
+                return None
+            self._read[run_id] = RunRecord.read(path)
+        return self._read[run_id]
+
+
+def data_cache(root: Path) -> Path:
+    """Where a command that trains nothing keeps prepared data: under a root in use, else in the user's cache.
+
+    Planning leaves no `runs/` in a folder where nothing ran.
+    """
+    return Root(root).data if Root(root).runs.is_dir() else cache_folder() / "data"
+
+
+class StudyState:
+    """A study on a root folder. Call `prepare` before anything that needs its cells."""
+
+    def __init__(self, study: StudySpec, root: Path, *, data: Path | None = None) -> None:
+        """``data``: where prepared data is kept; under the root unless given."""
+        self.study, self.root = study, Root(root)
+        self._data = data or self.root.data
+        self._records = RunRecords(self.root)
+        self._prepared: dict[tuple[str, str], Prepared] = {}
+        self._design: Design | None = None
+
+    def prepare(self, listener: Listener = ignore) -> Self:
+        """Read, clean and split the study's data, and pin its base models: a cell's identity needs both.
+
+        Raises UserError if the data or a base model is missing.
+        """
+        fingerprints = {
+            (dataset.name, size): self.prepared(dataset, sizes_of(self.study, size), listener).fingerprints
+            for dataset in self.study.dataset
+            for size in self.study.data.train
+        }
+        bases = tuple(locate.pinned(model) for model in self.study.base_models)
+        self._design = Design(self.study, bases, fingerprints)
+        return self
+
+    @property
+    def design(self) -> Design:
+        """The study with base models by content and the data's fingerprints."""
+        if self._design is None:
+            raise RuntimeError("StudyState.prepare() was not called")
+        return self._design
+
+    def prepared(
+        self, dataset: DatasetSpec, data: DataSpec | None = None, listener: Listener = ignore
+    ) -> Prepared:
+        """The data set's splits, read once; with the largest training split unless sizes are given."""
+        sizes = data or sizes_of(self.study, max(self.study.data.train))
+        key = dataset.name, sizes.digest
+        if key not in self._prepared:
+            self._prepared[key] = prepare(dataset, sizes, self._data, listener)
+        return self._prepared[key]
+
+    @property
+    def conditions(self) -> list[ConditionSpec]:
+        """The conditions, in the study's order."""
+        return self.design.conditions
+
+    def cells(self, lost: Collection[str] = ()) -> list[CellSpec]:
+        """The cells that the records decide so far. ``lost`` are ids of runs that failed."""
+        return design_grid.cells_of(self.design, self._records, lost)
+
+    def more_to_come(self, cells: Sequence[CellSpec]) -> int:
+        """The number of cells that will at least follow ``cells`` once these have run."""
+        return design_grid.more_to_come(self.design, cells)
+
+    def undecided_cells(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
+        """The confirming runs whose rate is still being searched for."""
+        return design_grid.undecided_cells(self.design, cells)
+
+    def record(self, cell: CellSpec) -> RunRecord | None:
+        """The run's record; None if it has not finished."""
+        return self._records.get(cell.run.run_id)
+
+    def evaluation_of(self, cell: CellSpec) -> str:
+        """The digest of the evaluation that the study asks for."""
+        test = self.prepared(cell.dataset, cell.data).fingerprints["test"]
+        return evaluation_digest(self.study.evaluate, test, cell.dataset.format)
+
+    def state(self, cell: CellSpec) -> CellState:
+        """How far a cell is, from what is on disk."""
+        folder = self.root.run(cell.run.run_id)
+        record = self.record(cell)
+        left = CellState.TO_TRAIN
+        if record is not None:
+            if cell.phase == "tune" or record.status == "diverged":
+                return CellState.DONE
+            digest = self.evaluation_of(cell)
+            contexts = contexts_of(self.study.evaluate, cell.dataset.format)
+            if is_current(folder, digest, contexts):
+                return CellState.DONE
+            asked = folder.outcomes(digest).is_file()
+            left = CellState.TO_MEASURE if asked else CellState.TO_EVALUATE
+        return CellState.FAILED if self.failure(cell) else left
+
+    def failure(self, cell: CellSpec) -> Failure | None:
+        """Why an unfinished cell failed when it was last tried; None if it was not tried or is another's."""
+        folder = self.root.run(cell.run.run_id)
+        if not folder.failure.is_file():
+            return None
+        failure = Failure.read(folder.failure)
+        trained = folder.record.is_file()  # then it was the evaluation that failed
+        return None if trained and failure.evaluate != self.study.evaluate else failure
