@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from experiments.sharing.model_card import CARD, card
+from experiments.sharing.model_card import CARD, base_name, card
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.records.folders import Root, RunFolder
@@ -72,7 +72,7 @@ def _content(path: Path, record: RunRecord) -> Path | bytes:
     if path.name != "adapter_config.json":
         return path
     value = json.loads(path.read_text(encoding="utf-8"))
-    value["base_model_name_or_path"] = record.spec.model.hub or record.spec.model.name
+    value["base_model_name_or_path"] = base_name(record.spec.model)
     return json.dumps(value, indent=2).encode()
 
 

@@ -13,6 +13,7 @@ from eval.metrics import held_out
 from figures.wording.escaping import code, markdown
 from toolkit.data.format import opening
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
+from toolkit.specs import ModelSpec
 
 CARD = "README.md"
 HUB_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "gemma", "openrail")
@@ -105,7 +106,19 @@ def _usage(run: RunRecord, artifact: Path, repository: str) -> str:
         f"A prompt is the marker {code(first.marker)}, a space, the {markdown(first.name)}, and a line "
         f"break. {why}The model writes the other sections ({others}), {code(dataset.format.end)} and its "
         "end-of-text token."
+        + ("" if spec.model.hub or spec.model.published_as or not spec.method.peft else _OWN_BASE)
     )
+
+
+_OWN_BASE = (
+    "\n\nThe base model is not on the Hub: load it from its own files, and put the adapter on it with "
+    "`PeftModel.from_pretrained(base, …)`."
+)
+
+
+def base_name(model: ModelSpec) -> str:
+    """Return what others find a base by: its Hub id, or that of the same weights, or else its name."""
+    return model.hub or model.published_as or model.name
 
 
 def _prefix_token(artifact: Path) -> str:

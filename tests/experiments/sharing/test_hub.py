@@ -162,6 +162,7 @@ def test_push_sends_the_artifact_and_its_card_in_one_commit(done, hub, tmp_path)
     assert 'from_pretrained("me/cook")' in kept.pop("README.md").decode()
     config = json.loads(kept.pop("adapter_config.json"))
     assert config["base_model_name_or_path"] == "tiny"
+    assert str(root).encode() not in b"".join(kept.values())
     for name, content in kept.items():
         assert content == (artifact / name).read_bytes(), name
 
