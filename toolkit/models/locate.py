@@ -108,8 +108,8 @@ def _downloaded(spec: ModelSpec, patterns: list[str] | None = None) -> Path:
         *(["*.bin"] if spec.allow_pickle else []),
         *(["*.py"] if spec.trust_remote_code else []),
     ]
-    where = f"model {spec.name}: '{spec.hub}' on the Hugging Face hub"
-    commit, reason = origins.commit("model", str(spec.hub), spec.revision, where)
+    source = f"model {spec.name}: '{spec.hub}' on the Hugging Face hub"
+    commit, reason = origins.commit("model", str(spec.hub), spec.revision, source)
     try:
         return Path(
             snapshot_download(

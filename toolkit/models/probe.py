@@ -1,4 +1,4 @@
-"""Try a model on a few tokens, to find out what no configuration says."""
+"""Try a model on a few tokens, for what its configuration does not tell."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a run, an evaluation and a study leave on disk: typed, strict, readable without torch.
 
 `run`, `evaluation` and `study` are the records, `files` writes each whole or not at all, `folders` names
-where each lies. Records are frozen and strict; what is unknown is None.
+the path of each. Records are frozen and strict; what is unknown is None.
 """
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines

@@ -65,7 +65,7 @@ class RatioEvidence(Record):
 
 
 class Claim(ConditionRecord):
-    """A published finding, and what a study says of it."""
+    """A published finding, and what a study shows about it."""
 
     name: str
     text: str
@@ -147,7 +147,7 @@ class Conclusions(Record):
     family_changes: tuple[FamilyChange, ...] = ()
     """In the order in which they happened; a study that is run from the start has none."""
     optima: tuple[Optimum, ...] = ()
-    """Of every method that searched, where a learning rate was searched for."""
+    """Of every method that searched, if a learning rate was searched for."""
     claims: tuple[Claim, ...] = ()
     """Published findings, if the study asks for them to be judged."""
     recommendations: tuple[Recommendation, ...] = ()

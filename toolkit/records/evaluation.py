@@ -121,10 +121,10 @@ def read_statistics(folder: RunFolder, digest: str) -> list[DocumentStatistics]:
 
 
 class MetricValue(Record):
-    """One metric over the whole test part."""
+    """One metric over the whole test split."""
 
     value: float | None
-    """None where it is not defined (never a stand-in number)."""
+    """None if it is not defined; never a stand-in number."""
     documents: int
     """How many documents it rests on."""
     label: str | None = None
@@ -154,7 +154,7 @@ class EvaluationRecord(Record):
     digest: str
     spec: EvalSpec
     test: str
-    """Fingerprint of the test part."""
+    """Fingerprint of the test split."""
     format: str
     """Name of the document format."""
     metrics: dict[str, MetricValue]

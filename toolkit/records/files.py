@@ -37,8 +37,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty neighbouring folder to fill; on success it replaces ``path``, on error it is removed.
 
-    A folder that is already at ``path`` steps aside just before the new one takes its place, and is removed
-    then. Raises UserError if the parent can't be written.
+    A folder that is already at ``path`` is moved away just before the new one takes its place, and then
+    removed. Raises UserError if the parent can't be written.
     """
     with _writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             yield neighbour
             neighbour.chmod(0o755)
             if path.exists():
-                path.rename(neighbour / ".old")  # what takes long comes last, with the new folder in place
+                path.rename(neighbour / ".old")  # renaming is quick; removing comes last
             neighbour.replace(path)
             shutil.rmtree(path / ".old", ignore_errors=True)
         finally:

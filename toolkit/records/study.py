@@ -42,7 +42,7 @@ and its neighbours; the best rate tried; or the same at an edge, so that a bette
 
 
 class Cell(ConditionRecord):
-    """One run of a study and where its records are. An untouched base stands in each of its conditions."""
+    """One run of a study and where its records are. An untouched base has a cell in each condition."""
 
     method: str
     learning_rate: float | None
@@ -57,7 +57,7 @@ class Cell(ConditionRecord):
     """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""
     run_id: str
     eval_digest: str | None
-    """None for a tuning run: it is never evaluated on the test part."""
+    """None for a tuning run: it is never evaluated on the test split."""
     status: Literal["finished", "diverged", "failed"]
     error: str | None = None
     """Why it failed, or what showed that it diverged."""
@@ -118,7 +118,7 @@ class DecodingEffect(ConditionRecord):
     share_both: float | None
     """Of decodings that suit one method more than another: the interaction."""
     share_noise: float | None
-    """None for all four with fewer than two methods, or where the metric is not defined on the documents."""
+    """None for all four with fewer than two methods, or if the metric is not defined on the documents."""
 
 
 class FailureCount(ConditionRecord):
@@ -231,7 +231,7 @@ class Optimum(ConditionRecord):
 
     method: str
     learning_rate: float | None
-    """Geometric mean over the tuning seeds; None where no seed's optimum lies between the rates tried."""
+    """Geometric mean over the tuning seeds; None if no seed's optimum lies between the rates tried."""
     low: float | None
     high: float | None
     """The 95 % interval over seeds; None with fewer than two. Validation documents are taken as they are."""

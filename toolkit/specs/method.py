@@ -10,7 +10,7 @@ from toolkit.specs.base import Name, Spec
 
 
 class MethodSpec(Spec):
-    """Which weights may move: a pattern of the base's own, or an adapter that peft describes."""
+    """Which weights train: some of the base's own, by pattern, or an adapter that peft describes."""
 
     name: Name
     """What it is called in studies, tables and figures."""

@@ -35,9 +35,9 @@ class ModelSpec(Spec):
     license: str | None = None
     """Licence of the weights, shown in the report."""
     trust_remote_code: bool = False
-    """Run Python code that comes with the weights. Off unless this line says otherwise."""
+    """Run Python code that comes with the weights. Off by default."""
     allow_pickle: bool = False
-    """Load a pickle checkpoint if there is no safetensors file. Off unless this line says otherwise."""
+    """Load a pickle checkpoint if there is no safetensors file. Off by default."""
     published_as: str | None = None
     """The Hub repository of these weights, if they come from elsewhere; a model card links to it."""
     note: str | None = None

@@ -10,7 +10,7 @@ from toolkit.specs.base import Spec
 
 
 class TrainSpec(Spec):
-    """How a run trains. The same for every method unless the method's entry says otherwise."""
+    """How a run trains. The same for every method unless the method's entry overrides it."""
 
     epochs: float = Field(default=1.0, gt=0)
     """Passes over the training documents."""
@@ -36,15 +36,15 @@ class TrainSpec(Spec):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Compute precision over fp32 master weights; `auto` is bf16 if the hardware supports it."""
     validation_precision: Literal["fp32", "bf16"] = "fp32"
-    """Validation likelihoods are computed in this. bf16 is faster, and rounds each method differently."""
+    """Precision of validation likelihoods. bf16 is faster, and rounds each method differently."""
     packing: bool = False
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
     validations: int = Field(default=4, gt=0)
-    """How many times a run is validated on its way, besides once before the first step."""
+    """How often a run is validated while it trains, besides once before the first step."""
     keep: Literal["last", "best"] = "last"
     """Which weights are kept: after the last step, or those of the lowest validation bits per byte."""
     patience: int | None = Field(default=None, gt=0)
-    """Stop after so many validations in a row without a new lowest bits per byte; never when absent."""
+    """Stop after this many validations in a row without a new lowest bits per byte; None: never."""
     processes: int = Field(default=1, gt=0)
     """Processes that train one run, each on its share of every micro-batch. Not part of a run's identity."""
     distributed: dict[str, Any] = Field(default_factory=dict)

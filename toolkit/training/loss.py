@@ -42,12 +42,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_bias = torch.zeros_like(bias, dtype=torch.float32) if ctx.needs_input_grad[2] else None
         rows = _rows_at_once(weight)
         for first in range(0, len(labels), rows):
-            part = slice(first, first + rows)
-            logits = F.linear(states[part], head, shift)
-            total += _softmax_gradient_(logits, labels[part])
-            torch.matmul(logits, head, out=grad_hidden[part])
+            chunk = slice(first, first + rows)
+            logits = F.linear(states[chunk], head, shift)
+            total += _softmax_gradient_(logits, labels[chunk])
+            torch.matmul(logits, head, out=grad_hidden[chunk])
             if grad_weight is not None:
-                grad_weight += logits.T @ states[part]
+                grad_weight += logits.T @ states[chunk]
             if grad_bias is not None:
                 grad_bias += logits.sum(0, dtype=torch.float32)
         ctx.grads, ctx.hidden_dtype = (grad_hidden, grad_weight, grad_bias), hidden.dtype
@@ -68,19 +68,22 @@ def _softmax_gradient_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     over a whole chunk would go through main memory.
     """
     total = torch.zeros((), dtype=torch.float32, device=logits.device)
-    for part in _cached(logits):
-        values, label = logits[part].float(), labels[part, None]
+    for chunk in _cached(logits):
+        values, label = logits[chunk].float(), labels[chunk, None]
         nll, mass = _exponentiate_(values, label)
         total += nll.sum()
         values.div_(mass).scatter_add_(1, label, torch.full_like(mass, -1))
-        logits[part] = values
+        logits[chunk] = values
     return total
 
 
 def _nll_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return each label's negative log-likelihood, [rows] in nats; overwrites `logits` [rows, vocabulary]."""
     return torch.cat(
-        [_exponentiate_(logits[part].float(), labels[part, None])[0].squeeze(1) for part in _cached(logits)]
+        [
+            _exponentiate_(logits[chunk].float(), labels[chunk, None])[0].squeeze(1)
+            for chunk in _cached(logits)
+        ]
     )
 
 
@@ -136,13 +139,15 @@ class NextToken:
         if bias is not None:
             bias = bias.to(_compute_dtype(states))
         rows = _rows_at_once(states if weight is None else weight)
-        parts = []
+        chunks = []
         for i in range(0, len(labels), rows):
-            part = states[i : i + rows]
-            logits = part if weight is None else F.linear(part.to(weight.dtype), weight, bias)
-            parts.append(_nll_(logits, labels[i : i + rows]))
+            chunk = states[i : i + rows]
+            logits = chunk if weight is None else F.linear(chunk.to(weight.dtype), weight, bias)
+            chunks.append(_nll_(logits, labels[i : i + rows]))
         result = torch.zeros(batch["labels"].shape, dtype=torch.float32, device=states.device)
-        result[:, 1:][batch["labels"][:, 1:] != IGNORED] = torch.cat(parts) if parts else result.new_zeros(0)
+        result[:, 1:][batch["labels"][:, 1:] != IGNORED] = (
+            torch.cat(chunks) if chunks else result.new_zeros(0)
+        )
         return result
 
     def _forward(

@@ -52,7 +52,9 @@ class TokenBudgetTrainer(Trainer):
                 "sharded over several GPUs, one for each of train.processes. Leave it out, or set these"
             )
         if self._sharded and spec.train.keep == "best":
-            raise UserError("train.keep=best: the best weights are not kept where weights are sharded")
+            raise UserError(
+                "train.keep=best: the best weights can't be saved if weights are sharded; use last"
+            )
         self.next_token = NextToken(self.model, chunked=not self._sharded)
         self._packing, self._method = spec.train.packing, spec.method
         if self._packing:

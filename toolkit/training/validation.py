@@ -98,5 +98,5 @@ class BestWeights:
         return self._patience is not None and self._since >= self._patience
 
     def restore(self, model: Any) -> bool:
-        """Load the best weights into ``model``; return False if the last ones are to be kept."""
+        """Load the best weights into ``model``; return False if the run keeps the last ones."""
         return self._wanted and checkpoints.load_trainable(model, self._folder)
