@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.figures.made_up import run_record
 from toolkit.errors import UserError
-from toolkit.records import BASE, FORMAT_VERSION, RunRecord
+from toolkit.records import (
+    BASE,
+    FORMAT_VERSION,
+    Conclusions,
+    EvaluationRecord,
+    Outcome,
+    RunRecord,
+    Step,
+    read_lines,
+)
 
 
 def written(path, **changes):
@@ -58,3 +68,71 @@ def test_the_untouched_base_is_the_run_without_a_learning_rate():
     """One answer for specs and cells."""
     assert run_record(BASE, 0, None, "CPU").spec.is_base
     assert not run_record("full", 0, 1e-4, "CPU").spec.is_base
+
+
+GOLDEN = Path(__file__).parent / "golden"
+KINDS = {"run.json": RunRecord, "evaluation.json": EvaluationRecord, "comparisons.json": Conclusions}
+
+
+def test_there_is_a_golden_record_of_every_version():
+    """A record as each version wrote it is never changed: a new version adds a folder."""
+    assert sorted(int(path.name) for path in GOLDEN.iterdir()) == list(range(1, FORMAT_VERSION + 1))
+    for version in GOLDEN.iterdir():
+        for name in KINDS:
+            value = json.loads((version / name).read_text(encoding="utf-8"))
+            assert value["version"] == int(version.name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_golden_record_of_this_version_is_read_and_loses_nothing(name, tmp_path):
+    """Every field is there after reading and writing; newer fields may have joined them."""
+    path = GOLDEN / str(FORMAT_VERSION) / name
+    record = KINDS[name].read(path)
+    record.write(tmp_path / name)
+    missing = lost(json.loads(path.read_text()), json.loads((tmp_path / name).read_text()))
+    assert missing == []
+    assert KINDS[name].read(tmp_path / name) == record
+
+
+def lost(old, new, place=""):
+    """Places of a JSON value at which the other one lacks or changes something."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [at for key in old for at in lost(old[key], new.get(key, "lacking"), f"{place}.{key}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [at for i in range(len(old)) for at in lost(old[i], new[i], f"{place}.{i}")]
+    return [] if old == new else [place]
+
+
+def test_a_golden_run_has_the_identity_that_it_was_written_with():
+    """Otherwise every finished run would be trained again."""
+    record = RunRecord.read(GOLDEN / str(FORMAT_VERSION) / "run.json")
+    assert record.run_id == record.spec.run_id == "smollm2-135m-embedded.full.s0.9553229a1ce5"
+
+
+def test_lines_of_this_version_are_read():
+    """Two outcomes, two steps."""
+    folder = GOLDEN / str(FORMAT_VERSION)
+    assert [outcome.title for outcome in read_lines(folder / "outcomes.jsonl", Outcome)] == [
+        "Dish 0",
+        "Dish 1",
+    ]
+    assert [step.step for step in read_lines(folder / "steps.jsonl", Step)] == [0, 1]
+
+
+@pytest.mark.parametrize("version", range(1, FORMAT_VERSION))
+@pytest.mark.parametrize("name", KINDS)
+def test_a_golden_record_of_an_older_version_is_refused_by_name(version, name):
+    """With its number, in one line."""
+    with pytest.raises(UserError, match=rf"an older bakeoff \(record format {version}, ") as caught:
+        KINDS[name].read(GOLDEN / str(version) / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_newer_record_is_refused_by_name_though_it_has_fields_of_its_own(name, tmp_path):
+    """The golden record, of the next version, with a field that nobody knows here."""
+    value = json.loads((GOLDEN / str(FORMAT_VERSION) / name).read_text(encoding="utf-8"))
+    value |= {"version": FORMAT_VERSION + 1, "of_tomorrow": 1}
+    (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
+    with pytest.raises(UserError, match=r"a newer bakeoff .*Update bakeoff"):
+        KINDS[name].read(tmp_path / name)
