@@ -14,7 +14,8 @@ from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, 
 from toolkit.errors import UserError
 from toolkit.records import Conclusions
 from toolkit.records.files import whole_file
-from toolkit.records.folders import Root, RunFolder
+from toolkit.records.folders import Root, RunFolder, without_paths_in
+from toolkit.specs.reading import dump_yaml, parse_yaml
 
 
 class Exported(NamedTuple):
@@ -30,9 +31,10 @@ class Exported(NamedTuple):
 def export(name: str, overrides: Sequence[str], root: Path, target: Path | None = None) -> Exported:
     """Pack a study's records and conclusions, but no weights and no report, into one zip file.
 
-    ``name`` is a study, or one that has results under ``root``. The same records give the same bytes.
-    ``target`` is `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or
-    the file can't be written.
+    Paths in settings and errors are cut to what does not name a user, a machine or a folder of it. ``name``
+    is a study, or one that has results under ``root``. The same records give the same bytes. ``target`` is
+    `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or the file
+    can't be written.
     """
     folders = Root(root)
     study, ids = _runs_of(name, overrides, root)
@@ -43,7 +45,8 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
     target = target or Path(f"{study}.bakeoff.zip")
     with whole_file(target) as neighbour:
-        _pack(neighbour, study, {path.relative_to(root).as_posix(): path for path in files})
+        contents = {path.relative_to(root).as_posix(): shared_content(path, root) for path in files}
+        _pack(neighbour, study, contents)
     return Exported(target, len(finished), len(ids) - len(finished), target.stat().st_size)
 
 
@@ -76,13 +79,24 @@ def _is_whole(path: Path) -> bool:
     return kind not in ("eval", "statistics") or path.with_name(f"eval-{digest}.json").is_file()
 
 
-def _pack(target: Path, study: str, files: dict[str, Path]) -> None:
-    hashes = {name: sha256(path.read_bytes()) for name, path in files.items()}
+def shared_content(path: Path, root: Path) -> bytes:
+    """Return a record's content without paths of this machine; lines of outcomes and steps hold none."""
+    content = path.read_bytes()
+    if path.suffix == ".jsonl":
+        return content
+    if path.suffix == ".yaml":
+        return dump_yaml(without_paths_in(parse_yaml(content.decode("utf-8"), str(path)), root)).encode()
+    value = without_paths_in(json.loads(content), root)
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _pack(target: Path, study: str, files: dict[str, bytes]) -> None:
+    hashes = {name: sha256(content) for name, content in files.items()}
     manifest = Manifest(format=FORMAT, version=VERSION, study=study, files=hashes)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(_entry(MANIFEST), json.dumps(manifest.model_dump(mode="json"), indent=1))
-        for name, path in files.items():
-            packed.writestr(_entry(name), path.read_bytes())
+        for name, content in files.items():
+            packed.writestr(_entry(name), content)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from filelock import FileLock, Timeout
 
 from experiments.sharing.checking import Checked, check_archive
+from experiments.sharing.export import shared_content
 from toolkit.records import Provenance, RunRecord
 from toolkit.records.files import whole_file, write_text
 from toolkit.records.folders import Root
@@ -75,7 +76,7 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
         with FileLock(folder.lock, timeout=0):
             here = folder.record.is_file()
             theirs = RunRecord.model_validate_json(members["run.json"])
-            if here and RunRecord.read(folder.record) != theirs:
+            if here and theirs not in (RunRecord.read(folder.record), _shared(folder.record, root)):
                 return "kept_ours"
             missing = [name for name in members if not (here and (folder.path / name).is_file())]
             if not here:
@@ -90,6 +91,11 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             return "added"
     except Timeout:
         return "busy"
+
+
+def _shared(record: Path, root: Root) -> RunRecord:
+    """Return our own record as an export holds it, without the paths of this machine."""
+    return RunRecord.model_validate_json(shared_content(record, root.path))
 
 
 def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:

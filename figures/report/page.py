@@ -7,6 +7,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from figures.wording.names import condition_label
 from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords
 from toolkit.records.files import whole_folder, write_text
+from toolkit.records.folders import from_here, without_paths
 
 
 def build(
@@ -61,9 +63,9 @@ def build(
             write_text(folder / "tables" / f"{table.name}.csv", table.csv())
             write_text(folder / "tables" / f"{table.name}.md", table.markdown() + "\n")
             write_text(folder / "tables" / f"{table.name}.tex", table.latex())
-        facts = _facts(study, figures, made)
-        write_text(folder / "report.md", _render("report.md.jinja", facts))
-        write_text(folder / "report.html", _render("report.html.jinja", facts))
+        facts = _facts(study, figures, made, root)
+        write_text(folder / "report.md", _render("report.md.jinja", facts, root))
+        write_text(folder / "report.html", _render("report.html.jinja", facts, root))
     return study_folder / "report" / "report.html"
 
 
@@ -102,9 +104,9 @@ def _tables(study: StudyTables) -> list[Table]:
     return made
 
 
-def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[str, Any]:
+def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Path) -> dict[str, Any]:
     """All that the templates show."""
-    conclusions = study.conclusions
+    conclusions, about = study.conclusions, settings(study)
     panels = [
         {"title": condition_label(panel, study.panels), "answer": answer(conclusions, panel)}
         for panel in study.panels
@@ -128,21 +130,25 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table]) -> dict[
         "audit": audit(conclusions),
         "signatures": signatures(study),
         "environment": environment(study),
-        "settings": settings(study),
+        "settings": {**about, "study": without_paths(about["study"], root) if about["study"] else None},
         "licences": licences(study),
         "how_to_read": prose.HOW_TO_READ,
         "limits": prose.LIMITS,
-        "lost": [cell for cell in conclusions.cells if cell.status != "finished"],
+        "lost": [
+            cell.model_copy(update={"error": cell.error and without_paths(cell.error, root)})
+            for cell in conclusions.cells
+            if cell.status != "finished"
+        ],
     }
 
 
-def _render(template: str, facts: dict[str, Any]) -> str:
+def _render(template: str, facts: dict[str, Any], root: Path) -> str:
     # Titles and generations are other people's text, and a model's: everything is escaped but our own SVG.
     environment_ = Environment(
         loader=PackageLoader("figures.report"),
         autoescape=template.endswith(".html.jinja"),
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=partial(_shown, root=root),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -161,9 +167,14 @@ def _render(template: str, facts: dict[str, Any]) -> str:
     return environment_.get_template(template).render(facts, script=Markup(script), script_hash=digest)  # noqa: S704 - ours
 
 
-def _shown(value: object) -> object:
-    """Return a template's value with control characters shown; drawings and escaped text as they are."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _shown(value: object, root: Path) -> object:
+    """Return a template's value with control characters shown and paths of this machine cut.
+
+    Drawings and escaped text stay as they are.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return visible(from_here(value, root))
 
 
 def _inline_svg(entry: Entry) -> Markup:

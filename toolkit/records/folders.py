@@ -1,8 +1,10 @@
-"""The paths of a study's files: run folders and what is in them."""
+"""The paths of a study's files: run folders, what is in them, and how to leave such paths out."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -135,3 +137,45 @@ class RunFolder:
     def statistics(self, digest: str) -> Path:
         """`statistics-<digest>.jsonl`: one DocumentStatistics per outcome; rewritten if a metric changes."""
         return self.path / f"statistics-{digest}.jsonl"
+
+
+_ABSOLUTE = re.compile(
+    r"(?<![\w./:<~-])(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\",:;(){}\[\]<>]+)+[\\/]([^\s\\/'\",:;(){}\[\]<>]+)"
+)
+_ABOUT_FILES = {"folder", "files", "identity", "error", "text", "reason", "package_file"}
+"""Keys under which records hold paths, or sentences with paths."""
+_DOCUMENTS = {"samples", "examples", "closest", "longest_common_text", "title", "reference", "generations"}
+"""Keys under which records hold documents, which are left as they are."""
+
+
+def from_here(text: str, root: Path) -> str:
+    """Return a text without the root, the working and the home folder in front of its paths."""
+    for folder in sorted({root.resolve(), Path.cwd(), Path.home()}, key=lambda path: -len(path.parts)):
+        if len(folder.parts) > 1 and str(folder) in text:
+            text = re.sub(rf"{re.escape(str(folder))}(?:[\\/]|(?![\w.-]))", "", text)
+    return text
+
+
+def without_paths(text: str, root: Path) -> str:
+    """Return a text in which no path gives away whose machine and folder it is of.
+
+    Paths under ``root``, the working folder or the home folder are given from there on, other absolute paths
+    by their last name: ``/home/ann/work/models/tiny`` becomes ``models/tiny`` or ``tiny``. For settings and
+    errors, not for documents, in which a slash may mean something else.
+    """
+    return _ABSOLUTE.sub(r"\1", from_here(text, root))
+
+
+def without_paths_in(value: Any, root: Path, key: str = "") -> Any:
+    """Return a JSON value without the paths in its settings and errors; documents are left as they are."""
+    if isinstance(value, dict):
+        inside = key if key in _ABOUT_FILES else ""
+        return {
+            name: inner if name in _DOCUMENTS else without_paths_in(inner, root, inside or name)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_paths_in(inner, root, key) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return without_paths(value, root) if key in _ABOUT_FILES else from_here(value, root)
