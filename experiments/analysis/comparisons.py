@@ -9,6 +9,7 @@ import numpy as np
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
+from eval.metrics.base import Floats
 from eval.statistics import compare as stats
 from eval.statistics.crossed import SeedPrior
 from experiments.analysis.priors import seed_priors_of
@@ -20,7 +21,15 @@ from toolkit.specs import BASE
 Family = Literal["primary", "base", "claims"]
 Side = tuple[Condition, str]  # condition, method
 Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
-Statistics = dict[Side, dict[int, Rows]]  # side -> seed -> rows
+
+
+class Statistics(dict[Side, dict[int, Rows]]):
+    """Side -> seed -> rows, and which documents of a condition are not independent of each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clusters: dict[Condition, list[str]] = {}
+        """One label per document; only of conditions in which two documents share one."""
 
 
 def statistics_of(records: StudyRecords) -> Statistics:
@@ -29,7 +38,7 @@ def statistics_of(records: StudyRecords) -> Statistics:
     Raises UserError if runs of one condition were evaluated on different documents: documents are paired by
     their index.
     """
-    statistics: Statistics = {}
+    statistics = Statistics()
     documents: dict[Condition, list[str]] = {}
     for cell in sorted(records.evaluated, key=lambda c: c.seed):
         rows = records.statistics(cell)
@@ -39,6 +48,9 @@ def statistics_of(records: StudyRecords) -> Statistics:
                 f"{cell.run_id} was evaluated on other documents than other runs of its condition: delete "
                 f"eval-{cell.eval_digest}.* in its folder and run again"
             )
+        clusters = [row.cluster for row in rows]
+        if len(set(clusters)) < len(clusters):
+            statistics.clusters[cell.condition] = clusters
         by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
         statistics.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
     return statistics
@@ -50,7 +62,8 @@ def estimates(statistics: Statistics) -> list[Estimate]:
     for (condition, method), seeds in statistics.items():
         for name, item in all_metrics().items():
             table = stats.stack([rows[name] for rows in seeds.values()])
-            found = stats.estimate(item, table)
+            clusters = statistics.clusters.get(condition)
+            found = stats.estimate(item, table, clusters=clusters)
             result.append(
                 Estimate(
                     **condition._asdict(),
@@ -60,13 +73,23 @@ def estimates(statistics: Statistics) -> list[Estimate]:
                     low=found.low,
                     high=found.high,
                     seeds=len(seeds),
-                    documents=int((~np.isnan(table).any(axis=(0, 2))).sum()),
+                    documents=_count(table, clusters),
                     speaks_about=found.speaks_about,
                     unit=item.unit,
                     label=item.label,
                 )
             )
     return result
+
+
+def _count(table: Floats, clusters: Sequence[str] | None) -> int:
+    """How many documents, or clusters of documents, a metric is defined on at every seed."""
+    defined = ~np.isnan(table).any(axis=(0, 2))
+    if clusters is None:
+        return int(defined.sum())
+    return len(
+        {label for label, there in zip(clusters, np.atleast_1d(defined).tolist(), strict=True) if there}
+    )
 
 
 def comparisons(
@@ -147,6 +170,7 @@ def compare(
         base=stats.stack([rows[item.name] for rows in base.values()]) if base else None,
         tests=tests,
         prior=prior,
+        clusters=statistics.clusters.get(condition),
     )
     return _comparison(shared, found)
 
