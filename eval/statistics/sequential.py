@@ -40,13 +40,16 @@ def spent(information: float, alpha: float = ALPHA) -> float:
     return float(4 * ndtr(-z / np.sqrt(min(1.0, information))))
 
 
-def levels(informations: Sequence[float], alpha: float = ALPHA) -> list[float]:
+def levels(
+    informations: Sequence[float], alpha: float = ALPHA, *, times: Sequence[float] | None = None
+) -> list[float]:
     """Return the two-sided level of each look, so that ``alpha`` is spent over all of them.
 
     ``informations``: fractions of the information at the largest size, rising, such as seeds over the most
     seeds that the budget allows; planned from sizes, not from results. A p-value below its look's level
     decides, and an interval of confidence 1 - level holds at every look together. By recursive integration
     of the statistic's distribution (Armitage, McPherson and Rowe, 1969). UserError if they do not rise.
+    ``times``: the shares of `spent` at each look, if they are not the information (Lan and DeMets, 1989).
     """
     from scipy.special import ndtr, ndtri
 
@@ -57,8 +60,8 @@ def levels(informations: Sequence[float], alpha: float = ALPHA) -> list[float]:
     grid: Floats = np.zeros(1)
     weight: Floats = np.ones(1)
     used = 0.0
-    for before, now in zip(fractions, fractions[1:], strict=False):
-        step, target = np.sqrt(now - before), spent(now, alpha) - used
+    for before, now, at in zip(fractions[:-1], fractions[1:], times or fractions[1:], strict=True):
+        step, target = np.sqrt(now - before), spent(at, alpha) - used
         low, high = 0.0, 12.0
         for _ in range(60):  # the bound whose crossing at this look uses the target
             z = (low + high) / 2

@@ -148,7 +148,9 @@ def _divide(
     sources = [source for source, _ in weighted]
     used = _without_copies(documents, data)
     titles, origins = documents.titles[used], documents.sources[used]
-    sizes = quotas(data, [(source.dataset, weight) for source, weight in weighted], dataset.format)
+    shares = [(source.dataset, weight) for source, weight in weighted]
+    sizes = quotas(data, shares, dataset.format)
+    more = quotas(data.model_copy(update={"test": data.further_test}), shares, dataset.format)["test"]
     together = data.duplicates == "together"
     division = split(
         group_keys(titles, documents.clusters[used]) if together else titles,
@@ -157,6 +159,7 @@ def _divide(
         sizes,
         prompts=titles if data.same_title == "exclude" else None,
         claims={} if together else _claims(documents, used),
+        further=more,
     )
     if division.missing:
         raise UserError(too_few(dataset, data, sources, documents, len(used), division))

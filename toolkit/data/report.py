@@ -118,6 +118,7 @@ def too_few(
     lost += [f"{division.excluded:,} excluded beside a held-out title"] if division.excluded else []
     detail = f" ({'; '.join(lost)})" if lost else ""
     wanted = ", ".join(f"{split}={getattr(data, split)}" for split in reversed(SPLITS))
+    wanted += f", further_test={data.further_test}" if data.further_test else ""
     possible = ", ".join(f"{split}={len(division.members[split])}" for split in reversed(SPLITS))
     short = [
         f"{sources[number].dataset.name} lacks {count:,} for {split}"

@@ -53,6 +53,7 @@ def split(
     *,
     prompts: Hashes | None = None,
     claims: Mapping[int, tuple[int, ...]] | None = None,
+    further: Mapping[int, int] | None = None,
 ) -> Split:
     """Divide documents into splits. ``sizes``: split -> source -> documents.
 
@@ -67,6 +68,9 @@ def split(
     per prompt, the one of lowest identity. ``claims`` are further keys of a document, by index: those of
     near-copies of it that were dropped. A document is only in a split that no other split's document has a
     key in common with.
+
+    ``further``: source -> documents that test takes once every split is full, again from the low end: they
+    follow the others, and no split changes but test.
     """
     filling = _Filling(keys, sources, prompts, claims or {})
     upward = np.lexsort((ids, keys))
@@ -78,6 +82,11 @@ def split(
         members[name] = filling.fill(name, left, downward if name == "train" else upward)
         if any(left.values()):
             missing[name] = {source: count for source, count in left.items() if count}
+    more = dict(further or {})
+    members["test"] = np.concatenate([members["test"], filling.fill("test", more, upward)])
+    if any(more.values()):
+        lacks = missing.setdefault("test", {})
+        lacks |= {source: lacks.get(source, 0) + count for source, count in more.items() if count}
     taken = sum(map(len, members.values()))
     excluded = filling.touching_held_out() - len(members["test"]) - len(members["validation"])
     return Split(members=members, excluded=excluded, unused=len(keys) - taken - excluded, missing=missing)
@@ -91,18 +100,20 @@ class _Filling:
     ) -> None:
         self._keys, self._sources, self._prompts, self._claims = keys, sources, prompts, claims
         self._owner: dict[int, str] = {}
+        self._taken: set[int] = set()
+        self._used: dict[str, set[int]] = {}
 
     def fill(self, name: str, left: dict[int, int], order: Indices) -> Indices:
         """Take documents in ``order`` until nothing is left to take, which is counted down in ``left``."""
         taken: list[int] = []
         wanted = sum(left.values())
         prompts = None if name == "train" else self._prompts
-        used: set[int] = set()
+        used = self._used.setdefault(name, set())
         for index in order.tolist():
             if len(taken) == wanted:
                 break
             source = int(self._sources[index])
-            if not left.get(source, 0):
+            if not left.get(source, 0) or index in self._taken:
                 continue
             keys = (int(self._keys[index]), *self._claims.get(index, ()))
             if any(self._owner.get(key, name) != name for key in keys):
@@ -115,6 +126,7 @@ class _Filling:
             self._owner.update(dict.fromkeys(keys, name))
             left[source] -= 1
             taken.append(index)
+            self._taken.add(index)
         return np.array(taken, dtype=np.int64)
 
     def touching_held_out(self) -> int:

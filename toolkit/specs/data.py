@@ -94,6 +94,8 @@ class DataSpec(Spec):
     """Validation documents: learning rates and checkpoints are chosen on these."""
     test: int = Field(gt=0)
     """Test documents: read once, at the end."""
+    further_test: int = Field(default=0, ge=0)
+    """Test documents beyond these, taken last, so that no training or validation document moves."""
     max_characters: int = Field(default=2400, gt=0)
     """A longer rendered document is refused, and counted: the same rule for every tokenizer."""
     near_duplicate: float = Field(default=0.8, gt=0, le=1)

@@ -71,7 +71,8 @@ def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
         return cell
     sizes = {"train": PROBE, "validation": HELD_OUT, "test": HELD_OUT}
     data = cell.data.model_copy(
-        update={split: min(size, getattr(cell.data, split)) for split, size in sizes.items()}
+        update={"further_test": 0}
+        | {split: min(size, getattr(cell.data, split)) for split, size in sizes.items()}
     )
     train = cell.run.train.model_copy(update={"epochs": 1.0, "validations": 1})
     specs = ConditionSpec(cell.model, cell.dataset, data, train)
@@ -122,7 +123,7 @@ def _seconds(
         trained = pace
     if evaluation is None:
         return None
-    documents = cell.data.test
+    documents = cell.data.test + cell.data.further_test
     measured = evaluation.seconds.get("metrics", 0.0) / _scored(evaluation) * documents
     if state == CellState.TO_MEASURE:
         return measured

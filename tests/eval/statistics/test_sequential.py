@@ -25,6 +25,12 @@ def test_one_look_at_the_end_has_the_whole_level():
     assert spent(0.0) == 0
 
 
+def test_the_level_is_spent_by_times_that_need_not_be_the_information():
+    """All of it at the first of two looks: .05, and nothing is left. By half of it at half: see above."""
+    assert levels([0.5, 1.0], times=[1.0, 1.0]) == pytest.approx([0.05, 0.0], rel=1e-6)
+    assert levels([0.1, 1.0], times=[0.5, 1.0])[0] == pytest.approx(0.00305, abs=1e-5)
+
+
 def test_looks_have_to_grow():
     """Two looks at the same size, or beyond the end."""
     with pytest.raises(UserError, match="rising information fractions"):

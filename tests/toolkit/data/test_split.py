@@ -170,3 +170,38 @@ def test_each_source_of_a_mixture_gets_its_quota() -> None:
     assert done.members["test"].tolist() == [0]
     assert done.members["validation"].tolist() == [1]
     assert sorted(sources[done.members["train"]].tolist()) == [0, 0, 0, 0, 1, 1]
+
+
+@given(DOCS, SIZES, st.integers(1, 25), st.booleans())
+def test_further_test_documents_move_no_other_document(
+    docs: list[Doc], sizes: tuple[int, int, int], more: int, unique: bool
+) -> None:
+    """Training and validation stay, test is the start of the larger one, and no key is in two splits."""
+    ids = np.array([d[0] for d in docs], dtype=np.uint64)
+    keys = np.array([d[1] for d in docs], dtype=np.uint64)
+    wanted = {part: {0: size} for part, size in zip(("train", "validation", "test"), sizes, strict=True)}
+    origins = np.zeros(len(docs), dtype=np.int64)
+    small = split(keys, ids, origins, wanted, prompts=keys if unique else None).members
+    done = split(keys, ids, origins, wanted, prompts=keys if unique else None, further={0: more})
+    large = done.members
+    for part in ("train", "validation"):
+        assert large[part].tolist() == small[part].tolist()
+    assert large["test"][: len(small["test"])].tolist() == small["test"].tolist()
+    lacking = done.missing.get("test", {}).get(0, 0)
+    assert len(large["test"]) + lacking == sizes[2] + more
+    assert len(set(large["test"].tolist())) == len(large["test"])
+    held_out = set(keys[large["test"]].tolist())
+    assert held_out.isdisjoint(keys[large["train"]].tolist() + keys[large["validation"]].tolist())
+
+
+def test_a_further_test_document_is_the_next_of_the_line() -> None:
+    """Keys 1 to 6: test 1, validation 2, train 6; two more for test are 3 and 4, and 5 stays unused."""
+    keys = np.arange(1, 7, dtype=np.uint64)
+    sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 1}}
+    done = split(keys, keys, np.zeros(6, dtype=np.int64), sizes, further={0: 2})
+    assert {part: keys[done.members[part]].tolist() for part in SPLITS} == {
+        "test": [1, 3, 4],
+        "validation": [2],
+        "train": [6],
+    }
+    assert (done.excluded, done.unused, done.missing) == (0, 1, {})
