@@ -12,7 +12,7 @@ from eval.metrics.structure.checks import check_structure, text_after_end
 from eval.metrics.words import ngrams, words
 from toolkit.data.format import find_markers
 from toolkit.records import Generation
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 STRUCTURAL = (
     "missing_marker",
@@ -39,7 +39,7 @@ SHOWN = 60
 """Characters of a text that are quoted."""
 
 
-def failures(generation: Generation, form: Format) -> dict[str, str]:
+def failures(generation: Generation, form: AnyFormat) -> dict[str, str]:
     """Class -> what is wrong, in words; empty for a text that nothing is wrong with.
 
     Structure is that of prompt and text together; a loop is looked for in what was written alone.
@@ -90,7 +90,7 @@ def _longest_run(same: NDArray[np.bool_]) -> tuple[int, int]:
     return int(lengths[at]), int(edges[1::2][at])
 
 
-def _structural(generation: Generation, form: Format) -> dict[str, str]:
+def _structural(generation: Generation, form: AnyFormat) -> dict[str, str]:
     text = generation.document
     checks = check_structure(text, form, generation.ended == "end_of_text")
     found = find_markers(text, form)
@@ -115,7 +115,7 @@ def _structural(generation: Generation, form: Format) -> dict[str, str]:
     return {name: words_ for name, words_ in wrong.items() if words_}
 
 
-def _second(text: str, form: Format) -> str:
+def _second(text: str, form: AnyFormat) -> str:
     """A first section's marker after the first document's others."""
     opening, between = form.sections[0].marker, False
     begun = False
@@ -129,7 +129,7 @@ def _second(text: str, form: Format) -> str:
     return ""
 
 
-def _unused(text: str, form: Format) -> str | None:
+def _unused(text: str, form: AnyFormat) -> str | None:
     recipe = read(text, form)
     if recipe is None or len(recipe.names) < 2 or not recipe.directions:
         return None

@@ -24,13 +24,13 @@ from toolkit.records import (
     write_lines,
 )
 from toolkit.records.folders import RunFolder
-from toolkit.specs import EvalSpec, Format, digest_of
+from toolkit.specs import AnyFormat, EvalSpec, digest_of
 
 Rows = dict[str, list[tuple[float, ...] | None]]
 """Metric -> additive statistics of each document."""
 
 
-def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
+def evaluation_digest(spec: EvalSpec, test: str, form: AnyFormat) -> str:
     """Return the identity of an evaluation: settings, test split and format.
 
     The metrics are no part of it: they are arithmetic on the same outcomes.
@@ -39,7 +39,7 @@ def evaluation_digest(spec: EvalSpec, test: str, form: Format) -> str:
 
 
 def contexts_of(
-    spec: EvalSpec, form: Format, train: Sequence[str] = (), further: Sequence[str] = ()
+    spec: EvalSpec, form: AnyFormat, train: Sequence[str] = (), further: Sequence[str] = ()
 ) -> list[Context]:
     """Return what the metrics look at, one per prompt mode and decoding; the first is the headline's."""
     first = Context(form=form, train=train, further=further)
@@ -72,7 +72,7 @@ def evaluate(
     run: RunRecord,
     folder: RunFolder,
     spec: EvalSpec,
-    form: Format,
+    form: AnyFormat,
     *,
     train: Sequence[str],
     test: Sequence[str],
@@ -171,7 +171,7 @@ def _outcomes(
     folder: RunFolder,
     digest: str,
     spec: EvalSpec,
-    form: Format,
+    form: AnyFormat,
     test: Sequence[str],
     progress: Listener,
 ) -> tuple[list[Outcome], dict[str, float]]:
@@ -189,7 +189,12 @@ def _outcomes(
 
 
 def _run_model(
-    run: RunRecord, folder: RunFolder, spec: EvalSpec, form: Format, test: Sequence[str], progress: Listener
+    run: RunRecord,
+    folder: RunFolder,
+    spec: EvalSpec,
+    form: AnyFormat,
+    test: Sequence[str],
+    progress: Listener,
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.inference.outcomes import outcomes

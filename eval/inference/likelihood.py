@@ -14,7 +14,7 @@ from toolkit.data.format import section_spans
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.records import Likelihood
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 from toolkit.training.loss import NextToken
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def likelihoods(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
-    form: Format,
+    form: AnyFormat,
     *,
     precision: str,
     progress: Listener = ignore,
@@ -100,7 +100,7 @@ def _windows(length: int, context: int) -> list[tuple[int, int, int]]:
 
 
 def _by_part(
-    text: str, form: Format, offsets: Sequence[tuple[int, int]], nll: Sequence[float]
+    text: str, form: AnyFormat, offsets: Sequence[tuple[int, int]], nll: Sequence[float]
 ) -> dict[str, Likelihood]:
     """A token goes to the part that holds its first character other than a space."""
     spans = section_spans(text, form)

@@ -13,7 +13,7 @@ from toolkit.data.format import document_id, prompt, section_bodies
 from toolkit.events import Advanced, Event, Listener, ignore
 from toolkit.models.artifact import for_generation
 from toolkit.records import Generation, Outcome
-from toolkit.specs import EvalSpec, Format
+from toolkit.specs import AnyFormat, EvalSpec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -23,7 +23,7 @@ def outcomes(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
-    form: Format,
+    form: AnyFormat,
     spec: EvalSpec,
     *,
     general: Sequence[str] = (),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from toolkit.errors import unknown_name
 from toolkit.records import Direction, Generation, Outcome
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Cache:
 class Context:
     """What a metric may use besides the outcome."""
 
-    form: Format
+    form: AnyFormat
     """Markers, sections and end of the documents."""
     train: Sequence[str] = ()
     """Rendered training texts: what may have been copied, and where the nearest document is looked for."""

@@ -8,7 +8,7 @@ from eval.metrics.base import Context
 from eval.metrics.words import words
 from toolkit.data.format import find_markers, prompt, section_bodies
 from toolkit.records import Generation, Outcome
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 SIGNATURE = "text:written,to-end,markers-out,spaces-one"
 """What is done to a text before it is scored; part of the signature of every metric that uses `pair`."""
@@ -21,13 +21,13 @@ class Pair(NamedTuple):
     reference: str
 
 
-def to_end(text: str, form: Format) -> str:
+def to_end(text: str, form: AnyFormat) -> str:
     """Return the text before its first end marker; all of it if there is none."""
     ends = [span.start for marker, span in find_markers(text, form) if marker == form.end]
     return text[: ends[0]] if ends else text
 
 
-def without_markers(text: str, form: Format) -> str:
+def without_markers(text: str, form: AnyFormat) -> str:
     """The text before its first end marker, markers taken out, runs of white space one space."""
     text = to_end(text, form)
     pieces, at = [], 0
@@ -37,7 +37,7 @@ def without_markers(text: str, form: Format) -> str:
     return " ".join(" ".join([*pieces, text[at:]]).split())
 
 
-def continuation(outcome: Outcome, generation: Generation, form: Format) -> str:
+def continuation(outcome: Outcome, generation: Generation, form: AnyFormat) -> str:
     """The part of the reference that the prompt does not hold."""
     return outcome.reference[len(prompt(outcome.reference, form, generation.prompt_mode)) :]
 

@@ -27,7 +27,7 @@ from toolkit.records import (
     SettingEstimate,
     StudyRecords,
 )
-from toolkit.specs import BASE, Format
+from toolkit.specs import BASE, AnyFormat
 
 Setting = tuple[str, str]  # prompt mode, decoding
 Tables = dict[str, dict[int, dict[Setting, Rows]]]  # method -> seed -> setting -> metric -> statistics
@@ -70,7 +70,7 @@ def of_generations(study: StudySpec, records: StudyRecords) -> Found:
     return found
 
 
-def _classify(cell: Cell, outcomes: Sequence[Outcome], form: Format, found: Found) -> None:
+def _classify(cell: Cell, outcomes: Sequence[Outcome], form: AnyFormat, found: Found) -> None:
     place = {**cell.condition._asdict(), "method": cell.method, "seed": cell.seed}
     classes: dict[Setting, list[dict[str, str]]] = {}
     for outcome in outcomes:
@@ -95,7 +95,7 @@ def _classify(cell: Cell, outcomes: Sequence[Outcome], form: Format, found: Foun
 
 
 def _of_references(
-    condition: Condition, outcomes: Sequence[Outcome], form: Format, modes: Sequence[str]
+    condition: Condition, outcomes: Sequence[Outcome], form: AnyFormat, modes: Sequence[str]
 ) -> Iterator[FailureCount]:
     for mode in modes:
         texts: list[Generation] = []

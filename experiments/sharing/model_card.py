@@ -13,7 +13,7 @@ from eval.metrics import held_out
 from figures.wording.escaping import code, markdown
 from toolkit.data.format import opening
 from toolkit.records import EvaluationRecord, MetricValue, RunRecord
-from toolkit.specs import ModelSpec
+from toolkit.specs import AnyFormat, Conversation, ModelSpec
 
 CARD = "README.md"
 HUB_LICENSES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "gemma", "openrail")
@@ -82,31 +82,47 @@ def _usage(run: RunRecord, artifact: Path, repository: str) -> str:
     """Return a usage example: how to load the model, and the prompt that it was trained on."""
     spec, dataset = run.spec, run.spec.dataset
     assert dataset is not None  # noqa: S101 - card() has made sure
-    prompt = opening(dataset.format, "Banana Bread")
-    first, prefix = dataset.format.sections[0], _prefix_token(artifact)
     loader = "AutoPeftModelForCausalLM" if spec.method.peft else "AutoModelForCausalLM"
     imports = (
         f"from peft import {loader}\nfrom transformers import AutoTokenizer\n\n"
         if spec.method.peft
         else f"from transformers import {loader}, AutoTokenizer\n\n"
     )
-    text = f"{prefix}{prompt}" if prefix else prompt
-    others = ", ".join(code(section.marker) for section in dataset.format.sections[1:])
-    why = f"The prefix token {code(prefix)} comes first: the tokenizer does not add it. " if prefix else ""
-    return (
-        "## Usage\n\n"
-        f"```python\n{imports}"
+    load = (
+        f"## Usage\n\n```python\n{imports}"
         f'tokenizer = AutoTokenizer.from_pretrained("{repository}")\n'
         f'model = {loader}.from_pretrained("{repository}")\n'
+    )
+    own_base = "" if spec.model.hub or spec.model.published_as or not spec.method.peft else _OWN_BASE
+    return load + _prompting(dataset.format, _prefix_token(artifact)) + own_base
+
+
+def _prompting(form: AnyFormat, prefix: str) -> str:
+    """Return the rest of the usage example: how the model is prompted, and what it writes."""
+    if isinstance(form, Conversation):
+        return (
+            'messages = [{"role": "user", "content": "Which flour is best for bread?"}]\n'
+            "inputs = tokenizer.apply_chat_template(\n"
+            '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"\n'
+            ")\n"
+            "output = model.generate(**inputs, max_new_tokens=300, do_sample=True, top_p=0.9)\n"
+            "print(tokenizer.decode(output[0]))\n"
+            "```\n\n"
+            "Prompts go through the tokenizer's chat template, which is the one of the training."
+        )
+    prompt, first = opening(form, "Banana Bread"), form.sections[0]
+    text = f"{prefix}{prompt}" if prefix else prompt
+    others = ", ".join(code(section.marker) for section in form.sections[1:])
+    why = f"The prefix token {code(prefix)} comes first: the tokenizer does not add it. " if prefix else ""
+    return (
         f"prompt = {json.dumps(text, ensure_ascii=False)}\n"
         'inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)\n'
         "output = model.generate(**inputs, max_new_tokens=300, do_sample=True, top_p=0.9)\n"
         "print(tokenizer.decode(output[0]))\n"
         "```\n\n"
         f"A prompt is the marker {code(first.marker)}, a space, the {markdown(first.name)}, and a line "
-        f"break. {why}The model writes the other sections ({others}), {code(dataset.format.end)} and its "
+        f"break. {why}The model writes the other sections ({others}), {code(form.end)} and its "
         "end-of-text token."
-        + ("" if spec.model.hub or spec.model.published_as or not spec.method.peft else _OWN_BASE)
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from toolkit.catalog.places import BUILT_IN, CATALOG, FOLDERS, KINDS, Entry, entries
 from toolkit.errors import UserError, unknown_name
-from toolkit.specs import DatasetSpec, Format, MethodSpec, ModelSpec
+from toolkit.specs import AnyFormat, Conversation, DatasetSpec, Format, MethodSpec, ModelSpec
 from toolkit.specs.reading import validate
 
 __all__ = [
@@ -79,9 +79,19 @@ def method(given: str | Mapping[str, Any]) -> MethodSpec:
     return validate(MethodSpec, _entry("methods", given), f"method {_label(given)}")
 
 
-def document_format(given: str | Mapping[str, Any]) -> Format:
-    """Return a document format by its catalog name, or written out."""
-    return validate(Format, _entry("formats", given), f"format {_label(given)}")
+def document_format(given: str | Mapping[str, Any]) -> AnyFormat:
+    """Return a format by its catalog name, or written out; its keys tell which kind of data it is of."""
+    entry = _entry("formats", given)
+    of_documents = {"sections", "end"} & entry.keys()
+    of_conversations = sorted((Conversation.model_fields.keys() - Format.model_fields.keys()) & entry.keys())
+    if of_documents and of_conversations:
+        raise UserError(
+            f"format {_label(given)}: '{min(of_documents)}' belongs to documents and "
+            f"'{of_conversations[0]}' to conversations: two kinds of data. Take one of them"
+        )
+    if of_conversations:
+        return validate(Conversation, entry, f"format {_label(given)}")
+    return validate(Format, entry, f"format {_label(given)}")
 
 
 def _label(given: str | Mapping[str, Any]) -> str:

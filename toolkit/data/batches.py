@@ -6,18 +6,21 @@ import hashlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from toolkit.data.conversations.labels import IGNORED, Row, ends_of, labels_of, supervised
+from toolkit.data.conversations.template import ChatTemplate
+from toolkit.data.conversations.turns import from_text
 from toolkit.errors import UserError
 from toolkit.records.files import whole_file
+from toolkit.specs import AnyFormat, Conversation
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 POOL_BATCHES = 32  # batches sorted by length together: enough for little padding, few enough to stay random
 
 
@@ -25,14 +28,15 @@ class Rows(NamedTuple):
     """Token ids of documents, and what had to be left out."""
 
     ids: list[list[int]]
-    """A row is: prefix token, the text's tokens, end-of-text. All but the prefix are supervised."""
+    """A document's row is: prefix token, the text's tokens, end-of-text. All but the prefix are supervised. A
+    conversation's is a `Row`: what its chat template makes of it, and nothing else."""
     too_long: int
     """Documents with more than the allowed tokens: left out whole, never cut."""
 
     @property
     def supervised(self) -> int:
-        """Supervised tokens: every token but each row's prefix."""
-        return sum(len(row) - 1 for row in self.ids)
+        """Supervised tokens."""
+        return sum(map(supervised, self.ids))
 
 
 def prefix_token(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -43,17 +47,29 @@ def prefix_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
 
 
-def encode(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None = None) -> Rows:
-    """Rows of the texts; those over ``max_length`` tokens are left out and counted."""
+def encode(
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int | None = None,
+    form: AnyFormat | None = None,
+) -> Rows:
+    """Rows of the texts; those over ``max_length`` tokens are left out and counted.
+
+    Texts are documents unless ``form`` is that of conversations: then they are stored conversations, and
+    labels are what the format trains on.
+    """
     if not texts:
         return Rows([], 0)
+    if isinstance(form, Conversation):
+        template = ChatTemplate(form, tokenizer)
+        return _within([Row(*template.encode(from_text(text))) for text in texts], max_length)
     start, stop = prefix_token(tokenizer), tokenizer.eos_token_id
     encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     return _within([[start, *ids, stop] for ids in encoded], max_length)
 
 
-def _within(rows: list[list[int]], max_length: int | None) -> Rows:
-    short = rows if max_length is None else [row for row in rows if len(row) <= max_length]
+def _within(rows: Sequence[list[int]], max_length: int | None) -> Rows:
+    short = [row for row in rows if max_length is None or len(row) <= max_length]
     if not short:
         shortest = min(map(len, rows))
         raise UserError(
@@ -63,21 +79,37 @@ def _within(rows: list[list[int]], max_length: int | None) -> Rows:
 
 
 def encode_once(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int | None, cache: Path
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int | None,
+    cache: Path,
+    form: AnyFormat | None = None,
 ) -> Rows:
     """`encode`, done once for these texts and this tokenizer, and read back from ``cache`` after that."""
+    if not isinstance(form, Conversation):
+        form = None
     digest = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode())
     digest.update(repr((prefix_token(tokenizer), tokenizer.eos_token_id)).encode())
+    if form is not None:
+        template = ChatTemplate(form, tokenizer)
+        digest.update(repr((template.text, form.train_on, form.columns)).encode())
     for text in texts:
         digest.update(text.encode() + b"\0")
     file = cache / f"tokens-{digest.hexdigest()[:16]}.npz"
     if not file.is_file():
-        rows = encode(texts, tokenizer).ids
+        rows = encode(texts, tokenizer, form=form).ids
         ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
+        arrays: dict[str, Any] = {"ids": ids, "ends": np.cumsum([len(row) for row in rows])}
+        if form is not None:
+            kinds = b"".join(row.kinds for row in rows if isinstance(row, Row))
+            arrays["kinds"] = np.frombuffer(kinds, dtype=np.uint8)
         with whole_file(file) as path, path.open("wb") as stream:  # given a path, numpy would add `.npz`
-            np.savez(stream, ids=ids, ends=np.cumsum([len(row) for row in rows]))
-    with np.load(file) as arrays:
-        rows = [ids.tolist() for ids in np.split(arrays["ids"], arrays["ends"][:-1])]
+            np.savez(stream, **arrays)
+    with np.load(file) as stored:
+        rows = [ids.tolist() for ids in np.split(stored["ids"], stored["ends"][:-1])]
+        if form is not None:
+            kinds_of = np.split(stored["kinds"], stored["ends"][:-1])
+            rows = [Row(ids, kinds.tobytes()) for ids, kinds in zip(rows, kinds_of, strict=True)]
     return _within(rows, max_length)
 
 
@@ -142,11 +174,13 @@ def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> f
 
 
 def stream_hash(rows: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]) -> str:
-    """Hash of every token id that these batches feed, in order. Labels follow from the ids, see `collate`."""
+    """Hash of every token id that these batches feed, in order, and of a conversation's labels."""
     digest = hashlib.sha256()
     for batch in batches:
         for index in batch:
             digest.update(np.asarray(rows[index], dtype="<u4").tobytes())
+            if isinstance(row := rows[index], Row):
+                digest.update(row.kinds)
             digest.update(b"|")
         digest.update(b"\n")
     return digest.hexdigest()[:16]
@@ -157,8 +191,8 @@ def collate(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
 
     There is no attention mask: padding comes after all that is supervised, so a causal model never sees it,
     and without a mask attention kernels skip the half that causality rules out. Labels follow the lengths and
-    never the pad id, so an end-of-text token that doubles as padding is still learned; only the prefix and
-    the padding are ignored.
+    never the pad id, so an end-of-text token that doubles as padding is still learned; only the prefix, the
+    padding, and what a conversation does not train on are ignored.
     """
     import torch
 
@@ -167,7 +201,7 @@ def collate(rows: Sequence[Sequence[int]], pad: int) -> dict[str, torch.Tensor]:
     labels = torch.full((len(rows), longest), IGNORED, dtype=torch.int64)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
-        labels[i, 1 : len(row)] = ids[i, 1 : len(row)]
+        labels[i, : len(row)] = torch.tensor(labels_of(row))
     return {"input_ids": ids, "labels": labels}
 
 
@@ -179,7 +213,7 @@ def pack(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
     """
     import torch
 
-    labels = [label for row in rows for label in (IGNORED, *row[1:])]
+    labels = [label for row in rows for label in labels_of(row)]
     return {
         "input_ids": torch.tensor([[i for row in rows for i in row]]),
         "position_ids": torch.tensor([[index for row in rows for index in range(len(row))]]),
@@ -188,10 +222,15 @@ def pack(rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
 
 
 def end_label_share(rows: Sequence[Sequence[int]], tokenizer: PreTrainedTokenizerBase, end: str) -> float:
-    """Share of the rows that end, supervised, in the end marker and the end-of-text token."""
+    """Share of the rows that end, supervised, in the end marker and the end-of-text token.
+
+    Of conversations: whose last answer ends, supervised, in a token that ends a turn.
+    """
     tail = 4 * len(end) + 2  # a token is at least a byte, a character at most four
     marked = sum(
-        row[-1] == tokenizer.eos_token_id and tokenizer.decode(row[1:-1][-tail:]).endswith(end)
+        bool(ends_of(row))
+        if isinstance(row, Row)
+        else row[-1] == tokenizer.eos_token_id and tokenizer.decode(row[1:-1][-tail:]).endswith(end)
         for row in rows
     )
     return marked / len(rows) if rows else 0.0

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from toolkit.data.cleaning import EXAMPLES, Tally
+from toolkit.data.conversations.turns import Dialogue
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
 from toolkit.data.duplicates.shingles import Hashes, Shingler, normalised_title, stable_hash
-from toolkit.data.format import body_spans, document_id
+from toolkit.data.format import Document, Span, body_spans, document_id
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source
-from toolkit.data.texts import CHUNK, Bodies, Indices, Texts, read_texts, write_texts
+from toolkit.data.texts import CHUNK, Bodies, Indices, Texts, bodies_of, read_texts, write_texts
 from toolkit.events import Advanced, Listener, ignore
-from toolkit.specs import DataSpec
+from toolkit.specs import AnyFormat, Conversation, DataSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,15 +96,12 @@ def _read(
             for one in documents(source, tally, data.max_characters)
         )
         while chunk := list(islice(accepted, CHUNK)):
-            spans = [body_spans(document, sources[number].dataset.format) for number, document, _ in chunk]
+            spans = [_spans(document, sources[number].dataset.format) for number, document, _ in chunk]
             texts = [text for _, _, text in chunk]
             write(texts, spans)
-            bodies = [
-                compared(tuple(text[start:stop] for start, stop in ends))
-                for text, ends in zip(texts, spans, strict=True)
-            ]
+            bodies = [compared(bodies_of(*pair)) for pair in zip(texts, spans, strict=True)]
             columns["ids"].append(_hashes(int(document_id(text), 16) for text in texts))
-            titles = (normalised_title(document.title) for _, document, _ in chunk)
+            titles = (_title_key(document) for _, document, _ in chunk)
             columns["titles"].append(_hashes(map(stable_hash, titles)))
             columns["sources"].append(np.array([number for number, _, _ in chunk], dtype=np.int64))
             columns["bodies"].append(_hashes(map(stable_hash, bodies)))
@@ -111,6 +109,20 @@ def _read(
             progress(Advanced(work="reading", done=sum(tally.read for tally in tallies)))
     joined: dict[str, Any] = {name: _joined(arrays) for name, arrays in columns.items()}
     return joined | {"sources": joined["sources"].astype(np.int64)}
+
+
+def _spans(document: Document | Dialogue, form: AnyFormat) -> list[Span]:
+    """Where each section body is in the text; empty for a conversation, which is read from its JSON."""
+    if isinstance(document, Dialogue) or isinstance(form, Conversation):
+        return []
+    return body_spans(document, form)
+
+
+def _title_key(document: Document | Dialogue) -> str:
+    """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2."""
+    if isinstance(document, Dialogue):
+        return " ".join(document.title.split())
+    return normalised_title(document.title)
 
 
 def _clusters(

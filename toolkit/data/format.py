@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from toolkit.specs import Format, Section
+from toolkit.data.conversations import turns
+from toolkit.specs import AnyFormat, Conversation, Format, Section
 
 
 class Document(NamedTuple):
@@ -67,11 +68,14 @@ def document_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def prompt(text: str, document_format: Format, through: str) -> str:
+def prompt(text: str, document_format: AnyFormat, through: str) -> str:
     """Return a rendered document up to the end of the section named ``through``, line end included.
 
-    Of a text without the marker that comes next, return as many lines as there are sections.
+    Of a text without the marker that comes next, return as many lines as there are sections. Of a stored
+    conversation return the contents of the turns before the last answer.
     """
+    if isinstance(document_format, Conversation):
+        return turns.from_text(text).title
     last = [section.name for section in document_format.sections].index(through)
     following = (*document_format.markers, document_format.end)[last + 1]
     for marker, span in find_markers(text, document_format):
@@ -80,8 +84,22 @@ def prompt(text: str, document_format: Format, through: str) -> str:
     return "".join(line + "\n" for line in text.split("\n")[: last + 1])
 
 
-def find_markers(text: str, document_format: Format) -> list[tuple[str, Span]]:
+def after_prompt(text: str, document_format: AnyFormat, through: str) -> str:
+    """Return what follows the prompt in a rendered document, or in a stored conversation: the last answer."""
+    if isinstance(document_format, Conversation):
+        return turns.from_text(text).answer
+    return text[len(prompt(text, document_format, through)) :]
+
+
+def plain_text(text: str, document_format: AnyFormat) -> str:
+    """Return a document's text; of a stored conversation the contents of its turns, a line each."""
+    return turns.from_text(text).bodies[1] if isinstance(document_format, Conversation) else text
+
+
+def find_markers(text: str, document_format: AnyFormat) -> list[tuple[str, Span]]:
     """Return every marker at the start of a line, in order of appearance, with its span."""
+    if isinstance(document_format, Conversation):
+        return []
     pattern = _pattern((*document_format.markers, document_format.end))
     return [(match.group(1), Span(*match.span(1))) for match in pattern.finditer(text)]
 
@@ -92,7 +110,7 @@ def _pattern(markers: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"^({choices})", flags=re.MULTILINE)
 
 
-def section_spans(text: str, document_format: Format) -> dict[str, Span]:
+def section_spans(text: str, document_format: AnyFormat) -> dict[str, Span]:
     """Return section name -> span of its body without outer white space; a section's first marker counts.
 
     A body reaches to the next marker, whichever that is, or to the end of the text. The rest is scaffold.
@@ -111,8 +129,14 @@ def section_spans(text: str, document_format: Format) -> dict[str, Span]:
     return spans
 
 
-def section_bodies(text: str, document_format: Format) -> dict[str, str]:
-    """Return section name -> body of any text; a section without a marker is absent."""
+def section_bodies(text: str, document_format: AnyFormat) -> dict[str, str]:
+    """Return section name -> body of any text; a section without a marker is absent.
+
+    Of a stored conversation return its prompt and its answer.
+    """
+    if isinstance(document_format, Conversation):
+        dialogue = turns.from_text(text)
+        return {"prompt": dialogue.title, "answer": dialogue.answer}
     return {name: text[span.start : span.stop] for name, span in section_spans(text, document_format).items()}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from toolkit.data import corpus
+from toolkit.data.conversations.template import rendering
 from toolkit.data.corpus import Corpus
 from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
@@ -71,7 +72,8 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     sources = [source for source, _ in weighted]
     whole = root / f"corpus-{_corpus_digest(sources, data)}"
     divided = [data.model_dump(mode="json"), [weight for _, weight in weighted]]
-    inner = whole / f"split-{digest_of([*divided, dataset.format.model_dump(mode='json')])}"
+    form = [dataset.format.model_dump(mode="json"), *rendering(dataset.format)]
+    inner = whole / f"split-{digest_of([*divided, *form])}"
     with _locked(whole.with_suffix(".lock"), progress):
         if not inner.is_dir():
             progress(PhaseStarted(phase="preparing"))

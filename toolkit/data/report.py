@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from toolkit.data.conversations.template import rendering
 from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.sources.open import Source
@@ -79,7 +80,10 @@ def report(
         prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in SPLITS}),
         sources=tuple(each),
         characters={split: _lengths(texts[split]) for split in SPLITS},
-        fingerprints={split: fingerprint(texts[split]) for split in SPLITS},
+        fingerprints={
+            split: fingerprint([*([] if split == "test" else rendering(dataset.format)), *texts[split]])
+            for split in SPLITS
+        },
         leak=leak_report(bodies["train"], held_out, progress),
         samples=tuple(texts["train"][:SAMPLES]),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from toolkit.data.conversations.turns import from_text
 from toolkit.data.format import Span
 
 Indices = npt.NDArray[np.int64]
@@ -19,6 +20,11 @@ CHUNK = 2_000
 Bodies = tuple[str, ...]
 """The text of each section of a document, without markers, in the format's order."""
 _SCHEMA = pa.schema([("text", pa.string()), ("spans", pa.list_(pa.int32()))])
+
+
+def bodies_of(text: str, spans: Sequence[tuple[int, int]]) -> Bodies:
+    """Return the bodies at some spans of a text. One without spans is a stored conversation."""
+    return tuple(text[start:stop] for start, stop in spans) if spans else from_text(text).bodies
 
 
 class Texts(Sequence[str]):
@@ -44,11 +50,11 @@ class Texts(Sequence[str]):
         return str(self._text.chunk(chunk)[row].as_py())
 
     def bodies(self, index: int) -> Bodies:
-        """Return the section bodies of one document, which were stored with its text."""
+        """Return the section bodies of one document, whose spans were stored with its text."""
         chunk, row = divmod(int(self._chosen[index]), CHUNK)
         text = str(self._text.chunk(chunk)[row].as_py())
         ends = self._spans.chunk(chunk)[row].as_py()
-        return tuple(text[start:stop] for start, stop in zip(ends[::2], ends[1::2], strict=True))
+        return bodies_of(text, list(zip(ends[::2], ends[1::2], strict=True)))
 
     def choose(self, chosen: Indices) -> Texts:
         """Return some of the documents, in the order of the index."""

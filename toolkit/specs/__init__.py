@@ -9,7 +9,7 @@ from __future__ import annotations
 from toolkit.specs.base import Name, Spec, digest_of
 from toolkit.specs.data import OF_SOURCES, Component, DatasetSpec, DataSpec
 from toolkit.specs.evaluation import Decoding, EvalSpec, General
-from toolkit.specs.format import Format, Section
+from toolkit.specs.format import AnyFormat, Conversation, Format, Scoring, Section
 from toolkit.specs.method import MethodSpec
 from toolkit.specs.model import ModelSpec
 from toolkit.specs.run import BASE, RunSpec
@@ -18,7 +18,9 @@ from toolkit.specs.training import TrainSpec
 __all__ = [
     "BASE",
     "OF_SOURCES",
+    "AnyFormat",
     "Component",
+    "Conversation",
     "DataSpec",
     "DatasetSpec",
     "Decoding",
@@ -29,6 +31,7 @@ __all__ = [
     "ModelSpec",
     "Name",
     "RunSpec",
+    "Scoring",
     "Section",
     "Spec",
     "TrainSpec",

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from toolkit.specs.base import Name, Spec, exactly_one
-from toolkit.specs.format import Format
+from toolkit.specs.format import AnyFormat, Conversation
 
 OF_SOURCES = {"hub": ("subset", "revision"), "files": ("delimiter",), "package": ("package_file",)}
 """Where a data set comes from -> the fields that say something only of such a one."""
@@ -32,7 +32,7 @@ class DatasetSpec(Spec):
     package: str | None = None
     """An installed pip package that carries the data, with its version."""
     package_file: str | None = None
-    """The file inside that package."""
+    """The file inside that package; `*` allowed."""
     mixture: tuple[Component, ...] = ()
     """Several data sets trained on together, each with its share."""
     revision: str | None = None
@@ -40,12 +40,13 @@ class DatasetSpec(Spec):
     parser: str | None = None
     """A named parser for sources that are not one column per section (see `toolkit/data/sources/open.py`)."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """Section of the format -> column of the source, if the names differ."""
+    """Section of the format -> column of the source, if the names differ. Of a conversation: `messages`,
+    `prompt`, `completion`, `instruction`, `input`, `output` or `system` -> column."""
     where: dict[str, str] = Field(default_factory=dict)
     """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
-    format: Format
-    """Markers, sections and end of a document. In YAML the name of a catalog entry, or a format written out;
-    `recipe` if absent."""
+    format: AnyFormat
+    """Markers, sections and end of a document, or how a conversation is rendered. In YAML the name of a
+    catalog entry, or a format written out; `recipe` if absent."""
     license: str | None = None
     """Licence of the text, shown in the report."""
     note: str | None = None
@@ -64,11 +65,22 @@ class DatasetSpec(Spec):
         self._check_mixture()
         return self
 
+    @model_validator(mode="after")
+    def _known_kind(self) -> Self:
+        if self.parser and isinstance(self.format, Conversation):
+            raise ValueError("'parser' reads documents with sections, and this is a conversation")
+        return self
+
     def _check_mixture(self) -> None:
         datasets = [component.dataset for component in self.mixture]
         for dataset in datasets:
             if dataset.mixture:
                 raise ValueError(f"mixture: '{dataset.name}' is a mixture itself: name its components")
+        kinds = {type(dataset.format) for dataset in datasets} | {type(self.format)}
+        if datasets and len(kinds) > 1:
+            raise ValueError("mixture: documents and conversations are two kinds of data: take one of them")
+        if isinstance(self.format, Conversation) and any(d.format != self.format for d in datasets):
+            raise ValueError(f"mixture: every component must have its format '{self.format.name}'")
         if datasets and all(dataset.format != self.format for dataset in datasets):
             raise ValueError(
                 f"mixture: no component is of its format '{self.format.name}': nothing to test on"

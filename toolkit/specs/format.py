@@ -1,10 +1,11 @@
-"""The sections and markers of a document, in order."""
+"""What a document is made of: sections with markers, or the turns of a conversation."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import re
+from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from toolkit.specs.base import Spec
 
@@ -52,3 +53,67 @@ class Format(Spec):
     def markers(self) -> tuple[str, ...]:
         """Section markers in order, without the end."""
         return tuple(section.marker for section in self.sections)
+
+
+class Scoring(Spec):
+    """What the metrics for answers need to know of a data set. A change measures anew and runs no model."""
+
+    tolerance: float | None = Field(default=None, ge=0)
+    """Measure the numeric answer: the last number of a text may differ from the reference's by this much."""
+    pattern: str | None = None
+    """Measure the share of answers in which this regular expression is found."""
+    json_schema: dict[str, Any] | None = None
+    """Measure the share of answers that are JSON and valid against this JSON Schema."""
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Self:
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"pattern: not a regular expression: {error}") from error
+        return self
+
+
+class Conversation(Spec):
+    """Turns of a system, a user and an assistant, rendered by a chat template.
+
+    The model is prompted with all turns before the last answer, and has to write that answer.
+    """
+
+    name: str
+    columns: Literal["messages", "prompt-completion", "instruction"] = "messages"
+    """What a row holds: `messages`, a list of roles and contents; `prompt` and `completion`; or
+    `instruction`, `input` and `output`. The last two may have a `system` text."""
+    template: str | None = None
+    """Chat template: one of the catalog's (`chatml`, `gemma`, `llama3`, `plain`, `qwen`, `smollm2`), the path
+    of a `.jinja` file, or the tokenizer's own if absent."""
+    train_on: Literal["answers", "everything"] = "answers"
+    """Which tokens are labels: the assistant's turns (of `prompt-completion` and `instruction` the completion
+    alone), or all."""
+    choices: str | None = None
+    """The column that lists a row's possible answers, if it is a question of choice: scored by likelihood."""
+    scoring: Scoring = Scoring()
+    """What the metrics for answers need to know."""
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Both parts of a conversation, so that it can be treated like a document: prompt and answer."""
+        return (
+            Section(name="prompt", marker="", whitespace="keep"),
+            Section(name="answer", marker="", whitespace="keep"),
+        )
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """None: the template marks where a turn begins and ends."""
+        return ()
+
+    @property
+    def end(self) -> str:
+        """Empty: an answer ends at the token that ends a turn."""
+        return ""
+
+
+AnyFormat = Format | Conversation
+"""The format of a data set."""

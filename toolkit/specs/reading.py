@@ -116,7 +116,8 @@ def with_overrides(value: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
 def absolute_paths(value: Any, folder: Path) -> Any:
     """Return ``value`` with every relative path in it made absolute, as seen from ``folder``.
 
-    Paths are what the specs call so: a base model's `folder` and `tokenizer`, and a data set's `files`.
+    Paths are what the specs call so: a base model's `folder` and `tokenizer`, a data set's `files`, and a
+    `template` that is the name of a `.jinja` file.
     """
     if isinstance(value, list | tuple):
         return [absolute_paths(item, folder) for item in value]
@@ -127,6 +128,9 @@ def absolute_paths(value: Any, folder: Path) -> Any:
         result["folder"] = _absolute(result["folder"], folder)
     if isinstance(result.get("tokenizer"), str) and is_path(result["tokenizer"]):
         result["tokenizer"] = _absolute(result["tokenizer"], folder)
+    template = result.get("template")
+    if isinstance(template, str) and template.endswith(".jinja"):
+        result["template"] = _absolute(template, folder)
     if isinstance(result.get("files"), list):
         names = result["files"]
         result["files"] = [_absolute(name, folder) if isinstance(name, str) else name for name in names]

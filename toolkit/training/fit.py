@@ -50,7 +50,8 @@ def prepare_data(
 ) -> Data:
     """Turn texts into token ids and batches. Raises UserError for a document beyond the model's context."""
     settings = spec.train
-    rows = tokens.encode_once(train_texts, tokenizer, settings.max_length, folder.data)
+    form = spec.dataset.format if spec.dataset else None
+    rows = tokens.encode_once(train_texts, tokenizer, settings.max_length, folder.data, form)
     lengths = [len(row) for row in rows.ids]
     load.refuse_beyond_context(model, "train.max_length", max(lengths))
     batches = tokens.training_batches(
@@ -64,7 +65,9 @@ def prepare_data(
         stream_hash=tokens.stream_hash(rows.ids, batches),
         end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
     )
-    validation = Validation(validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision)
+    validation = Validation(
+        validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision, form=form
+    )
     load.refuse_beyond_context(model, "data.max_characters", validation.longest)
     return Data(rows.ids, batches, StepTotals.of(rows.ids, batches, settings.accumulate), counts, validation)
 

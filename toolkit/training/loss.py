@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 
-from toolkit.data.batches import IGNORED
+from toolkit.data.conversations.labels import IGNORED
 from toolkit.models import probe
 
 CHUNK_ELEMENTS = 1 << 25  # logits held at once: 64 MiB in bf16

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from transformers import TrainerCallback
 
 from toolkit import runtime
+from toolkit.data.conversations.labels import supervised
 from toolkit.events import Listener, StepTaken, Validated
 from toolkit.records import Step, read_lines, write_lines
 from toolkit.records.folders import RunFolder
@@ -61,7 +62,7 @@ class StepTotals(NamedTuple):
         seen, documents, positions = [0], [0], [0]
         for first in range(0, len(batches), accumulate):
             group = [index for batch in batches[first : first + accumulate] for index in batch]
-            seen.append(seen[-1] + sum(len(rows[i]) - 1 for i in group))
+            seen.append(seen[-1] + sum(supervised(rows[i]) for i in group))
             documents.append(documents[-1] + len(group))
             fed = [len(b) * (max(len(rows[i]) for i in b) - 1) for b in batches[first : first + accumulate]]
             positions.append(positions[-1] + sum(fed))

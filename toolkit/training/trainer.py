@@ -14,6 +14,7 @@ from transformers import Trainer, TrainingArguments
 
 from toolkit import runtime
 from toolkit.data import batches as tokens
+from toolkit.data.conversations.labels import IGNORED
 from toolkit.errors import UserError
 from toolkit.models import methods, probe
 from toolkit.records.folders import RunFolder
@@ -71,7 +72,7 @@ class TokenBudgetTrainer(Trainer):
             own = rows[first::every]
             batch = tokens.pack(own or rows[:1]) if self._packing else tokens.collate(own or rows[:1], pad)
             if not own:  # fewer rows than processes: take part in the step without supervised tokens
-                batch["labels"].fill_(tokens.IGNORED)
+                batch["labels"].fill_(IGNORED)
             return batch
 
         return DataLoader(self.train_dataset, batch_sampler=self._batches, collate_fn=collate)
@@ -84,7 +85,7 @@ class TokenBudgetTrainer(Trainer):
             loss = self.next_token.loss(model, inputs, num_items_in_batch)
         added = methods.penalty(self.model)
         if added is not None:  # its gradient only, so that the recorded loss stays nats per token
-            share = (inputs["labels"] != tokens.IGNORED).sum() / num_items_in_batch
+            share = (inputs["labels"] != IGNORED).sum() / num_items_in_batch
             loss = loss + share * (added - added.detach())
         return loss * runtime.processes()  # gradients are averaged over the processes
 

@@ -12,7 +12,9 @@ import torch
 
 from toolkit import runtime
 from toolkit.data import batches as tokens
-from toolkit.specs import TrainSpec
+from toolkit.data.conversations.labels import ends_of, supervised
+from toolkit.data.conversations.turns import answer_bytes, from_text
+from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.loss import NextToken
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 class Validation:
     """Token-weighted likelihood of the validation split, in batches of documents of similar length.
+
+    Of conversations: of the answers that the format trains on.
 
     ``precision`` is what it computes in. ``exact`` is entered around each pass: with fp32 it has to restore
     weights that training keeps rounded.
@@ -34,10 +38,15 @@ class Validation:
         batch_tokens: int,
         precision: Literal["fp32", "bf16"] | str,
         exact: AbstractContextManager[Any] | None = None,
+        form: AnyFormat | None = None,
     ) -> None:
-        self._rows = tokens.encode(texts, tokenizer).ids
+        if isinstance(form, Conversation):  # whatever is trained on, the answers are what is wanted
+            form = form.model_copy(update={"train_on": "answers"})
+            self._bytes = sum(answer_bytes(from_text(text), form) for text in texts)
+        else:
+            self._bytes = sum(len(text.encode()) for text in texts)
+        self._rows = tokens.encode(texts, tokenizer, form=form).ids
         self._batches = tokens.sorted_batches([len(row) for row in self._rows], batch_tokens)
-        self._bytes = sum(len(text.encode()) for text in texts)
         self._pad, self._precision = tokenizer.eos_token_id, precision
         self.exact = exact or nullcontext()
 
@@ -55,7 +64,7 @@ class Validation:
         model.train(training)
         total = math.fsum(whole for whole, _ in rows_nll)
         stops = math.fsum(stop for _, stop in rows_nll)
-        count = sum(len(row) - 1 for row in self._rows)
+        count = sum(map(supervised, self._rows))
         return {"eval_nll": total / count, "eval_bits_per_byte": (total - stops) / math.log(2) / self._bytes}
 
     def _nll(
@@ -66,8 +75,9 @@ class Validation:
         inputs = {key: value.to(device) for key, value in tokens.collate(rows, self._pad).items()}
         with runtime.autocast(device, self._precision):
             nll = next_token.nll(model, inputs).double()
-        last = torch.tensor([[len(row) - 1] for row in rows], device=device)
-        return nll.sum().item(), nll.gather(1, last).sum().item()
+        ends = [(place, index) for place, row in enumerate(rows) for index in ends_of(row)]
+        places, indices = torch.tensor(ends, device=device).reshape(-1, 2).T
+        return nll.sum().item(), nll[places, indices].sum().item()
 
 
 class BestWeights:

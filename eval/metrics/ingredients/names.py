@@ -11,7 +11,7 @@ from eval.metrics.base import Context
 from eval.metrics.texts import to_end
 from eval.metrics.words import folded
 from toolkit.data.format import section_bodies
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 SIGNATURE = "names:last-two-words,en"
 SEEN = 3
@@ -69,7 +69,7 @@ def name_words(item: str) -> tuple[str, ...]:
     return ()
 
 
-def list_section(form: Format) -> str | None:
+def list_section(form: AnyFormat) -> str | None:
     """The name of the first section that is a list, if any section follows it."""
     for section in form.sections[:-1]:
         if section.separator is not None:
@@ -77,7 +77,7 @@ def list_section(form: Format) -> str | None:
     return None
 
 
-def read(text: str, form: Format) -> Recipe | None:
+def read(text: str, form: AnyFormat) -> Recipe | None:
     """Ingredients and directions of any text; None where the format has no list section."""
     listed = list_section(form)
     if listed is None:
@@ -98,7 +98,7 @@ def known_heads(context: Context) -> frozenset[str]:
     return context.from_outcomes("known_heads", lambda: _known(references, context.form))
 
 
-def _known(texts: Iterable[str], form: Format) -> frozenset[str]:
+def _known(texts: Iterable[str], form: AnyFormat) -> frozenset[str]:
     listed: Counter[str] = Counter()
     mentioned: Counter[str] = Counter()
     both: Counter[str] = Counter()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from eval.metrics.base import Context
 from toolkit.data.format import find_markers, section_bodies
 from toolkit.records import Outcome
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 SIGNATURE = "checks:present,once,not-empty,in-order,nothing-after-end,stopped|text:prompt+written"
 
 
-def check_names(form: Format) -> list[str]:
+def check_names(form: AnyFormat) -> list[str]:
     """Names of the checks, in the order of `check_structure`."""
     sections = [section.name for section in form.sections]
     return [
@@ -25,7 +25,7 @@ def check_names(form: Format) -> list[str]:
     ]
 
 
-def check_structure(text: str, form: Format, stopped: bool) -> dict[str, bool | None]:
+def check_structure(text: str, form: AnyFormat, stopped: bool) -> dict[str, bool | None]:
     """Check by name -> passed or failed; None where it can't be made because a marker is missing.
 
     So each check fails alone on a text that is broken in that one way, and a text without markers does not
@@ -67,7 +67,7 @@ def failures(checks: dict[str, bool | None]) -> list[float]:
     return [float(passed is False) for passed in checks.values()]
 
 
-def text_after_end(text: str, form: Format) -> str:
+def text_after_end(text: str, form: AnyFormat) -> str:
     """What stands after the first end marker, further end markers aside: those are `end once`'s."""
     spans = [span for marker, span in find_markers(text, form) if marker == form.end]
     rest, at = "", spans[0].stop

@@ -28,7 +28,7 @@ from eval.metrics.structure.checks import check_structure
 from experiments.playground.live.arms import Arms, names_of
 from experiments.playground.live.writing import Piece, write
 from toolkit.data.format import opening
-from toolkit.specs import Decoding, Format
+from toolkit.specs import AnyFormat, Decoding
 
 MOST_BODY = 32_768
 CHECK_EVERY = 8
@@ -65,7 +65,7 @@ class Playground:
     """The state of one application: its arms, and whose turn it is."""
 
     def __init__(
-        self, arms: Arms, document_format: Format | None, limits: Limits, study: str, report: Path | None
+        self, arms: Arms, document_format: AnyFormat | None, limits: Limits, study: str, report: Path | None
     ) -> None:
         self.arms, self.format, self.limits, self.study, self.report = (
             arms,

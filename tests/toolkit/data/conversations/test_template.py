@@ -1,0 +1,156 @@
+"""What a chat template makes of a conversation: text, stops, labels; and one line when it can't."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.toolkit.data.conversations.conftest import dialogues
+from toolkit.catalog import CATALOG
+from toolkit.data import batches
+from toolkit.data.conversations.labels import (
+    CONTEXT,
+    END,
+    IGNORED,
+    LABEL,
+    Row,
+    ends_of,
+    labels_of,
+    supervised,
+)
+from toolkit.data.conversations.template import ChatTemplate
+from toolkit.data.conversations.turns import Dialogue, Turn, answer_bytes, to_text
+from toolkit.errors import UserError
+from toolkit.specs import Conversation
+
+TWO = Dialogue(
+    (
+        Turn("user", "Add flour."),
+        Turn("assistant", "the flour"),
+        Turn("user", "stir"),
+        Turn("assistant", "Add the"),
+    )
+)
+NAMES = sorted(file.stem for file in (CATALOG / "templates").glob("*.jinja"))
+
+
+def test_the_catalog_has_six_templates():
+    """Four of well-known models, plain ChatML, and one for bases without chat tokens."""
+    assert NAMES == ["chatml", "gemma", "llama3", "plain", "qwen", "smollm2"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_prompt_begins_the_whole_and_the_answer_follows(name, chat_tokenizer):
+    """`prompt + answer + end of turn` is the whole text, and what is prompted with holds no last answer."""
+    template = ChatTemplate(Conversation(name="x", template=name), chat_tokenizer)
+    prompt, whole = template.prompt(TWO), template.render(TWO.messages)
+
+    assert whole.startswith(prompt + "Add the")
+    assert "Add the" not in prompt
+    end = chat_tokenizer.convert_ids_to_tokens(template.stops[0])
+    assert whole.removeprefix(prompt + "Add the").strip() == end
+    assert template.stops[-1] == chat_tokenizer.eos_token_id
+
+
+def test_labels_are_the_answers_with_the_ends_of_their_turns(chat_tokenizer):
+    """ChatML: of two turns, labels decode to both answers, each with its end and line break."""
+    form = Conversation(name="x", template="chatml")
+    row = batches.encode([to_text(TWO)], chat_tokenizer, form=form).ids[0]
+    labels = [label for label in labels_of(row) if label != IGNORED]
+
+    assert isinstance(row, Row)
+    assert chat_tokenizer.decode(labels) == "the flour<|im_end|>\nAdd the<|im_end|>\n"
+    assert supervised(row) == len(labels) == sum(kind != CONTEXT for kind in row.kinds)
+    assert chat_tokenizer.decode([row[i] for i in ends_of(row)]) == "<|im_end|>\n<|im_end|>\n"
+    assert answer_bytes(TWO, form) == len("the flour" + "Add the")
+    assert set(row.kinds) == {CONTEXT, LABEL, END}
+
+
+def test_of_pairs_only_the_completion_is_a_label(chat_tokenizer):
+    """`prompt-completion`: the first answer is part of the prompt, so labels are the last one's alone."""
+    form = Conversation(name="x", template="chatml", columns="prompt-completion")
+    row = batches.encode([to_text(TWO)], chat_tokenizer, form=form).ids[0]
+
+    assert chat_tokenizer.decode([i for i in labels_of(row) if i != IGNORED]) == "Add the<|im_end|>\n"
+    assert answer_bytes(TWO, form) == len("Add the")
+
+
+def texts(count):
+    """Stored conversations."""
+    return [to_text(Dialogue(tuple(Turn(**turn) for turn in row))) for row in dialogues(count)]
+
+
+def test_too_long_is_left_out_and_counted_never_cut(chat_tokenizer):
+    """Of 40 conversations those over the median length are left out, and the others are as before."""
+    form = Conversation(name="x", template="llama3")
+    whole = batches.encode(texts(40), chat_tokenizer, form=form).ids
+    limit = sorted(map(len, whole))[20]
+    short = batches.encode(texts(40), chat_tokenizer, limit, form)
+
+    assert short.ids == [row for row in whole if len(row) <= limit]
+    assert short.too_long == sum(len(row) > limit for row in whole) > 0
+    with pytest.raises(UserError, match="leaves no document"):
+        batches.encode(texts(40), chat_tokenizer, 3, form)
+
+
+def test_the_cache_gives_back_ids_and_labels(chat_tokenizer, tmp_path):
+    """Encoded once, read back twice; `train_on: everything` has a file of its own."""
+    form = Conversation(name="x", template="qwen")
+    fresh = batches.encode(texts(9), chat_tokenizer, form=form).ids
+    for _ in range(2):
+        stored = batches.encode_once(texts(9), chat_tokenizer, None, tmp_path, form).ids
+        assert stored == fresh
+        assert [row.kinds for row in stored] == [row.kinds for row in fresh]
+    batches.encode_once(
+        texts(9), chat_tokenizer, None, tmp_path, form.model_copy(update={"train_on": "everything"})
+    )
+    assert len(list(tmp_path.glob("tokens-*.npz"))) == 2
+
+
+def test_batches_and_packs_hold_the_same_labels(chat_tokenizer):
+    """Padded rows and rows laid end to end have the labels of `labels_of`, and ignore all else."""
+    rows = batches.encode(texts(3), chat_tokenizer, form=Conversation(name="x", template="smollm2")).ids
+    padded, packed = batches.collate(rows, 0)["labels"], batches.pack(rows)["labels"]
+
+    expected = [labels_of(row) for row in rows]
+    longest = max(map(len, rows))
+    assert padded.tolist() == [labels + [IGNORED] * (longest - len(labels)) for labels in expected]
+    assert packed.tolist() == [sum(expected, [])]
+    assert 0 < sum(label != IGNORED for label in packed[0].tolist()) < packed.numel()
+
+
+def test_a_tokenizer_without_a_template_is_one_line(tiny_tokenizer):
+    """It names the remedy: a template of the catalog, or a file."""
+    with pytest.raises(
+        UserError, match=r"has no chat template. Name one in the format, `template:` chatml, gemma"
+    ):
+        ChatTemplate(Conversation(name="chat"), tiny_tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "{{ raise_exception('no system turns here') }}",
+            "refuses a conversation of user, .*: no system turns here",
+        ),
+        ("{{ messages[0].content + 1 }}", "refuses a conversation of user"),
+        ("{% for m in messages %}", "refuses a conversation of user"),
+        ("{{ messages[0].content }}", "leaves out the answer 'Add the'"),
+        ("", "is empty"),
+    ],
+)
+def test_a_template_that_raises_or_drops_the_answer_is_one_line(text, message, chat_tokenizer, tmp_path):
+    """Whatever the template does, the error names it and the conversation."""
+    file = tmp_path / "bad.jinja"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=f"chat template .*bad.jinja'?:? {message}") as error:
+        batches.encode([to_text(TWO)], chat_tokenizer, form=Conversation(name="x", template=str(file)))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_or_missing_template_is_one_line(chat_tokenizer, tmp_path):
+    """A mistyped name gets the nearest one; a missing file is named."""
+    with pytest.raises(UserError, match="unknown chat template 'gema'.*gemma"):
+        ChatTemplate(Conversation(name="x", template="gema"), chat_tokenizer)
+    with pytest.raises(UserError, match="cannot read chat template .*none.jinja"):
+        ChatTemplate(Conversation(name="x", template=str(tmp_path / "none.jinja")), chat_tokenizer)

@@ -1,0 +1,200 @@
+"""Rows become conversations with their text as it is, or are refused and counted by reason."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from toolkit import config
+from toolkit.data.cleaning import RefusedError
+from toolkit.data.conversations.turns import from_text, to_text
+from toolkit.data.prepare import prepare
+from toolkit.data.sources.dialogues import to_dialogue
+from toolkit.errors import UserError
+from toolkit.specs import Conversation, DataSpec
+
+CHAT = Conversation(name="chat")
+PAIRS = Conversation(name="pairs", columns="prompt-completion")
+
+
+def turns(*roles_and_texts):
+    """Messages from alternating roles and contents."""
+    return [{"role": r, "content": c} for r, c in zip(*[iter(roles_and_texts)] * 2, strict=True)]
+
+
+def test_messages_keep_their_white_space_and_survive_storage():
+    """Line breaks, indentation and outer spaces stay, and `from_text(to_text(d)) == d`."""
+    code = "line one\n\n```python\n    x = 1\n```\n"
+    given = turns("system", "Be brief.", "user", " hi ", "assistant", code)
+
+    dialogue = to_dialogue({"messages": given}, CHAT, {})
+
+    assert dialogue.answer == code
+    assert dialogue.messages == given
+    assert from_text(to_text(dialogue)) == dialogue
+
+
+@pytest.mark.parametrize(
+    ("form", "row", "expected"),
+    [
+        (CHAT, {"messages": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, ["a", "b"]),
+        (CHAT, {"messages": json.dumps(turns("user", "a", "assistant", "b"))}, ["a", "b"]),
+        (CHAT, {"messages": ["a", "b", "c", "d"]}, ["a", "b", "c", "d"]),
+        (PAIRS, {"prompt": "a", "completion": "b", "system": "s"}, ["s", "a", "b"]),
+        (PAIRS, {"prompt": turns("user", "a"), "completion": turns("assistant", "b")}, ["a", "b"]),
+        (
+            Conversation(name="alpaca", columns="instruction"),
+            {"instruction": "Add.", "input": "1 + 1", "output": 2},
+            ["Add.\n\n1 + 1", "2"],
+        ),
+    ],
+)
+def test_every_kind_of_row_becomes_turns(form, row, expected):
+    """ShareGPT's keys, JSON in a cell, bare texts in turn, prompt and completion, and Alpaca's columns."""
+    assert [turn.content for turn in to_dialogue(row, form, {}).turns] == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "row", "reason"),
+    [
+        (CHAT, {"messages": turns("user", "a", "user", "b")}, "roles out of order"),
+        (CHAT, {"messages": turns("assistant", "a", "user", "b")}, "roles out of order"),
+        (CHAT, {"messages": turns("user", "a", "system", "b")}, "roles out of order"),
+        (CHAT, {"messages": turns("user", "a", "assistant", " \n")}, "an empty answer"),
+        (CHAT, {"messages": turns("user", "", "assistant", "b")}, "an empty turn"),
+        (CHAT, {"messages": turns("user", "a")}, "no answer at the end"),
+        (CHAT, {"messages": turns("system", "a")}, "no answer at the end"),
+        (CHAT, {"messages": turns("user", "a", "tool", "b")}, "a role other than"),
+        (CHAT, {"messages": [{"text": "a"}]}, "not a list of roles and contents"),
+        (CHAT, {"messages": "not json"}, "cannot be read"),
+        (CHAT, {"messages": None}, "no messages"),
+        (CHAT, {"messages": []}, "no messages"),
+        (CHAT, {"messages": ["a\x00", "b"]}, "NUL byte"),
+        (PAIRS, {"prompt": "a", "completion": None}, "an empty answer"),
+        (PAIRS, {"prompt": "a", "completion": float("nan")}, "an empty answer"),
+        (PAIRS, {"completion": "b"}, "no prompt"),
+        (PAIRS, {"prompt": "a", "completion": True}, "not a text"),
+    ],
+)
+def test_a_row_that_is_no_conversation_is_refused_with_its_reason(form, row, reason):
+    """One line for each kind of damage, under which the report counts it."""
+    with pytest.raises(RefusedError, match=reason):
+        to_dialogue(row, form, {})
+
+
+def test_choices_hold_the_answer_or_its_number():
+    """Answer "1" of the choices red, blue is blue; an answer that is none of them is refused."""
+    form = PAIRS.model_copy(update={"choices": "options"})
+    row = {"prompt": "Sky?", "completion": "1", "options": ["red", "blue"]}
+
+    assert to_dialogue(row, form, {}).answer == "blue"
+    assert to_dialogue(row, form, {}).choices == ("red", "blue")
+    with pytest.raises(RefusedError, match="the answer is none of them"):
+        to_dialogue({**row, "completion": "green"}, form, {})
+    with pytest.raises(RefusedError, match="two or more"):
+        to_dialogue({**row, "options": ["blue"]}, form, {})
+
+
+def data_of(tmp_path, rows, **more):
+    """A data set of conversations in a JSONL file."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return config.dataset({"name": "mine", "files": [str(file)], **more})
+
+
+def questions(count):
+    """Rows of a question and an answer with no words in common but a few."""
+    return [
+        {"q": f"question{i} alpha{i} beta{i}?", "a": f"answer{i} gamma{i}\n  delta{i}"} for i in range(count)
+    ]
+
+
+FIELDS = {"fields": {"prompt": "q", "completion": "a"}, "format": "prompt-completion"}
+SIZES = DataSpec(train=6, validation=2, test=2)
+
+
+def test_conversations_are_split_by_prompt_and_counted_like_documents(tmp_path):
+    """20 rows, of them one with no answer and two of a prompt that another has: 17 prompts, one thrice."""
+    rows = questions(17)
+    rows += [{"q": rows[0]["q"], "a": f"other words entirely number {n}"} for n in (1, 2)]
+    rows += [{"q": "no answer", "a": ""}]
+
+    prepared = prepare(data_of(tmp_path, rows, **FIELDS), SIZES)
+
+    report = prepared.report
+    assert (report.rows.total, report.rows.accepted, report.documents) == (20, 19, 19)
+    assert {reason: one.count for reason, one in report.refused.items()} == {"an empty answer": 1}
+    splits = [
+        {from_text(text).title for text in getattr(prepared, s)} for s in ("train", "validation", "test")
+    ]
+    assert [len(titles) for titles in splits[1:]] == [2, 2]
+    assert not splits[0] & splits[1] | splits[0] & splits[2] | splits[1] & splits[2]
+    assert "\n  delta" in from_text(prepared.test[0]).answer
+
+
+def test_a_prompt_differs_by_its_signs_but_not_by_its_spaces(tmp_path):
+    """`2 + 2` is another prompt than `2 - 2`, and the same as `2  +  2`: three rows, two prompts."""
+    rows = [
+        *questions(10),
+        *({"q": q, "a": f"{q} word{n} w{n}"} for n, q in enumerate(("2 + 2", "2 - 2", "2  +  2"))),
+    ]
+    data = DataSpec(train=8, validation=2, test=2)
+
+    report = prepare(data_of(tmp_path, rows, **FIELDS), data).report
+
+    assert report.documents == 13
+    assert report.sizes.excluded + report.sizes.unused == 1
+
+
+def test_near_copies_of_a_conversation_are_dropped(tmp_path):
+    """A row that repeats another but for one word of thirty is a near-copy, and is counted."""
+    long = " ".join(f"w{n}" for n in range(30))
+    rows = [*questions(12), {"q": "first?", "a": long}, {"q": "first?", "a": f"{long} more"}]
+
+    report = prepare(data_of(tmp_path, rows, **FIELDS), SIZES).report
+
+    assert (report.duplicates.near, report.documents) == (1, 13)
+
+
+def test_what_labels_are_is_part_of_a_runs_identity_and_not_of_its_test_set(tmp_path):
+    """`train_on: everything` changes the fingerprints of training and validation, and keeps that of test."""
+    rows = questions(10)
+    form = {"name": "mine", "columns": "prompt-completion"}
+    answers, everything, gemma = (
+        prepare(data_of(tmp_path, rows, fields=FIELDS["fields"], format={**form, **more}), SIZES).fingerprints
+        for more in ({}, {"train_on": "everything"}, {"template": "gemma"})
+    )
+
+    assert answers["test"] == everything["test"] == gemma["test"]
+    assert len({one["train"] for one in (answers, everything, gemma)}) == 3
+    assert len({one["validation"] for one in (answers, everything, gemma)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            {"format": {"name": "both", "sections": [], "columns": "messages"}},
+            "format both: 'sections' belongs to documents and 'columns' to conversations: two kinds of data",
+        ),
+        ({"format": "chat", "fields": {"prompt": "q"}}, "'prompt' is no column of format 'chat'"),
+        ({"format": "chat"}, "no column 'messages'; found 'q', 'a'"),
+        ({"format": "chat", "parser": "headed-lists"}, "'parser' reads documents with sections"),
+    ],
+)
+def test_a_wrong_entry_is_one_line(tmp_path, entry, message):
+    """Both kinds of data in one entry, a wrong field, a missing column, a parser."""
+    with pytest.raises(UserError, match="^[^\n]*$") as error:
+        prepare(data_of(tmp_path, questions(3), **entry), SIZES)
+    assert message in str(error.value)
+
+
+def test_documents_and_conversations_do_not_mix(tmp_path):
+    """A mixture of a recipe data set and a chat is refused before anything is read."""
+    parts = [
+        {"dataset": "wikibooks", "weight": 1},
+        {"dataset": {"name": "c", "files": ["c.jsonl"], "format": "chat"}, "weight": 1},
+    ]
+    with pytest.raises(UserError, match="documents and conversations are two kinds of data"):
+        config.dataset({"name": "both", "mixture": parts})

@@ -1,0 +1,132 @@
+"""Rows of three kinds -> conversations, or the reason why a row is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolkit.data.cleaning import ABSURD, RefusedError
+from toolkit.data.conversations.turns import Dialogue, Turn
+from toolkit.specs import Conversation
+
+COLUMNS = {
+    "messages": ("messages",),
+    "prompt-completion": ("prompt", "completion"),
+    "instruction": ("instruction", "output"),
+}
+"""Kind of row -> columns that it must have."""
+OPTIONAL = {
+    "messages": (),
+    "prompt-completion": ("system",),
+    "instruction": ("input", "system"),
+}
+"""Kind of row -> columns that it may have: read only if `fields` names them, or if a row has them."""
+ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+"""Other names of a role -> ours."""
+
+
+def to_dialogue(row: Mapping[str, Any], form: Conversation, fields: Mapping[str, str]) -> Dialogue:
+    """Return the conversation in a row, its text as it is. Raises RefusedError with the reason."""
+
+    def cell(name: str) -> Any:
+        value = row.get(fields.get(name, name))
+        return None if value is None or value != value else value  # noqa: PLR0124 - NaN: a missing text
+
+    if form.columns == "messages":
+        turns = _turns(cell("messages"), "messages")
+    else:
+        asked, answered = COLUMNS[form.columns]
+        turns = [
+            *([Turn("system", _text(cell("system"), "system"))] if cell("system") else []),
+            *_one_or_more(
+                cell(asked), asked, "user", cell("input") if form.columns == "instruction" else None
+            ),
+            *_one_or_more(cell(answered), answered, "assistant"),
+        ]
+    _check_order(turns)
+    dialogue = Dialogue(tuple(turns))
+    return dialogue if form.choices is None else _with_choices(dialogue, row.get(form.choices))
+
+
+def _one_or_more(value: Any, name: str, role: str, more: Any = None) -> list[Turn]:
+    """A column's text as a turn, or its list of messages; ``more`` follows the text after an empty line."""
+    if isinstance(value, list | tuple):
+        return _turns(value, name)
+    if value is None:
+        raise RefusedError("an empty answer" if role == "assistant" else f"no {name}")
+    text = _text(value, name)
+    return [Turn(role, f"{text}\n\n{_text(more, 'input')}" if more else text)]
+
+
+def _turns(value: Any, name: str) -> list[Turn]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise RefusedError(f"{name}: a list that cannot be read") from None
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise RefusedError(f"no {name}")
+    return [_turn(message, place, name) for place, message in enumerate(value)]
+
+
+def _turn(message: Any, place: int, name: str) -> Turn:
+    """A message: a role and a content, by either common pair of keys; a bare text takes its turn."""
+    if isinstance(message, str | int | float):
+        return Turn(("user", "assistant")[place % 2], _text(message, name))
+    if not isinstance(message, Mapping):
+        raise RefusedError(f"{name}: not a list of roles and contents")
+    role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
+    if not isinstance(role, str) or content is None:
+        raise RefusedError(f"{name}: not a list of roles and contents")
+    role = ROLES.get(role, role)
+    if role not in ("system", "user", "assistant"):
+        raise RefusedError("a role other than system, user and assistant")
+    return Turn(role, _text(content, name))
+
+
+def _text(value: Any, name: str) -> str:
+    """The text of a cell, unchanged. Raises RefusedError for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RefusedError(f"{name}: not a text")
+    text = str(value)
+    if len(text) > ABSURD:
+        raise RefusedError(f"{name}: over {ABSURD:,} characters")
+    if "\x00" in text:
+        raise RefusedError("NUL byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RefusedError("invalid UTF-8") from None
+    return text
+
+
+def _check_order(turns: Sequence[Turn]) -> None:
+    spoken = turns[1:] if turns[0].role == "system" else turns
+    if any(turn.role != ("user", "assistant")[place % 2] for place, turn in enumerate(spoken)):
+        raise RefusedError("roles out of order: after a system turn, user and assistant take turns")
+    if not spoken or len(spoken) % 2:
+        raise RefusedError("no answer at the end")
+    for turn in turns:
+        if not turn.content.strip():
+            raise RefusedError("an empty answer" if turn.role == "assistant" else "an empty turn")
+
+
+def _with_choices(dialogue: Dialogue, value: Any) -> Dialogue:
+    """Add the possible answers. The answer is one of them, or its number counted from 0."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        raise RefusedError("choices: not a list of two or more")
+    choices = tuple(_text(choice, "choices") for choice in value)
+    answer = dialogue.answer
+    if answer not in choices and answer.isdecimal() and int(answer) < len(choices):
+        answer = choices[int(answer)]
+    if answer not in choices:
+        raise RefusedError("choices: the answer is none of them")
+    if len(set(choices)) < len(choices) or not all(choice.strip() for choice in choices):
+        raise RefusedError("choices: empty, or two are the same")
+    return Dialogue((*dialogue.turns[:-1], Turn("assistant", answer)), choices)
