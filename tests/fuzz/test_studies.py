@@ -1,0 +1,99 @@
+"""Random overrides and study files: a study, or one line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.design import study
+from experiments.design.planning.plan import check
+from tests.fuzzing import LONG, ODD_TEXT, QUICK, TEXT, VALUES, one_line_and_soon
+from toolkit.specs.reading import dump_yaml
+
+KEYS = st.sampled_from(
+    [
+        "seeds", "methods", "base_models", "dataset", "train", "train.epochs", "evaluate",
+        "evaluate.max_new_tokens",
+        "search", "data", "data.train", "baseline", "headline", "name", "question", "decodings", "trian", "",
+    ]
+)  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "full",
+        "lora-r16",
+        "{",
+        "}",
+        "[",
+        "]",
+        ": ",
+        ", ",
+        "1e-4",
+        "-1",
+        "0",
+        "rates",
+        "&a ",
+        "*a",
+        "\n",
+        " ",
+        "- ",
+    ]
+)
+YAML = st.one_of(ODD_TEXT, st.lists(st.one_of(PIECES, TEXT), max_size=12).map("".join))
+OVERRIDES = st.lists(st.one_of(st.tuples(KEYS, YAML).map("=".join), TEXT), min_size=1, max_size=3)
+FILES = st.one_of(
+    YAML.map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.dictionaries(KEYS, VALUES, max_size=5).map(lambda value: _dumped(value)),
+    st.binary(max_size=60),
+)
+
+
+def _dumped(value):
+    """The value as YAML; what YAML can't write, as text."""
+    try:
+        return dump_yaml(value).encode("utf-8", "surrogatepass")
+    except Exception:  # noqa: BLE001 - of the writer, which is not under test
+        return repr(value).encode("utf-8", "surrogatepass")
+
+
+def load(name, overrides=()):
+    """Load and check, as every command does first."""
+    with one_line_and_soon():
+        check(study.load(name, overrides))
+
+
+def load_file(folder, content):
+    """Load a file of this content."""
+    path = folder / "fuzzed.yaml"
+    path.write_bytes(content)
+    load(str(path))
+
+
+@QUICK
+@given(overrides=OVERRIDES)
+def test_any_override_is_taken_or_refused_in_one_line(overrides):
+    """Keys that exist and do not, values of every kind."""
+    load("quickstart", overrides)
+
+
+@QUICK
+@given(content=FILES)
+def test_any_study_file_is_taken_or_refused_in_one_line(tmp_path, content):
+    """Text, values and bytes."""
+    load_file(tmp_path, content)
+
+
+@pytest.mark.slow
+@LONG
+@given(overrides=OVERRIDES)
+def test_any_override_at_length(overrides):
+    """The same, with many examples."""
+    load("quickstart", overrides)
+
+
+@pytest.mark.slow
+@LONG
+@given(content=FILES)
+def test_any_study_file_at_length(tmp_path, content):
+    """The same, with many examples."""
+    load_file(tmp_path, content)
