@@ -16,7 +16,8 @@ def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Fi
     cells, runs, evaluations = records.cells, records.runs, records.evaluations
     for condition in dict.fromkeys(cell.condition for cell in cells):
         panel = [cell for cell in cells if cell.condition == condition]
-        trained = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
+        confirmed = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
+        trained = [cell for cell in confirmed if not runs[cell.run_id].spec.method.elsewhere]
         of_condition = [
             *_one_seed_one_stream(trained, runs),
             same("base weights", "refused", panel, runs, lambda r: r.environment.get("base_revision")),
@@ -34,10 +35,26 @@ def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Fi
             same("device", "flagged", panel, runs, lambda r: r.environment.get("device")),
             same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
             *_left_out(trained, runs),
+            *_elsewhere(confirmed, runs),
             *_not_finished(panel),
         ]
         findings += [finding.model_copy(update=condition._asdict()) for finding in of_condition]
     return findings
+
+
+def _elsewhere(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """One finding per method that was trained elsewhere: its data, steps and search are unknown here."""
+    return [
+        Finding(
+            check="trained elsewhere",
+            status="flagged",
+            text=f"{cell.method}: trained elsewhere, not tuned here ({method.trained_by or 'how: unknown'}); "
+            "its training data may hold test documents, and its costs are unknown",
+            methods=(cell.method,),
+        )
+        for cell in cells
+        if (method := runs[cell.run_id].spec.method).elsewhere
+    ]
 
 
 def refused(findings: Iterable[Finding], condition: Condition, methods: set[str]) -> str | None:

@@ -100,7 +100,7 @@ class Design:
     @cached_property
     def tuned(self) -> bool:
         """Whether every method has the same number of learning rates to choose from, and more than one."""
-        counts = {len(entry.learning_rates) for entry in self.study.methods.values()}
+        counts = {len(entry.learning_rates) for entry in self.study.trained_here.values()}
         return len(counts) == 1 and counts != {1}
 
 
@@ -122,6 +122,20 @@ def base_cell(design: Design, model: ModelSpec, dataset: DatasetSpec) -> CellSpe
     )
     specs = [s for s in design.conditions if (s.model, s.dataset) == (model, dataset)]
     return CellSpec(max(specs, key=lambda s: s.data.train), BASE, "base", False, run)
+
+
+def elsewhere_cell(design: Design, specs: ConditionSpec, name: str) -> CellSpec:
+    """What was trained elsewhere, under one condition: one set of weights, so one seed."""
+    run = RunSpec(
+        model=specs.model,
+        dataset=None,
+        data=None,
+        method=design.study.methods[name].method,
+        learning_rate=None,
+        train=TrainSpec(precision=design.study.train.precision),
+        seed=design.study.seeds[0],
+    )
+    return CellSpec(specs, name, "confirm", False, run)
 
 
 def cell_of(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from experiments.design import learning_rates
-from experiments.design.conditions import CellSpec, ConditionSpec, Design, base_cell, cell_of
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, base_cell, cell_of, elsewhere_cell
 from experiments.design.learning_rates import ChosenRate
 from experiments.design.study import StudySpec
 from toolkit.records import RunRecord
@@ -38,13 +38,14 @@ def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> li
             for name in study.methods
             if name in rates
         ]
+        confirming += [elsewhere_cell(design, specs, name) for name in study.elsewhere]
     return [*bases, *tuning, *confirming]
 
 
 def more_to_come(design: Design, cells: Sequence[CellSpec]) -> int:
     """The number of cells that will at least follow ``cells`` once these have run."""
     study, conditions = design.study, len(design.conditions)
-    missing = len(study.seeds) * len(study.methods) * conditions
+    missing = (len(study.seeds) * len(study.trained_here) + len(study.elsewhere)) * conditions
     missing -= sum(cell.phase == "confirm" for cell in cells)
     for name, entry in study.methods.items():
         if len(entry.learning_rates) > 1:
@@ -60,13 +61,13 @@ def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]
     known = {(cell.condition, cell.method) for cell in cells if cell.phase == "confirm"}
     middle = {
         name: sorted(entry.learning_rates)[len(entry.learning_rates) // 2]
-        for name, entry in design.study.methods.items()
+        for name, entry in design.study.trained_here.items()
     }
     return [
         cell_of(design, specs, name, middle[name], seed, "confirm")
         for specs in design.conditions
         for seed in design.study.seeds
-        for name in design.study.methods
+        for name in design.study.trained_here
         if (specs.condition, name) not in known
     ]
 
@@ -78,7 +79,7 @@ def _searched(
 
     A method waits for the others: a grid that has to be extended is extended for all of them.
     """
-    methods = design.study.methods
+    methods = design.study.trained_here
     fixed = {
         name: ChosenRate(entry.learning_rates[0], "fixed")
         for name, entry in methods.items()

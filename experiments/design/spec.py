@@ -57,14 +57,27 @@ class StudyTraining(TrainSpec):
     """Passes over the training documents."""
 
 
+def _rates(value: Any) -> list[Any]:
+    return axis(value) if many(value) else []
+
+
 class StudyMethod(Spec):
     """A method and the learning rates it may choose from."""
 
     method: MethodSpec
-    learning_rates: Axis[PositiveFloat]
-    """One: used as it is, and the result is labelled untuned. Several: chosen on validation data."""
+    learning_rates: Annotated[tuple[PositiveFloat, ...], BeforeValidator(_rates)]
+    """One: used as it is, and the result is labelled untuned. Several: chosen on validation data. None if it
+    was trained elsewhere."""
     own_grid: bool = False
     """Whether the rates are the grid of `search`, which may be extended, and not written out."""
+
+    @model_validator(mode="after")
+    def _rates_if_trained_here(self) -> Self:
+        if self.method.elsewhere and self.learning_rates:
+            raise ValueError("learning_rates: what was trained elsewhere has none")
+        if not self.method.elsewhere and not self.learning_rates:
+            raise ValueError("learning_rates: empty: an axis needs at least one value")
+        return self
 
 
 class StudySpec(Spec):
@@ -139,6 +152,16 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
+
+    @property
+    def trained_here(self) -> dict[str, StudyMethod]:
+        """The methods that this study trains."""
+        return {name: entry for name, entry in self.methods.items() if not entry.method.elsewhere}
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Names of the methods that were trained elsewhere."""
+        return [name for name in self.methods if name not in self.trained_here]
 
     def headline_metrics(self) -> list[Metric]:
         """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""

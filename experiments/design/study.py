@@ -129,7 +129,8 @@ def _method(name: str, given: Any, search: Search) -> dict[str, Any]:
             "learning_rates": TUNE if given["own_grid"] else given["learning_rates"],
         }
     if isinstance(given, Mapping):
-        rates = given.get("learning_rates", TUNE)
+        elsewhere = bool(given.get("adapter") or given.get("checkpoint"))
+        rates = given.get("learning_rates", [] if elsewhere else TUNE)
         rest = {key: value for key, value in given.items() if key != "learning_rates"}
         method = config.method({"name": name, **rest} if rest else name)
     else:

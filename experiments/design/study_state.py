@@ -13,7 +13,7 @@ from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes
 from experiments.design.study import StudySpec
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
-from toolkit.models import locate
+from toolkit.models import elsewhere, locate
 from toolkit.records import Failure, RunRecord
 from toolkit.records.folders import Root, cache_folder
 from toolkit.specs import DatasetSpec, DataSpec
@@ -85,7 +85,12 @@ class StudyState:
             for size in self.study.data.train
         }
         bases = tuple(locate.pinned(model) for model in self.study.base_models)
-        self._design = Design(self.study, bases, fingerprints)
+        methods = {
+            name: entry.model_copy(update={"method": elsewhere.pinned(entry.method)})
+            for name, entry in self.study.methods.items()
+        }
+        study = self.study.model_copy(update={"methods": methods})
+        self._design = Design(study, bases, fingerprints)
         return self
 
     @property

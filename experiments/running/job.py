@@ -42,7 +42,12 @@ def prepared_for(job: Job, listener: events.Listener) -> Prepared:
 
 
 def train_here(job: Job, prepared: Prepared, listener: events.Listener) -> None:
-    """Train the job's run in this process, which may be one of several."""
+    """Train the job's run in this process, one of several maybe; or take in what was trained elsewhere."""
+    if job.run.method.elsewhere:
+        from toolkit.models.elsewhere import take_in
+
+        take_in(job.run, job.folder)
+        return
     from toolkit.training.train import train
 
     train(

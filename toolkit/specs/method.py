@@ -22,15 +22,36 @@ class MethodSpec(Spec):
     """One of peft's own optimizers with its options: `{name: loraplus, loraplus_lr_ratio: 16}`."""
     quantization: dict[str, Any] | None = None
     """The frozen base quantised by bitsandbytes, options passed on unchanged: `{load_in_4bit: true}`."""
+    adapter: str | None = None
+    """An adapter trained elsewhere: a folder in peft's format (in YAML, relative to the file)."""
+    checkpoint: str | None = None
+    """A whole model trained elsewhere from the same base: a folder as `save_pretrained` writes it."""
+    files_sha256: str | None = None
+    """Expected SHA-256 of the files of `adapter` or `checkpoint`; filled in."""
+    trained_by: str | None = None
+    """What trained it, in words: `axolotl 0.9, 3 epochs of our chats`. Shown in the audit."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Training settings this method needs to differ in; shown in the audit."""
     note: str | None = None
     """One line for `bakeoff catalog`."""
 
+    @property
+    def elsewhere(self) -> str | None:
+        """The folder of what was trained elsewhere; None for a method that is trained here."""
+        return self.adapter or self.checkpoint
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.trainable is None) == (self.peft is None):
-            raise ValueError("give either 'trainable' (patterns of weights) or 'peft' (an adapter)")
+        kinds = (self.trainable, self.peft, self.adapter, self.checkpoint)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError(
+                "give either 'trainable' (patterns of weights) or 'peft' (an adapter), or what was trained "
+                "elsewhere: 'adapter' or 'checkpoint' (a folder)"
+            )
+        if not self.elsewhere and (self.trained_by or self.files_sha256):
+            raise ValueError("'trained_by' and 'files_sha256' go with 'adapter' or 'checkpoint'")
+        if self.elsewhere and self.train:
+            raise ValueError("'train' has no effect on what was trained elsewhere")
         if self.peft is not None and "peft_type" not in self.peft:
             raise ValueError("peft: 'peft_type' is missing, e.g. {peft_type: LORA, r: 16}")
         if self.peft is None and (self.optimizer or self.quantization):

@@ -14,6 +14,10 @@ BASE = "base"
 """The method of the untouched base model, which every study holds: `trainable: []`, no learning rate."""
 
 
+PATHS = ("adapter", "checkpoint")
+"""Of a method: their content is identified by a hash, wherever they are."""
+
+
 class RunSpec(Spec):
     """Everything requested that can change a run's weights, and nothing else."""
 
@@ -23,7 +27,7 @@ class RunSpec(Spec):
     data: DataSpec | None
     method: MethodSpec
     learning_rate: float | None = Field(gt=0)
-    """No default: every method has to choose one. None only for the untouched base."""
+    """No default: every method has to choose one. None for the untouched base, and if trained elsewhere."""
     train: TrainSpec
     seed: int
     """Moves data order, initialisation and dropout together."""
@@ -32,8 +36,8 @@ class RunSpec(Spec):
 
     @property
     def is_base(self) -> bool:
-        """Whether this is the untouched base model: nothing is trained, so there is no learning rate."""
-        return self.learning_rate is None
+        """Whether this is the untouched base model: no learning rate, and nothing trained elsewhere."""
+        return self.learning_rate is None and not self.method.elsewhere
 
     @property
     def run_id(self) -> str:
@@ -49,6 +53,14 @@ class RunSpec(Spec):
             value["model"].pop("tokenizer")
         if self.model.tokenizer_sha256 is None:
             value["model"].pop("tokenizer_sha256")
+        for field in ("adapter", "checkpoint", "files_sha256", "trained_by"):
+            given = value["method"].pop(field)
+            if (
+                given is not None
+                and field != "trained_by"
+                and not (field in PATHS and self.method.files_sha256)
+            ):
+                value["method"][field] = given
         for part in ("model", "method"):
             for label in ("name", "note", "license", "published_as"):
                 value[part].pop(label, None)

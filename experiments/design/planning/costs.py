@@ -67,7 +67,7 @@ class Costs:
 
 def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
     """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
-    if cell.run.is_base:
+    if cell.run.is_base or cell.run.method.elsewhere:
         return cell
     sizes = {"train": PROBE, "validation": HELD_OUT, "test": HELD_OUT}
     data = cell.data.model_copy(
@@ -117,7 +117,7 @@ def _seconds(
         return None
     trained = 0.0
     if not state.trained:
-        pace = loading if cell.run.is_base else _training_seconds(cell, record)
+        pace = loading if cell.run.learning_rate is None else _training_seconds(cell, record)
         if pace is None or cell.phase == "tune":
             return pace
         trained = pace

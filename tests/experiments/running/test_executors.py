@@ -204,7 +204,7 @@ def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_pat
     assert limited.returncode == 2, limited.stdout + limited.stderr  # for the report has no room either
     (record,) = tmp_path.glob("runs/tiny.full.*/failed.json")
     assert re.search(r"cannot write .*File too large", Failure.read(record).error)
-    assert re.fullmatch(r"bakeoff: cannot write .*report: File too large\. .*--root\n", limited.stderr)
+    assert re.fullmatch(r"bakeoff: cannot write .*report.*: File too large\. .*--root\n", limited.stderr)
     assert not (record.parent / "run.json").exists()
     assert not (record.parent / "artifact").exists()
     again = run(tmp_path, tiny_gpt2, *one, "--retry-failed")

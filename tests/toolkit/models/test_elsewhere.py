@@ -1,0 +1,126 @@
+"""What was trained elsewhere is evaluated as it is, or refused in a line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from toolkit import config
+from toolkit.errors import UserError
+from toolkit.models import artifact, elsewhere, load, methods, probe
+from toolkit.records.folders import RunFolder
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
+
+
+@pytest.fixture
+def base(tiny_gpt2) -> ModelSpec:
+    """The tiny GPT-2."""
+    return ModelSpec(name="tiny", folder=str(tiny_gpt2))
+
+
+@pytest.fixture
+def trained(tmp_path, base, tiny_tokenizer):
+    """Folders of a LoRA adapter and of a whole model that differ from the base, and their logits."""
+    folders, logits = {}, {}
+    for kind, name in (("adapter", "lora-r16"), ("checkpoint", "full")):
+        model = methods.apply(load.load_base(base), config.method(name))
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.add_(0.05)
+        logits[kind] = probe.logits(model, probe.token_ids(model))
+        folders[kind] = tmp_path / kind
+        artifact.save_artifact(model, tiny_tokenizer, folders[kind])
+    return folders, logits
+
+
+def run_of(base: ModelSpec, **given: str) -> RunSpec:
+    """The run of a method that was trained elsewhere."""
+    method = elsewhere.pinned(MethodSpec(name="theirs", **given))
+    more = {"dataset": None, "data": None, "train": TrainSpec(), "learning_rate": None}
+    return RunSpec(model=base, method=method, seed=0, **more)
+
+
+@pytest.mark.parametrize("kind", ["adapter", "checkpoint"])
+def test_what_is_taken_in_has_the_same_logits_to_the_bit(tmp_path, base, trained, kind):
+    """Our own adapter and our own model, taken in and loaded again. Unknown costs are None."""
+    folders, logits = trained
+    run = run_of(base, **{kind: str(folders[kind])})
+    folder = RunFolder(tmp_path, run.run_id)
+    folder.path.mkdir(parents=True)
+    record = elsewhere.take_in(run, folder)
+    model, _ = artifact.load_run(record, folder)
+    assert torch.equal(probe.logits(model, probe.token_ids(model)), logits[kind])
+    assert not run.is_base
+    assert record.costs.train_seconds is None
+    assert record.data is None
+    assert record.costs.artifact_bytes == sum(f.stat().st_size for f in folders[kind].glob("*.safetensors"))
+    saved = load_file(folders["adapter"] / "adapter_model.safetensors")
+    numbers = sum(weight.numel() for weight in saved.values())
+    assert record.costs.trainable_parameters == (numbers if kind == "adapter" else None)
+
+
+def test_other_files_are_another_run_and_another_path_or_wording_is_not(tmp_path, base, trained):
+    """A copy elsewhere, trained by something else in words: the same run. A changed weight: another."""
+    first = run_of(base, adapter=str(trained[0]["adapter"]))
+    copy = shutil.copytree(trained[0]["adapter"], tmp_path / "copy")
+    assert run_of(base, adapter=str(copy), trained_by="axolotl").run_id == first.run_id
+    weights = load_file(copy / "adapter_model.safetensors")
+    save_file({name: weight + 1 for name, weight in weights.items()}, copy / "adapter_model.safetensors")
+    assert run_of(base, adapter=str(copy)).run_id != first.run_id
+    with pytest.raises(UserError, match="method theirs: '.*' is not the expected one: its SHA-256 is"):
+        elsewhere.pinned(first.method.model_copy(update={"adapter": str(copy)}))
+
+
+def test_what_fits_another_base_is_refused_in_a_line(tmp_path, tiny_llama, base, trained):
+    """A GPT-2's adapter and model on a Llama; an adapter that lacks one of its weights."""
+    llama = ModelSpec(name="llama", folder=str(tiny_llama))
+    folder = RunFolder(tmp_path, "run")
+    for kind, says in (("adapter", "the adapter does not fit llama"), ("checkpoint", "is no llama")):
+        with pytest.raises(UserError, match=says) as caught:
+            elsewhere.take_in(run_of(llama, **{kind: str(trained[0][kind])}), folder)
+        assert "\n" not in str(caught.value)
+    file = trained[0]["adapter"] / "adapter_model.safetensors"
+    weights = load_file(file)
+    weights.pop(sorted(weights)[0])
+    save_file(weights, file)
+    with pytest.raises(UserError, match="does not fit tiny: 1 of its weights differ by name"):
+        elsewhere.take_in(run_of(base, adapter=str(trained[0]["adapter"])), folder)
+    assert not folder.artifact.exists()
+
+
+def test_an_adapter_that_names_another_hub_base_is_refused(tmp_path, trained):
+    """`other/model` is not `owner/tiny`; nothing is downloaded to find out."""
+    path = trained[0]["adapter"] / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "other/model"}))
+    hub = ModelSpec(name="tiny", hub="owner/tiny")
+    with pytest.raises(UserError, match="one of 'other/model', not of 'owner/tiny'"):
+        elsewhere.take_in(run_of(hub, adapter=str(trained[0]["adapter"])), RunFolder(tmp_path, "run"))
+
+
+def test_a_folder_of_something_else_or_of_pickles_is_refused(tmp_path, trained):
+    """Empty; an adapter's configuration beside a pickle."""
+    (tmp_path / "empty").mkdir()
+    for given, says in (
+        ({"adapter": "empty"}, "no adapter_config.json"),
+        ({"checkpoint": "empty"}, "no config"),
+    ):
+        with pytest.raises(UserError, match=says):
+            elsewhere.pinned(MethodSpec(name="theirs", **{k: str(tmp_path / v) for k, v in given.items()}))
+    file = trained[0]["adapter"] / "adapter_model.safetensors"
+    file.rename(file.with_name("adapter_model.bin"))
+    with pytest.raises(UserError, match="no safetensors file .* A pickle can run code"):
+        elsewhere.pinned(MethodSpec(name="theirs", adapter=str(trained[0]["adapter"])))
+
+
+def test_a_method_is_trained_here_or_elsewhere():
+    """Both, or words on who trained what is trained here: refused."""
+    for given in ({"adapter": "a", "trainable": ["*"]}, {"adapter": "a", "checkpoint": "b"}):
+        with pytest.raises(UserError, match="give either 'trainable'"):
+            config.method({"name": "theirs", **given})
+    with pytest.raises(UserError, match="'trained_by' and 'files_sha256' go with"):
+        config.method({"name": "theirs", "trainable": ["*"], "trained_by": "us"})

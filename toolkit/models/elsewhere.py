@@ -1,0 +1,135 @@
+"""Take in what was trained elsewhere, an adapter or a whole model, as a run's artifact."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import runtime
+from toolkit.errors import UserError
+from toolkit.models import locate, probe
+from toolkit.models.load import load_base, read_object
+from toolkit.models.messages import readable
+from toolkit.records import Costs, RunRecord
+from toolkit.records.files import whole_folder
+from toolkit.records.folders import RunFolder
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+CHECKPOINT_FILES = ("*.safetensors", "*.json")
+
+
+def pinned(method: MethodSpec) -> MethodSpec:
+    """Return the method with the hash of its folder's files; a method that is trained here as it is.
+
+    Raises UserError if the folder lacks safetensors, or if the method expects another hash.
+    """
+    if not method.elsewhere:
+        return method
+    digest = locate.sha256(_files(method))
+    if method.files_sha256 not in (None, digest):
+        raise UserError(
+            f"method {method.name}: '{method.elsewhere}' is not the expected one: its SHA-256 is {digest}"
+        )
+    return method.model_copy(update={"files_sha256": digest})
+
+
+def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
+    """Copy the files into the run's artifact and write its record; what is not known of it is None.
+
+    Raises UserError if they do not fit the run's base model.
+    """
+    method = spec.method
+    files = _files(method)
+    if method.adapter:
+        _check_named_base(spec)
+    base = load_base(spec.model)
+    total = sum(weight.numel() for weight in base.parameters())
+    trainable = None
+    if method.adapter:
+        trainable = _check_adapter(spec, base)
+    else:
+        _check_checkpoint(spec, base)
+    with whole_folder(folder.artifact) as target:
+        for file in files:
+            shutil.copyfile(file, target / file.name)
+    record = RunRecord(
+        run_id=spec.run_id,
+        spec=spec,
+        status="finished",
+        validation_bits_per_byte=None,
+        data=None,
+        costs=Costs(
+            trainable_parameters=trainable,
+            total_parameters=total + (trainable or 0),
+            artifact_bytes=sum(file.stat().st_size for file in files if file.suffix == ".safetensors"),
+        ),
+        precision=None,
+        environment={**runtime.environment(), "base_revision": locate.revision(spec.model)},
+    )
+    record.write(folder.record)
+    return record
+
+
+def _files(method: MethodSpec) -> list[Path]:
+    folder = Path(str(method.elsewhere)).expanduser()
+    patterns = ADAPTER_FILES if method.adapter else CHECKPOINT_FILES
+    needed = ADAPTER_FILES[0] if method.adapter else "config.json"
+    if not (folder / needed).is_file():
+        raise UserError(f"method {method.name}: no {needed} in folder '{folder}'")
+    files = sorted(file for pattern in patterns for file in folder.glob(pattern))
+    if not any(file.suffix == ".safetensors" for file in files):
+        raise UserError(
+            f"method {method.name}: no safetensors file in '{folder}'. A pickle can run code as it loads: "
+            "save the weights as safetensors"
+        )
+    return files
+
+
+def _check_named_base(spec: RunSpec) -> None:
+    """Raise UserError if the adapter names a Hub model as its base, and the run has another one."""
+    folder = Path(str(spec.method.adapter)).expanduser()
+    config = read_object(folder / ADAPTER_FILES[0], f"method {spec.method.name}")
+    named, base = config.get("base_model_name_or_path"), spec.model
+    if not base.hub or not isinstance(named, str) or Path(named).is_absolute():
+        return
+    if named not in (base.hub, base.published_as, base.name):
+        raise UserError(f"method {spec.method.name}: the adapter is one of '{named}', not of '{base.hub}'")
+
+
+def _check_adapter(spec: RunSpec, base: PreTrainedModel) -> int:
+    """Return how many parameters the adapter has. Raises UserError unless it is one of this base."""
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    method, folder = spec.method, str(Path(str(spec.method.adapter)).expanduser())
+    message = f"method {method.name}: the adapter does not fit {spec.model.name}"
+    with readable(message):
+        adapted: Any = PeftModel.from_pretrained(base, folder)
+    with readable(message):
+        written = load_peft_weights(folder, device="cpu")
+    expected = get_peft_model_state_dict(adapted)
+    if written.keys() != expected.keys():
+        odd = sorted(written.keys() ^ expected.keys())
+        raise UserError(f"{message}: {len(odd)} of its weights differ by name ({odd[0]}, …)")
+    with readable(message):
+        probe.logits(adapted, probe.token_ids(adapted))
+    return sum(weight.numel() for weight in written.values())
+
+
+def _check_checkpoint(spec: RunSpec, base: PreTrainedModel) -> None:
+    """Raise UserError unless the model has the base's weights by name and shape."""
+    saved = ModelSpec(name=spec.method.name, folder=spec.method.checkpoint)
+    shapes, own = (
+        {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+        for model in (base, load_base(saved))
+    )
+    if odd := sorted(name for name in shapes.keys() | own.keys() if shapes.get(name) != own.get(name)):
+        raise UserError(
+            f"method {spec.method.name}: the checkpoint is no {spec.model.name}: {len(odd)} of its weights "
+            f"differ by name or shape ({odd[0]}, …)"
+        )
