@@ -1,4 +1,4 @@
-"""Write the reference pages of the docs from the code: commands, metrics, records and the door's columns.
+"""Write pages of the docs: commands, metrics, records and the door's columns from the code; the walkthrough.
 
 MkDocs calls the two `on_…` functions while it builds (`hooks` in mkdocs.yml), so no page can be out of date.
 """
@@ -6,6 +6,7 @@ MkDocs calls the two `on_…` functions while it builds (`hooks` in mkdocs.yml),
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 if (HOME := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.insert(0, HOME)  # MkDocs loads this file from its own folder
+
+WALKTHROUGH = Path(HOME) / "experiments" / "walkthrough.ipynb"
 
 COLUMNS = "<!-- columns -->"
 """Where `python.md` gets the tables of the door's columns."""
@@ -91,7 +94,23 @@ def columns() -> str:
     )
 
 
-PAGES = {"reference/commands.md": commands, "reference/metrics.md": metrics, "reference/records.md": records}
+def walkthrough() -> str:
+    """Return the walkthrough's text and code as a page. Nothing is executed."""
+    notebook = json.loads(WALKTHROUGH.read_text(encoding="utf-8"))
+    parts = []
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        markdown = cell["cell_type"] == "markdown"
+        parts.append(text.replace("](../docs/", "](") if markdown else f"```python\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES = {
+    "reference/commands.md": commands,
+    "reference/metrics.md": metrics,
+    "reference/records.md": records,
+    "walkthrough.md": walkthrough,
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -13,7 +13,7 @@ from tests.house.imports import PACKAGES, ROOT, modules
 
 DOCS = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/**/*.md"))]
 PAGES = ["README.md", "CONTRIBUTING.md", *DOCS]
-GENERATED = ("reference/commands.md", "reference/metrics.md", "reference/records.md")
+GENERATED = ("reference/commands.md", "reference/metrics.md", "reference/records.md", "walkthrough.md")
 
 
 def blocks(page: str, language: str) -> list[str]:
