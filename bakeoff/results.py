@@ -45,7 +45,7 @@ class Result:
     def costs(self) -> pd.DataFrame:
         """One row per training run; the columns are `bakeoff.columns.COSTS`."""
         frame = self._tables.costs
-        return frame[frame["phase"] != "anchor"][list(columns.COSTS)].reset_index(drop=True)
+        return frame[frame["phase"] != "base"][list(columns.COSTS)].reset_index(drop=True)
 
     @property
     def failed(self) -> dict[str, str]:
@@ -91,6 +91,7 @@ class Result:
         """
         import matplotlib.pyplot as plt
 
+        plt.draw_if_interactive()  # loads a notebook's backend here, so that leaving the style cannot undo it
         if name not in self._figures:
             raise unknown_name("figure of this study", name, self._figures)
         spec = self._figures[name]

@@ -51,6 +51,12 @@ def test_a_frame_has_its_documented_columns(result, frame):
     assert all(text.endswith(".") for text in documented.values())
 
 
+def test_costs_are_those_of_training_runs(result):
+    """Two methods and one seed are two rows: the untouched base was not trained."""
+    assert sorted(result.costs["method"]) == ["full", "lora-r16"]
+    assert set(result.costs["phase"]) == {"confirm"}
+
+
 def test_verdicts_are_about_the_studys_methods(result):
     """The quickstart judges LoRA against full fine-tuning, and both against the base, on three metrics."""
     pairs = set(zip(result.verdicts["method"], result.verdicts["baseline"], strict=True))
