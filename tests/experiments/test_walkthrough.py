@@ -141,7 +141,9 @@ def test_the_docs_show_it_without_running_it():
 @pytest.mark.slow  # loads a real base model in four processes
 @pytest.mark.timeout(1800)
 def test_it_runs_from_top_to_bottom_at_the_smallest_size(tmp_path, monkeypatch):
-    """Eight recipes, eight tokens: no cell fails, both methods get a row of costs, and there is a report."""
+    """Eight recipes, eight tokens: no cell fails, three figures are shown, both methods learn, and there is a
+    report.
+    """
     from nbclient import NotebookClient
 
     monkeypatch.setenv("BAKEOFF_WALKTHROUGH", "small")
@@ -154,5 +156,14 @@ def test_it_runs_from_top_to_bottom_at_the_smallest_size(tmp_path, monkeypatch):
     client.execute()
     assert all(cell.execution_count for cell in ran.cells if cell.cell_type == "code")
     result = bakeoff.load(tmp_path / "bakeoff-walkthrough" / "results" / "walkthrough")
-    assert sorted(result.costs["method"]) == ["full", "lora-r16"]
+    assert sorted(result.costs["method"]) == ["full", "lora-r16"]  # training runs: the base is none
     assert result.report.is_file()
+    values = result.scores[result.scores["metric"] == "bits_per_byte"].set_index("method")["value"]
+    assert values["full"] < values["base"]
+    assert values["lora-r16"] < values["base"]
+    shown = [
+        source.split('"')[-2]
+        for source, cell in zip(code(), (c for c in ran.cells if c.cell_type == "code"), strict=True)
+        if "result.plot(" in source and any("image/png" in output.get("data", {}) for output in cell.outputs)
+    ]
+    assert shown == ["learning-curves", "metrics", "failures"]
