@@ -91,7 +91,8 @@ class Result:
         """
         import matplotlib.pyplot as plt
 
-        plt.draw_if_interactive()  # loads a notebook's backend here, so that leaving the style cannot undo it
+        # Loads a notebook's backend here: loaded inside the style, its interactive drawing would end with it.
+        plt.draw_if_interactive()  # type: ignore[no-untyped-call]
         if name not in self._figures:
             raise unknown_name("figure of this study", name, self._figures)
         spec = self._figures[name]
