@@ -10,15 +10,10 @@ from eval.statistics.crossed import CONFIDENCE
 
 def wilson(passed: float, documents: float) -> tuple[float, float]:
     """Wilson's 95 % score interval of a share: 0 of 16 gives (0, 0.194)."""
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
-    z2 = float(ndtri((1 + CONFIDENCE) / 2)) ** 2
-    share = passed / documents
-    centre = (share + z2 / (2 * documents)) / (1 + z2 / documents)
-    half = np.sqrt(z2 * (share * (1 - share) / documents + z2 / (4 * documents**2))) / (1 + z2 / documents)
-    low = 0.0 if passed == 0 else float(centre - half)
-    high = 1.0 if passed == documents else float(centre + half)
-    return low, high
+    interval = binomtest(round(passed), round(documents)).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar(method: Floats, baseline: Floats) -> float:

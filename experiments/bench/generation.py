@@ -75,7 +75,8 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
                 eos_token_id=tokenizer.eos_token_id,
                 **options,
             )
-        return written[0, len(ids) :].tolist()
+        ids_written: list[int] = written[0, len(ids) :].tolist()
+        return ids_written
 
     sampling = {"do_sample": True, "temperature": SAMPLING.temperature, "top_p": SAMPLING.top_p, "top_k": 0}
     write(asked["prompts"][0], max_new_tokens=8, **sampling)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -225,4 +226,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "read":
         sys.stdout.write(json.dumps(_read(*sys.argv[2:])))
     else:
-        {"plain": _plain, "tiny": _tiny}[sys.argv[1]](*sys.argv[2:])
+        sides: dict[str, Callable[..., object]] = {"plain": _plain, "tiny": _tiny}
+        sides[sys.argv[1]](*sys.argv[2:])

@@ -110,5 +110,7 @@ def _format(records: Iterable[RunRecord]) -> Format:
     """Return the format of the documents that the methods were trained on."""
     for record in records:
         if record.spec.dataset is not None:
+            if not isinstance(record.spec.dataset.format, Format):
+                raise UserError("generate: the study trained on conversations; use `bakeoff playground`")
             return record.spec.dataset.format
     raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")

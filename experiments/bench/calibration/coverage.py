@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.metrics.base import Floats
 from eval.statistics.compare import compare, holm, judge
-from eval.statistics.crossed import Spread, mean_squares, spread, two_sided, upper_tail
+from eval.statistics.crossed import SeedPrior, Spread, mean_squares, spread, two_sided, upper_tail
 from eval.statistics.variance_components import seed_priors
 from experiments.bench.calibration.draws import DOCUMENT, KINDS, REST, SEED
 
@@ -126,12 +126,12 @@ def _methods(
     return values
 
 
-def _priors(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[object]]:
+def _priors(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[SeedPrior | None]]:
     firsts, seconds = zip(*pairs, strict=True)
     by_seed, _, rest = mean_squares(methods[:, list(seconds)] - methods[:, list(firsts)])
     ratios = (by_seed / rest).tolist()
     own = [[row[place] for place, pair in enumerate(pairs) if pair[0] == 0] for row in ratios]
-    return seed_priors(own, ratios, seeds)  # type: ignore[return-value]
+    return seed_priors(own, ratios, seeds)
 
 
 def many(
@@ -175,7 +175,7 @@ def board(names: int, seeds: int, documents: int, repetitions: int, seed: int = 
         for place, prior in enumerate(priors, start=1):
             apart = values[place] - values[0]
             found = spread(apart)
-            errors.append((float(apart.mean()), found.moderated(prior) if prior else found))  # type: ignore[arg-type]
+            errors.append((float(apart.mean()), found.moderated(prior) if prior else found))
         corrected = holm([found.p(mean) for mean, found in errors])
         for (mean, found), p in zip(errors, corrected, strict=True):
             if p is not None and p < ALPHA:

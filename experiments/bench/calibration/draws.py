@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Mean(Metric):
     """A ratio of sums: (x, weight) per document."""
 
     name, label, unit = "mean", "mean", "points"
-    direction: Direction = "higher"
+    direction: ClassVar[Direction] = "higher"
     of_generations = False
 
     @property
@@ -88,7 +88,8 @@ def heavy_errors(draw: np.random.Generator, seeds: int, documents: int) -> Drawn
     """Student's t with 3 degrees of freedom for every part, of the same deviations."""
     scale = 3**-0.5
     parts = [(SEED * (seeds > 1), (seeds, 1)), (DOCUMENT, (1, documents)), (REST, (seeds, documents))]
-    return against_zero(sum(d * scale * draw.standard_t(3, size=shape) for d, shape in parts))
+    drawn = [d * scale * draw.standard_t(3, size=shape) for d, shape in parts]
+    return against_zero(drawn[0] + drawn[1] + drawn[2])
 
 
 def lengths(draw: np.random.Generator, seeds: int, documents: int) -> Drawn:

@@ -213,7 +213,8 @@ def _search(repetitions: int) -> Table:
 
 def _looks(repetitions: int) -> Table:
     def rows() -> Iterator[Row]:
-        for rule, documents in itertools.product(("none", "spending", "sequence"), (48, 200)):
+        rules: tuple[Literal["none", "spending", "sequence"], ...] = ("none", "spending", "sequence")
+        for rule, documents in itertools.product(rules, (48, 200)):
             row = s.looks(rule, documents, repetitions)
             numbers = f"{row.false_calls:.1%}", f"{row.covered:.1%}", f"{row.power:.0%}", f"{row.seeds:.1f}"
             yield (rule, str(documents), *numbers)

@@ -163,7 +163,7 @@ class _Curve:
 
         curve = self
 
-        class Validate(TrainerCallback):
+        class Validate(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 curve._began = time.perf_counter()
 

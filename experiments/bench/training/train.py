@@ -58,7 +58,7 @@ def bench(
             "validation": list(parts.validation),
             "end": source.format.end,
         }
-        asked = {
+        asked: dict[str, dict[str, Any]] = {
             "notebook": {"side": "notebook"},
             **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},
         }

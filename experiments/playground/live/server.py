@@ -28,7 +28,7 @@ from eval.metrics.structure.checks import check_structure
 from experiments.playground.live.arms import Arms, names_of
 from experiments.playground.live.writing import Piece, write
 from toolkit.data.format import opening
-from toolkit.specs import AnyFormat, Decoding
+from toolkit.specs import AnyFormat, Decoding, Format
 
 MOST_BODY = 32_768
 CHECK_EVERY = 8
@@ -128,7 +128,7 @@ class Playground:
             raise ValueError(f"unknown model '{min(unknown)}'")
         if asked.new_tokens > self.limits.new_tokens:
             raise ValueError(f"at most {self.limits.new_tokens} new tokens")
-        if asked.prompt or self.format is None:
+        if asked.prompt or not isinstance(self.format, Format):
             prompt = asked.prompt
         else:
             bodies = [" ".join(asked.title.split())]

@@ -85,7 +85,8 @@ def study_runs(
             if not record.spec.is_base:
                 folder.require_artifact()
             if record.spec.dataset is not None:
-                document_format = record.spec.dataset.format
+                given = record.spec.dataset.format
+                document_format = given if isinstance(given, Format) else None  # else a prompt as it is
             base = base_of(record, folder, "playground")
             spec = record.spec.model_copy(update={"model": base})
             runs[cell.method] = (record.model_copy(update={"spec": spec}), folder)

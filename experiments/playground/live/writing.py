@@ -35,7 +35,7 @@ class _State:
     ended: Literal["end_of_text", "limit"] | None = None
 
 
-@torch.inference_mode()
+@torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is not typed here
 def write(
     arms: Arms, chosen: Sequence[str], prompt: str, decoding: Decoding, limit: int, seed: int
 ) -> Iterator[Piece]:
