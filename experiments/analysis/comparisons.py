@@ -12,6 +12,7 @@ from eval.metrics import Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics import compare as stats
 from eval.statistics.crossed import SeedPrior
+from eval.statistics.sequential import ALPHA
 from experiments.analysis.priors import seed_priors_of
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
@@ -93,9 +94,17 @@ def _count(table: Floats, clusters: Sequence[str] | None) -> int:
 
 
 def comparisons(
-    study: StudySpec, statistics: Statistics, headline: Sequence[Metric], findings: Sequence[Finding]
+    study: StudySpec,
+    statistics: Statistics,
+    headline: Sequence[Metric],
+    findings: Sequence[Finding],
+    *,
+    level: float = ALPHA,
 ) -> list[Comparison]:
-    """Compare every method with the baseline (the primary family), then with the untouched base model."""
+    """Compare every method with the baseline (the primary family), then with the untouched base model.
+
+    ``level``: of this look, if the study is looked at several times.
+    """
     result = []
     families: tuple[tuple[Family, str], ...] = (("primary", study.baseline), ("base", BASE))
     for family, against in families[: 1 if study.baseline == BASE else 2]:
@@ -120,6 +129,7 @@ def comparisons(
                     tests=len(pairs) * len(headline),
                     family=family,
                     prior=priors.get((condition, method, item.name)),
+                    level=level,
                 )
                 result += [] if one is None else [one]
     return result
@@ -139,6 +149,7 @@ def compare(
     tests: int,
     family: Family = "primary",
     prior: SeedPrior | None = None,
+    level: float = ALPHA,
 ) -> Comparison | None:
     """Compare two methods on a metric; refused if the audit refuses either; None if one was not evaluated."""
     ours, theirs = statistics.get((condition, method)), statistics.get((condition, against))
@@ -171,6 +182,7 @@ def compare(
         tests=tests,
         prior=prior,
         clusters=statistics.clusters.get(condition),
+        level=level,
     )
     return _comparison(shared, found)
 

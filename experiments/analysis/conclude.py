@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import all_metrics, metric
 from eval.statistics.compare import own_margin_kind
 from eval.statistics.optimum import Located
+from eval.statistics.sequential import ALPHA
 from experiments.analysis import claims, optima
 from experiments.analysis.comparisons import (
     Statistics,
@@ -21,7 +23,7 @@ from experiments.analysis.comparisons import (
     with_holm,
 )
 from experiments.analysis.decodings import of_generations
-from experiments.analysis.families import family_changes, flagged
+from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
 from experiments.analysis.recommend import recommend
 from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
@@ -36,6 +38,7 @@ from toolkit.records import (
     Condition,
     Estimate,
     Finding,
+    LookPlan,
     Optimum,
     Recommendation,
     RunRecord,
@@ -52,8 +55,14 @@ class Concluded(NamedTuple):
     records: StudyRecords
 
 
-def conclude(grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, str]) -> Concluded:
-    """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it."""
+def conclude(
+    grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, str], sequential: LookPlan | None = None
+) -> Concluded:
+    """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it.
+
+    ``sequential``: the looks at a study that is run until decided, this one included; those of the earlier
+    conclusions, if any, are kept, and so is their level.
+    """
     study, root = grid.study, grid.root
     cells = with_edges_untuned(
         [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
@@ -65,11 +74,15 @@ def conclude(grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, st
     headline = study.headline_metrics()
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
-    compared = with_holm(comparisons(study, statistics, headline, findings))
-    values = estimates(statistics)
     folder = root.results(study.name)
+    before = earlier(folder / "comparisons.json")
+    looks = sequential or (before.sequential if before else None)
+    level = looks.now.level if looks else ALPHA
+    compared = with_holm(comparisons(study, statistics, headline, findings, level=level))
+    values = estimates(statistics)
     names = tuple(m.name for m in headline)
-    changes = family_changes(folder / "comparisons.json", names, compared)
+    changes = family_changes(before, names, compared)
+    looked = flagged_looks(looks, len(study.seeds), study.data.test + study.data.further_test)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,
@@ -78,14 +91,22 @@ def conclude(grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, st
         cells=tuple(cells),
         estimates=tuple(values),
         comparisons=tuple(compared),
-        audit=(*findings, *under_the_floor(compared, records), *flagged(changes)),
+        audit=(
+            *findings,
+            *under_the_floor(compared, records),
+            *flagged(changes),
+            *looked,
+        ),
         family_changes=changes,
         optima=tuple(found),
-        claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared)),
-        recommendations=tuple(_recommendations(study, statistics, findings, records, values, compared)),
+        claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared, level)),
+        recommendations=tuple(
+            _recommendations(study, statistics, findings, records, values, compared, level)
+        ),
         settings=tuple(texts.settings),
         decoding=tuple(texts.decoding),
         failures=tuple(texts.failures),
+        sequential=looks,
         looks=study.looks,
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
@@ -145,6 +166,7 @@ def _claims(
     runs: Mapping[str, RunRecord],
     found: Sequence[Optimum],
     primary: Sequence[Comparison],
+    level: float,
 ) -> list[Claim]:
     """Judge the published findings that the study names.
 
@@ -176,6 +198,7 @@ def _claims(
                 seeds=study.seeds,
                 tests=len(pairs),
                 family="claims",
+                level=level,
             )
             if one is not None and known is not None:  # its own margin, the study's interval and p-value
                 compared[condition, pair] = judged(
@@ -200,6 +223,7 @@ def _recommendations(
     records: StudyRecords,
     values: Sequence[Estimate],
     primary: Sequence[Comparison],
+    level: float,
 ) -> list[Recommendation]:
     """Recommend a method under each condition; comparisons that were concluded are taken as they are."""
     concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
@@ -207,16 +231,19 @@ def _recommendations(
     tests = max(1, len(study.methods) - 1) * max(1, len(metrics))
     made = []
     for condition in dict.fromkeys(cell.condition for cell in records.cells) if metrics else ():
+        judge = partial(compare, statistics, findings, condition, seeds=study.seeds, tests=tests, level=level)
 
         def compared(
-            method: str, other: str, name: str, condition: Condition = condition
+            method: str,
+            other: str,
+            name: str,
+            condition: Condition = condition,
+            judge: Callable[..., Comparison | None] = judge,
         ) -> Comparison | None:
             known = concluded.get((condition, method, other, name))
             item = metric(name)
             margin = study.margins.get(name, item.margin)
-            return known or compare(
-                statistics, findings, condition, method, other, item, margin, seeds=study.seeds, tests=tests
-            )
+            return known or judge(method, other, item, margin)
 
         made.append(recommend(condition, records.cells, records.runs, values, metrics, compared))
     return [one for one in made if one is not None]

@@ -74,10 +74,10 @@ def detectables(study: StudySpec, bases: dict[str, Basis]) -> list[Detectable]:
     """Return a row for each headline metric."""
     rows = []
     for item in study.headline_metrics():
-        basis, documents, seeds = bases.get(item.name), _documents(study, item), len(study.seeds)
+        basis, documents, seeds = bases.get(item.name), documents_of(study, item), len(study.seeds)
         smallest = margin = None
         if basis is not None:
-            smallest = detectable(basis.variances, seeds, documents, _tests(study))
+            smallest = detectable(basis.variances, seeds, documents, tests_of(study))
             margin = reachable_margin(basis.variances, seeds, documents)
         source = basis.source if basis else "no variances known: no finished runs, and not in the table"
         rows.append(Detectable(item.name, item.unit, seeds, documents, smallest, margin, source))
@@ -107,18 +107,20 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
                 f"--detect {target}: the value of {name} is not known; give a difference in {item.unit}"
             )
         number *= abs(basis.value) / 100
-    seeds, documents = len(study.seeds), _documents(study, item)
-    change = cheapest_change(basis.variances, seeds, documents, number, tests=_tests(study))
+    seeds, documents = len(study.seeds), documents_of(study, item)
+    change = cheapest_change(basis.variances, seeds, documents, number, tests=tests_of(study))
     return Wanted(name, number, change)
 
 
-def _documents(study: StudySpec, item: Metric) -> int:
+def documents_of(study: StudySpec, item: Metric) -> int:
+    """Return the test documents that a metric of the study is measured on."""
+    documents = study.data.test + study.data.further_test
     written = study.evaluate.generations if item.of_generations else None
-    return min(written or study.data.test, study.data.test)
+    return min(written or documents, documents)
 
 
-def _tests(study: StudySpec) -> int:
-    """Comparisons of the primary family."""
+def tests_of(study: StudySpec) -> int:
+    """Return the number of comparisons of the primary family."""
     conditions = len(study.base_models) * len(study.dataset) * len(study.data.train) * len(study.train.epochs)
     return max(1, (len(study.methods) - 1) * conditions * len(study.headline_metrics()))
 

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.errors import UserError
-from toolkit.records import Comparison, Conclusions, FamilyChange, Finding
+from toolkit.records import Comparison, Conclusions, FamilyChange, Finding, LookPlan
+
+
+def earlier(path: Path) -> Conclusions | None:
+    """Return the conclusions of an earlier `comparisons.json`; None if it is missing or cannot be read."""
+    try:
+        return Conclusions.read(path) if path.is_file() else None
+    except UserError:
+        return None
 
 
 def family_changes(
-    path: Path, headline: Sequence[str], comparisons: Sequence[Comparison]
+    earlier: Conclusions | None, headline: Sequence[str], comparisons: Sequence[Comparison]
 ) -> tuple[FamilyChange, ...]:
-    """Return the changes that earlier conclusions record, and one more if the metrics differ from theirs.
-
-    ``path``: the earlier `comparisons.json`; if it is missing or cannot be read, nothing is known before.
-    """
-    if not path.is_file():
-        return ()
-    try:
-        earlier = Conclusions.read(path)
-    except UserError:
+    """Return the changes that earlier conclusions record, and one more if the metrics differ from theirs."""
+    if earlier is None:
         return ()
     if set(earlier.headline) == set(headline):
         return earlier.family_changes
@@ -46,6 +47,27 @@ def flagged(changes: Sequence[FamilyChange]) -> list[Finding]:
         for change in changes
         if change.verdicts
     ]
+
+
+def flagged_looks(looks: LookPlan | None, seeds: int, documents: int) -> list[Finding]:
+    """Return a finding for each look at a study that its planned levels do not include.
+
+    ``seeds`` and test ``documents``: of these conclusions.
+    """
+    if looks is None:
+        return []
+    texts = []
+    if looks.concluded_before:
+        texts.append(
+            "the study had been concluded before its looks were planned: that one is not in their 5 %"
+        )
+    if (seeds, documents) != (looks.now.seeds, looks.now.documents):
+        texts.append(
+            f"the study was looked at {looks.taken} times, last with {looks.now.seeds} seeds and "
+            f"{looks.now.documents} test documents; these conclusions are of {seeds} and {documents}, "
+            "which was not planned, at the level of that look"
+        )
+    return [Finding(check="looks", status="flagged", text=text) for text in texts]
 
 
 def _key(one: Comparison) -> tuple[object, ...]:

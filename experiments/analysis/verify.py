@@ -11,6 +11,7 @@ from typing import NamedTuple
 from eval.metrics import all_metrics
 from eval.metrics.base import number
 from eval.statistics.observations import complete, stack
+from eval.statistics.sequential import ALPHA
 from experiments.analysis.comparisons import comparisons, statistics_of, with_holm
 from experiments.design import study as studies
 from toolkit.errors import UserError
@@ -128,9 +129,9 @@ def _verdicts(conclusions: Conclusions, records: StudyRecords, root: Root) -> tu
     path = str(folder / "comparisons.json")
     try:
         study = studies.load(str(folder / "study.yaml"))
-        again = with_holm(
-            comparisons(study, statistics_of(records), study.headline_metrics(), conclusions.audit)
-        )
+        looks, metrics = conclusions.sequential, study.headline_metrics()
+        level = looks.now.level if looks else ALPHA
+        again = with_holm(comparisons(study, statistics_of(records), metrics, conclusions.audit, level=level))
     except UserError as error:
         return 0, [Problem(path, f"cannot be computed again: {error}")]
     by_key = {_key(comparison): comparison for comparison in again}

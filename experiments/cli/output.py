@@ -63,7 +63,7 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
     """The verdict table and where the report is."""
     from figures.tables.searches import claims, optima
     from figures.tables.verdicts import verdict_table
-    from figures.wording.evidence import recommendation_text
+    from figures.wording.evidence import looks_text, recommendation_text
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
@@ -72,6 +72,8 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
     for table in (claims(conclusions), optima(conclusions)):
         if table.rows:
             print_rows(table.title, [dict(zip(table.header, row, strict=True)) for row in table.rows])
+    if conclusions.sequential:
+        out.print(f"\n{looks_text(conclusions.sequential)}", soft_wrap=True, highlight=False, markup=False)
     for recommendation in conclusions.recommendations:
         text = recommendation_text(recommendation, conclusions.conditions)
         out.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)

@@ -43,6 +43,8 @@ def run(
     root: Root = Path(),
     jobs: int | None = None,
     retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    until: Literal["decided"] | None = None,
+    budget: str | None = None,
     executor: Literal["local", "ray"] = "local",
     address: str | None = None,
     cpus: float | None = None,
@@ -65,6 +67,10 @@ def run(
         Runs at once on this machine; they share its cores. Default: one per GPU, or one.
     retry_failed
         Try failed runs again; without it they are left alone.
+    until
+        `decided`: add seeds, then test documents, while a primary comparison is undecided and may be decided.
+    budget
+        Time that `--until` may take, e.g. `2h` or `90m`. The first size is run whatever it takes.
     executor
         `local`: processes of this machine. `ray`: tasks of a Ray cluster; `--root` is a path all nodes see.
     address
@@ -77,17 +83,27 @@ def run(
         Memory that a run requests from a Ray node.
     """
     from experiments.design import study as studies
+    from experiments.design.planning.looks import seconds_of
     from experiments.running.board import Board
     from experiments.running.executors.choose import choose
     from experiments.running.runner import bring_up_to_date
+    from experiments.running.until import run_until_decided
     from figures.report.page import build
 
+    if (until is None) != (budget is None):
+        raise UserError("--until decided and --budget (e.g. 2h) are given together")
+    seconds = None if budget is None else seconds_of(budget)
     spec = studies.load(study, overrides)
     execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
     signal.signal(signal.SIGTERM, _as_interrupt)
     results = Folders(root).results(spec.name)
     with Board(err if as_json else out, results / "study.log") as board:
-        concluded = bring_up_to_date(spec, root, board, execute=execute, retry_failed=retry_failed)
+        if seconds is None:
+            concluded = bring_up_to_date(spec, root, board, execute=execute, retry_failed=retry_failed)
+        else:
+            concluded = run_until_decided(
+                spec, root, board, seconds, execute=execute, retry_failed=retry_failed
+            )
         board.line("drawing the report")
         page = build(results, root, concluded.records)
     show_conclusions(concluded.conclusions, page, as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from eval import general_text
 from experiments.analysis.conclude import Concluded, conclude
@@ -25,6 +26,15 @@ from toolkit.records.files import write_text
 from toolkit.records.folders import Root
 
 
+class Work(NamedTuple):
+    """A study whose runs have been made."""
+
+    state: StudyState
+    cells: list[CellSpec]
+    errors: dict[str, str]
+    """Run id -> what went wrong."""
+
+
 def bring_up_to_date(
     study: StudySpec,
     root: Path,
@@ -37,6 +47,19 @@ def bring_up_to_date(
 
     A run that has failed before is left alone unless ``retry_failed``.
     """
+    work = run_cells(study, root, board, execute=execute, retry_failed=retry_failed)
+    return conclude(work.state, work.cells, work.errors)
+
+
+def run_cells(
+    study: StudySpec,
+    root: Path,
+    board: Board,
+    *,
+    execute: Executor | None = None,
+    retry_failed: bool = False,
+) -> Work:
+    """Do the same without concluding: no result is looked at."""
     # What can be refused is refused before anything runs: unknown metrics, folders that can't be written.
     check(study)
     write_text(Root(root).runs / ".gitignore", "*\n")
@@ -59,7 +82,7 @@ def bring_up_to_date(
         errors |= _execute(grid, new, board, execute, retry_failed, len(cells))
         cells += new
         known |= {_key(cell) for cell in new}
-    return conclude(grid, cells, errors)
+    return Work(grid, cells, errors)
 
 
 def prepare_data(grid: StudyState, board: Board) -> None:

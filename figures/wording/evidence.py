@@ -5,13 +5,22 @@ from __future__ import annotations
 from figures.wording.names import (
     amount,
     condition_label,
+    count,
     decimals,
     difference_text,
     interval_text,
     joined,
     metric_label,
 )
-from toolkit.records import Candidate, Claim, ComparisonEvidence, Condition, RatioEvidence, Recommendation
+from toolkit.records import (
+    Candidate,
+    Claim,
+    ComparisonEvidence,
+    Condition,
+    LookPlan,
+    RatioEvidence,
+    Recommendation,
+)
 
 RATIOS = {
     "optimum": "best learning rate",
@@ -50,6 +59,23 @@ def _ratio(evidence: RatioEvidence) -> str:
     if evidence.low is None or evidence.high is None:
         return f"{label}: {evidence.value:.3g} from one seed, no interval (expected {expected})"
     return f"{label}: {evidence.value:.3g} ({evidence.low:.3g} to {evidence.high:.3g}; expected {expected})"
+
+
+def looks_text(plan: LookPlan) -> str:
+    """Return how often a growing study was looked at, why it stopped, and what its intervals mean."""
+    now = plan.now
+    stopped = {
+        "decided": "Nothing primary is undecided.",
+        "futile": "What is undecided would hardly be decided at the largest size, and no more was added.",
+        "exhausted": "This is the largest size that was planned, whatever is undecided.",
+        "continue": "It stopped for its budget; the same command continues it.",
+        None: "The look was not finished.",
+    }
+    return (
+        f"Look {plan.taken} of {len(plan.planned)} planned, at {count(now.seeds, 'seed')} and "
+        f"{count(now.documents, 'test document')}: differences are judged at the level {now.level:.2g}, with "
+        f"intervals of as much confidence, so that all looks together hold with 95 %. {stopped[plan.state]}"
+    )
 
 
 def recommendation_text(recommendation: Recommendation, among: list[Condition]) -> str:

@@ -131,6 +131,43 @@ class MethodLook(Record):
     """A marker of matplotlib."""
 
 
+class Look(Record):
+    """One size at which a growing study is looked at."""
+
+    seeds: int
+    documents: int
+    """Test documents."""
+    level: float
+    """Two-sided: a corrected p-value below it decides, and an interval has a confidence of 1 - level. Over
+    all looks together that is 5 % and 95 %."""
+
+
+class LookPlan(Record):
+    """The looks of a study that is run until it is decided, and how far it is."""
+
+    planned: tuple[Look, ...]
+    """In their order; the last is the largest size that the budget allows."""
+    taken: int
+    """Looks taken so far; the conclusions are those of the last of them."""
+    state: Literal["decided", "continue", "futile", "exhausted"] | None = None
+    """After it: nothing primary is undecided, the study may grow, it would hardly be decided if it did, or it
+    is at its largest size. None if that is not known yet."""
+    chance: float | None = None
+    """Of a primary decision at the largest size, at the differences seen; None if nothing is undecided."""
+    budget_seconds: float
+    """What the looks were planned for."""
+    concluded_before: bool
+    """Whether the study had been concluded, and so looked at, before the looks were planned."""
+    methods: tuple[str, ...]
+    metrics: tuple[str, ...]
+    """Of the study that was planned."""
+
+    @property
+    def now(self) -> Look:
+        """The last look taken."""
+        return self.planned[self.taken - 1]
+
+
 class Conclusions(Record):
     """`results/<study>/comparisons.json`: what a study concludes."""
 
@@ -159,6 +196,8 @@ class Conclusions(Record):
     failures: tuple[FailureCount, ...] = ()
     data: dict[str, DataReport] = Field(default_factory=dict)
     """Data set name -> its data report."""
+    sequential: LookPlan | None = None
+    """If the study was run until decided: its comparisons are at the level of the last look taken."""
     looks: dict[str, MethodLook] = Field(default_factory=dict)
     """Method -> how the study wants it shown, for those that it chose a look for."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.analysis.families import family_changes, flagged
-from toolkit.records import Comparison, Conclusions
+from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
+from toolkit.records import Comparison, Conclusions, Look, LookPlan
 
 
 def compared(verdict: str, difference: float = -0.01) -> Comparison:
@@ -30,17 +30,35 @@ def test_a_verdict_that_a_smaller_family_made_is_flagged_for_good(tmp_path):
     path = tmp_path / "comparisons.json"
     write(path, ("bits_per_byte", "bleu", "structure_compliance"), "undecided")
     two = ("bits_per_byte", "bleu")
-    changes = family_changes(path, two, [compared("better")])
+    changes = family_changes(earlier(path), two, [compared("better")])
     (finding,) = flagged(changes)
     assert "lora-r16 against full, bits_per_byte: undecided became better" in finding.text
     write(path, two, "better", changes)
-    assert family_changes(path, two, [compared("better")]) == changes
+    assert family_changes(earlier(path), two, [compared("better")]) == changes
 
 
 def test_new_data_and_unchanged_verdicts_are_no_reason_for_a_flag(tmp_path):
     """Another difference comes from other data, and the same verdict needs no warning."""
     path = tmp_path / "comparisons.json"
-    assert family_changes(path, ("bleu",), [compared("better")]) == ()
+    assert family_changes(earlier(path), ("bleu",), [compared("better")]) == ()
     write(path, ("bits_per_byte", "bleu"), "undecided")
     for now in (compared("better", difference=-0.015), compared("undecided")):
-        assert flagged(family_changes(path, ("bits_per_byte",), [now])) == []
+        assert flagged(family_changes(earlier(path), ("bits_per_byte",), [now])) == []
+
+
+def test_looks_that_were_not_planned_are_flagged():
+    """Two of two planned looks were taken, at 5 seeds and 48 documents: 8 seeds are one look more."""
+    planned = (Look(seeds=3, documents=48, level=0.01), Look(seeds=5, documents=48, level=0.045))
+    plan = LookPlan(
+        planned=planned,
+        taken=2,
+        budget_seconds=60,
+        concluded_before=False,
+        methods=("full",),
+        metrics=("bleu",),
+    )
+    assert flagged_looks(None, 5, 48) == flagged_looks(plan, 5, 48) == []
+    (other,) = flagged_looks(plan, 8, 48)
+    assert "last with 5 seeds and 48 test documents; these conclusions are of 8 and 48" in other.text
+    (before,) = flagged_looks(plan.model_copy(update={"concluded_before": True}), 5, 48)
+    assert "concluded before" in before.text
