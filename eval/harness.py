@@ -24,7 +24,7 @@ from toolkit.records import (
     write_lines,
 )
 from toolkit.records.folders import RunFolder
-from toolkit.specs import AnyFormat, EvalSpec, digest_of
+from toolkit.specs import AnyFormat, EvalSpec, ModelSpec, digest_of
 
 Rows = dict[str, list[tuple[float, ...] | None]]
 """Metric -> additive statistics of each document."""
@@ -78,16 +78,18 @@ def evaluate(
     test: Sequence[str],
     fingerprint: str,
     further: Sequence[str] = (),
+    base: ModelSpec | None = None,
     progress: Listener,
 ) -> EvaluationRecord:
     """Evaluate a run and return its record, written last.
 
     Outcomes on disk are used as they are and never rewritten, so a new metric needs no model. ``further`` are
-    excluded documents that share a title with a test document.
+    excluded documents that share a title with a test document. ``base`` is the base model as it lies on this
+    machine; None takes the record's, which for an imported run names no folder.
     """
     digest = evaluation_digest(spec, fingerprint, form)
     contexts = contexts_of(spec, form, train, further)
-    outcomes, seconds = _outcomes(run, folder, digest, spec, form, test, progress)
+    outcomes, seconds = _outcomes(run, folder, digest, spec, form, test, base, progress)
     progress(PhaseStarted(phase="measuring"))
     began = time.perf_counter()
     values: list[dict[str, MetricValue]] = []
@@ -173,6 +175,7 @@ def _outcomes(
     spec: EvalSpec,
     form: AnyFormat,
     test: Sequence[str],
+    base: ModelSpec | None,
     progress: Listener,
 ) -> tuple[list[Outcome], dict[str, float]]:
     """Outcomes on disk, or else those of the saved model, written; and the seconds of both passes."""
@@ -180,7 +183,7 @@ def _outcomes(
     if path.is_file():
         outcomes, seconds = read_lines(path, Outcome), dict[str, float]()
     else:
-        outcomes, seconds = _run_model(run, folder, spec, form, test, progress)
+        outcomes, seconds = _run_model(run, folder, spec, form, test, base, progress)
         write_lines(path, outcomes)
     held_out = sum(not outcome.general for outcome in outcomes)
     if held_out != len(test):
@@ -194,6 +197,7 @@ def _run_model(
     spec: EvalSpec,
     form: AnyFormat,
     test: Sequence[str],
+    base: ModelSpec | None,
     progress: Listener,
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
@@ -205,7 +209,7 @@ def _run_model(
         folder.require_artifact()
     general = general_text.texts(spec.general) if spec.general else []
     progress(PhaseStarted(phase="loading"))
-    model, tokenizer = load_run(run, folder)
+    model, tokenizer = load_run(run, folder, base)
     precision = runtime.resolve_precision(run.spec.train.precision)
     progress(PhaseStarted(phase="evaluating"))
     return outcomes(
