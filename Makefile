@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow lint format docs clean
+.PHONY: setup demo test test-fast test-slow chaos lint format docs clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,11 @@ test-fast: setup
 
 test-slow: setup
 	$(PYTEST) -m "slow or not slow"
+
+# Not a test: hours. Kills a tiny study at random moments; the same command continues where it stopped.
+KILLS ?= 30
+chaos: setup
+	$(BIN)/python -m tests.chaos $(KILLS)
 
 lint: setup
 	$(BIN)/ruff check .

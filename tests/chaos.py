@@ -1,0 +1,149 @@
+"""Kill a small study at random moments, resume it, and compare it with one that nobody touched: `make chaos`.
+
+Not part of the tests: a kill takes as long as two studies. Each kill is one line of
+`build/chaos/kills.jsonl`; the same command continues where it was stopped. `python -m tests.chaos 30` adds
+kills until there are 30.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.conftest import recipes, save_tiny, tokenizer_of
+from tests.experiments.small import asked, environment
+
+HOME = Path("build") / "chaos"
+KILLS = HOME / "kills.jsonl"
+SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
+TARGETS = ("parent", "worker")
+STUDY = ("train.epochs=20", "train.batch_tokens=256", "methods={full: 1e-4, lora-r16: 1e-3}")
+TIMES = {"costs", "environment", "seconds", "likelihood_seconds"}
+"""Fields of records that differ between any two runs: durations, memory and the state of the machine."""
+PATIENCE = 30
+"""Seconds after which a worker whose parent was killed has to be gone."""
+
+
+def command(root: Path) -> list[str]:
+    """The study on the tiny base; failed cells, which a killed worker leaves, are tried again."""
+    study = ["quickstart", *asked((HOME / "base").absolute(), "chaos", *STUDY)]
+    return [sys.executable, "-m", "experiments.cli", "run", *study, "--retry-failed", "--root", str(root)]
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    """Start the study; its lines go to a file beside the root."""
+    with root.with_suffix(".log").open("a") as log:
+        return subprocess.Popen(command(root), env=environment(), stdout=log, stderr=log, text=True)
+
+
+def finish(root: Path) -> float:
+    """Run the study to its end; return the seconds it took."""
+    began = time.monotonic()
+    if (code := start(root).wait()) != 0:
+        raise SystemExit(f"the study ended with code {code}: see {root.with_suffix('.log')}")
+    return time.monotonic() - began
+
+
+def facts(root: Path) -> dict[str, str]:
+    """Path -> hash of every file that has to be the same: weights to the byte, records without times."""
+    found = {}
+    for path in sorted(filter(Path.is_file, root.rglob("*"))):
+        name = path.relative_to(root).as_posix()
+        of_a_run = name.startswith("runs/tiny") and path.suffix in (".json", ".jsonl")
+        of_results = name.endswith(("comparisons.json", "failures.jsonl", "study.yaml"))
+        if "/artifact/" in name or of_a_run or of_results:
+            found[name] = digest(path)
+    return found
+
+
+def digest(path: Path) -> str:
+    """Hash of a file; of a record, without what `TIMES` names."""
+    content = path.read_bytes()
+    if "artifact" not in path.parts and path.suffix in (".json", ".jsonl"):
+        lines = [content] if path.suffix == ".json" else content.splitlines()
+        content = json.dumps([without_times(json.loads(line)) for line in lines], sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def without_times(value: Any) -> Any:
+    """The JSON value without fields that differ between any two runs."""
+    if isinstance(value, dict):
+        return {key: without_times(inner) for key, inner in value.items() if key not in TIMES}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def kill(number: int, seconds: float) -> dict[str, Any]:
+    """Start a study, send a signal at a random moment, resume, and return what became of it."""
+    draw = random.Random(number)
+    target, name, moment = draw.choice(TARGETS), draw.choice(SIGNALS), draw.uniform(0.05, 0.95) * seconds
+    root = HOME / f"kill-{number}"
+    shutil.rmtree(root, ignore_errors=True)
+    root.with_suffix(".log").unlink(missing_ok=True)
+    process = start(root)
+    ends = time.monotonic() + moment
+    while time.monotonic() < ends and process.poll() is None:
+        time.sleep(0.05)
+    workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    hit = process.poll() is None and (target == "parent" or bool(workers))
+    if hit:
+        os.kill(process.pid if target == "parent" else workers[0].pid, getattr(signal, name))
+    stage = last_line(root)
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
+    before = {path.parent.name: path.stat().st_mtime_ns for path in root.glob("runs/*/run.json")}
+    finish(root)
+    again = [run for run, at in before.items() if (root / "runs" / run / "run.json").stat().st_mtime_ns != at]
+    ours, whole = facts(root), facts(HOME / "whole")
+    differing = sorted(path for path in {*ours, *whole} if ours.get(path) != whole.get(path))
+    if not differing:
+        shutil.rmtree(root)
+    return {
+        "kill": number, "target": target, "signal": name, "hit": hit, "seconds": round(moment, 1),
+        "stage": stage, "orphans": len(alive), "repeated": again, "differing": differing,
+        "files": len(whole),
+    }  # fmt: skip
+
+
+def last_line(root: Path) -> str:
+    """What the study printed last before the signal."""
+    lines = root.with_suffix(".log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:160] if lines else ""
+
+
+def main() -> None:
+    """Add kills until there are as many as asked for; report each, and end with 1 if one left a trace."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    HOME.mkdir(parents=True, exist_ok=True)
+    if not (HOME / "base" / "config.json").is_file():
+        save_tiny("gpt2", HOME / "base", tokenizer_of(recipes(40)))
+    clock = HOME / "seconds.json"
+    if not clock.is_file():
+        shutil.rmtree(HOME / "whole", ignore_errors=True)
+        clock.write_text(json.dumps(finish(HOME / "whole")))
+    seconds = float(clock.read_text())
+    done = [json.loads(line) for line in KILLS.read_text().splitlines()] if KILLS.is_file() else []
+    for number in range(len(done) + 1, wanted + 1):
+        done.append(kill(number, seconds))
+        with KILLS.open("a") as stream:
+            stream.write(json.dumps(done[-1]) + "\n")
+        print(json.dumps(done[-1]), flush=True)
+    bad = [one for one in done if one["differing"] or one["orphans"] or one["repeated"]]
+    hits = sum(one["hit"] for one in done)
+    files = done[0]["files"]
+    print(f"{len(done)} studies, {hits} hit by a signal, {len(bad)} with a trace of it; {files} files each")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
