@@ -29,7 +29,7 @@ KILLS = HOME / "kills.jsonl"
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 TARGETS = ("parent", "worker")
 STUDY = ("train.epochs=20", "train.batch_tokens=256", "methods={full: 1e-4, lora-r16: 1e-3}")
-TIMES = {"costs", "environment", "seconds", "likelihood_seconds"}
+TIMES = {"costs", "environment", "seconds", "likelihood_seconds", "train_seconds", "memory_bytes"}
 """Fields of records that differ between any two runs: durations, memory and the state of the machine."""
 PATIENCE = 30
 """Seconds after which a worker whose parent was killed has to be gone."""
