@@ -9,7 +9,7 @@ import numpy as np
 from eval.metrics import Context
 from eval.metrics.texts import without_markers
 from eval.metrics.words import words
-from toolkit.data.format import prompt, section_bodies
+from toolkit.data.format import after_prompt, prompt, section_bodies
 from toolkit.records import Generation, Outcome
 
 
@@ -26,7 +26,7 @@ def as_generated(
     for text, outcome in zip(texts, outcomes, strict=True):
         generations: tuple[Generation, ...] = ()
         if text is not None:
-            rest = text[len(prompt(text, context.form, mode)) :]
+            rest = after_prompt(text, context.form, mode)
             generations = (
                 Generation(
                     prompt_mode=mode,

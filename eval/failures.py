@@ -44,7 +44,7 @@ def failures(generation: Generation, form: AnyFormat) -> dict[str, str]:
 
     Structure is that of prompt and text together; a loop is looked for in what was written alone.
     """
-    found = _structural(generation, form)
+    found = _structural(generation, form) if form.markers else _cut(generation)
     repeated = loop(generation.text)
     if repeated is not None:
         phrase, times, place = repeated
@@ -113,6 +113,12 @@ def _structural(generation: Generation, form: AnyFormat) -> dict[str, str]:
         "second_document": _second(text, form),
     }
     return {name: words_ for name, words_ in wrong.items() if words_}
+
+
+def _cut(generation: Generation) -> dict[str, str]:
+    """All that can be wrong with the form of a text without markers: it did not end."""
+    ended = generation.ended == "end_of_text"
+    return {} if ended else {"ran_to_limit": f"cut at {generation.tokens} tokens"}
 
 
 def _second(text: str, form: AnyFormat) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from eval import general_text
 from eval.anchors import ANCHORS
 from eval.metrics import Context, Metric, all_metrics, measure, signature
+from toolkit.data.conversations.template import rendering
 from toolkit.data.format import prompt
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
@@ -35,7 +36,8 @@ def evaluation_digest(spec: EvalSpec, test: str, form: AnyFormat) -> str:
 
     The metrics are no part of it: they are arithmetic on the same outcomes.
     """
-    return digest_of([spec.model_dump(mode="json"), test, form.model_dump(mode="json")])
+    dumped = form.model_dump(mode="json", exclude={"scoring"})
+    return digest_of([spec.model_dump(mode="json"), test, dumped, *rendering(form)[:1]])
 
 
 def contexts_of(
@@ -61,9 +63,14 @@ def is_current(folder: RunFolder, digest: str, contexts: Sequence[Context]) -> b
     )
 
 
+def metrics_for(form: AnyFormat) -> dict[str, Metric]:
+    """Return the available metrics that say anything about documents of a format."""
+    return {name: item for name, item in all_metrics().items() if item.defined_on(form)}
+
+
 def _metrics_of(contexts: Sequence[Context]) -> list[dict[str, Metric]]:
     """The metrics of each context; those that look at no generation only in the first, being the same."""
-    every = all_metrics()
+    every = metrics_for(contexts[0].form)
     others = {name: metric for name, metric in every.items() if metric.of_generations}
     return [every, *(others for _ in contexts[1:])]
 
@@ -161,7 +168,9 @@ def _anchors(outcomes: Sequence[Outcome], context: Context) -> dict[str, dict[st
     held_out = [outcome for outcome in outcomes if not outcome.general]
     documents = [outcome for outcome in held_out if outcome.generations] or held_out
     texts = {name: make(documents, context) for name, make in ANCHORS.items()}
-    measured = {name: measure_all(items, context, all_metrics())[0] for name, items in texts.items()}
+    measured = {
+        name: measure_all(items, context, metrics_for(context.form))[0] for name, items in texts.items()
+    }
     return {
         name: {key: value for key, value in values.items() if value.value is not None}
         for name, values in measured.items()

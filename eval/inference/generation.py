@@ -14,6 +14,7 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 from eval.inference import kv_cache
 from eval.inference.sampling import sample, uniforms
 from toolkit.data import batches as tokens
+from toolkit.data.conversations.template import ChatTemplate
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
@@ -39,18 +40,21 @@ def generate(
     *,
     documents: Sequence[str] | None = None,
     batched: bool = True,
+    template: ChatTemplate | None = None,
 ) -> list[Generation]:
     """Return one continuation of each prompt, in the prompts' order.
 
     It ends at end-of-text or at the limit and never at the end marker: stopping there would hide that a
     model never learned to stop. Random numbers belong to a prompt and, if ``documents`` gives their ids, to
     its document: equal prompts of two documents then get different draws. ``batched=False`` generates one
-    text at a time, for bases whose batches are wrong. Raises UserError if a prompt fills the model's context.
+    text at a time, for bases whose batches are wrong. With ``template`` the prompts are what it rendered, and
+    a text ends at the end of the turn too. Raises UserError if a prompt fills the model's context.
     """
     if not prompts:
         return []
-    start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
-    rows = [[start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
+    stops = (int(tokenizer.eos_token_id),) if template is None else template.stops
+    start = [tokens.prefix_token(tokenizer)] if template is None else []
+    rows = [[*start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
     limit = _limit(model, rows, spec)
     keys = [f"{mode}/{decoding.name}/{prompt}" for prompt in prompts]
     if documents is not None:
@@ -63,16 +67,17 @@ def generate(
             progress(Advanced(work="generating", done=number * limit + step, total=len(batches) * limit))
 
         numbers = uniforms([keys[i] for i in batch], limit, spec.seed)
-        written = _continue(model, [rows[i] for i in batch], limit, stop, decoding, numbers, on_step)
+        written = _continue(model, [rows[i] for i in batch], limit, stops, decoding, numbers, on_step)
         for index, ids in zip(batch, written, strict=True):
-            body = ids[: ids.index(stop)] if stop in ids else ids
+            ended = bool(ids) and ids[-1] in stops
+            body = ids[:-1] if ended else ids
             result[index] = Generation(
                 prompt_mode=mode,
                 decoding=decoding.name,
                 prompt=prompts[index],
                 text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
                 tokens=len(body),
-                ended="end_of_text" if stop in ids else "limit",
+                ended="end_of_text" if ended else "limit",
                 batched=batched,
             )
     return [result[index] for index in range(len(prompts))]
@@ -102,21 +107,21 @@ def _continue(
     model: PreTrainedModel,
     rows: Sequence[Sequence[int]],
     limit: int,
-    stop: int,
+    stops: tuple[int, ...],
     decoding: Decoding,
     numbers: torch.Tensor,
     on_step: OnStep,
 ) -> list[list[int]]:
     """Token ids after each row, at most ``limit``, with the end-of-text if the text ended by itself."""
     where = next(model.parameters()).device
-    longest = max(map(len, rows))
+    longest, stop = max(map(len, rows)), stops[-1]
     ids = torch.tensor([[stop] * (longest - len(row)) + list(row) for row in rows], device=where)
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=where)
     config = GenerationConfig(
         max_new_tokens=limit,
         do_sample=False,  # tokens are drawn by `sample`
         num_beams=decoding.num_beams,
-        eos_token_id=stop,
+        eos_token_id=list(stops),
         pad_token_id=stop,
         use_cache=True,
     )
@@ -138,10 +143,10 @@ def _continue(
             stopping_criteria=watch,
             logits_processor=processors,
         )
-        return [_through(row, stop) for row in whole[:, longest:].tolist()]
+        return [_through(row, stops) for row in whole[:, longest:].tolist()]
 
     def loop(model: PreTrainedModel, input_ids: torch.Tensor, **inputs: Any) -> list[list[int]]:
-        return _loop(model, input_ids, limit, stop, decoding, numbers, on_step, inputs)
+        return _loop(model, input_ids, limit, stops, decoding, numbers, on_step, inputs)
 
     # `generate` prepares what the architecture (or the adapter) needs, and hands over to the loop.
     written: list[list[int]] = model.generate(
@@ -178,13 +183,14 @@ def _loop(
     model: PreTrainedModel,
     ids: torch.Tensor,
     limit: int,
-    stop: int,
+    stops: tuple[int, ...],
     decoding: Decoding,
     numbers: torch.Tensor,
     on_step: OnStep,
     inputs: dict[str, Any],
 ) -> list[list[int]]:
     state = kv_cache.start(inputs)
+    stop, ending = stops[-1], torch.tensor(stops, device=ids.device)
     written = torch.full((len(ids), limit), stop, device=ids.device)
     here = torch.arange(len(ids), device=ids.device)  # the rows that are still in the batch
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
@@ -198,7 +204,7 @@ def _loop(
         del logits
         written[here, step] = torch.where(ended, stop, chosen)
         ids = torch.cat([ids, chosen[:, None]], dim=1)
-        ended = ended | (chosen == stop)
+        ended = ended | torch.isin(chosen, ending)
         count = int(ended.sum())
         if count == len(ids):
             break
@@ -206,12 +212,14 @@ def _loop(
             going_on = (~ended).nonzero()[:, 0]
             state = kv_cache.select_rows(state, going_on, len(ids))
             here, ids, ended = here[going_on], ids[going_on], ended[going_on]
-    return [_through(row, stop) for row in written.tolist()]
+    return [_through(row, stops) for row in written.tolist()]
 
 
 def _learns_a_prompt(model: PreTrainedModel) -> bool:
     return getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
 
 
-def _through(row: list[int], stop: int) -> list[int]:
-    return row[: row.index(stop) + 1] if stop in row else row
+def _through(row: list[int], stops: tuple[int, ...]) -> list[int]:
+    """The row up to its first stop, which is in it."""
+    first = next((index for index, token in enumerate(row) if token in stops), len(row))
+    return row[: first + 1]

@@ -45,6 +45,20 @@ def likelihoods(
     encoded = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     start, stop = tokens.prefix_token(tokenizer), tokenizer.eos_token_id
     rows = [[start, *ids, stop] for ids in encoded["input_ids"]]
+    nlls = nlls_of_rows(model, rows, stop, precision, progress)
+    return [
+        _by_part(text, form, offsets, nll[1:].tolist())
+        for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)
+    ]
+
+
+def nlls_of_rows(
+    model: PreTrainedModel, rows: Sequence[list[int]], pad: int, precision: str, progress: Listener = ignore
+) -> list[torch.Tensor]:
+    """Return the nll of every token of each row given those before it, in nats; 0 for the first.
+
+    A row longer than the model's context is scored in windows, see `likelihoods`.
+    """
     context = load.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
     where = next(model.parameters()).device
@@ -59,16 +73,13 @@ def likelihoods(
     ):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
             fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
-            inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, stop).items()}
+            inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, pad).items()}
             scores = next_token.nll(model, inputs).cpu()
             for w, score in zip(batch, scores, strict=True):
                 i, fed, first, last = windows[w]
                 nlls[i][first:last] = score[first - fed : last - fed]
             progress(Advanced(work="scoring", done=done, total=len(batches)))
-    return [
-        _by_part(text, form, offsets, nll[1:].tolist())
-        for text, offsets, nll in zip(texts, encoded["offset_mapping"], nlls, strict=True)
-    ]
+    return nlls
 
 
 @contextmanager

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from eval.inference.answers import answer_likelihoods, choice_likelihoods
 from eval.inference.generation import generate
 from eval.inference.likelihood import likelihoods
 from eval.inference.trial import batches_agree
+from toolkit.data.conversations.template import ChatTemplate
+from toolkit.data.conversations.turns import from_text
 from toolkit.data.format import document_id, prompt, section_bodies
 from toolkit.events import Advanced, Event, Listener, ignore
 from toolkit.models.artifact import for_generation
-from toolkit.records import Generation, Outcome
-from toolkit.specs import AnyFormat, EvalSpec
+from toolkit.records import Choice, Generation, Outcome
+from toolkit.specs import AnyFormat, Conversation, EvalSpec, Format, Section
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PLAIN = Format(name="plain", sections=(Section(name="text", marker="TEXT:"),), end="[END]")
+"""What general texts are scored as beside conversations: one text without markers."""
 
 
 def outcomes(
@@ -37,13 +43,19 @@ def outcomes(
     """
     model.eval()
     began = time.perf_counter()
-    every = [*texts, *general]
-    scores = likelihoods(
-        model, tokenizer, every, form, precision=spec.likelihood_precision, progress=progress
-    )
+    template = ChatTemplate(form, tokenizer) if isinstance(form, Conversation) else None
+    settings_of_scores: dict[str, Any] = {"precision": spec.likelihood_precision, "progress": progress}
+    choices: list[tuple[Choice, ...]] = [()] * len(texts)
+    if isinstance(form, Conversation) and template is not None:
+        scores = answer_likelihoods(model, template, texts, **settings_of_scores)
+        scores += likelihoods(model, tokenizer, general, PLAIN, **settings_of_scores)
+        choices = choice_likelihoods(model, template, texts, **settings_of_scores)
+    else:
+        scores = likelihoods(model, tokenizer, [*texts, *general], form, **settings_of_scores)
     scored = time.perf_counter()
     count = len(texts) if spec.generations is None else min(spec.generations, len(texts))
-    batched = batches_agree(model, tokenizer, [prompt(t, form, spec.prompts[0]) for t in texts[:count]])
+    first = _prompts(texts[:count], form, spec.prompts[0], template)
+    batched = batches_agree(model, tokenizer, first, template)
     if not batched:
         print("this base writes other texts in a batch than alone: generating one text at a time")
     for_generation(model, precision)
@@ -58,9 +70,17 @@ def outcomes(
                 total = len(settings) * spec.max_new_tokens
                 progress(Advanced(work=event.work, done=int(done), total=total))
 
-        prompts = [prompt(text, form, mode) for text in texts[:count]]
         texts_written = generate(
-            model, tokenizer, prompts, mode, decoding, spec, on_step, documents=ids[:count], batched=batched
+            model,
+            tokenizer,
+            _prompts(texts[:count], form, mode, template),
+            mode,
+            decoding,
+            spec,
+            on_step,
+            documents=ids[:count],
+            batched=batched,
+            template=template,
         )
         for generations, generation in zip(written[:count], texts_written, strict=True):
             generations.append(generation)
@@ -70,9 +90,12 @@ def outcomes(
             title=next(iter(section_bodies(text, form).values())),
             reference=text,
             likelihood=score,
+            choices=possible,
             generations=tuple(generations),
         )
-        for text, identity, score, generations in zip(texts, ids, scores[: len(texts)], written, strict=True)
+        for text, identity, score, possible, generations in zip(
+            texts, ids, scores[: len(texts)], choices, written, strict=True
+        )
     ]
     result += [
         Outcome(document_id=document_id(text), title="", reference=text, general=True, likelihood=score)
@@ -80,3 +103,10 @@ def outcomes(
     ]
     seconds = {"likelihood": scored - began, "generation": time.perf_counter() - scored}
     return result, seconds
+
+
+def _prompts(texts: Sequence[str], form: AnyFormat, mode: str, template: ChatTemplate | None) -> list[str]:
+    """What the model is prompted with: the start of each document, or what the chat template makes of it."""
+    if template is not None:
+        return [template.prompt(from_text(text)) for text in texts]
+    return [prompt(text, form, mode) for text in texts]

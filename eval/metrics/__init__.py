@@ -108,7 +108,7 @@ def signature(metric: Metric, context: Context) -> str:
     That of a user's own metric ends in the hash of its source.
     """
     source = next((own.source for own in own_metrics() if own.metric is metric), None)
-    parts = [metric.signature]
+    parts = [metric.signature, *([metric.settings(context)] if metric.settings(context) else [])]
     if metric.of_generations:
         parts += [f"prompt:{context.prompt_mode or 'first'}", f"decoding:{context.decoding or 'first'}"]
     return "|".join([*parts, *([f"source:{source}"] if source else [])])

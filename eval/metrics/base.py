@@ -152,6 +152,14 @@ class Metric(ABC):
         k is at least `value_columns`.
         """
 
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Return whether it says anything about documents of a format; if not, it is not measured on them."""
+        return True
+
+    def settings(self, context: Context) -> str:
+        """Return what the format adds to the signature, "" if nothing."""
+        return ""
+
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Return components of the value by name, from summed statistics ``[k]``."""
         return {}

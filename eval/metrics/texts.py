@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from eval.metrics.base import Context
 from eval.metrics.words import words
-from toolkit.data.format import find_markers, prompt, section_bodies
+from toolkit.data.format import after_prompt, find_markers, section_bodies
 from toolkit.records import Generation, Outcome
-from toolkit.specs import AnyFormat
+from toolkit.specs import AnyFormat, Conversation
 
 SIGNATURE = "text:written,to-end,markers-out,spaces-one"
 """What is done to a text before it is scored; part of the signature of every metric that uses `pair`."""
@@ -39,7 +39,7 @@ def without_markers(text: str, form: AnyFormat) -> str:
 
 def continuation(outcome: Outcome, generation: Generation, form: AnyFormat) -> str:
     """The part of the reference that the prompt does not hold."""
-    return outcome.reference[len(prompt(outcome.reference, form, generation.prompt_mode)) :]
+    return after_prompt(outcome.reference, form, generation.prompt_mode)
 
 
 def pair(outcome: Outcome, context: Context) -> Pair | None:
@@ -60,6 +60,9 @@ def section_pairs(outcome: Outcome, context: Context) -> dict[str, Pair]:
     if generation is None:
         return {}
     form = context.form
+    if isinstance(form, Conversation):
+        answer = " ".join(continuation(outcome, generation, form).split())
+        return {"answer": Pair(" ".join(generation.text.split()), answer)} if answer else {}
     names = [section.name for section in form.sections]
     asked = names[names.index(generation.prompt_mode) + 1 :]
     written = section_bodies(to_end(generation.document, form), form)

@@ -62,6 +62,8 @@ def estimates(statistics: Statistics) -> list[Estimate]:
     result = []
     for (condition, method), seeds in statistics.items():
         for name, item in all_metrics().items():
+            if _unmeasured(item, [rows[name] for rows in seeds.values()]):
+                continue
             table = stats.stack([rows[name] for rows in seeds.values()])
             clusters = statistics.clusters.get(condition)
             found = stats.estimate(item, table, clusters=clusters)
@@ -91,6 +93,12 @@ def _count(table: Floats, clusters: Sequence[str] | None) -> int:
     return len(
         {label for label, there in zip(clusters, np.atleast_1d(defined).tolist(), strict=True) if there}
     )
+
+
+def _unmeasured(item: Metric, seeds: Sequence[Sequence[tuple[float, ...] | None]]) -> bool:
+    """Whether a metric that is not for every format has no value at all: it is left out, and is not zero."""
+    for_some = type(item).defined_on is not Metric.defined_on
+    return for_some and all(row is None for rows in seeds for row in rows)
 
 
 def comparisons(

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_v
 from eval.metrics import Metric, all_metrics, metric
 from experiments.design.findings import published_findings
 from experiments.design.learning_rates import Search
-from toolkit.errors import unknown_name
+from toolkit.errors import UserError, unknown_name
 from toolkit.records import MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 
@@ -167,4 +167,12 @@ class StudySpec(Spec):
         """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""
         for name in self.margins:
             metric(name)
-        return [metric(name) for name in self.metrics] or [m for m in all_metrics().values() if m.headline]
+        forms = [dataset.format for dataset in self.dataset]
+        for name in self.metrics:
+            if not any(metric(name).defined_on(form) for form in forms):
+                names = ", ".join(form.name for form in forms)
+                raise UserError(f"metrics: '{name}' says nothing about documents of format {names}")
+        named = [metric(name) for name in self.metrics]
+        return named or [
+            item for item in all_metrics().values() if item.headline and any(map(item.defined_on, forms))
+        ]

@@ -84,6 +84,7 @@ def _resolved(value: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key, look_up in (("base_models", config.model), ("dataset", config.dataset)):
         if full.get(key):
             full[key] = [look_up(item).model_dump() for item in many(full[key])]
+    _prompt_of_conversations(full)
     probe = full.get("evaluate", {}).get("general") if isinstance(full.get("evaluate"), Mapping) else None
     if isinstance(probe, Mapping) and probe.get("dataset"):
         named = {**probe, "dataset": config.dataset(probe["dataset"]).model_dump()}
@@ -106,6 +107,15 @@ def _resolved(value: Mapping[str, Any], where: str) -> dict[str, Any]:
         full["methods"] = {name: _method(name, rates, asked) for name, rates in methods.items()}
         full.setdefault("baseline", next(iter(methods), ""))
     return full
+
+
+def _prompt_of_conversations(full: dict[str, Any]) -> None:
+    """Prompt with what a conversation is prompted with, unless the study names prompt modes itself."""
+    datasets, evaluate = full.get("dataset"), full.get("evaluate", {})
+    if datasets and isinstance(evaluate, Mapping) and "prompts" not in evaluate:
+        first = {dataset["format"].get("columns") and "prompt" for dataset in datasets}
+        if first == {"prompt"}:
+            full["evaluate"] = {**evaluate, "prompts": ["prompt"]}
 
 
 def _refuse_other_lists(value: Mapping[str, Any], where: str) -> None:

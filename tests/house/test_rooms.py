@@ -24,7 +24,7 @@ MORE_SIBLINGS = {
     "toolkit": 11,  # the roots that every room uses (errors, runtime, events, ...) beside rooms
     "experiments.cli": 12,  # one file per family of commands, beside app, options and output
     "eval.statistics": 11,  # a verdict's whole way, from arrays to power and looks: one formula, one file
-    "eval.metrics": 10,  # six kinds of metrics, and what they share: base, texts, words, own
+    "eval.metrics": 11,  # seven kinds of metrics, and what they share: base, texts, words, own
     "experiments.analysis": 10,  # one file per kind of conclusion, and the one that computes them again
     "toolkit.records": 10,  # one file per record on disk, beside what reads and writes them
     "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...

@@ -18,6 +18,7 @@ from toolkit.records.conclusions import (
 )
 from toolkit.records.data import DataReport
 from toolkit.records.evaluation import (
+    Choice,
     Direction,
     DocumentStatistics,
     EvaluationRecord,
@@ -59,6 +60,7 @@ from toolkit.records.study import (
 from toolkit.specs import BASE
 
 __all__ = [
+    "Choice",
     "BASE",
     "Candidate",
     "Cell",

@@ -27,6 +27,15 @@ class Likelihood(Record):
     """UTF-8 bytes of the part's text; 0 for the end-of-text token."""
 
 
+class Choice(Record):
+    """One possible answer to a question of choice."""
+
+    nll: float
+    """Nats of the whole answer after the prompt."""
+    characters: int
+    right: bool
+
+
 class Generation(Record):
     """One text that the model wrote after one prompt."""
 
@@ -68,6 +77,8 @@ class Outcome(Record):
     """By part: each section by name, `scaffold` (markers, line ends, end marker) and `stop` (end-of-text).
 
     The whole text is all parts but `stop`. None for an anchor that is no model."""
+    choices: tuple[Choice, ...] = ()
+    """The possible answers, if the document is a question of choice."""
     generations: tuple[Generation, ...] = ()
 
     @model_validator(mode="before")

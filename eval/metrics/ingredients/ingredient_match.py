@@ -5,6 +5,7 @@ from __future__ import annotations
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.ingredients.names import SIGNATURE, list_section, read
 from toolkit.records import Outcome
+from toolkit.specs import AnyFormat
 
 
 class IngredientMatch(Metric):
@@ -16,6 +17,10 @@ class IngredientMatch(Metric):
     direction = "higher"
     signature = f"f1-of-sums|heads:last-word|{SIGNATURE}"
     margin = 0.02
+
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Only documents have sections that list ingredients."""
+        return bool(form.markers)
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """In both, written, in the reference; None where the prompt holds the list or the reference none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from eval.metrics.ingredients.names import SIGNATURE, known_heads, read
 from toolkit.records import Outcome
+from toolkit.specs import AnyFormat
 
 
 class IngredientUse(Metric):
@@ -21,6 +22,10 @@ class IngredientUse(Metric):
     signature = f"used-by-listed|{SIGNATURE}|text:prompt+written"
     margin = 0.02
     value_columns = 2
+
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Only documents have sections that list ingredients."""
+        return bool(form.markers)
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Listed and mentioned, listed; mentioned and listed, mentioned; documents without a list."""

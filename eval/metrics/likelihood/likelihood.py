@@ -6,6 +6,7 @@ import numpy as np
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
 from toolkit.records import Likelihood, Outcome
+from toolkit.specs import Conversation
 
 SCAFFOLD = "scaffold"
 STOP = "stop"
@@ -36,6 +37,10 @@ class PerUnit(Metric):
             row += [parts[name].nll, float(self.units(parts[name]))] if name in parts else [0.0, 0.0]
         return tuple(row)
 
+    def settings(self, context: Context) -> str:
+        """Of a conversation only the last answer is scored."""
+        return of_what(context)
+
     def aggregate(self, sums: Floats) -> Floats:
         """The whole's value."""
         return self.formula(ratio(sums[..., 0], sums[..., 1]))
@@ -45,6 +50,11 @@ class PerUnit(Metric):
         pairs = sums[2:].reshape(-1, 2)
         values = self.formula(ratio(pairs[:, 0], pairs[:, 1]))
         return {name: number(value) for name, value in zip(_parts(context), values, strict=True)}
+
+
+def of_what(context: Context) -> str:
+    """What of a conversation is scored, for a signature; "" for documents, which are scored whole."""
+    return "of:last-answer" if isinstance(context.form, Conversation) else ""
 
 
 def _parts(context: Context) -> list[str]:

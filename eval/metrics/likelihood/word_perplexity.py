@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from eval.metrics.base import Context, Floats, Metric, ratio
-from eval.metrics.likelihood.likelihood import STOP, exp
+from eval.metrics.likelihood.likelihood import STOP, exp, of_what
+from toolkit.data.format import section_bodies
 from toolkit.records import Outcome
+from toolkit.specs import Conversation
 
 
 class WordPerplexity(Metric):
@@ -24,7 +26,14 @@ class WordPerplexity(Metric):
         if outcome.likelihood is None:
             return None
         nats = sum(part.nll for name, part in outcome.likelihood.items() if name != STOP)
-        return nats, float(len(re.split(r"\s+", outcome.reference)))
+        form = context.form
+        answers = isinstance(form, Conversation) and not outcome.general
+        text = section_bodies(outcome.reference, form)["answer"] if answers else outcome.reference
+        return nats, float(len(re.split(r"\s+", text.strip() if answers else text)))
+
+    def settings(self, context: Context) -> str:
+        """Of a conversation only the last answer is scored."""
+        return of_what(context)
 
     def aggregate(self, sums: Floats) -> Floats:
         """``exp(nats / words)``."""

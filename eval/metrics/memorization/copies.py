@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from eval.metrics.base import Context
 from eval.metrics.texts import without_markers, written_words
 from eval.metrics.words import words
+from toolkit.data.format import plain_text
 from toolkit.records import Outcome
 
 Hashes = NDArray[np.uint64]
@@ -70,8 +71,9 @@ def longest_copy(outcome: Outcome, context: Context) -> int | None:
     tokens = written_words(outcome, context)
     if tokens is None or not context.train:
         return None
+    form = context.form
     runs = context.from_train(
-        "runs", lambda: Runs(words(without_markers(text, context.form)) for text in context.train)
+        "runs", lambda: Runs(words(without_markers(plain_text(text, form), form)) for text in context.train)
     )
     return runs.longest(tokens)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.structure.checks import SIGNATURE, check_names, checked, failures
 from toolkit.records import Outcome
+from toolkit.specs import AnyFormat
 
 
 class StructureCompliance(Metric):
@@ -19,6 +20,10 @@ class StructureCompliance(Metric):
     headline = True
     binary = True
     value_columns = 2
+
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Only formats with markers have a structure to check."""
+        return bool(form.markers)
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Passed, 1, then each check's failure."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.structure.checks import SIGNATURE, check_names, checked, failures
 from toolkit.records import Outcome
+from toolkit.specs import AnyFormat
 
 
 class StructurePartial(Metric):
@@ -17,6 +18,10 @@ class StructurePartial(Metric):
     signature = f"share-of|{SIGNATURE}"
     margin, margin_kind, margin_floor = 0.05, "gain", 0.01
     value_columns = 2
+
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Only formats with markers have a structure to check."""
+        return bool(form.markers)
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Checks passed, checks, then each check's failure."""
