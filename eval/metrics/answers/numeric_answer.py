@@ -26,14 +26,14 @@ class NumericAnswer(Share):
 
     def settings(self, context: Context) -> str:
         """The tolerance."""
-        return f"tolerance:{scoring_of(context.form).tolerance:g}"
+        return f"tolerance:{scoring_of(context.form).tolerance}"
 
     def right(self, texts: Pair, context: Context) -> bool | None:
         """The last numbers differ by the tolerance at most."""
+        tolerance = scoring_of(context.form).tolerance
         wanted, written = last_number(texts.reference), last_number(texts.hypothesis)
-        if wanted is None:
+        if wanted is None or tolerance is None:
             return None
-        tolerance = scoring_of(context.form).tolerance or 0.0
         return written is not None and abs(written - wanted) <= tolerance
 
 

@@ -28,9 +28,10 @@ class Pattern(Share):
         pattern = scoring_of(context.form).pattern or ""
         return f"pattern:{hashlib.sha256(pattern.encode()).hexdigest()[:12]}"
 
-    def right(self, texts: Pair, context: Context) -> bool:
+    def right(self, texts: Pair, context: Context) -> bool | None:
         """Found anywhere in the answer."""
-        return re.search(scoring_of(context.form).pattern or "", texts.hypothesis) is not None
+        pattern = scoring_of(context.form).pattern
+        return None if pattern is None else re.search(pattern, texts.hypothesis) is not None
 
 
 METRIC = Pattern()

@@ -28,8 +28,10 @@ class ValidJson(Share):
         """Digest of the schema."""
         return f"json-schema:{digest_of(scoring_of(context.form).json_schema)}"
 
-    def right(self, texts: Pair, context: Context) -> bool:
+    def right(self, texts: Pair, context: Context) -> bool | None:
         """It can be read, and the schema accepts it."""
+        if scoring_of(context.form).json_schema is None:
+            return None
         try:
             value = json.loads(texts.hypothesis, parse_constant=_refuse)
         except (ValueError, RecursionError):
