@@ -13,10 +13,12 @@ from toolkit.errors import UserError
 
 
 def test_headline_metrics_come_first_and_each_file_is_one_metric():
-    """bits_per_byte, bleu and structure_compliance get verdicts; they lead; both groups by name."""
+    """Those that get verdicts lead, three of documents and four of answers; both groups by name."""
     names = list(all_metrics())
-    assert names[:3] == ["bits_per_byte", "bleu", "structure_compliance"]
-    assert names[3:] == sorted(names[3:])
+    of_documents, of_answers = names[:2] + names[5:6], [names[2], *names[3:5], *names[6:7]]
+    assert of_documents == ["bits_per_byte", "bleu", "structure_compliance"]
+    assert of_answers == ["choice_accuracy", "numeric_answer", "pattern", "valid_json"]
+    assert names[7:] == sorted(names[7:])
     assert "perplexity" in names
 
 
