@@ -162,7 +162,7 @@ def test_it_runs_from_top_to_bottom_at_the_smallest_size(tmp_path, monkeypatch):
     assert values["full"] < values["base"]
     assert values["lora-r16"] < values["base"]
     shown = [
-        source.split('"')[-2]
+        re.findall(r'result\.plot\("([^"]+)"', source)[0]
         for source, cell in zip(code(), (c for c in ran.cells if c.cell_type == "code"), strict=True)
         if "result.plot(" in source and any("image/png" in output.get("data", {}) for output in cell.outputs)
     ]
