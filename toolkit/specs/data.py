@@ -117,3 +117,6 @@ class DataSpec(Spec):
     prompted with the title alone and writes the same text for each; or kept as if they were independent."""
     duplicates: Literal["drop", "together"] = "drop"
     """Keep one document of a cluster of near-copies, or keep the whole cluster on one side of the split."""
+
+
+DatasetSpec.model_rebuild()  # names Component, which is defined below it: fields are whole from the start
