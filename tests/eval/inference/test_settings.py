@@ -7,8 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.harness import contexts_of, document_statistics, evaluate, evaluation_digest, is_current
-from eval.metrics import Context, all_metrics, measure, metric
+from eval.harness import (
+    contexts_of,
+    document_statistics,
+    evaluate,
+    evaluation_digest,
+    is_current,
+    metrics_for,
+)
+from eval.metrics import Context, measure, metric
 from tests.figures.made_up import run_record
 from toolkit import config
 from toolkit.data.format import document_id, prompt
@@ -20,7 +27,7 @@ from toolkit.specs import Decoding, EvalSpec
 FORM = config.document_format("recipe")
 SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))
 SETTINGS = [(mode, decoding.name) for mode in SPEC.prompts for decoding in SPEC.decodings]
-OF_TEXTS = [name for name, item in all_metrics().items() if item.of_generations]
+OF_TEXTS = [name for name, item in metrics_for(FORM).items() if item.of_generations]
 
 
 def outcome(reference: str, cut: int) -> Outcome:
@@ -88,7 +95,7 @@ def test_statistics_of_every_setting_add_up(evaluated):
             assert float(value) == pytest.approx(setting.metrics[name].value)
     assert all(row.metrics["bleu"] for row in rows)
     assert [set(setting.metrics) for setting in rows[0].settings] == [
-        set(all_metrics()),
+        set(metrics_for(FORM)),
         *[set(OF_TEXTS)] * 3,
     ]
 

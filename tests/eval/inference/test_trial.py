@@ -55,10 +55,10 @@ def test_continuations_that_part_at_a_tie_agree(tiny_gpt2, tiny_tokenizer):
     with torch.no_grad():
         order = model(input_ids=torch.tensor([[0, *ids]])).logits[0, -1].argsort()
     best, worst = (tiny_tokenizer.decode([int(order[place])]) for place in (-1, 0))
-    assert not trial._parts_at_a_tie(model, tiny_tokenizer, PIE, best, worst)
+    assert not trial._parts_at_a_tie(model, tiny_tokenizer, PIE, best, worst, None)
     with torch.no_grad():
         model.transformer.wte.weight[int(order[0])] = model.transformer.wte.weight[int(order[-1])]
-    assert trial._parts_at_a_tie(model, tiny_tokenizer, PIE, best, worst)
+    assert trial._parts_at_a_tie(model, tiny_tokenizer, PIE, best, worst, None)
 
 
 PIE = "RECIPE: Pie\n"
