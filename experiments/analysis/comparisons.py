@@ -62,7 +62,7 @@ def estimates(statistics: Statistics) -> list[Estimate]:
     result = []
     for (condition, method), seeds in statistics.items():
         for name, item in all_metrics().items():
-            if _unmeasured(item, [rows[name] for rows in seeds.values()]):
+            if unmeasured(item, [rows[name] for rows in seeds.values()]):
                 continue
             table = stats.stack([rows[name] for rows in seeds.values()])
             clusters = statistics.clusters.get(condition)
@@ -95,7 +95,7 @@ def _count(table: Floats, clusters: Sequence[str] | None) -> int:
     )
 
 
-def _unmeasured(item: Metric, seeds: Sequence[Sequence[tuple[float, ...] | None]]) -> bool:
+def unmeasured(item: Metric, seeds: Sequence[Sequence[tuple[float, ...] | None]]) -> bool:
     """Whether a metric that is not for every format has no value at all: it is left out, and is not zero."""
     for_some = type(item).defined_on is not Metric.defined_on
     return for_some and all(row is None for rows in seeds for row in rows)

@@ -13,7 +13,7 @@ from eval.metrics import Context, Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics import compare
 from eval.statistics.variance_components import Shares, error_covariance, shares
-from experiments.analysis.comparisons import Rows
+from experiments.analysis.comparisons import Rows, unmeasured
 from experiments.design.study import StudySpec
 from toolkit.records import (
     Cell,
@@ -131,6 +131,8 @@ def _estimates(
     for mode, decoding in settings:
         for method, seeds in tables.items():
             for name, metric in _of_texts().items():
+                if unmeasured(metric, [of_seed[mode, decoding][name] for of_seed in seeds.values()]):
+                    continue
                 table = _stacked(seeds, (mode, decoding), name)
                 value = compare.estimate(metric, table)
                 yield SettingEstimate(
