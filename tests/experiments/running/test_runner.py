@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from eval.metrics import all_metrics
+from eval.harness import metrics_for
 from experiments.analysis.conclude import read
 from experiments.sharing.merge import merge
 from figures.report.page import build
 from tests.experiments.small import run
+from tests.factories import RECIPE
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, FailedGeneration, RunRecord, read_lines
 
@@ -77,7 +78,7 @@ def test_every_prompt_and_decoding_is_concluded_and_every_failure_listed(done, t
     decodings = "[{}, {temperature: 1.5}, {temperature: 0, num_beams: 2}]"
     asked = f"evaluate={{max_new_tokens: 6, prompts: [title, ingredients], decodings: {decodings}}}"
     conclusions, _ = run(root, tiny_gpt2, "settings", asked)
-    texts = [name for name, item in all_metrics().items() if item.of_generations]
+    texts = [name for name, item in metrics_for(RECIPE).items() if item.of_generations]
     assert first.settings == first.decoding == ()
     assert len(conclusions.settings) == 6 * 3 * len(texts)
     lead = [e for e in conclusions.settings if (e.prompt_mode, e.decoding) == ("title", "t0.8-p0.9")]
@@ -172,7 +173,7 @@ def test_learning_rates_are_chosen_on_validation_and_confirmed_with_fresh_seeds(
         assert min(scores, key=scores.get) == max(scores)
     assert {(c.tuned, c.rate_choice) for c in confirming} == {(False, "edge")}  # the last rates tried
     assert {f.check: f.status for f in conclusions.audit}["learning rates tried"] == "ok"
-    assert all(c.seeds == 2 for c in conclusions.comparisons)
+    assert {(c.seeds, c.reason) for c in conclusions.comparisons} == {(2, None)}
 
 
 def test_a_failed_cell_is_named_and_costs_the_others_nothing(tmp_path, tiny_gpt2):
