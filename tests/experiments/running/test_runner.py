@@ -173,7 +173,7 @@ def test_learning_rates_are_chosen_on_validation_and_confirmed_with_fresh_seeds(
         assert min(scores, key=scores.get) == max(scores)
     assert {(c.tuned, c.rate_choice) for c in confirming} == {(False, "edge")}  # the last rates tried
     assert {f.check: f.status for f in conclusions.audit}["learning rates tried"] == "ok"
-    assert {(c.seeds, c.reason) for c in conclusions.comparisons} == {(2, None)}
+    assert {c.seeds for c in conclusions.comparisons if c.verdict != "refused"} <= {2}
 
 
 def test_a_failed_cell_is_named_and_costs_the_others_nothing(tmp_path, tiny_gpt2):
