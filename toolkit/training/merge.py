@@ -12,10 +12,12 @@ import torch
 
 from toolkit import runtime
 from toolkit.data import batches
+from toolkit.data.conversations.template import set_template
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.records import MergeRecord, MergeSide, RunRecord
 from toolkit.records.folders import RunFolder
+from toolkit.specs import AnyFormat
 from toolkit.training.loss import NextToken
 from toolkit.training.validation import Validation
 
@@ -39,12 +41,14 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
         raise UserError(f"{record.run_id}: {type(model.active_peft_config).__name__} can't be merged")
     if not texts:
         raise UserError("merge: no text to compare on")
-    adapter, logits = _measure(model, tokenizer, texts)
+    form = spec.dataset.format if spec.dataset else None
+    set_template(tokenizer, form)
+    adapter, logits = _measure(model, tokenizer, texts, form)
     try:
         merged = merger(safe_merge=True)
     except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
         raise UserError(f"{record.run_id}: peft can't merge this adapter: {error}") from error
-    combined, merged_logits = _measure(merged, tokenizer, texts)
+    combined, merged_logits = _measure(merged, tokenizer, texts, form)
     artifact_files.save_artifact(merged, tokenizer, folder.merged)
     result = MergeRecord(
         run_id=record.run_id,
@@ -58,11 +62,13 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
     return result
 
 
-def _measure(model: Any, tokenizer: Any, texts: Sequence[str]) -> tuple[MergeSide, torch.Tensor]:
+def _measure(
+    model: Any, tokenizer: Any, texts: Sequence[str], form: AnyFormat | None
+) -> tuple[MergeSide, torch.Tensor]:
     """Return a model's measurements, and its logits on the first text: [tokens, vocabulary]."""
-    validation = Validation(texts, tokenizer, 1024, "fp32")
+    validation = Validation(texts, tokenizer, 1024, "fp32", form=form)
     nll = validation(model, NextToken(model))["eval_nll"]
-    row = batches.encode(texts[:1], tokenizer).ids[0]
+    row = batches.encode(texts[:1], tokenizer, form=form).ids[0]
     ids = torch.tensor([row], device=next(model.parameters()).device)
     start = ids[:, : max(1, min(16, ids.shape[1] // 2))]
 

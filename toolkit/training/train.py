@@ -12,14 +12,14 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toolkit import runtime
-from toolkit.data.conversations.template import ChatTemplate
+from toolkit.data.conversations.template import set_template
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load, locate, methods
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Conversation, RunSpec
+from toolkit.specs import RunSpec
 from toolkit.training.fit import Fitted, costs_of, fit, prepare_data
 
 
@@ -82,8 +82,7 @@ def _prepare_model(spec: RunSpec) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     """Load the base and make the method's weights trainable."""
     runtime.prepare(spec.seed)
     tokenizer = load.load_tokenizer(spec.model)
-    if spec.dataset and isinstance(spec.dataset.format, Conversation):
-        tokenizer.chat_template = ChatTemplate(spec.dataset.format, tokenizer).text  # saved with the artifact
+    set_template(tokenizer, spec.dataset.format if spec.dataset else None)
     model = load.load_base(spec.model, spec.train.dropout, methods.quantization(spec.method))
     runtime.prepare(spec.seed)  # again: an adapter's random start must not depend on what loading drew
     model = methods.apply(model, spec.method).to(runtime.device())

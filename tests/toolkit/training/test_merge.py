@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
 import pytest
 import torch
 
+from tests.conftest import recipes, save_tiny, tokenizer_of
 from tests.factories import small_run
 from toolkit import config, runtime
+from toolkit.data.conversations.template import template_text
+from toolkit.data.conversations.turns import Dialogue, Turn, to_text
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models import flops, load
-from toolkit.records import MergeRecord, RunRecord
+from toolkit.records import MergeRecord, RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec
+from toolkit.specs import Conversation, DatasetSpec, MethodSpec, ModelSpec
 from toolkit.training.loss import NextToken
 from toolkit.training.merge import merge
 from toolkit.training.train import train
@@ -43,6 +47,26 @@ def test_merged_equals_unmerged(tiny_gpt2, tmp_path, recipe_texts):
     ids = torch.arange(2, 40)[None]
     with torch.no_grad():
         torch.testing.assert_close(plain.eval()(ids).logits, adapted.eval()(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_merged_adapter_of_conversations_is_measured_on_answers_and_keeps_its_template(tmp_path):
+    """Its perplexity is exp(nll) of the run's last validation, and not of the JSON that stores the turns."""
+    base = save_tiny("llama", tmp_path / "base", tokenizer_of(recipes(40)))
+    form = Conversation(name="chat", template="plain")
+    dataset = DatasetSpec(name="mine", files=("x.jsonl",), format=form)
+    run = small_run(base, MethodSpec(name="lora", peft=LORA), 0.02).model_copy(update={"dataset": dataset})
+    there = RunFolder(tmp_path, run.run_id)
+    turns = [(Turn("user", f"Dish {n}?"), Turn("assistant", f"Stir the flour {n}")) for n in range(12)]
+    texts = [to_text(Dialogue(pair)) for pair in turns]
+    record = train(run, texts[:8], texts[8:], "", there, progress=lambda _: None)
+
+    merged = merge(record, there, texts[8:])
+
+    nll = [s.validation_nll for s in read_lines(there.steps, Step) if s.validation_nll is not None][-1]
+    assert merged.adapter.perplexity == pytest.approx(math.exp(nll), rel=1e-4)
+    assert merged.merged.perplexity == pytest.approx(math.exp(nll), rel=1e-4)
+    saved = load.load_tokenizer(ModelSpec(name="merged", folder=str(there.merged)))
+    assert saved.chat_template == template_text("plain")
 
 
 @pytest.mark.parametrize(

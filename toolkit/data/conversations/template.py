@@ -174,6 +174,12 @@ class ChatTemplate:
             raise UserError(f"{self.name}: refuses a conversation of {roles}: {reason}") from error
 
 
+def set_template(tokenizer: PreTrainedTokenizerBase, form: AnyFormat | None) -> None:
+    """Give a tokenizer the template of a conversation's format, so that it is saved with the model."""
+    if isinstance(form, Conversation):
+        tokenizer.chat_template = ChatTemplate(form, tokenizer).text
+
+
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """How many leading ids two rows have in common."""
     for place, (first, second) in enumerate(zip(one, other, strict=False)):
