@@ -88,7 +88,7 @@ def read_lines(path: Path, kind: type[R]) -> list[R]:
 
 def _lines(path: Path, kind: type[R]) -> Iterator[R]:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open("rb") as stream:  # bytes: a line that is not UTF-8 is refused like any damaged one
             for number, line in enumerate(stream, start=1):
                 try:
                     yield kind.model_validate_json(line)

@@ -69,7 +69,8 @@ def prepare_data(
         validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision, form=form
     )
     load.refuse_beyond_context(model, "data.max_characters", validation.longest)
-    return Data(rows.ids, batches, StepTotals.of(rows.ids, batches, settings.accumulate), counts, validation)
+    totals = StepTotals.of(rows.ids, batches, settings.accumulate, packing=settings.packing)
+    return Data(rows.ids, batches, totals, counts, validation)
 
 
 @dataclass(frozen=True)

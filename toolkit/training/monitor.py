@@ -51,20 +51,27 @@ class StepTotals(NamedTuple):
     """Supervised tokens."""
     documents: list[int]
     positions: list[int]
-    """Tokens fed to the model, padding included."""
+    """Tokens fed to the model, padding included; of packed batches there is none."""
     epoch_documents: int
 
     @classmethod
     def of(
-        cls, rows: Sequence[Sequence[int]], batches: Sequence[Sequence[int]], accumulate: int
+        cls,
+        rows: Sequence[Sequence[int]],
+        batches: Sequence[Sequence[int]],
+        accumulate: int,
+        *,
+        packing: bool = False,
     ) -> StepTotals:
         """Sum over groups of ``accumulate`` batches."""
         seen, documents, positions = [0], [0], [0]
         for first in range(0, len(batches), accumulate):
+            micro_batches = [[len(rows[i]) for i in batch] for batch in batches[first : first + accumulate]]
             group = [index for batch in batches[first : first + accumulate] for index in batch]
             seen.append(seen[-1] + sum(supervised(rows[i]) for i in group))
             documents.append(documents[-1] + len(group))
-            fed = [len(b) * (max(len(rows[i]) for i in b) - 1) for b in batches[first : first + accumulate]]
+            # The last token of a row, or of all rows packed into one, is predicted and never fed.
+            fed = [sum(b) - 1 if packing else len(b) * (max(b) - 1) for b in micro_batches]
             positions.append(positions[-1] + sum(fed))
         return cls(seen, documents, positions, len(rows))
 
@@ -195,7 +202,7 @@ class Monitor(TrainerCallback):
 def _lines_through(path: Path, step: int) -> list[Step]:
     """Read the lines up to a checkpoint's step. What follows is not read: it may end in half a line."""
     lines = []
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for text in stream:
             try:
                 line = Step.model_validate_json(text)

@@ -64,6 +64,14 @@ def test_a_damaged_record_is_one_line_that_names_it(tmp_path, content, says):
     assert "\n" not in str(caught.value)
 
 
+def test_a_line_that_is_not_utf_8_is_named_by_its_number(tmp_path):
+    """A flipped bit in the second of two lines."""
+    line = Step(step=1, epoch=0.5, seconds=1.0, tokens=9).model_dump_json().encode()
+    (tmp_path / "steps.jsonl").write_bytes(line + b"\n" + line.replace(b"step", b"st\xe5p") + b"\n")
+    with pytest.raises(UserError, match=r"steps\.jsonl, line 2: .*the file is damaged"):
+        read_lines(tmp_path / "steps.jsonl", Step)
+
+
 def test_the_untouched_base_is_the_run_without_a_learning_rate():
     """One answer for specs and cells."""
     assert run_record(BASE, 0, None, "CPU").spec.is_base

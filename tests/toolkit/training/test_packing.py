@@ -16,6 +16,7 @@ from transformers import (
 from toolkit.data.batches import collate, pack
 from toolkit.errors import UserError
 from toolkit.training.loss import NextToken
+from toolkit.training.monitor import StepTotals
 from toolkit.training.trainer import _refuse_if_mixed
 
 ROWS = [[0, *range(3, 20)], [0, *range(30, 41)], [0, 5, 6, 7]]
@@ -61,3 +62,14 @@ def test_a_base_that_mixes_packed_documents_is_refused():
             weight.mul_(5)
     with pytest.raises(UserError, match="train.packing: BloomForCausalLM's attention does not keep"):
         _refuse_if_mixed(model, NextToken(model), ROWS)
+
+
+@pytest.mark.parametrize(
+    ("packing", "accumulate", "positions"),
+    [(False, 1, [0, 34, 37]), (True, 1, [0, 29, 32]), (True, 2, [0, 32])],
+)
+def test_positions_are_what_the_model_is_fed(packing, accumulate, positions):
+    """Rows of 18 and 12 tokens, then one of 4: 2 x 17 and 3 padded, 30 - 1 and 3 packed."""
+    totals = StepTotals.of(ROWS, [[0, 1], [2]], accumulate, packing=packing)
+    assert totals.positions == positions
+    assert totals.tokens[-1] == 17 + 11 + 3
