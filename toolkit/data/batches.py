@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from toolkit.data.conversations.labels import IGNORED, Row, ends_of, labels_of, supervised
+from toolkit.data.conversations.labels import IGNORED, Row, ends_in_end, labels_of, supervised
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import from_text
 from toolkit.errors import UserError
@@ -228,7 +228,7 @@ def end_label_share(rows: Sequence[Sequence[int]], tokenizer: PreTrainedTokenize
     """
     tail = 4 * len(end) + 2  # a token is at least a byte, a character at most four
     marked = sum(
-        bool(ends_of(row))
+        ends_in_end(row)
         if isinstance(row, Row)
         else row[-1] == tokenizer.eos_token_id and tokenizer.decode(row[1:-1][-tail:]).endswith(end)
         for row in rows

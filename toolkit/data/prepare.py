@@ -41,7 +41,7 @@ class Prepared:
     further_references: Mapping[str, Sequence[str]]
     """Id of a test document -> other documents of its title, which are in no split, if there are any."""
     fingerprints: Mapping[str, str]
-    """Split -> hash of its texts in order."""
+    """Split -> hash: see `toolkit.records.data.DataReport`."""
     report: DataReport
 
 

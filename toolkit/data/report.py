@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from toolkit.data.cleaning import EXAMPLES
 from toolkit.data.conversations.template import rendering
 from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
+from toolkit.data.format import plain_text
 from toolkit.data.sources.open import Source
 from toolkit.data.split import SPLITS, Split
 from toolkit.data.texts import AllBodies, Indices, Texts
@@ -24,10 +26,9 @@ from toolkit.records.data import (
     SourceReport,
     SplitCounts,
 )
-from toolkit.specs import DatasetSpec, DataSpec
+from toolkit.specs import AnyFormat, DatasetSpec, DataSpec
 
 SAMPLES = 3
-EXAMPLES = 3
 _LENGTH_STEP = 200
 
 
@@ -79,7 +80,7 @@ def report(
         ),
         prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in SPLITS}),
         sources=tuple(each),
-        characters={split: _lengths(texts[split]) for split in SPLITS},
+        characters={split: _lengths(texts[split], dataset.format) for split in SPLITS},
         fingerprints={
             split: fingerprint([*([] if split == "test" else rendering(dataset.format)), *texts[split]])
             for split in SPLITS
@@ -136,8 +137,8 @@ def too_few(
     )
 
 
-def _lengths(texts: Texts) -> Lengths:
-    lengths = sorted(len(text) for text in texts)
+def _lengths(texts: Texts, form: AnyFormat) -> Lengths:
+    lengths = sorted(len(plain_text(text, form)) for text in texts)
     counts = Counter(length // _LENGTH_STEP for length in lengths)
     return Lengths(
         mean=round(sum(lengths) / len(lengths), 1) if lengths else None,

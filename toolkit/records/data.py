@@ -153,9 +153,9 @@ class DataReport(Record):
     """Distinct titles, that is prompts of the default mode, in each split."""
     sources: tuple[SourceReport, ...]
     characters: dict[str, Lengths]
-    """Split -> lengths of its rendered documents in characters."""
+    """Split -> lengths of its rendered documents in characters; of conversations, those of their turns."""
     fingerprints: dict[str, str]
-    """Split -> hash of its texts in order."""
+    """Split -> hash of its texts in order; except for `test`, with how conversations are rendered."""
     leak: dict[str, Leak]
     """`test` and `validation`, each against `train`."""
     samples: tuple[str, ...]

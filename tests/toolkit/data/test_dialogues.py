@@ -157,6 +157,15 @@ def test_near_copies_of_a_conversation_are_dropped(tmp_path):
     assert (report.duplicates.near, report.documents) == (1, 13)
 
 
+def test_a_conversations_length_is_that_of_its_turns(tmp_path):
+    """Ten questions of 5 characters, a line break, an answer of 14: 20, however they are stored."""
+    rows = [{"q": f"ask {n}", "a": f"word{n} other{n} a"} for n in range(10)]
+
+    lengths = prepare(data_of(tmp_path, rows, **FIELDS), SIZES).report.characters["train"]
+
+    assert (lengths.mean, lengths.median, lengths.longest) == (20.0, 20, 20)
+
+
 def test_what_labels_are_is_part_of_a_runs_identity_and_not_of_its_test_set(tmp_path):
     """`train_on: everything` changes the fingerprints of training and validation, and keeps that of test."""
     rows = questions(10)

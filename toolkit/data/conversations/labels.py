@@ -36,6 +36,11 @@ def supervised(row: Sequence[int]) -> int:
     return len(row) - 1
 
 
+def ends_in_end(row: Row) -> bool:
+    """Return whether the last label of a conversation's row is one that ends a turn."""
+    return row.kinds.rstrip(bytes([CONTEXT])).endswith(bytes([END]))
+
+
 def ends_of(row: Sequence[int]) -> list[int]:
     """Return the indices of the labels that end a text or a turn."""
     if isinstance(row, Row):

@@ -74,6 +74,13 @@ def test_of_pairs_only_the_completion_is_a_label(chat_tokenizer):
     assert answer_bytes(TWO, form) == len("Add the")
 
 
+def test_a_row_ends_well_if_its_last_label_ends_a_turn(chat_tokenizer):
+    """Of two rows the second one's last answer has no end, though its first has: one in two."""
+    ended = Row([5, 6, 7, 8, 9], bytes([CONTEXT, END, CONTEXT, LABEL, END]))
+    open_ended = Row([5, 6, 7, 8, 9], bytes([CONTEXT, END, CONTEXT, LABEL, CONTEXT]))
+    assert batches.end_label_share([ended, open_ended], chat_tokenizer, "") == 0.5
+
+
 def texts(count):
     """Stored conversations."""
     return [to_text(Dialogue(tuple(Turn(**turn) for turn in row))) for row in dialogues(count)]
