@@ -143,6 +143,16 @@ def test_every_script_parses(page):
         assert done.returncode == 0, done.stderr
 
 
+def test_what_ci_runs_parses_and_calls_the_targets():
+    """A script that bash cannot read would fail before the first check."""
+    import subprocess
+
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)  # noqa: S607
+    assert done.returncode == 0, done.stderr
+    assert "\nmake lint test docs\n" in text
+
+
 def test_reference_pages_are_made_from_the_code():
     """Each metric, command and record has a section; each column of the door a row."""
     from bakeoff import columns
