@@ -66,7 +66,7 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
     """
     if budget is not None and budget <= 0:
         raise UserError(f"recommend: --budget is above 0, got {budget:g}")
-    costs = {candidate.method: cost_of(candidate, by) for candidate in recommendation.candidates}
+    costs = {candidate.method: candidate.cost(by) for candidate in recommendation.candidates}
 
     def affordable(method: str) -> bool:
         cost = costs[method]
@@ -110,16 +110,6 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
             "undecided": tuple(undecided),
         }
     )
-
-
-def cost_of(candidate: Candidate, by: By) -> float | None:
-    """Return what a method costs, in bytes or seconds; None if unknown."""
-    costs = {
-        "memory": candidate.memory_bytes,
-        "time": candidate.train_seconds,
-        "size": candidate.saved_bytes,
-    }
-    return costs[by]
 
 
 def _distance(candidate: Candidate) -> float:

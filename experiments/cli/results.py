@@ -35,7 +35,7 @@ def recommend(
         The most that a method may cost: GB for memory and size, seconds for time.
     """
     from experiments.analysis.conclude import read
-    from experiments.analysis.recommend import choose, cost_of
+    from experiments.analysis.recommend import choose
     from experiments.design import study as studies
     from figures.wording.evidence import cost_text, recommendation_text
 
@@ -55,7 +55,7 @@ def recommend(
                 {
                     "method": candidate.method,
                     "to the best": candidate.relation.replace("_", " "),
-                    by: cost_text(cost_of(candidate, by), by),
+                    by: cost_text(candidate.cost(by), by),
                     "worse on": ", ".join(candidate.worse_on),
                 }
                 for candidate in one.candidates

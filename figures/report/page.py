@@ -35,7 +35,7 @@ from figures.tidy.load import StudyTables, load
 from figures.wording import prose
 from figures.wording.answer import answer
 from figures.wording.escaping import code, fenced, markdown
-from figures.wording.evidence import looks_text
+from figures.wording.evidence import looks_text, recommendation_text
 from figures.wording.names import condition_label
 from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords
@@ -133,6 +133,9 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
         "environment": environment(study),
         "settings": {**about, "study": without_paths(about["study"], root) if about["study"] else None},
         "licences": licences(study),
+        "recommendations": [
+            recommendation_text(one, conclusions.conditions) for one in conclusions.recommendations
+        ],
         "looks": looks_text(conclusions.sequential) if conclusions.sequential else None,
         "how_to_read": prose.HOW_TO_READ,
         "limits": prose.LIMITS,

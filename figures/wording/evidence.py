@@ -13,7 +13,6 @@ from figures.wording.names import (
     metric_label,
 )
 from toolkit.records import (
-    Candidate,
     Claim,
     ComparisonEvidence,
     Condition,
@@ -98,10 +97,10 @@ def _chosen(recommendation: Recommendation) -> str:
     if recommendation.method is None:
         return f"No method is within the budget of {cost_text(recommendation.budget, recommendation.by)}."
     chosen = by_name[recommendation.method]
-    costs = f"{by} {cost_text(cost(chosen, recommendation.by), recommendation.by)}"
+    costs = f"{by} {cost_text(chosen.cost(recommendation.by), recommendation.by)}"
     if recommendation.status == "best":
         return f"Use {best}: it has the best {metric}, and nothing cheaper is known to be as good ({costs})."
-    others = f"{cost_text(cost(by_name[best], recommendation.by), recommendation.by)} for {best}"
+    others = f"{cost_text(by_name[best].cost(recommendation.by), recommendation.by)} for {best}"
     unit = recommendation.unit or ""
     places = decimals(unit, chosen.low, chosen.high)
     interval = interval_text(chosen.low, chosen.high, unit, places)
@@ -129,15 +128,6 @@ def _what_decides(recommendation: Recommendation) -> str:
             if numbers:
                 ways.append(f"{' or '.join(numbers)} would decide about {candidate.method}")
     return f"{'; '.join(ways)[:1].upper()}{'; '.join(ways)[1:]}." if ways else ""
-
-
-def cost(candidate: Candidate, by: str) -> float | None:
-    """Return what a method costs by `memory` (bytes), `time` (seconds) or `size` (bytes); None: unknown."""
-    return {
-        "memory": candidate.memory_bytes,
-        "time": candidate.train_seconds,
-        "size": candidate.saved_bytes,
-    }[by]
 
 
 def cost_text(value: float | None, by: str) -> str:

@@ -16,6 +16,7 @@ from figures.report.texts import disagreements, marked, section_markers
 from figures.tidy.load import load
 from tests.figures.studies import hostile
 from toolkit.errors import UserError
+from toolkit.records import Candidate, Conclusions, Recommendation
 
 Make = Callable[..., tuple[Path, Path]]
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -222,3 +223,25 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
     assert "3 rates tried" in text
     assert "CC BY-SA 4.0" in text
     assert "torch==2.13.0" in text
+
+
+def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
+    """LoRA needs 1.2 GB and full 2.5 GB; LoRA's interval lies within the margin, so it is recommended."""
+    folder, root = make_study()
+    assert "Which method to use" not in build(folder, root).read_text(encoding="utf-8")
+    path = folder / "comparisons.json"
+    conclusions = Conclusions.read(path)
+    full = Candidate(method="full", relation="best", memory_bytes=2.5e9)
+    lora = Candidate(method="lora-r16", relation="within_margin", difference=0.001, low=-0.002, high=0.004,
+                     memory_bytes=1.2e9)  # fmt: skip
+    one = Recommendation(
+        **conclusions.conditions[0]._asdict(), metric="bits_per_byte", unit="bits per byte", by="memory",
+        best="full", method="lora-r16", status="equivalent", candidates=(full, lora),
+    )  # fmt: skip
+    conclusions.model_copy(update={"recommendations": (one,)}).write(path)
+    html = build(folder, root)
+    for text in (html.read_text(encoding="utf-8"), html.with_name("report.md").read_text(encoding="utf-8")):
+        assert "Which method to use" in text
+        assert "Use lora-r16: its bits per byte is within the margin of the best, full" in text
+        assert "memory 1.20 GB, against 2.50 GB for full" in text
+        assert "bakeoff recommend made-up --by time" in text

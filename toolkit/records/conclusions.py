@@ -97,6 +97,10 @@ class Candidate(Record):
     train_seconds: float | None = None
     saved_bytes: float | None = None
 
+    def cost(self, by: Literal["memory", "time", "size"]) -> float | None:
+        """Return what the method costs, in bytes or seconds; None if unknown."""
+        return {"memory": self.memory_bytes, "time": self.train_seconds, "size": self.saved_bytes}[by]
+
 
 class Recommendation(ConditionRecord):
     """The cheapest method that is as good as the best one, and what it was chosen from."""
