@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from experiments.design.spec import StudyMethod, StudySpec, axis
 from toolkit import config
-from toolkit.specs import DatasetSpec, Format, MethodSpec, ModelSpec
+from toolkit.specs import Conversation, DatasetSpec, Format, MethodSpec, ModelSpec
 
 FILLED_IN = {"name": "the file's name", "baseline": "the first method"}
 """Required fields that reading a file fills in."""
@@ -25,9 +25,10 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A base model written out", "base_models.", ModelSpec),
     ("A data set written out", "dataset.", DatasetSpec),
     ("A document format written out", "dataset.format.", Format),
+    ("A conversation format written out", "dataset.format.", Conversation),
     ("A method written out", "methods.<name>.", MethodSpec),
 )
-WRITTEN_OUT = (ModelSpec, DatasetSpec, StudyMethod, Format)
+WRITTEN_OUT = (ModelSpec, DatasetSpec, StudyMethod, Format, Conversation)
 """Models that a key names instead of nesting: they have sections of their own."""
 
 

@@ -82,6 +82,7 @@ class Conversation(Spec):
     """
 
     name: str
+    """What it is called in the catalog and in records."""
     columns: Literal["messages", "prompt-completion", "instruction"] = "messages"
     """What a row holds: `messages`, a list of roles and contents; `prompt` and `completion`; or
     `instruction`, `input` and `output`. The last two may have a `system` text."""
