@@ -52,7 +52,7 @@ def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
         source, number = max(lacking.items(), key=lambda pair: pair[1])
         text = f"{number} items of {source} are not in every file ({len(common)} are shared)"
         if not shared_items or not common:
-            return _refusal(text + "" if not common else f"{text}; --shared-items compares those", findings)
+            return _refusal(f"{text}; --shared-items compares those" if common else text, findings)
         findings.append(_finding("items", "flagged", f"only shared items are compared: {text}", names))
     order = [item for item in first.items if item in common]
     for kind in ("prompts", "targets"):

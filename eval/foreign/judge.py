@@ -10,6 +10,7 @@ from eval.foreign.alignment import Side, align
 from eval.foreign.measures import metric_of
 from eval.foreign.sources.scores import ItemScores
 from eval.statistics import compare as statistics
+from eval.statistics.verdicts import speaks_about, with_holm
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding
 
@@ -67,7 +68,7 @@ def judge(
     return Judgement(
         baseline=baseline,
         estimates=tuple(_estimate(side[key]) for key in shared for side in sides.values()),
-        comparisons=tuple(_corrected(comparisons)),
+        comparisons=tuple(with_holm(comparisons)),
         audit=tuple(dict.fromkeys(audit)),
         unmatched=tuple(f"{metric} of {task}" for task, metric in keys if (task, metric) not in shared),
     )
@@ -110,7 +111,7 @@ def _estimate(side: Side) -> Estimate:
             {**shared, "value": mean, "low": None, "high": None, "speaks_about": "checkpoints"}
         )
     table = align(side, side, shared_items=True).ours
-    interval = statistics.estimate(metric_of(first), table)
+    interval = statistics.estimate(metric_of(_least_special(side.runs)), table)
     return Estimate.model_validate({**shared, "documents": table.shape[1], **interval._asdict()})
 
 
@@ -129,8 +130,8 @@ def _compare(
         "margin": margin,
     }
     formulas = {r.formula for side in (ours, theirs) for r in side.runs}
-    if formulas == {"mean", "mean of 0 and 1"}:
-        formulas = {"mean"}  # a seed whose scores happen to be all 0 or 1
+    if formulas == {"mean", "mean of 0 and 1"}:  # see `_least_special`
+        formulas = {"mean"}
     if len(formulas) > 1:
         return _refused(shared, f"{run.metric} is computed in different ways"), ()
     if "value" in formulas:
@@ -140,9 +141,8 @@ def _compare(
         return _refused(shared, aligned.refused), aligned.findings
     if len(ours.runs) != len(theirs.runs) and 1 not in (len(ours.runs), len(theirs.runs)):
         return _refused(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
-    plain = next((r for side in (ours, theirs) for r in side.runs if r.formula in formulas), run)
     result = statistics.compare(
-        metric_of(plain, margin),
+        metric_of(_least_special((*ours.runs, *theirs.runs)), margin),
         aligned.ours,
         aligned.theirs,
         margin=margin,
@@ -152,6 +152,11 @@ def _compare(
     fields = {name: getattr(result, name) for name in Comparison.model_fields if hasattr(result, name)}
     comparison = Comparison.model_validate({**shared, "p_holm": None, **fields})
     return comparison, aligned.findings
+
+
+def _least_special(runs: Sequence[ItemScores]) -> ItemScores:
+    """The run whose metric suits all: the scores of a single seed may happen to be all 0 or 1."""
+    return next((run for run in runs if run.formula != "mean of 0 and 1"), runs[0])
 
 
 def _unpaired(
@@ -175,23 +180,13 @@ def _unpaired(
         return _refused(
             shared, "one number per side has no interval: give several seeds, or scores by item"
         ), findings
-    low, high = result.low, result.high
-    about = "methods" if seeds > 2 else "checkpoints"
-    margin = shared["margin"]
-    direction = ours.runs[0].direction
-    verdict = statistics.verdict(
-        low, high, result.p, margin=margin if isinstance(margin, float) else None, direction=direction
-    )
     comparison = Comparison.model_validate(
         {
             **shared,
-            "difference": result.difference,
-            "low": low,
-            "high": high,
-            "p": result.p,
+            **result._asdict(),
             "p_holm": None,
-            "verdict": verdict,
-            "speaks_about": about,
+            "verdict": "undecided",  # until `with_holm` judges it with the others
+            "speaks_about": speaks_about(seeds),
             "seeds": seeds,
             "documents": documents,
             "reason": "unpaired",
@@ -204,19 +199,3 @@ def _refused(shared: Mapping[str, object], why: str) -> Comparison:
     empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "speaks_about"))
     values = {**shared, **empty, "verdict": "refused", "seeds": 0, "documents": 0, "reason": why}
     return Comparison.model_validate(values)
-
-
-def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The verdicts by Holm-corrected p-values over all of them."""
-    corrected = statistics.holm([c.p for c in comparisons])
-    return [
-        c.model_copy(
-            update={
-                "p_holm": p,
-                "verdict": c.verdict
-                if c.verdict == "refused"
-                else statistics.verdict(c.low, c.high, p, margin=c.margin, direction=c.direction),
-            }
-        )
-        for c, p in zip(comparisons, corrected, strict=True)
-    ]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-CONFIDENCE = 0.95
+from eval.statistics.crossed import CONFIDENCE
 
 
 class Unpaired(NamedTuple):
@@ -22,9 +21,13 @@ class Unpaired(NamedTuple):
 
 def welch(ours: Sequence[float], theirs: Sequence[float]) -> Unpaired:
     """Welch's (1947) t of two groups of seeds, at least two each."""
+    from scipy import stats
+
+    difference = float(np.mean(ours) - np.mean(theirs))
+    if len(set(ours)) == len(set(theirs)) == 1:
+        return _without_error(difference)
     result = stats.ttest_ind(ours, theirs, equal_var=False)
     interval = result.confidence_interval(CONFIDENCE)
-    difference = float(np.mean(ours) - np.mean(theirs))
     return Unpaired(difference, float(interval.low), float(interval.high), float(result.pvalue))
 
 
@@ -33,12 +36,18 @@ def shares(ours: float, our_trials: int, theirs: float, their_trials: int) -> Un
 
     Its standard error of a mean has n - 1 below: sqrt(p (1 - p) / (n - 1)).
     """
+    from scipy import stats
+
     errors = [np.sqrt(p * (1 - p) / (n - 1)) for p, n in ((ours, our_trials), (theirs, their_trials))]
     error = float(np.hypot(*errors))
     difference = ours - theirs
     if error == 0:
-        return Unpaired(difference, difference, difference, 1.0 if difference == 0 else 0.0)
+        return _without_error(difference)
     half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * error
     return Unpaired(
         difference, difference - half, difference + half, float(2 * stats.norm.sf(abs(difference) / error))
     )
+
+
+def _without_error(difference: float) -> Unpaired:
+    return Unpaired(difference, difference, difference, 1.0 if difference == 0 else 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.changes import needed
-from eval.statistics.crossed import CONFIDENCE, SeedPrior, Spread, influence, spread, student
+from eval.statistics.crossed import ALPHA, CONFIDENCE, SeedPrior, Spread, influence, spread, student
 from eval.statistics.observations import complete, differences, same_shape, stack
 from eval.statistics.power import Variances, detectable
 from eval.statistics.proportions import mcnemar, wilson, with_both
@@ -23,7 +23,6 @@ from eval.statistics.verdicts import (
     margin_in_unit,
     own_margin_kind,
     speaks_about,
-    verdict,
 )
 from toolkit.records import Direction, SpeaksAbout
 
@@ -41,7 +40,6 @@ __all__ = [
     "mcnemar",
     "own_margin_kind",
     "stack",
-    "verdict",
     "wilson",
 ]
 
@@ -142,7 +140,7 @@ def compare(
     clusters: Sequence[Hashable] | None = None,
     prior: SeedPrior | None = None,
     tests: int = 1,
-    level: float = 1 - CONFIDENCE,
+    level: float = ALPHA,
     predict: bool = True,
     seed: int = 0,
     draws: int = DRAWS,
@@ -204,7 +202,7 @@ def compare(
         inferred = centre - half, centre + half, error.p(centre)
     if inferred is None:
         return replace(result, reason="the metric is undefined on many resampled sets of documents")
-    low, high, p = inferred[0], inferred[1], min(1.0, inferred[2] * (1 - CONFIDENCE) / level)
+    low, high, p = inferred[0], inferred[1], min(1.0, inferred[2] * ALPHA / level)
     judged = judge(low, high, p, margin=margin, direction=metric.direction)
     result = replace(result, low=low, high=high, p=p, **judged._asdict())
     if not predict:

@@ -11,6 +11,7 @@ import numpy as np
 from eval.metrics.base import Floats, Metric
 
 CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
 PANELS, NODES = 8, 16
 """Panels on each side of zero of the quadrature of a tail, and Gauss-Legendre nodes in each: to 1e-8."""
 FARTHEST = -18.0

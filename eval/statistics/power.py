@@ -17,9 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.base import Floats
-from eval.statistics.crossed import CONFIDENCE, Spread, student, two_sided
+from eval.statistics.crossed import ALPHA, Spread, student, two_sided
 
-ALPHA = 1 - CONFIDENCE
 POWER = 0.8
 STEPS = (np.arange(15) + 0.5) / 15
 """Equally likely quantiles at which an estimated variance is taken."""

@@ -14,10 +14,9 @@ from typing import Literal
 import numpy as np
 
 from eval.metrics.base import Floats
-from eval.statistics.crossed import CONFIDENCE
+from eval.statistics.crossed import ALPHA
 from toolkit.errors import UserError
 
-ALPHA = 1 - CONFIDENCE
 FUTILE = 0.1
 """Chance of a decision at the largest size below which more seeds and documents are not worth their cost."""
 POINTS = 801

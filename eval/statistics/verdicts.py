@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from eval.metrics.base import Floats, Metric, number
-from eval.statistics.crossed import CONFIDENCE
+from eval.statistics.crossed import ALPHA
 from eval.statistics.observations import complete
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Direction, SpeaksAbout
@@ -14,8 +14,6 @@ from toolkit.records import Comparison, Direction, SpeaksAbout
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 MarginKind = Literal["absolute", "relative", "gain"]
 Support = Literal["supports", "contradicts", "undecided"]
-
-ALPHA = 1 - CONFIDENCE
 
 
 class Judgement(NamedTuple):
@@ -45,13 +43,6 @@ def judge(
         beyond = margin is not None and (low > margin or high < -margin)
         return Judgement("better" if (low > 0) == (direction == "higher") else "worse", within, beyond)
     return Judgement("equivalent" if within else "undecided", within, False)
-
-
-def verdict(
-    low: float | None, high: float | None, p: float | None, *, margin: float | None, direction: Direction
-) -> Verdict:
-    """Return the verdict of `judge` alone."""
-    return judge(low, high, p, margin=margin, direction=direction).verdict
 
 
 def own_margin_kind(metric: Metric) -> MarginKind:
@@ -122,3 +113,28 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         so_far = max(so_far, min(1.0, p * (len(known) - rank)))
         corrected[place] = so_far
     return corrected
+
+
+def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Judge again by the p-values corrected over each family; the families do not share their 5 %."""
+    families: dict[str, list[int]] = {}
+    for place, comparison in enumerate(comparisons):
+        families.setdefault(comparison.family, []).append(place)
+    corrected: dict[int, float | None] = {}
+    for places in families.values():
+        ps = holm([comparisons[place].p for place in places])
+        corrected |= dict(zip(places, ps, strict=True))
+    return [judged(comparison, corrected[place]) for place, comparison in enumerate(comparisons)]
+
+
+def judged(comparison: Comparison, p: float | None) -> Comparison:
+    """Return the comparison with its verdict by a corrected p-value; a refused one stays refused."""
+    if comparison.verdict == "refused":
+        return comparison
+    low, high, margin = comparison.low, comparison.high, comparison.margin
+    again = judge(low, high, p, margin=margin, direction=comparison.direction)
+    update: dict[str, Any] = {"p_holm": p, **again._asdict()}
+    if again.verdict != "undecided":
+        ways = ("needed_documents", "needed_documents_range", "needed_seeds", "needed_seeds_range")
+        update |= dict.fromkeys(ways)
+    return comparison.model_copy(update=update)

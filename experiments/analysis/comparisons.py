@@ -11,8 +11,7 @@ from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics import compare as stats
-from eval.statistics.crossed import SeedPrior
-from eval.statistics.sequential import ALPHA
+from eval.statistics.crossed import ALPHA, SeedPrior
 from experiments.analysis.priors import seed_priors_of
 from experiments.design.study import StudySpec
 from toolkit.errors import UserError
@@ -226,28 +225,3 @@ def _refusal(shared: dict[str, Any], why: str) -> Comparison:
     return Comparison(
         **shared, **empty, verdict="refused", speaks_about=None, seeds=0, documents=0, reason=why
     )
-
-
-def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Judge again by the p-values corrected over each family; the families do not share their 5 %."""
-    families: dict[str, list[int]] = {}
-    for place, comparison in enumerate(comparisons):
-        families.setdefault(comparison.family, []).append(place)
-    corrected: dict[int, float | None] = {}
-    for places in families.values():
-        ps = stats.holm([comparisons[place].p for place in places])
-        corrected |= dict(zip(places, ps, strict=True))
-    return [judged(comparison, corrected[place]) for place, comparison in enumerate(comparisons)]
-
-
-def judged(comparison: Comparison, p: float | None) -> Comparison:
-    """Return the comparison with its verdict by a corrected p-value; a refused one stays refused."""
-    if comparison.verdict == "refused":
-        return comparison
-    low, high, margin = comparison.low, comparison.high, comparison.margin
-    again = stats.judge(low, high, p, margin=margin, direction=comparison.direction)
-    update: dict[str, Any] = {"p_holm": p, **again._asdict()}
-    if again.verdict != "undecided":
-        ways = ("needed_documents", "needed_documents_range", "needed_seeds", "needed_seeds_range")
-        update |= dict.fromkeys(ways)
-    return comparison.model_copy(update=update)

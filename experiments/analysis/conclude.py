@@ -10,17 +10,16 @@ from typing import NamedTuple
 from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import all_metrics, metric
 from eval.statistics.compare import own_margin_kind
+from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located
-from eval.statistics.sequential import ALPHA
+from eval.statistics.verdicts import judged, with_holm
 from experiments.analysis import claims, optima
 from experiments.analysis.comparisons import (
     Statistics,
     compare,
     comparisons,
     estimates,
-    judged,
     statistics_of,
-    with_holm,
 )
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks

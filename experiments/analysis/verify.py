@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from eval.metrics import all_metrics
 from eval.metrics.base import number
+from eval.statistics.crossed import ALPHA
 from eval.statistics.observations import complete, stack
-from eval.statistics.sequential import ALPHA
-from experiments.analysis.comparisons import comparisons, statistics_of, with_holm
+from eval.statistics.verdicts import with_holm
+from experiments.analysis.comparisons import comparisons, statistics_of
 from experiments.design import study as studies
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Conclusions, RunRecord, StudyRecords

@@ -112,17 +112,19 @@ def test_peft_records_are_compared_as_shares_and_flagged_as_unpaired(tmp_path):
     assert any("unpaired" in f.text for f in result.audit)
 
 
+def _loss(folder, value):
+    """The scores of a trainer's state with one evaluation loss."""
+    folder.mkdir()
+    path = folder / "trainer_state.json"
+    path.write_text(json.dumps({"log_history": [{"eval_loss": value, "step": 1}]}))
+    (one,) = read(path)
+    return one
+
+
 def test_one_loss_per_side_is_refused_and_three_seeds_are_compared(tmp_path):
     """Welch's t of 1.0, 1.1, 1.2 against 2.0, 2.1, 2.2: 1 / (0.1 sqrt(2 / 3)) = 12.2."""
-
-    def state(name, value):
-        path = tmp_path / name / "trainer_state.json"
-        path.parent.mkdir()
-        path.write_text(json.dumps({"log_history": [{"eval_loss": value, "step": 1}]}))
-        return read(path)
-
-    ours = [s for i, v in enumerate((1.0, 1.1, 1.2)) for s in state(f"a{i}", v)]
-    theirs = [s for i, v in enumerate((2.0, 2.1, 2.2)) for s in state(f"b{i}", v)]
+    ours = [_loss(tmp_path / f"a{i}", value) for i, value in enumerate((1.0, 1.1, 1.2))]
+    theirs = [_loss(tmp_path / f"b{i}", value) for i, value in enumerate((2.0, 2.1, 2.2))]
     (one,) = judge({"a": ours[:1], "b": theirs[:1]}, "b").comparisons
     assert one.verdict == "refused"
     assert "no interval" in one.reason
@@ -130,6 +132,36 @@ def test_one_loss_per_side_is_refused_and_three_seeds_are_compared(tmp_path):
     assert three.difference == pytest.approx(-1.0)
     assert three.verdict == "better"
     assert three.seeds == 3
+
+
+def test_a_difference_within_or_beyond_the_margin_says_so(tmp_path):
+    """Losses 1.0 apart with an interval of some ±0.23: beyond a margin of half, and within one of 2."""
+    sides = {
+        name: [_loss(tmp_path / f"{name}{i}", value) for i, value in enumerate(values)]
+        for name, values in (("a", (1.0, 1.1, 1.2)), ("b", (2.0, 2.1, 2.2)))
+    }
+    (beyond,) = judge(sides, "b", margin=0.5).comparisons
+    assert (beyond.verdict, beyond.within_margin, beyond.beyond_margin) == ("better", False, True)
+    (within,) = judge(sides, "b", margin=2).comparisons
+    assert (within.verdict, within.within_margin, within.beyond_margin) == ("better", True, False)
+
+
+def test_seeds_that_all_have_one_value_are_compared(tmp_path):
+    """1.0 twice against 1.0 twice: no difference and p 1, where Welch's t is 0 / 0."""
+    sides = {name: [_loss(tmp_path / f"{name}{i}", 1.0) for i in range(2)] for name in "ab"}
+    (one,) = judge(sides, "b", margin=0.1).comparisons
+    assert (one.difference, one.p, one.p_holm, one.verdict) == (0.0, 1.0, 1.0, "equivalent")
+
+
+def test_a_seed_whose_scores_are_all_0_or_1_does_not_make_a_share_of_the_others(tmp_path):
+    """Scores 0 and 1 at one seed, 4 and 6 at the other: a mean of 2.75, inside its interval."""
+    rows = "".join(f"i{i},{s},{v}\n" for s, pair in enumerate(((0, 1), (4, 6))) for i, v in enumerate(pair))
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("item,seed,score\n" + rows)
+    sides = {name: [_task(s, "t") for s in read(tmp_path / f"{name}.csv")] for name in "ab"}
+    one = judge(sides, "b").estimates[0]
+    assert one.value == pytest.approx(2.75)
+    assert one.low < one.value < one.high
 
 
 def test_bleu_of_text_files_equals_sacrebleus(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.statistics.compare import holm, judge, verdict
+from eval.statistics.compare import holm, judge
 from eval.statistics.verdicts import margin_in_unit, supports
 from toolkit.errors import UserError
 from toolkit.records import Comparison
@@ -31,7 +31,7 @@ from toolkit.records import Comparison
 )
 def test_the_verdict(low, high, p, margin, direction, expected):
     """Equivalent is decided by the interval alone; better and worse need the interval and p."""
-    assert verdict(low, high, p, margin=margin, direction=direction) == expected
+    assert judge(low, high, p, margin=margin, direction=direction).verdict == expected
 
 
 def test_holm_multiplies_the_smallest_by_the_number_of_tests_and_never_decreases():
