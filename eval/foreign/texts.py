@@ -13,7 +13,7 @@ from toolkit.catalog import document_format
 from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
 from toolkit.records import Generation, MetricValue, Outcome
-from toolkit.specs import Format, Section
+from toolkit.specs import AnyFormat, Conversation, Format, Section
 
 __all__ = ["Score", "Seeds", "Texts", "compare", "outcome_of", "score"]
 
@@ -30,8 +30,8 @@ PLAIN = Format(
 )
 """Texts without markers: an empty prompt and one section, whose markers start with NUL as no text does."""
 START, OPENING = "\x00prompt \n", "\x00text "
-CHECKS_FORMAT = ("eval.metrics.structure.structure", "eval.metrics.ingredients.")
-"""Modules of metrics that read sections, which plain texts have not."""
+ANSWERS = Conversation(name="plain")
+"""What plain texts are to a metric: answers without sections, of which the data set says nothing more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,13 +173,21 @@ def _prepared(
             f"metric '{name}' needs a model's likelihoods, which texts do not hold; use bakeoff.study"
         )
     form = document_format(format_) if isinstance(format_, str) else format_ or PLAIN
-    if form is PLAIN and type(item).__module__.startswith(CHECKS_FORMAT):
-        raise UserError(
-            f"metric '{name}' reads the sections of a document; name its format, e.g. format='recipe'"
-        )
+    require_defined(item, form)
     return item, Context(
         form=form, train=train, prompt_mode=prompt_mode or form.sections[0].name, decoding="given"
     )
+
+
+def require_defined(metric: Metric, form: AnyFormat) -> None:
+    """Raise UserError if a metric says nothing about texts of a format."""
+    if form is PLAIN and not metric.defined_on(ANSWERS):
+        raise UserError(
+            f"metric '{metric.name}' needs more than plain texts: the format of documents with sections, "
+            "e.g. format='recipe', or a data set of conversations that says how answers are scored"
+        )
+    if form is not PLAIN and not metric.defined_on(form):
+        raise UserError(f"metric '{metric.name}' says nothing about documents of format '{form.name}'")
 
 
 def _measured(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import string
+from abc import abstractmethod
 
 from eval.metrics.base import Context, Floats, Metric, ratio
-from eval.metrics.texts import Pair, continuation
+from eval.metrics.texts import Pair, continuation, pair
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat, Conversation, Scoring
 
@@ -17,10 +18,13 @@ NORMALISED = "normalised:squad(lower,punctuation-out,articles-out,spaces-one)"
 
 
 def answers(outcome: Outcome, context: Context) -> Pair | None:
-    """Return what was written and the right answer, as they are; None without a generation."""
+    """Return what was written and the right answer, as they are; None without a generation.
+
+    Of texts that are no conversation, without markers and with single spaces.
+    """
     generation = context.generation(outcome)
-    if generation is None:
-        return None
+    if generation is None or not isinstance(context.form, Conversation):
+        return pair(outcome, context)
     return Pair(generation.text, continuation(outcome, generation, context.form))
 
 
@@ -49,9 +53,9 @@ class Share(Metric):
         """Only conversations have answers."""
         return isinstance(form, Conversation)
 
+    @abstractmethod
     def right(self, texts: Pair, context: Context) -> bool | None:
         """Return whether an answer is right; None if that can't be said."""
-        raise NotImplementedError
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Right, 1."""

@@ -41,6 +41,13 @@ def test_stop_rate_counts_what_stopped():
     assert score(GOOD, REFERENCES, "stop_rate", stopped=[True, True, True, False]).value == 0.75
 
 
+def test_answers_are_scored_without_what_plain_texts_are_wrapped_in():
+    """`the cat sat` for `cat slept` has F1 2 x 1 / 4, `dog` for `Dog` 1, `b` for `c` 0: 0.5; exact 1/3."""
+    texts, right = ["the cat sat", "dog", "b"], ["cat slept", "Dog", "c"]
+    assert score(texts, right, "token_f1").value == pytest.approx(0.5)
+    assert score(texts, right, "exact_match").value == pytest.approx(1 / 3)
+
+
 def test_several_seeds_are_averaged():
     """ROUGE-L of perfect and of unrelated texts is 1 and 0; two such seeds have mean 0.5."""
     result = score([REFERENCES, ["xx yy"] * 4], REFERENCES, "rouge_l")
@@ -94,6 +101,8 @@ def test_continuations_are_scored_as_the_whole_document_is():
         (lambda: score(GOOD, REFERENCES, "bits_per_byte"), "needs a model's likelihoods"),
         (lambda: score(GOOD, REFERENCES, "structure_compliance"), "format='recipe'"),
         (lambda: score(GOOD, REFERENCES, "ingredient_use"), "format='recipe'"),
+        (lambda: score(GOOD, REFERENCES, "numeric_answer"), "says how answers are scored"),
+        (lambda: score(GOOD, REFERENCES, "exact_match", format="recipe"), "nothing about .* 'recipe'"),
         (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
         (lambda: compare([GOOD, GOOD], [BAD] * 3, REFERENCES), "2 seeds against 3"),
     ],
