@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from eval.inference.likelihood import STOP, nlls_of_rows
+from eval.inference.likelihood import nlls_of_rows
+from eval.metrics.likelihood.likelihood import STOP
 from toolkit.data.conversations.labels import END, LABEL
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import from_text

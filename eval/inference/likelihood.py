@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from eval.metrics.likelihood.likelihood import SCAFFOLD, STOP
 from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SCORE_TOKENS = {"cpu": 1024, "cuda": 16384}  # positions of a likelihood batch: those of a CPU fit its cache
-SCAFFOLD, STOP = "scaffold", "stop"
 
 
 def likelihoods(

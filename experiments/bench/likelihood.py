@@ -97,7 +97,8 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(asked: dict[str, Any]) -> dict[str, Any]:
-    from eval.inference.likelihood import STOP, likelihoods
+    from eval.inference.likelihood import likelihoods
+    from eval.metrics.likelihood.likelihood import STOP
     from toolkit import runtime
     from toolkit.models import artifact
 

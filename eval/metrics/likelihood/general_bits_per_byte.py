@@ -24,6 +24,10 @@ class GeneralBitsPerByte(BitsPerByte):
         parts = [part for name, part in outcome.likelihood.items() if name != STOP]
         return sum(part.nll for part in parts), float(sum(self.units(part) for part in parts))
 
+    def settings(self, context: Context) -> str:
+        """Nothing: general text is scored whole, also beside conversations."""
+        return ""
+
     def details(self, sums: object, context: Context) -> dict[str, float | None]:
         """None: general text has no sections."""
         return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import numpy as np
 
 from eval.metrics.base import Context, Floats, Metric, number, ratio
@@ -18,13 +20,13 @@ class PerUnit(Metric):
     of_generations = False
     value_columns = 2
 
+    @abstractmethod
     def units(self, part: Likelihood) -> int:
         """What the likelihood is divided by: tokens or bytes of a part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def formula(self, nats_per_unit: Floats) -> Floats:
         """The value from nats per unit."""
-        raise NotImplementedError
 
     def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
         """Nats and units of the whole, then of each section and the scaffold."""

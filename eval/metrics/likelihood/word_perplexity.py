@@ -26,10 +26,10 @@ class WordPerplexity(Metric):
         if outcome.likelihood is None:
             return None
         nats = sum(part.nll for name, part in outcome.likelihood.items() if name != STOP)
-        form = context.form
-        answers = isinstance(form, Conversation) and not outcome.general
-        text = section_bodies(outcome.reference, form)["answer"] if answers else outcome.reference
-        return nats, float(len(re.split(r"\s+", text.strip() if answers else text)))
+        text = outcome.reference
+        if isinstance(context.form, Conversation):
+            text = section_bodies(text, context.form)["answer"].strip()
+        return nats, float(len(re.split(r"\s+", text)))
 
     def settings(self, context: Context) -> str:
         """Of a conversation only the last answer is scored."""

@@ -160,6 +160,7 @@ def test_what_the_data_set_says_is_part_of_the_signature():
         signatures = {signature(metric(name), Context(form=chat(**s))) for s in (one, other)}
         assert len(signatures) == 2
     assert "of:last-answer" in signature(metric("bits_per_byte"), Context(form=chat()))
+    assert "answer" not in signature(metric("general_bits_per_byte"), Context(form=chat()))
     assert "of:" not in signature(metric("bits_per_byte"), Context(form=RECIPE))
 
 
