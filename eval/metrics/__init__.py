@@ -61,7 +61,8 @@ def all_metrics() -> dict[str, Metric]:
 
     The user's own are among them, see `eval.metrics.own`.
     """
-    return {name: item for name, item in _registry().items() if name not in unavailable()}
+    lacking = unavailable()
+    return {name: item for name, item in _registry().items() if name not in lacking}
 
 
 def origin(name: str) -> str:
@@ -94,12 +95,12 @@ def _version(package: str) -> str | None:
 
 def metric(name: str) -> Metric:
     """Return the metric of that name; UserError with the nearest match if there is none."""
-    found = _registry()
-    if name not in found:
-        raise unknown_name("metric", name, found)
-    if name in unavailable():
-        raise UserError(unavailable()[name])
-    return found[name]
+    metrics = _registry()
+    if name not in metrics:
+        raise unknown_name("metric", name, metrics)
+    if metrics[name].needs and (message := unavailable().get(name)):
+        raise UserError(message)
+    return metrics[name]
 
 
 def signature(metric: Metric, context: Context) -> str:
@@ -155,7 +156,7 @@ def _statistics(metric: Metric, outcome: Outcome, context: Context) -> tuple[flo
     where = f"metric '{metric.name}' failed on document {outcome.document_id} ('{outcome.title[:60]}')"
     try:
         row = metric.statistics(outcome, context)
-    except Exception as error:
+    except Exception as error:  # a metric may raise anything: the user needs its name and the document's
         raise UserError(f"{where}: {type(error).__name__}: {error}") from error
     if row is not None and not all(math.isfinite(x) for x in row):
         raise UserError(f"{where}: its statistics are not finite: {row}")

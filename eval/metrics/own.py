@@ -65,7 +65,7 @@ def _from_file(path: Path, changed: int) -> OwnMetric | None:
     sys.modules[spec.name] = module  # dataclasses and pickling look a class's module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # a user's file may raise anything: the user needs its path
         raise UserError(f"{path}: the metric cannot be imported: {type(error).__name__}: {error}") from error
     return _checked(module, str(path), content)
 
@@ -80,7 +80,7 @@ def _load_entry_points() -> Iterator[OwnMetric]:
         origin = f"package {point.dist.name if point.dist else point.name}"
         try:
             loaded = point.load()
-        except Exception as error:
+        except Exception as error:  # a package may raise anything: the user needs its name
             raise UserError(f"{origin}: entry point '{point.name}' cannot be loaded: {error}") from error
         file = inspect.getsourcefile(loaded if isinstance(loaded, ModuleType) else type(loaded))
         yield _checked(loaded, origin, Path(file).read_bytes() if file else b"")
