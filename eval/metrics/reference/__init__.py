@@ -1,4 +1,5 @@
 """Metrics that compare a generation with the held-out document.
 
-BLEU, chrF, ROUGE-L, length, and semantic similarity, whose `embeddings` come from a package on request.
+BLEU, chrF and ROUGE-L, by section as `segments` has it; length, and semantic similarity, whose `embeddings`
+come from a package on request.
 """

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from eval.metrics.base import Context, Floats, Metric, number, ratio
-from eval.metrics.texts import SIGNATURE, pair, section_pairs
-from toolkit.records import Outcome
+from eval.metrics.base import Context, Floats, number, ratio
+from eval.metrics.reference.segments import BySection
+from eval.metrics.texts import SIGNATURE, Pair
 
 ORDER = 4
 WIDTH = 2 + 2 * ORDER
 
 
-class Bleu(Metric):
-    """A document is a segment. By section, each section body is a segment of its own.
+class Bleu(BySection):
+    """As sacreBLEU has it with one reference, a document being a segment.
 
-    Statistics of a segment: length, reference length, matched n-grams of order 1 to 4, n-grams of order 1
-    to 4; first of the whole, then of each section (zeros where the prompt holds it).
+    Counts of a segment: length, reference length, matched n-grams and n-grams, each of order 1 to 4.
     """
 
     name = "bleu"
@@ -37,35 +36,24 @@ class Bleu(Metric):
 
         return f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{sacrebleu.__version__}|{SIGNATURE}"
 
-    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
-        """Counts of the whole, then of each section."""
-        whole = pair(outcome, context)
-        if whole is None:
-            return None
-        sections = section_pairs(outcome, context)
-        row = segment_counts(*whole)
-        for section in context.form.sections:
-            row += segment_counts(*sections[section.name]) if section.name in sections else [0.0] * WIDTH
-        return tuple(row)
+    def counts(self, texts: Pair) -> list[float]:
+        """Return sacreBLEU's counts."""
+        return segment_counts(*texts)
 
-    def aggregate(self, sums: Floats) -> Floats:
-        """BLEU of the whole, 0 to 100."""
-        return corpus_bleu(sums[..., :WIDTH])
+    def formula(self, counts: Floats) -> Floats:
+        """BLEU, 0 to 100."""
+        return corpus_bleu(counts)
 
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Brevity penalty, length ratio, precisions by order; BLEU by section."""
-        parts = sums.reshape(-1, WIDTH)
-        whole = parts[0]
+        whole = sums[:WIDTH]
         precisions = 100 * ratio(whole[2 : 2 + ORDER], whole[2 + ORDER :])
-        found = {
+        return {
             "brevity_penalty": number(brevity_penalty(whole)),
             "length_ratio": number(ratio(whole[0], whole[1])),
             **{f"precision_{n}": number(p) for n, p in enumerate(precisions, start=1)},
+            **super().details(sums, context),
         }
-        for section, part in zip(context.form.sections, parts[1:], strict=True):
-            if part[1] > 0:
-                found[section.name] = number(corpus_bleu(part))
-        return found
 
 
 @cache

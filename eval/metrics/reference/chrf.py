@@ -6,20 +6,19 @@ from collections import Counter
 
 import numpy as np
 
-from eval.metrics.base import Context, Floats, Metric, number, ratio
-from eval.metrics.texts import SIGNATURE, pair, section_pairs
-from toolkit.records import Outcome
+from eval.metrics.base import Floats, ratio
+from eval.metrics.reference.segments import BySection
+from eval.metrics.texts import SIGNATURE, Pair
 
 ORDER = 6
 BETA = 2
 WIDTH = 3 * ORDER
 
 
-class ChrF(Metric):
+class ChrF(BySection):
     """F-score of character n-grams, recall counting twice; needs no tokenizer, so it suits any language.
 
-    Statistics of a segment: per order of 1 to 6, character n-grams written, in the reference, and in both;
-    first of the whole, then of each section (zeros where the prompt holds it).
+    Counts of a segment: per order of 1 to 6, character n-grams written, in the reference, and in both.
     """
 
     name = "chrf"
@@ -37,26 +36,13 @@ class ChrF(Metric):
         version = sacrebleu.__version__
         return f"nrefs:1|case:mixed|eff:yes|nc:{ORDER}|nw:0|space:no|version:{version}|{SIGNATURE}"
 
-    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
-        """Counts of the whole, then of each section."""
-        whole = pair(outcome, context)
-        if whole is None:
-            return None
-        sections = section_pairs(outcome, context)
-        row = segment_counts(*whole)
-        for section in context.form.sections:
-            row += segment_counts(*sections[section.name]) if section.name in sections else [0.0] * WIDTH
-        return tuple(row)
+    def counts(self, texts: Pair) -> list[float]:
+        """Return sacreBLEU's counts."""
+        return segment_counts(*texts)
 
-    def aggregate(self, sums: Floats) -> Floats:
-        """ChrF of the whole, 0 to 100."""
-        return corpus_chrf(sums[..., :WIDTH])
-
-    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
-        """ChrF by section."""
-        parts = sums.reshape(-1, WIDTH)[1:]
-        named = zip(context.form.sections, parts, strict=True)
-        return {section.name: number(corpus_chrf(part)) for section, part in named if part.any()}
+    def formula(self, counts: Floats) -> Floats:
+        """ChrF, 0 to 100."""
+        return corpus_chrf(counts)
 
 
 def segment_counts(hypothesis: str, reference: str) -> list[float]:

@@ -6,14 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from eval.metrics.base import Context, Floats, Metric, number, ratio
-from eval.metrics.texts import SIGNATURE, Pair, pair, section_pairs
-from toolkit.records import Outcome
+from eval.metrics.base import Floats, ratio
+from eval.metrics.reference.segments import BySection
+from eval.metrics.texts import SIGNATURE, Pair
 
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
-class RougeL(Metric):
+class RougeL(BySection):
     """As the `rouge-score` package has it, without stemming: lower-case Latin letters and digits only.
 
     Other letters divide words there, so for languages that need them chrF is the better choice.
@@ -27,27 +27,13 @@ class RougeL(Metric):
     margin, margin_kind, margin_floor = 0.1, "gain", 0.001
     value_columns = 2
 
-    def statistics(self, outcome: Outcome, context: Context) -> tuple[float, ...] | None:
-        """F-score and 1 of the whole, then of each section."""
-        whole = pair(outcome, context)
-        if whole is None:
-            return None
-        row = [rouge_l(whole), 1.0]
-        sections = section_pairs(outcome, context)
-        for section in context.form.sections:
-            row += [rouge_l(sections[section.name]), 1.0] if section.name in sections else [0.0, 0.0]
-        return tuple(row)
+    def counts(self, texts: Pair) -> list[float]:
+        """Return the F-score and 1."""
+        return [rouge_l(texts), 1.0]
 
-    def aggregate(self, sums: Floats) -> Floats:
+    def formula(self, counts: Floats) -> Floats:
         """Mean over documents, 0 to 1."""
-        return ratio(sums[..., 0], sums[..., 1])
-
-    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
-        """Mean by section."""
-        parts = sums[2:].reshape(-1, 2)
-        means = ratio(parts[:, 0], parts[:, 1])
-        named = zip(context.form.sections, parts, means, strict=True)
-        return {section.name: number(mean) for section, part, mean in named if part[1] > 0}
+        return ratio(counts[..., 0], counts[..., 1])
 
 
 def rouge_l(texts: Pair) -> float:
