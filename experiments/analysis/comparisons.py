@@ -110,9 +110,11 @@ def comparisons(
 ) -> list[Comparison]:
     """Compare every method with the baseline (the primary family), then with the untouched base model.
 
-    ``level``: of this look, if the study is looked at several times.
+    A metric is compared on the data sets whose format it says anything about. ``level``: of this look, if the
+    study is looked at several times.
     """
     result = []
+    of_format = {data.name: [m for m in headline if m.defined_on(data.format)] for data in study.dataset}
     families: tuple[tuple[Family, str], ...] = (("primary", study.baseline), ("base", BASE))
     for family, against in families[: 1 if study.baseline == BASE else 2]:
         pairs = [
@@ -121,8 +123,9 @@ def comparisons(
             if method not in (against, BASE) and (condition, against) in statistics
         ]
         priors = seed_priors_of(statistics, pairs, against, headline) if family == "primary" else {}
+        tests = sum(len(of_format[condition.dataset]) for condition, _ in pairs)
         for condition, method in pairs:
-            for item in headline:
+            for item in of_format[condition.dataset]:
                 one = compare(
                     statistics,
                     findings,
@@ -133,7 +136,7 @@ def comparisons(
                     study.margins.get(item.name, item.margin),
                     margin_kind=stats.own_margin_kind(item) if item.name in study.margins else None,
                     seeds=study.seeds,
-                    tests=len(pairs) * len(headline),
+                    tests=tests,
                     family=family,
                     prior=priors.get((condition, method, item.name)),
                     level=level,

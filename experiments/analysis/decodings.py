@@ -168,6 +168,14 @@ def _effects(
     methods = tuple(method for method in tables if method != BASE)
     for mode in modes if methods else ():
         for name, metric in _of_texts().items():
+            cells = [
+                tables[method][seed][mode, decoding]
+                for method in methods
+                for seed in tables[method]
+                for decoding in decodings
+            ]
+            if unmeasured(metric, [rows[name] for rows in cells]):
+                continue
             grid = [
                 [_stacked(tables[method], (mode, decoding), name) for decoding in decodings]
                 for method in methods
