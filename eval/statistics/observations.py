@@ -1,21 +1,18 @@
-"""Arrays of statistics ``[seeds, documents, k]``: stacked, complete, by cluster, and what is odd in them."""
+"""Arrays of statistics ``[seeds, documents, k]``: stacked, complete, by cluster, and differences of two."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.base import Floats, Metric
-from eval.statistics.crossed import influence, mean_squares
+from eval.statistics.crossed import influence
 from eval.statistics.proportions import with_discordant
 from toolkit.errors import UserError
 
 Rows = Sequence[tuple[float, ...] | None]
-HEAVIEST = 0.05
-"""Share of documents that `weights` calls the heaviest."""
 
 
 def stack(seeds: Sequence[Rows]) -> Floats:
@@ -88,66 +85,3 @@ def differences(metric: Metric, ours: Floats, theirs: Floats, *, share: bool | N
         return with_discordant(ours[:, :, 0] - theirs[:, :, 0])
     values = influence(metric, ours) - influence(metric, theirs)
     return with_discordant(values) if metric.binary else values
-
-
-class Weights(NamedTuple):
-    """How evenly a metric's error is spread over documents."""
-
-    effective: float
-    """Kish's (1965) effective number of the squared influences, scaled to all of them if these are normal."""
-    heaviest: float
-    """Share of the variance that the heaviest 5 % of documents, at least one, account for."""
-
-
-def weights(metric: Metric, method: Floats, baseline: Floats | None = None) -> Weights | None:
-    """Return how evenly documents carry a metric, or a difference, of statistics ``[S, N, k]``.
-
-    Intervals cover too little (82 to 92 % instead of 95 %) if fewer than about 30 documents are effective.
-    None with fewer than two documents, or if the metric rests on one.
-    """
-    if method.shape[1] < 2:
-        return None
-    values = influence(metric, method).mean(axis=0)
-    if baseline is not None:
-        values = values - influence(metric, baseline).mean(axis=0)
-    squares = (values - values.mean()) ** 2
-    if not np.isfinite(squares).all() or squares.sum() == 0:
-        return None
-    top = max(1, round(HEAVIEST * len(squares)))
-    effective = 3 * float(squares.sum() ** 2 / (squares**2).sum())  # squares of normal values: a third of N
-    heaviest = float(np.sort(squares)[-top:].sum() / squares.sum())
-    return Weights(min(float(len(squares)), effective), heaviest)
-
-
-class OddSeed(NamedTuple):
-    """The seed that lies farthest from the others."""
-
-    seed: int
-    """Its place among the seeds."""
-    ratio: float
-    """Its distance from the median of the others, over the spread that they and the documents explain."""
-
-
-def odd_seed(metric: Metric, method: Floats, baseline: Floats | None = None) -> OddSeed | None:
-    """Return the seed farthest from the others if it lies apart: more than 5 times their spread; else None.
-
-    With a seed in six that trains worse, intervals from 3 to 5 seeds cover 84 to 91 % and not 95 %; nothing
-    that assumes symmetry corrects that. None with fewer than three seeds.
-    """
-    if len(method) < 3 or method.shape[1] < 2:
-        return None
-    values = influence(metric, method)
-    if baseline is not None:
-        values = values - influence(metric, baseline)
-    if not np.isfinite(values).all():
-        return None
-    means = values.mean(axis=1)
-    rest = float(mean_squares(values)[2]) / values.shape[1]
-    farthest = None
-    for place, mean in enumerate(means):
-        others = np.delete(means, place)
-        apart = abs(mean - float(np.median(others)))
-        scale = np.sqrt(max(float(others.var(ddof=1)), rest, 1e-300))
-        if farthest is None or apart / scale > farthest.ratio:
-            farthest = OddSeed(place, float(apart / scale))
-    return farthest if farthest is not None and farthest.ratio > 5 else None

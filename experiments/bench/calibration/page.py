@@ -33,9 +33,9 @@ inside the margin is two one-sided tests at 2.5 % (Schuirmann, 1987). Deviations
 
 {coverage}
 
-What still misses, and what the audit flags: *lognormal lengths* at 48 documents (few effective documents, by
-`observations.weights`: intervals of several seeds are symmetrical, the error is not); *one seed in six worse*
-at five seeds (a seed apart from the others, by `observations.odd_seed`: nothing that assumes symmetry helps);
+What still misses, and what the audit flags: *lognormal lengths* at 48 documents (its check `heavy documents`:
+few carry much of the weight; intervals of several seeds are symmetrical, the error is not); *one seed in six
+worse* at five seeds (its check `odd seed`: nothing that assumes symmetry helps);
 *BLEU against base* at one seed (a few hundred short texts). Three seeds without a seed effect, and shares at
 several seeds, cover more than 95 %: three seeds cannot show that they do not differ, and a share gets one
 document in favour of each side at every seed. Two seeds say nothing about a method, whatever they cover.

@@ -1,13 +1,12 @@
-"""Arrays of statistics: clusters counted as one, and what is unusual in the data."""
+"""Arrays of statistics: clusters counted as one, and what seeds of other methods say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats as theirs
 
 from eval.statistics.compare import compare, estimate
-from eval.statistics.observations import by_cluster, odd_seed, weights
+from eval.statistics.observations import by_cluster
 from eval.statistics.variance_components import seed_priors
 from toolkit.errors import UserError
 
@@ -40,28 +39,6 @@ def test_a_share_by_cluster_is_randomised_by_cluster(share, table):
     labels = np.repeat(np.arange(4), 10).tolist()
     assert compare(share, after, before, margin=None).p < 1e-9
     assert compare(share, after, before, margin=None, clusters=labels).p > 0.1
-
-
-def test_a_document_that_carries_the_variance_is_seen(mean, table):
-    """Of 40 values one is 100: nearly all of the variance, and an effective number of 3 x 1.05."""
-    values = np.concatenate([np.zeros(39), [100.0]])[None]
-    heavy = weights(mean, table(values))
-    assert heavy.heaviest > 0.97
-    assert heavy.effective == pytest.approx(3.16, abs=0.05)
-    even = weights(mean, table(theirs.norm.ppf((np.arange(400) + 0.5) / 400)[None]))
-    assert even.effective > 380
-    assert weights(mean, table(np.ones((1, 5)))) is None
-
-
-def test_a_seed_apart_from_the_others_is_named(mean, table):
-    """Seeds at 0, .1, .2 and 3 with documents of deviation .1: the last; without it none."""
-    draw = np.random.default_rng(1).normal(size=(4, 50)) / 10
-    values = draw + np.array([[0.0], [0.1], [0.2], [3.0]])
-    odd = odd_seed(mean, table(values))
-    assert odd.seed == 3
-    assert odd.ratio > 20
-    assert odd_seed(mean, table(values[:3])) is None
-    assert odd_seed(mean, table(values[:2])) is None
 
 
 def test_other_methods_seeds_say_what_is_usual():
