@@ -44,7 +44,7 @@ class BySection(Metric):
         return self.formula(sums[..., : self.value_columns])
 
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
-        """The value by section, of those that any document was asked for."""
+        """The value by section, of those that any document was requested."""
         parts = sums.reshape(-1, self.value_columns)[1:]
         named = zip(context.form.sections, parts, strict=True)
         return {section.name: number(self.formula(part)) for section, part in named if part.any()}
