@@ -24,8 +24,7 @@ def readable(message: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:
-        # tokenizers raise a plain Exception, and each other library types of its own for a damaged file.
+    except Exception as error:  # tokenizers raise a plain Exception, each other library types of its own
         if isinstance(error, MemoryError) or is_out_of_memory(error):
             raise
         raise UserError(f"{message}: {first_line(error)}") from error
