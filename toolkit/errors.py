@@ -50,6 +50,18 @@ def visible(text: str) -> str:
     return text.translate(_HARMFUL)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error, to be quoted in one of ours; its type if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".")[:300] if lines else type(error).__name__
+
+
+def one_line(error: BaseException) -> str:
+    """Return all of a library's error on one line, or its start; its type if it has no text."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:299]}…"
+
+
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
 """What torch's CPU allocator raises, on Linux and elsewhere, in a plain RuntimeError."""
 

@@ -1,10 +1,10 @@
-"""Text of other people that reaches a terminal or a log: shown, and obeyed by nothing."""
+"""Text of other people and of libraries that reaches a terminal or a log: on one line, obeyed by nothing."""
 
 from __future__ import annotations
 
 import unicodedata
 
-from toolkit.errors import visible
+from toolkit.errors import first_line, one_line, visible
 
 
 def test_escape_sequences_and_bidirectional_controls_are_spelled_out():
@@ -26,3 +26,12 @@ def test_no_control_character_of_unicode_is_left():
     controls = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cc", "Cs")]
     left = [character for character in controls if visible(character) == character]
     assert (len(controls), left) == (65 + 2048, ["\t", "\n"])
+
+
+def test_a_librarys_error_becomes_one_line():
+    """Its first line without the full stop, or all of it folded; an error without text is its type."""
+    error = ValueError("no such option.\n  Choose another.")
+    assert first_line(error) == "no such option"
+    assert one_line(error) == "no such option. Choose another."
+    assert first_line(ValueError()) == one_line(ValueError(" \n")) == "ValueError"
+    assert len(one_line(ValueError("x" * 400))) == 300

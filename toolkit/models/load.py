@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.models import probe
 from toolkit.models.locate import local_folder, tokenizer_folder
-from toolkit.models.messages import first_line, readable
+from toolkit.models.messages import readable
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:

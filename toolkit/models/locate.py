@@ -7,9 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from toolkit import origins
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.models.gguf import converted
-from toolkit.models.messages import first_line
 from toolkit.specs import ModelSpec
 from toolkit.specs.reading import is_path
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from toolkit.errors import UserError, is_out_of_memory
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error, to be quoted within one of ours."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".")[:300] if lines else type(error).__name__
+from toolkit.errors import UserError, first_line, is_out_of_memory
 
 
 @contextmanager

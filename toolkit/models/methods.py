@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import UserError, unknown_name
+from toolkit.errors import UserError, one_line, unknown_name
 from toolkit.models import probe
 from toolkit.specs import MethodSpec
 
@@ -96,7 +96,7 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         config = peft.get_peft_config({**options, "peft_type": kind})
         adapted = peft.get_peft_model(model, config)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
-        raise UserError(f"method {method.name}: {_one_line(error)}") from error
+        raise UserError(f"method {method.name}: {one_line(error)}") from error
     for layer in adapted.modules():
         # Once evaluated, a 4-bit layer on such a CPU is repacked for a kernel that passes no gradient back.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
@@ -112,7 +112,7 @@ def _refuse_unless_it_runs(model: PreTrainedModel, message: str) -> None:
     try:
         probe.logits(model, probe.token_ids(model))
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        raise UserError(f"{message}: {_one_line(error)}") from error
+        raise UserError(f"{message}: {one_line(error)}") from error
 
 
 def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
@@ -132,7 +132,7 @@ def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
     try:
         config = BitsAndBytesConfig(**method.quantization)
     except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"method {method.name}: quantization: {_one_line(error)}") from error
+        raise UserError(f"method {method.name}: quantization: {one_line(error)}") from error
     if not (config.load_in_4bit or config.load_in_8bit):
         raise UserError(f"method {method.name}: quantization: set load_in_4bit or load_in_8bit to true")
     return config
@@ -166,7 +166,7 @@ def optimizer(
     try:
         return factory(model, **{**offered, **options})
     except (ValueError, TypeError) as error:
-        raise UserError(f"method {method.name}: optimizer {name}: {_one_line(error)}") from error
+        raise UserError(f"method {method.name}: optimizer {name}: {one_line(error)}") from error
 
 
 def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
@@ -234,8 +234,3 @@ def parameter_counts(model: PreTrainedModel) -> tuple[int, int]:
 def _count(weight: torch.nn.Parameter) -> int:
     # bitsandbytes packs two 4-bit numbers into each byte, stored as whatever dtype its settings name.
     return weight.numel() * (2 * weight.element_size() if type(weight).__name__ == "Params4bit" else 1)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:297]}…"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from toolkit.errors import UserError, nearest
+from toolkit.errors import UserError, first_line, nearest
 
 M = TypeVar("M", bound=BaseModel)
 LARGEST_FILE = 2**20
@@ -59,7 +59,7 @@ def _load(text: str, where: str) -> Any:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or first_line(error)
         raise UserError(f"{where}{line}: not valid YAML: {problem}") from error
 
 

@@ -14,7 +14,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 
 from toolkit import runtime
 from toolkit.data import batches as tokens
-from toolkit.errors import UserError, is_out_of_memory
+from toolkit.errors import UserError, is_out_of_memory, one_line
 from toolkit.events import Listener, PhaseStarted
 from toolkit.models import flops, load, methods
 from toolkit.records import DataCounts
@@ -189,7 +189,7 @@ def _arguments(
             tracker()  # raises here for a missing package, before anything is trained
         return arguments(spec, folder, steps, precision, report_to if runtime.rank() == 0 else ())
     except (RuntimeError, ValueError, TypeError, ImportError) as error:
-        raise UserError(f"report_to or train.distributed: {' '.join(str(error).split())}") from error
+        raise UserError(f"report_to or train.distributed: {one_line(error)}") from error
 
 
 def _optimizer_bytes(trainer: TokenBudgetTrainer) -> int:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from experiments.running.executors.base import JobListener
 from experiments.running.executors.process import WorkerProcess
 from experiments.running.job import Job
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
 
@@ -126,8 +126,7 @@ def _connect(address: str) -> Any:
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         if address == "auto":
             raise UserError(f"no Ray cluster runs on this machine; --address says where. {remedy}") from error
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"no Ray cluster answers at {address}: {first[:200]}. {remedy}") from error
+        raise UserError(f"no Ray cluster answers at {address}: {first_line(error)}. {remedy}") from error
     return ray
 
 

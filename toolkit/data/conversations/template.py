@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.catalog import CATALOG
 from toolkit.data.conversations.labels import CONTEXT, END, LABEL
 from toolkit.data.conversations.turns import Dialogue
-from toolkit.errors import UserError, unknown_name
+from toolkit.errors import UserError, one_line, unknown_name
 from toolkit.specs import AnyFormat, Conversation
 from toolkit.specs.reading import LARGEST_FILE
 
@@ -26,7 +26,7 @@ _PROBE = "Vermilion"
 
 def template_text(name: str) -> str:
     """Return the text of a catalog's template or of a `.jinja` file. Raises UserError if there is none."""
-    known = sorted(file.stem for file in TEMPLATES.glob("*.jinja"))
+    known = _names()
     path = Path(name) if name.endswith(".jinja") else TEMPLATES / f"{name}.jinja"
     if not name.endswith(".jinja") and name not in known:
         raise unknown_name("chat template", name, known)
@@ -40,6 +40,10 @@ def template_text(name: str) -> str:
     if not text.strip():
         raise UserError(f"chat template {path} is empty")
     return text
+
+
+def _names() -> list[str]:
+    return sorted(file.stem for file in TEMPLATES.glob("*.jinja"))
 
 
 def rendering(form: AnyFormat) -> list[str]:
@@ -66,7 +70,7 @@ class ChatTemplate:
         if isinstance(own, dict):
             own = own.get("default")
         if form.template is None and not own:
-            names = ", ".join(sorted(file.stem for file in TEMPLATES.glob("*.jinja")))
+            names = ", ".join(_names())
             raise UserError(
                 f"format '{form.name}': the base model's tokenizer has no chat template. Name one in the "
                 f"format, `template:` {names}, or the path of a .jinja file"
@@ -169,9 +173,8 @@ class ChatTemplate:
         try:
             return self.tokenizer.apply_chat_template(list(messages), chat_template=self.text, **options)
         except Exception as error:  # a template is a program of somebody else's, and may raise anything
-            reason = " ".join(str(error).split()) or type(error).__name__
             roles = ", ".join(message["role"] for message in messages)
-            raise UserError(f"{self.name}: refuses a conversation of {roles}: {reason}") from error
+            raise UserError(f"{self.name}: refuses a conversation of {roles}: {one_line(error)}") from error
 
 
 def set_template(tokenizer: PreTrainedTokenizerBase, form: AnyFormat | None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from toolkit.data.sources.bounded import lines_of, require_regular, text_of, whole_text
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.specs.reading import read_yaml
 
 LARGEST_FIELD = 2**28
@@ -210,8 +210,7 @@ def _parquet(path: Path, columns: Sequence[str], delimiter: str | None) -> Itera
             for batch in file.iter_batches(batch_size=_BATCH, columns=list(dict.fromkeys(columns))):
                 yield from arrow_rows(batch)
     except pa.ArrowException as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first}") from error
+        raise UserError(f"{path}: not a Parquet file, or a damaged one: {first_line(error)}") from error
 
 
 def arrow_rows(batch: Any) -> Iterator[Row]:

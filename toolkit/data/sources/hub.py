@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit import origins
 from toolkit.data.sources.files import Row, arrow_rows, check_columns
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.records.files import write_text
 from toolkit.specs import DatasetSpec, digest_of
 
@@ -58,8 +58,8 @@ def rows(dataset: DatasetSpec, revision: str, columns: Sequence[str]) -> Iterato
     except DatasetNotFoundError as error:
         raise UserError(f"data set '{dataset.name}': hub data set {dataset.hub} does not exist") from error
     except (ValueError, RuntimeError) as error:  # unknown subset or split, or a data set that is a script
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"data set '{dataset.name}': hub data set {dataset.hub}: {first}") from error
+        where = f"data set '{dataset.name}': hub data set {dataset.hub}"
+        raise UserError(f"{where}: {first_line(error)}") from error
     except OSError as error:
         raise _unreachable(dataset, type(error).__name__) from error
     check_columns(table.column_names, columns, f"hub data set {dataset.hub}")
