@@ -23,7 +23,7 @@ from toolkit.events import Ended, Event, Started
 from toolkit.models import locate
 from toolkit.records import Failure
 from toolkit.records.files import write_text
-from toolkit.records.folders import Root
+from toolkit.records.folders import Root, step_of
 
 
 class Work(NamedTuple):
@@ -190,7 +190,7 @@ def _tell_what_is_kept(grid: StudyState, todo: Sequence[tuple[int, CellSpec]], b
         if folder.record.is_file():
             kept = "is trained; its evaluation starts again"
         elif folder.last_checkpoint:
-            kept = f"resumes from step {folder.last_checkpoint.name.rpartition('-')[2]}"
+            kept = f"resumes from step {step_of(folder.last_checkpoint)}"
         else:
             kept = "had no checkpoint yet; it starts again"
         board.line(f"run {number} · {cell.label}: {kept}")

@@ -45,6 +45,22 @@ CLOCK = "clock.json"
 """Written last into a checkpoint: it marks a complete one."""
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the optimizer step at which a checkpoint was saved, from its name `checkpoint-<step>`."""
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def sealed(checkpoints: Path) -> list[Path]:
+    """Return the complete checkpoints in a folder, latest first.
+
+    One without its marker was being written when the process died; one of another name, such as a copy
+    `checkpoint-8.old`, is somebody else's.
+    """
+    folders = (marker.parent for marker in checkpoints.glob(f"checkpoint-*/{CLOCK}"))
+    named = [folder for folder in folders if re.fullmatch("checkpoint-[0-9]+", folder.name)]
+    return sorted(named, key=step_of, reverse=True)
+
+
 class RunFolder:
     """Paths in `runs/<run_id>/`, which no other module writes out."""
 
@@ -83,9 +99,8 @@ class RunFolder:
 
     @property
     def last_checkpoint(self) -> Path | None:
-        """The latest complete checkpoint; one without its marker was being written when the process died."""
-        whole = [marker.parent for marker in self.checkpoints.glob(f"checkpoint-*/{CLOCK}")]
-        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+        """The latest complete checkpoint; None if there is none."""
+        return next(iter(sealed(self.checkpoints)), None)
 
     @property
     def failure(self) -> Path:

@@ -19,7 +19,7 @@ import torch
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.records.files import whole_file, write_text
-from toolkit.records.folders import CLOCK
+from toolkit.records.folders import CLOCK, sealed
 
 TRAINABLE = "trainable.pt"
 """The trainable weights, and AdaLoRA's scores and choice of ranks."""
@@ -85,15 +85,14 @@ def clock_of(checkpoint: Path) -> dict[str, Any]:
 def latest_intact(folder: Path) -> Path | None:
     """Return the newest checkpoint in ``folder`` whose every file is as it was sealed, or None.
 
-    Each damaged one is logged in one line and deleted. One without `clock.json` was being written when the
-    process died, and is passed over.
+    Each damaged one is logged in one line and deleted.
     """
-    sealed = sorted(folder.glob(f"checkpoint-*/{CLOCK}"), key=lambda path: -_step(path.parent))
-    for number, checkpoint in enumerate(marker.parent for marker in sealed):
+    complete = sealed(folder)
+    for number, checkpoint in enumerate(complete):
         damage = _damage(checkpoint)
         if damage is None:
             return checkpoint
-        older = sealed[number + 1].parent.name if number + 1 < len(sealed) else None
+        older = complete[number + 1].name if number + 1 < len(complete) else None
         logger.warning(
             "%s is damaged (%s): %s",
             checkpoint,
@@ -118,11 +117,6 @@ def _damage(checkpoint: Path) -> str | None:
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     return None
-
-
-def _step(checkpoint: Path) -> int:
-    number = checkpoint.name.rpartition("-")[2]
-    return int(number) if number.isdigit() else -1
 
 
 def _sha256(path: Path) -> str:

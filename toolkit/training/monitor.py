@@ -16,7 +16,7 @@ from toolkit import runtime
 from toolkit.data.conversations.labels import supervised
 from toolkit.events import Listener, StepTaken, Validated
 from toolkit.records import Step, read_lines, write_lines
-from toolkit.records.folders import RunFolder
+from toolkit.records.folders import RunFolder, step_of
 from toolkit.training import checkpoints
 from toolkit.training.validation import BestWeights
 
@@ -102,8 +102,7 @@ class Monitor(TrainerCallback):
         self._began = self._last_save = time.perf_counter()
         self.last_bits: float | None = None
         self._first_nll: float | None = None
-        step = int(resumed_from.name.rpartition("-")[2]) if resumed_from else -1
-        lines = _lines_through(folder.steps, step) if resumed_from else []
+        lines = _lines_through(folder.steps, step_of(resumed_from)) if resumed_from else []
         for line in lines:
             if line.validation_bits_per_byte is not None and line.validation_nll is not None:
                 self._record_validation(line.step, line.validation_nll, line.validation_bits_per_byte)
