@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import runtime
+from toolkit import origins, runtime
 from toolkit.errors import UserError
 from toolkit.models import locate, probe
 from toolkit.models.load import load_base, read_object
@@ -30,7 +30,7 @@ def pinned(method: MethodSpec) -> MethodSpec:
     """
     if not method.elsewhere:
         return method
-    digest = locate.sha256(_files(method))
+    digest = origins.sha256(_files(method))
     if method.files_sha256 not in (None, digest):
         raise UserError(
             f"method {method.name}: '{method.elsewhere}' is not the expected one: its SHA-256 is {digest}"

