@@ -14,11 +14,12 @@ import numpy as np
 from toolkit.data.cleaning import EXAMPLES, Tally
 from toolkit.data.conversations.turns import Dialogue
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
-from toolkit.data.duplicates.shingles import Hashes, Shingler, normalised_title, stable_hash
+from toolkit.data.duplicates.shingles import Shingler, normalised_title, stable_hash
 from toolkit.data.format import Document, Span, body_spans, document_id
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source
-from toolkit.data.texts import CHUNK, Bodies, Indices, Texts, bodies_of, read_texts, write_texts
+from toolkit.data.split import Hashes, Indices
+from toolkit.data.texts import CHUNK, Bodies, Texts, bodies_of, read_texts, write_texts
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.specs import AnyFormat, Conversation, DataSpec
 

@@ -21,8 +21,7 @@ from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, group_keys, same_prompt, split
-from toolkit.data.texts import Indices
+from toolkit.data.split import SPLITS, Indices, group_keys, same_prompt, split
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted, ignore
 from toolkit.records.data import DataReport

@@ -13,8 +13,8 @@ from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.format import plain_text
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, Split
-from toolkit.data.texts import AllBodies, Indices, Texts
+from toolkit.data.split import SPLITS, Indices, Split
+from toolkit.data.texts import AllBodies, Texts
 from toolkit.events import Listener, ignore
 from toolkit.records.data import (
     DataReport,

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from toolkit.data.conversations.turns import from_text
 from toolkit.data.format import Span
+from toolkit.data.split import Indices
 
-Indices = npt.NDArray[np.int64]
 CHUNK = 2_000
 """Documents of one Arrow record batch; only the last may have fewer."""
 Bodies = tuple[str, ...]

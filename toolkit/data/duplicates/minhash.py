@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from toolkit.data.duplicates.shingles import MIX, Hashes, Shingler, Shingles
-from toolkit.data.texts import Indices
+from toolkit.data.duplicates.shingles import MIX, Shingler, Shingles
+from toolkit.data.split import Hashes, Indices
 from toolkit.events import Advanced, Listener, ignore
 
 PERMUTATIONS = 128

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from toolkit.data.split import Hashes
 
 SHINGLE_WORDS = 3
 """A shingle is this many consecutive words."""
 
-Hashes = npt.NDArray[np.uint64]
 MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 """Odd 64-bit multipliers."""
 _WORD = re.compile(r"\w+")
