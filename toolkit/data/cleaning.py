@@ -19,6 +19,7 @@ ABSURD = 1_000_000
 FOLDED = "white space folded to single spaces"
 """What the report calls a text in which line breaks, tabs or runs of spaces became single spaces."""
 Whitespace = Literal["fold", "keep"]
+NO_TEXT = "neither text nor a list of texts"
 EXAMPLES = 3
 """How many examples of each refusal the report keeps."""
 
@@ -165,9 +166,10 @@ def _listed(value: object, name: str) -> list[Any] | None:
     return items
 
 
-def _string(value: object, name: str) -> str:
+def cell_text(value: object, name: str, problem: str) -> str:
+    """Return a cell's text, unchanged. Raises RefusedError, with ``problem``, for what is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise RefusedError(f"{name}: neither text nor a list of texts")
+        raise RefusedError(f"{name}: {problem}")
     text = str(value)
     if "\x00" in text:
         raise RefusedError("NUL byte")
@@ -183,10 +185,10 @@ def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple
         raise RefusedError(f"{section.name}: over {ABSURD:,} characters")
     keep = section.whitespace == "keep"
     if keep and isinstance(value, str):  # "[1, 2]" may be a text like any other
-        return clean_text(_string(value, section.name), changes, "keep")
+        return clean_text(cell_text(value, section.name, NO_TEXT), changes, "keep")
     items = _listed(value, section.name)
     if items is None:
-        text = _string(value, section.name)
+        text = cell_text(value, section.name, NO_TEXT)
         if section.separator is None:
             return clean_text(text, changes, section.whitespace)
         lines = text.split("\n")
@@ -196,7 +198,7 @@ def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple
         if texts != items:
             changes[FOLDED] += sum(text != item for text, item in zip(texts, items, strict=True))
     else:
-        given = [_string(item, section.name) for item in items if item is not None]
+        given = [cell_text(item, section.name, NO_TEXT) for item in items if item is not None]
         texts = [clean_text(text, changes, section.whitespace) for text in given]
     full = [text for text in texts if text]
     if len(full) < len(items):

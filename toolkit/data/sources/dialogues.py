@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.data.cleaning import ABSURD, RefusedError
+from toolkit.data.cleaning import ABSURD, RefusedError, cell_text
 from toolkit.data.conversations.turns import Dialogue, Turn
 from toolkit.specs import Conversation
 
@@ -87,18 +87,9 @@ def _turn(message: Any, place: int, name: str) -> Turn:
 
 def _text(value: Any, name: str) -> str:
     """The text of a cell, unchanged. Raises RefusedError for what is none."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise RefusedError(f"{name}: not a text")
-    text = str(value)
-    if len(text) > ABSURD:
+    if isinstance(value, str) and len(value) > ABSURD:
         raise RefusedError(f"{name}: over {ABSURD:,} characters")
-    if "\x00" in text:
-        raise RefusedError("NUL byte")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise RefusedError("invalid UTF-8") from None
-    return text
+    return cell_text(value, name, "not a text")
 
 
 def _check_order(turns: Sequence[Turn]) -> None:
