@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 class Validation:
     """Token-weighted likelihood of the validation split, in batches of documents of similar length.
 
-    Of conversations: of the answers that the format trains on.
-
-    ``precision`` is what it computes in. ``exact`` is entered around each pass: with fp32 it has to restore
-    weights that training keeps rounded.
+    Of conversations: of the answers that the format trains on. ``precision``, `fp32` or `bf16`, is what it
+    computes in.
     """
 
     def __init__(
@@ -36,8 +34,7 @@ class Validation:
         texts: Sequence[str],
         tokenizer: PreTrainedTokenizerBase,
         batch_tokens: int,
-        precision: Literal["fp32", "bf16"] | str,
-        exact: AbstractContextManager[Any] | None = None,
+        precision: str,
         form: AnyFormat | None = None,
     ) -> None:
         if isinstance(form, Conversation):  # whatever is trained on, the answers are what is wanted
@@ -48,7 +45,8 @@ class Validation:
         self._rows = tokens.encode(texts, tokenizer, form=form).ids
         self._batches = tokens.sorted_batches([len(row) for row in self._rows], batch_tokens)
         self._pad, self._precision = tokenizer.eos_token_id, precision
-        self.exact = exact or nullcontext()
+        self.exact: AbstractContextManager[Any] = nullcontext()
+        """Entered around each pass; in fp32 it has to restore weights that training keeps rounded."""
 
     @property
     def longest(self) -> int:

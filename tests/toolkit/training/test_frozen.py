@@ -86,7 +86,8 @@ def test_validation_sees_the_exact_frozen_weights(tiny_gpt2, recipe_texts, tiny_
     expected = Validation(recipe_texts, tiny_tokenizer, 512, "fp32")(plain, NextToken(plain))
     next_token = NextToken(cast)
     exact = keep_in_compute_precision(cast, "bf16", tmp_path)
-    validation = Validation(recipe_texts, tiny_tokenizer, 512, "fp32", exact)
+    validation = Validation(recipe_texts, tiny_tokenizer, 512, "fp32")
+    validation.exact = exact
     for _ in range(2):
         assert validation(cast, next_token) == expected
         assert torch.bfloat16 in {weight.dtype for weight in cast.parameters()}
