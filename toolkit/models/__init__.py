@@ -1,5 +1,7 @@
 """A base model on disk and in memory.
 
-`locate` finds or fetches its files, `load` reads model and tokenizer and saves them, `methods` chooses which
-weights train: by patterns, or with a PEFT adapter.
+`locate` finds or fetches its files, `gguf` converts them, `load` reads model and tokenizer, `probe` tries a
+model on a few tokens. `methods` chooses which weights train: by patterns, or with a PEFT adapter. `artifact`
+saves and loads what a run leaves, `elsewhere` takes in what other programs trained, `flops` counts
+operations.
 """

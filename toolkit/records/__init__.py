@@ -1,7 +1,8 @@
 """What a run, an evaluation and a study leave on disk: typed, strict, readable without torch.
 
-`run`, `evaluation` and `study` are the records, `files` writes each whole or not at all, `folders` names
-the path of each. Records are frozen and strict; what is unknown is None.
+`run`, `data`, `evaluation`, `study` and `conclusions` are the records, `reader` reads those of a study,
+`files` writes each whole or not at all, `folders` names the path of each. Records are frozen and strict; what
+is unknown is None.
 """
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
@@ -60,15 +61,16 @@ from toolkit.records.study import (
 from toolkit.specs import BASE
 
 __all__ = [
-    "Choice",
     "BASE",
     "Candidate",
     "Cell",
+    "Choice",
     "Claim",
     "Comparison",
     "ComparisonEvidence",
     "Conclusions",
     "Condition",
+    "ConditionRecord",
     "Costs",
     "DataCounts",
     "DataReport",
@@ -93,7 +95,6 @@ __all__ = [
     "MetricValue",
     "Optimum",
     "Outcome",
-    "ConditionRecord",
     "Provenance",
     "RateChoice",
     "RatioEvidence",

@@ -38,7 +38,7 @@ class DatasetSpec(Spec):
     revision: str | None = None
     """Commit, tag or branch on the hub."""
     parser: str | None = None
-    """A named parser for sources that are not one column per section (see `toolkit/data/sources/open.py`)."""
+    """A named parser for sources without one column per section (see `toolkit/data/sources/parsers.py`)."""
     fields: dict[str, str] = Field(default_factory=dict)
     """Section of the format -> column of the source, if the names differ. Of a conversation: `messages`,
     `prompt`, `completion`, `instruction`, `input`, `output` or `system` -> column."""
