@@ -11,7 +11,18 @@ from matplotlib.axes import Axes
 from figures.looks import Look, assign, look
 from figures.style import MUTED, NARROW, note
 from figures.tidy.checks import refuse_mixed
-from figures.wording.names import count, joined, present, scope_text
+from figures.tidy.frames import rows
+from figures.wording.names import (
+    capital,
+    count,
+    decimals,
+    direction_label,
+    factor,
+    joined,
+    present,
+    scope_text,
+    value_text,
+)
 from toolkit.errors import UserError
 
 PLACE = ("base_model", "dataset", "test")
@@ -92,6 +103,11 @@ def metric_of(table: pd.DataFrame) -> str:
     return str(table["metric_label"].iloc[0])
 
 
+def value_axis_label(table: pd.DataFrame) -> str:
+    """Return the label of an axis of the table's one metric: its name, and which way is better."""
+    return f"{capital(metric_of(table))} ({direction_label(str(table['direction'].iloc[0]))})"
+
+
 def rows_of(ax: Axes, labels: Sequence[str], top: float = -0.6) -> None:
     """One row a label, the first on top."""
     ax.set_yticks(range(len(labels)), [short(label) for label in labels])
@@ -137,3 +153,11 @@ def reference_mark(
     else:
         options = {"xy": (1.0, place), "ha": "right", "va": "top" if place > 0.9 else "bottom"}
     beside(ax, text, xycoords="axes fraction", xytext=(0, 1), color=MUTED, **options)
+
+
+def base_mark(ax: Axes, base: pd.DataFrame) -> None:
+    """Draw the untouched base's value as a dashed line with its number; ``base`` has at most one row."""
+    for row in rows(base):
+        unit = str(row["unit"])
+        size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
+        reference_mark(ax, row["value"] * factor(unit), f"base {size}", axis="y", style="--")

@@ -9,18 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from figures.plots.common import (
+    base_mark,
     check,
     extent,
     intervals,
     looks_of,
-    metric_of,
     note_untuned,
-    reference_mark,
     short,
+    value_axis_label,
 )
 from figures.style import MUTED, note
 from figures.tidy.frames import rows
-from figures.wording.names import capital, decimals, direction_label, factor, present, value_text
+from figures.wording.names import factor, present
 from toolkit.errors import UserError
 from toolkit.records import BASE
 
@@ -42,8 +42,7 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     priced = table[table[cost].notna()]
     if priced.empty:
         raise UserError(f"nothing to draw: no run measured {cost}")
-    unit = str(table["unit"].iloc[0])
-    scale = factor(unit)
+    scale = factor(str(table["unit"].iloc[0]))
     text, one = AXES[cost]
     looks = looks_of(table)
     ax.set_xlim(0, 1.1 * float(priced[cost].max()) / one)
@@ -66,11 +65,8 @@ def quality_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "train_secon
     ax.legend()
     ax.margins(y=0.2)
     ax.autoscale_view(scalex=False)
-    for row in rows(table[table["kind"] == "anchor"]):
-        size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
-        reference_mark(ax, row["value"] * scale, f"base {size}", axis="y", style="--")
-    name = metric_of(table)
-    ax.set_ylabel(f"{capital(name)} ({direction_label(str(table['direction'].iloc[0]))})")
+    base_mark(ax, table[table["kind"] == "anchor"])
+    ax.set_ylabel(value_axis_label(table))
     ax.set_xlabel(text)
     device = str(priced["device"].iloc[0])
     note(ax, f"{extent(estimates)}. {intervals(estimates)} Device: {device}.")
@@ -96,8 +92,7 @@ def learning_against_forgetting(table: pd.DataFrame, ax: Axes) -> Axes:
     forgotten.
     """
     check(table, "metric")
-    unit = str(table["unit"].iloc[0])
-    looks, scale = looks_of(table), factor(unit)
+    looks, scale = looks_of(table), factor(str(table["unit"].iloc[0]))
     for row in rows(table[table["value"].notna() & table["general_value"].notna()]):
         colour, mark, _ = looks[row["method"]]
         x, y = row["general_value"], row["value"] * scale
@@ -111,7 +106,7 @@ def learning_against_forgetting(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot([x], [y], mark, color=colour, markersize=6, label=short(row["label"]), linestyle="")
     ax.margins(0.15)
     ax.legend()
-    ax.set_ylabel(f"{capital(metric_of(table))} ({direction_label(str(table['direction'].iloc[0]))})")
+    ax.set_ylabel(value_axis_label(table))
     ax.set_xlabel("Bits per byte on general text (right of the base: forgotten)")
     note(ax, f"{extent(table)}. {intervals(table)}")
     note_untuned(ax, table)

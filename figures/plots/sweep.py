@@ -6,26 +6,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from figures.plots.common import (
+    base_mark,
     check,
     extent,
     intervals,
     looks_of,
-    metric_of,
     note_untuned,
     reference_mark,
     short,
+    value_axis_label,
 )
 from figures.plots.ticks import plain_log_axis
 from figures.style import note
 from figures.tidy.frames import rows
-from figures.wording.names import (
-    capital,
-    decimals,
-    direction_label,
-    factor,
-    present,
-    value_text,
-)
+from figures.wording.names import factor, present
 from toolkit.records import BASE
 
 LABELS = {
@@ -44,8 +38,7 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     """
     trained = table[(table["method"] != BASE) & table["value"].notna() & table[x].notna()]
     check(trained, "metric")
-    unit = str(trained["unit"].iloc[0])
-    scale = factor(unit)
+    scale = factor(str(trained["unit"].iloc[0]))
     looks = looks_of(trained)
     groups = list(trained.sort_values(x).groupby("method", sort=False))
     for place, (method, mine) in enumerate(groups):
@@ -71,12 +64,9 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     plain_log_axis(ax, "x", levels if x != "capacity" else ())
     if x == "capacity" and levels[0] < 1 < levels[-1]:
         reference_mark(ax, 1, "as many as tokens", axis="x")
-    for row in rows(table[table["method"] == BASE].head(1)):
-        size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
-        reference_mark(ax, row["value"] * scale, f"base {size}", axis="y", style="--")
+    base_mark(ax, table[table["method"] == BASE].head(1))
     ax.set_xlabel(LABELS[x])
-    name = capital(metric_of(trained))
-    ax.set_ylabel(f"{name} ({direction_label(str(trained['direction'].iloc[0]))})")
+    ax.set_ylabel(value_axis_label(trained))
     ax.legend()
     note(ax, f"{extent(trained)}. {intervals(trained)}")
     note_untuned(ax, trained)
