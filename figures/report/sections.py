@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from figures.report.texts import headline_texts
+from figures.tidy.frames import rows
 from figures.tidy.load import StudyTables
 from figures.wording.data import data_lines
 from figures.wording.names import MISSING, condition_label, method_label
@@ -30,27 +31,20 @@ def examples(part: StudyTables, panel: str) -> dict[str, Any]:
     setting = {str(key): str(value) for key, value in first[0].items()}
     titles = []
     for order in sorted(set(texts["order"]))[:EXAMPLES]:
-        rows = texts[texts["order"] == order].to_dict("records")
-        titles.append({"title": rows[0]["title"], "reference": rows[0]["reference"], "texts": rows})
+        written = rows(texts[texts["order"] == order])
+        titles.append({"title": written[0]["title"], "reference": written[0]["reference"], "texts": written})
     others = len(part.generations) - len(texts)
     return {"panel": panel, "titles": titles, "others": others, "setting": setting}
 
 
 def worst(part: StudyTables, panel: str) -> dict[str, Any]:
     """Of each method, the texts of the headline's setting in which most is wrong, with words for it."""
-    keys = ["method", "run_id", "document_id", "prompt_mode", "decoding"]
-    texts = part.generations
-    first = texts[["prompt_mode", "decoding"]].head(1)
-    failing = part.failing[[*keys, "classes"]].merge(first, on=["prompt_mode", "decoding"])
-    joined = failing.merge(texts, on=keys)
-    found = []
-    for _, mine in joined.groupby("method", sort=False):
-        rows = sorted(mine.to_dict("records"), key=lambda row: (-len(row["classes"]), row["order"]))
-        found += [
-            {**row, "wrong": [(name.replace("_", " "), said) for name, said in row["classes"].items()]}
-            for row in rows[:WORST]
-        ]
-    return {"panel": panel, "texts": found, "written": len(texts)}
+    shown = []
+    for _, of_method in headline_texts(part).groupby("method", sort=False):
+        failing = [row for row in rows(of_method) if row["wrong"]]
+        failing.sort(key=lambda row: (-len(row["wrong"]), row["order"]))
+        shown += failing[:WORST]
+    return {"panel": panel, "texts": shown, "written": len(part.generations)}
 
 
 def audit(conclusions: Conclusions) -> list[dict[str, str]]:
@@ -155,7 +149,7 @@ def settings(study: StudyTables) -> dict[str, Any]:
         about["rates" if cell.phase == "tune" else "chosen"].add(cell.learning_rate)
         kind = run.spec.method.peft or {"trainable": list(run.spec.method.trainable or ())}
         about["weights"] = json.dumps(kind, ensure_ascii=False)
-    rows = [
+    lines = [
         {
             "label": about["label"],
             "chosen": ", ".join(f"{rate:g}" for rate in sorted(filter(None, about["chosen"]))),
@@ -165,7 +159,7 @@ def settings(study: StudyTables) -> dict[str, Any]:
         for about in methods.values()
     ]
     evaluation = next((record.spec.model_dump(mode="json") for record in study.evaluations.values()), {})
-    return {"study": study.study, "evaluation": facts(evaluation), "methods": rows}
+    return {"study": study.study, "evaluation": facts(evaluation), "methods": lines}
 
 
 def licences(study: StudyTables) -> list[tuple[str, str]]:
