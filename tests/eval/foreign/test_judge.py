@@ -176,8 +176,7 @@ def test_bleu_of_text_files_equals_sacrebleus(tmp_path):
     results = {name: read(tmp_path / f"{name}.txt", tmp_path / "r.txt") for name in "ab"}
     result = judge(results, "b", metrics=["bleu"])
     expected = {n: sacrebleu.corpus_bleu(t, [reference]).score for n, t in (("a", ours), ("b", theirs))}
-    for one in result.estimates:
-        assert one.value == pytest.approx(expected[one.method], abs=1e-9)
+    assert {one.method: one.value for one in result.estimates} == pytest.approx(expected, abs=1e-9)
 
 
 def test_nothing_in_common_is_one_line(tmp_path):
