@@ -66,7 +66,7 @@ class Study:
         with Board(Console(quiet=quiet), results / "study.log") as board:
             bring_up_to_date(self.spec, Path(root), board, execute=Local(jobs), retry_failed=retry_failed)
             build(results, Path(root))
-        return load(results)
+        return load(results, root=root)
 
 
 def study(name: str, /, **overrides: Any) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -95,6 +96,21 @@ def test_a_finished_study_is_not_trained_again(result, door_root, tiny_gpt2):
     )
     assert again.run(door_root, quiet=True).verdicts.equals(result.verdicts)
     assert [path.stat().st_mtime_ns for path in records] == before
+
+
+def test_the_runs_are_those_of_the_root_if_results_is_a_link(result, door_root, tmp_path, monkeypatch):
+    """`results` links to another disk, which has no `runs` beside it."""
+    root, disk = tmp_path / "root", tmp_path / "disk"
+    shutil.copytree(door_root / "results", disk / "results")
+    root.mkdir()
+    (root / "results").symlink_to(disk / "results")
+    (root / "runs").symlink_to(door_root / "runs")
+    monkeypatch.setattr("experiments.running.runner.bring_up_to_date", lambda *_, **__: None)
+    monkeypatch.setattr("figures.report.page.build", lambda *_: None)
+    again = bakeoff.study("quickstart", name="small").run(root, quiet=True)
+    assert again.costs.equals(result.costs)
+    with pytest.raises(UserError):
+        bakeoff.load(root / "results" / "small")
 
 
 def test_every_figure_of_the_result_can_be_plotted(result):
