@@ -25,7 +25,7 @@ VERDICTS = {
     "verdict": "`better`, `worse`, `equivalent`, `undecided`, or `refused` by the audit.",
     "within_margin": "Whether the whole interval lies inside the margin.",
     "beyond_margin": "Whether the whole interval lies outside the margin.",
-    "speaks_about": "What the verdict is about: `checkpoints` (one seed) or `methods` (several).",
+    "speaks_about": "What the verdict is about: `checkpoints` (one or two seeds) or `methods` (three on).",
     "family": "Comparisons that its p-value is corrected with: `primary`, `base` or `claims`.",
     "seeds": "Training seeds that were compared.",
     "documents": "Held-out documents that were compared.",
