@@ -42,13 +42,18 @@ VALUES = st.recursive(
 
 
 @contextmanager
-def one_line_and_soon() -> Iterator[None]:
-    """Let a UserError pass, which the command prints as one line; all else, or more than `SECONDS`, fails."""
+def one_line_and_soon() -> Iterator[list[str]]:
+    """Let a UserError pass, which the command prints as one line; all else, or more than `SECONDS`, fails.
+
+    The list holds the line afterwards, and stays empty if nothing was refused.
+    """
+    refusals: list[str] = []
     began = time.process_time()
     try:
-        yield
+        yield refusals
     except UserError as error:
-        assert str(error).strip()
+        refusals.append(" ".join(str(error).split()))
+        assert refusals[0]
         assert len(str(error)) < 4000, f"a line of {len(str(error)):,} characters"
     assert time.process_time() - began < SECONDS
 
