@@ -35,7 +35,7 @@ def bench_train(
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
-    """Train the same recipes as a tutorial's notebook does, as we do, and as TRL does where it is installed.
+    """Train the same recipes as a tutorial's notebook does, as we do, and as TRL does if it is installed.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def bench_train(
     recipes
         Training recipes, one pass.
     repeats
-        Times that each side is run, in turn; medians are told.
+        Times that each side is run, in turn; the medians are reported.
     """
     from experiments.bench.training.train import bench as measure
 

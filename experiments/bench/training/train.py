@@ -38,11 +38,11 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 def bench(
     base: str, recipes: int, repeats: int, say: Callable[[str], None], root: Path = Path()
 ) -> dict[str, Any]:
-    """Time each side ``repeats`` times, medians told. ``ratio`` is full fine-tuning over the notebook.
+    """Time each side ``repeats`` times and return the medians.
 
-    Tokens per second are supervised tokens of the recipes; memory is each process's own peak; bits per byte
-    are of the same validation recipes after one pass over the same training recipes, without end-of-text,
-    which the notebook never learns.
+    ``ratio`` is full fine-tuning over the notebook. Tokens per second are supervised tokens of the recipes;
+    memory is each process's own peak; bits per byte are of the same validation recipes after one pass over
+    the same training recipes, without end-of-text, which the notebook never learns.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = _shape(Path(temporary)) if base == SHAPE else locate.local_folder(config.model(base))
@@ -58,21 +58,21 @@ def bench(
             "validation": list(parts.validation),
             "end": source.format.end,
         }
-        asked: dict[str, dict[str, Any]] = {
+        planned: dict[str, dict[str, Any]] = {
             "notebook": {"side": "notebook"},
             **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},
         }
         if find_spec("trl"):
-            asked["trl"] = {"side": "trl"}
-            asked["trl-tuned"] = {"side": "trl", "settings": _tuned(common, say)}
-        measured: dict[str, list[dict[str, Any]]] = {name: [] for name in asked}
+            planned["trl"] = {"side": "trl"}
+            planned["trl-tuned"] = {"side": "trl", "settings": _tuned(common, say)}
+        measured: dict[str, list[dict[str, Any]]] = {name: [] for name in planned}
         for turn in range(repeats):
-            for name, side in asked.items():
+            for name, side in planned.items():
                 say(f"turn {turn + 1} of {repeats}: {name}")
                 measured[name].append(
                     in_a_process("experiments.bench.training.sides", side["side"], {**common, **side})
                 )
-    settings = asked.get("trl-tuned", {}).get("settings")
+    settings = planned.get("trl-tuned", {}).get("settings")
     return {**_summary(measured, base, recipes, repeats), "trl_settings": settings, "machine": machine()}
 
 
@@ -87,12 +87,12 @@ def _tuned(common: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]
     for number, settings in enumerate(SETTINGS, start=1):
         say(f"TRL, settings {number} of {len(SETTINGS)}: {settings}")
         try:
-            found = in_a_process("experiments.bench.training.sides", "trl", {**fewer, "settings": settings})
+            trial = in_a_process("experiments.bench.training.sides", "trl", {**fewer, "settings": settings})
         except UserError as error:
             say(f"left out: {error}")
             speed.append(0.0)
         else:
-            speed.append(found["tokens_per_second"])
+            speed.append(trial["tokens_per_second"])
     return SETTINGS[max(range(len(SETTINGS)), key=speed.__getitem__)]
 
 
