@@ -2,5 +2,5 @@
 
 `prepare` runs the steps once and caches the result; `corpus` reads documents from `sources` by way of
 `cleaning` and stores them as `texts`, `duplicates` finds near-copies, `split` divides, `report` counts what
-was excluded, `batches` tokenises. `format` spells and parses documents, `conversations` those made of turns.
+was excluded, `batches` tokenises. `format` renders and parses documents, `conversations` those made of turns.
 """

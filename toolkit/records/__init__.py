@@ -1,8 +1,8 @@
 """What a run, an evaluation and a study leave on disk: typed, strict, readable without torch.
 
-`run`, `data`, `evaluation`, `study` and `conclusions` are the records, `reader` reads those of a study,
-`files` writes each whole or not at all, `folders` names the path of each. Records are frozen and strict; what
-is unknown is None.
+`base` is what every record is: frozen and strict, with None for what is unknown. `run`, `data`, `evaluation`,
+`study` and `conclusions` are the records, `reader` reads those of a study, `older` drops what the first
+version had besides, `files` writes each whole or not at all, `folders` names the path of each.
 """
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
