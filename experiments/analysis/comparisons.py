@@ -5,55 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
-from eval.metrics.base import Floats
 from eval.statistics import compare as stats
 from eval.statistics.crossed import ALPHA, SeedPrior
-from experiments.analysis.priors import seed_priors_of
+from experiments.analysis.statistics import Statistics, count, seed_priors_of, unmeasured
 from experiments.design.study import StudySpec
-from toolkit.errors import UserError
-from toolkit.records import Comparison, Condition, Estimate, Finding, StudyRecords
+from toolkit.records import Comparison, Condition, Estimate, Finding
 from toolkit.specs import BASE
 
 Family = Literal["primary", "base", "claims"]
-Side = tuple[Condition, str]  # condition, method
-Rows = dict[str, list[tuple[float, ...] | None]]  # metric -> statistics of each document
-
-
-class Statistics(dict[Side, dict[int, Rows]]):
-    """Side -> seed -> rows, and which documents of a condition are not independent of each other."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clusters: dict[Condition, list[str]] = {}
-        """One label per document; only of conditions in which two documents share one."""
-
-
-def statistics_of(records: StudyRecords) -> Statistics:
-    """Return every side's per-document statistics, seeds in ascending order.
-
-    Raises UserError if runs of one condition were evaluated on different documents: documents are paired by
-    their index.
-    """
-    statistics = Statistics()
-    documents: dict[Condition, list[str]] = {}
-    for cell in sorted(records.evaluated, key=lambda c: c.seed):
-        rows = records.statistics(cell)
-        ids = [row.document_id for row in rows]
-        if documents.setdefault(cell.condition, ids) != ids:
-            raise UserError(
-                f"{cell.run_id} was evaluated on other documents than other runs of its condition: delete "
-                f"eval-{cell.eval_digest}.* in its folder and run again"
-            )
-        clusters = [row.cluster for row in rows]
-        if len(set(clusters)) < len(clusters):
-            statistics.clusters[cell.condition] = clusters
-        by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
-        statistics.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
-    return statistics
 
 
 def estimates(statistics: Statistics) -> list[Estimate]:
@@ -75,29 +36,13 @@ def estimates(statistics: Statistics) -> list[Estimate]:
                     low=found.low,
                     high=found.high,
                     seeds=len(seeds),
-                    documents=_count(table, clusters),
+                    documents=count(table, clusters),
                     speaks_about=found.speaks_about,
                     unit=item.unit,
                     label=item.label,
                 )
             )
     return result
-
-
-def _count(table: Floats, clusters: Sequence[str] | None) -> int:
-    """How many documents, or clusters of documents, a metric is defined on at every seed."""
-    defined = ~np.isnan(table).any(axis=(0, 2))
-    if clusters is None:
-        return int(defined.sum())
-    return len(
-        {label for label, there in zip(clusters, np.atleast_1d(defined).tolist(), strict=True) if there}
-    )
-
-
-def unmeasured(item: Metric, seeds: Sequence[Sequence[tuple[float, ...] | None]]) -> bool:
-    """Whether a metric that is not for every format has no value at all: it is left out, and is not zero."""
-    for_some = type(item).defined_on is not Metric.defined_on
-    return for_some and all(row is None for rows in seeds for row in rows)
 
 
 def comparisons(

@@ -14,16 +14,11 @@ from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located
 from eval.statistics.verdicts import judged, with_holm
 from experiments.analysis import claims, optima
-from experiments.analysis.comparisons import (
-    Statistics,
-    compare,
-    comparisons,
-    estimates,
-    statistics_of,
-)
+from experiments.analysis.comparisons import compare, comparisons, estimates
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
 from experiments.analysis.recommend import recommend
+from experiments.analysis.statistics import Statistics, statistics_of
 from experiments.design.conditions import CellSpec
 from experiments.design.findings import Band, Pair
 from experiments.design.study import StudySpec

@@ -12,8 +12,9 @@ from eval.failures import CLASSES, failures
 from eval.metrics import Context, Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics import compare
+from eval.statistics.observations import complete
 from eval.statistics.variance_components import Shares, error_covariance, shares
-from experiments.analysis.comparisons import Rows, unmeasured
+from experiments.analysis.statistics import Rows, clusters_of, count, unmeasured
 from experiments.design.study import StudySpec
 from toolkit.records import (
     Cell,
@@ -50,6 +51,7 @@ def of_generations(study: StudySpec, records: StudyRecords) -> Found:
     forms = {dataset.name: dataset.format for dataset in study.dataset}
     found = Found()
     conditions: dict[Condition, Tables] = {}
+    clusters: dict[Condition, list[str] | None] = {}
     for cell in records.evaluated:
         outcomes = [outcome for outcome in records.outcomes(cell) if not outcome.general]
         form = forms[cell.dataset]
@@ -59,14 +61,15 @@ def of_generations(study: StudySpec, records: StudyRecords) -> Found:
         _classify(cell, outcomes, form, found)
         if len(settings) > 1:
             documents = [row for row in records.statistics(cell) if not row.general]
+            clusters[cell.condition] = clusters_of(documents)
             rows = {setting: _rows(documents, setting) for setting in settings}
             conditions[cell.condition].setdefault(cell.method, {})[cell.seed] = rows
     for condition, tables in conditions.items():
         if len(settings) > 1:
-            found.settings += _estimates(condition, tables, settings)
+            found.settings += _estimates(condition, tables, settings, clusters[condition])
         if len(spec.decodings) > 1:
             names = tuple(decoding.name for decoding in spec.decodings)
-            found.decoding += _effects(condition, tables, spec.prompts, names)
+            found.decoding += _effects(condition, tables, spec.prompts, names, clusters[condition])
     return found
 
 
@@ -126,7 +129,7 @@ def _rows(documents: Sequence[DocumentStatistics], setting: Setting) -> Rows:
 
 
 def _estimates(
-    condition: Condition, tables: Tables, settings: Sequence[Setting]
+    condition: Condition, tables: Tables, settings: Sequence[Setting], clusters: Sequence[str] | None
 ) -> Iterator[SettingEstimate]:
     for mode, decoding in settings:
         for method, seeds in tables.items():
@@ -134,7 +137,7 @@ def _estimates(
                 if unmeasured(metric, [of_seed[mode, decoding][name] for of_seed in seeds.values()]):
                     continue
                 table = _stacked(seeds, (mode, decoding), name)
-                value = compare.estimate(metric, table)
+                value = compare.estimate(metric, table, clusters=clusters)
                 yield SettingEstimate(
                     **condition._asdict(),
                     prompt_mode=mode,
@@ -145,7 +148,7 @@ def _estimates(
                     low=value.low,
                     high=value.high,
                     seeds=len(seeds),
-                    documents=int(_defined(table).sum()),
+                    documents=count(table, clusters),
                     speaks_about=value.speaks_about,
                     unit=metric.unit,
                     label=metric.label,
@@ -156,34 +159,34 @@ def _stacked(seeds: dict[int, dict[Setting, Rows]], setting: Setting, metric: st
     return compare.stack([seeds[seed][setting][metric] for seed in sorted(seeds)])
 
 
-def _defined(table: Floats) -> np.ndarray:
-    """Documents on which the metric is defined at every seed."""
-    return np.asarray(np.isfinite(table).all(axis=(0, 2)))
-
-
 def _effects(
-    condition: Condition, tables: Tables, modes: Sequence[str], decodings: tuple[str, ...]
+    condition: Condition,
+    tables: Tables,
+    modes: Sequence[str],
+    decodings: tuple[str, ...],
+    clusters: Sequence[str] | None,
 ) -> Iterator[DecodingEffect]:
     """Of the trained methods: an untouched base lies so far off that it would drown them."""
     methods = tuple(method for method in tables if method != BASE)
     for mode in modes if methods else ():
         for name, metric in _of_texts().items():
-            cells = [
-                tables[method][seed][mode, decoding]
+            rows = [
+                of_seed[mode, decoding][name]
                 for method in methods
-                for seed in tables[method]
+                for of_seed in tables[method].values()
                 for decoding in decodings
             ]
-            if unmeasured(metric, [rows[name] for rows in cells]):
+            if unmeasured(metric, rows):
                 continue
-            grid = [
-                [_stacked(tables[method], (mode, decoding), name) for decoding in decodings]
+            sides = [
+                _stacked(tables[method], (mode, decoding), name)
                 for method in methods
+                for decoding in decodings
             ]
-            kept = np.logical_and.reduce([_defined(cell) for row in grid for cell in row])
-            over_decodings, over_methods, parts = _split(
-                metric, [[cell[:, kept, : metric.value_columns] for cell in row] for row in grid]
-            )
+            whole, _ = complete(metric, *sides, clusters=clusters)
+            width = len(decodings)
+            grid = [list(whole[start : start + width]) for start in range(0, len(whole), width)]
+            over_decodings, over_methods, parts = _split(metric, grid)
             yield DecodingEffect(
                 **condition._asdict(),
                 prompt_mode=mode,
@@ -193,7 +196,7 @@ def _effects(
                 methods=methods,
                 decodings=decodings,
                 seeds=min(len(tables[method]) for method in methods),
-                documents=int(kept.sum()),
+                documents=whole[0].shape[1],
                 over_decodings=over_decodings,
                 over_methods=over_methods,
                 share_decodings=parts.columns if parts else None,

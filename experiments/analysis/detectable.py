@@ -10,7 +10,7 @@ from eval.statistics.changes import Change, cheapest_change
 from eval.statistics.crossed import spread
 from eval.statistics.observations import complete, differences, stack
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
-from experiments.analysis.comparisons import statistics_of
+from experiments.analysis.statistics import statistics_of
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError

@@ -13,7 +13,8 @@ from eval.metrics.base import number
 from eval.statistics.crossed import ALPHA
 from eval.statistics.observations import complete, stack
 from eval.statistics.verdicts import with_holm
-from experiments.analysis.comparisons import comparisons, statistics_of
+from experiments.analysis.comparisons import comparisons
+from experiments.analysis.statistics import statistics_of
 from experiments.design import study as studies
 from toolkit.errors import UserError
 from toolkit.records import Cell, Comparison, Conclusions, RunRecord, StudyRecords

@@ -109,6 +109,7 @@ class DecodingEffect(ConditionRecord):
     seeds: int
     """Of the method that has fewest."""
     documents: int
+    """Documents, or clusters of documents, on which all methods and decodings are defined."""
     over_decodings: float | None
     """Highest less lowest value over decodings within a method, mean over methods, in the metric's unit."""
     over_methods: float | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from eval.metrics import metric
-from experiments.analysis.comparisons import Statistics, comparisons
+from experiments.analysis.comparisons import comparisons
+from experiments.analysis.statistics import Statistics
 from tests.factories import RECIPE
 from toolkit.records import Condition
 from toolkit.specs import Conversation
