@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
@@ -45,6 +45,19 @@ def estimates(statistics: Statistics) -> list[Estimate]:
     return result
 
 
+class Margin(NamedTuple):
+    """An equivalence margin, and what its number is; None as the kind: what the metric's own is."""
+
+    size: float | None
+    kind: stats.MarginKind | None = None
+
+
+def margin_of(study: StudySpec, item: Metric, given: float | None = None) -> Margin:
+    """Return a metric's margin: the one ``given`` by a finding, or else the study's, or else its own."""
+    chosen = given or study.margins.get(item.name)
+    return Margin(item.margin) if chosen is None else Margin(chosen, stats.own_margin_kind(item))
+
+
 def comparisons(
     study: StudySpec,
     statistics: Statistics,
@@ -78,8 +91,7 @@ def comparisons(
                     method,
                     against,
                     item,
-                    study.margins.get(item.name, item.margin),
-                    margin_kind=stats.own_margin_kind(item) if item.name in study.margins else None,
+                    margin_of(study, item),
                     seeds=study.seeds,
                     tests=tests,
                     family=family,
@@ -97,9 +109,8 @@ def compare(
     method: str,
     against: str,
     item: Metric,
-    margin: float | None,
+    margin: Margin,
     *,
-    margin_kind: stats.MarginKind | None = None,
     seeds: Sequence[int],
     tests: int,
     family: Family = "primary",
@@ -131,8 +142,8 @@ def compare(
         item,
         stats.stack([rows[item.name] for rows in ours.values()]),
         stats.stack([rows[item.name] for rows in theirs.values()]),
-        margin=margin,
-        margin_kind=margin_kind,
+        margin=margin.size,
+        margin_kind=margin.kind,
         base=stats.stack([rows[item.name] for rows in base.values()]) if base else None,
         tests=tests,
         prior=prior,

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import all_metrics, metric
-from eval.statistics.compare import own_margin_kind
 from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located
 from eval.statistics.verdicts import judged, with_holm
 from experiments.analysis import claims, optima
-from experiments.analysis.comparisons import compare, comparisons, estimates
+from experiments.analysis.comparisons import compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
 from experiments.analysis.recommend import recommend
@@ -175,7 +174,6 @@ def _claims(
     for condition, pair in pairs:
         if pair.metric in all_metrics():
             item = metric(pair.metric)
-            margin = pair.margin or study.margins.get(item.name, item.margin)
             sides = pair.method, pair.against
             known = concluded.get((condition, *sides, item.name))
             if known is not None and pair.margin is None:
@@ -187,8 +185,7 @@ def _claims(
                 condition,
                 *sides,
                 item,
-                margin,
-                margin_kind=own_margin_kind(item) if pair.margin or item.name in study.margins else None,
+                margin_of(study, item, pair.margin),
                 seeds=study.seeds,
                 tests=len(pairs),
                 family="claims",
@@ -236,8 +233,7 @@ def _recommendations(
         ) -> Comparison | None:
             known = concluded.get((condition, method, other, name))
             item = metric(name)
-            margin = study.margins.get(name, item.margin)
-            return known or judge(method, other, item, margin)
+            return known or judge(method, other, item, margin_of(study, item))
 
         made.append(recommend(condition, records.cells, records.runs, values, metrics, compared))
     return [one for one in made if one is not None]

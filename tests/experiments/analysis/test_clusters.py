@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eval.metrics import metric
-from experiments.analysis.comparisons import compare, estimates
+from experiments.analysis.comparisons import Margin, compare, estimates
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.statistics import Statistics, seed_priors_of
 from experiments.design import study
@@ -30,8 +30,8 @@ def statistics(clusters):
 
 def compared(clusters):
     """The one comparison of the two methods."""
-    item = metric("bits_per_byte")
-    return compare(statistics(clusters), [], CONDITION, "lora", "full", item, 0.01, seeds=[0], tests=1)
+    item, margin = metric("bits_per_byte"), Margin(0.01)
+    return compare(statistics(clusters), [], CONDITION, "lora", "full", item, margin, seeds=[0], tests=1)
 
 
 def test_six_documents_of_three_prompts_are_three():

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from eval.metrics import all_metrics, metric
+from experiments.analysis.comparisons import Margin, estimates, margin_of
+from experiments.analysis.conclude import _recommendations
 from experiments.analysis.recommend import choose, recommend
+from experiments.analysis.statistics import Statistics
+from experiments.design.study import load
 from figures.wording.evidence import recommendation_text
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Condition, Costs, Estimate, Recommendation, RunRecord
+from toolkit.records import (
+    Cell,
+    Comparison,
+    Condition,
+    Costs,
+    Estimate,
+    Recommendation,
+    RunRecord,
+    StudyRecords,
+)
+from toolkit.records.folders import Root
 from toolkit.specs import RunSpec, TrainSpec
 
 HERE = Condition("b", "d", 100, 1.0)
@@ -128,3 +145,33 @@ def test_equal_costs_leave_the_best():
     """All trained 100 s: by time the best stays, as nothing is cheaper."""
     one = choose(recommended({"lora-r16": ("equivalent", True)}), "time")
     assert (one.method, one.status) == ("full", "best")
+
+
+def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
+    """Margin 0.3 of structure compliance: LoRA, best at 10 of 10, against DoRA at 9 of 10 has 0.3 too.
+
+    A share of the gain, 0.3 x (0.8 - 0), would be 0.24.
+    """
+    overrides = ["methods={full: 1e-4, lora-r16: 1e-3, dora: 1e-3}", "metrics=[structure_compliance]"]
+    study = load("quickstart", [*overrides, "margins={structure_compliance: 0.3}"])
+    item = metric("structure_compliance")
+    assert margin_of(study, item) == Margin(0.3, "absolute")
+    assert margin_of(study, item, 0.1) == Margin(0.1, "absolute")
+    assert margin_of(study, metric("bleu")) == Margin(metric("bleu").margin, None)
+    statistics = Statistics()
+    for method, passed in {"base": 0, "full": 8, "lora-r16": 10, "dora": 9}.items():
+        rows = [(float(i < passed), 1.0) for i in range(10)]
+        every = {name: [None] * 10 for name in all_metrics()}
+        statistics[HERE, method] = {0: {**every, "structure_compliance": rows}}
+    cells = [
+        Cell(
+            **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            run_id=method, eval_digest="e", status="finished",
+        )
+        for method in study.methods
+    ]  # fmt: skip
+    records = StudyRecords(cells, Root(Path()))
+    records.runs = {}
+    (one,) = _recommendations(study, statistics, [], records, estimates(statistics), [], 0.05)
+    assert one.best == "lora-r16"
+    assert {c.method: c.margin for c in one.candidates} == {"full": 0.3, "lora-r16": None, "dora": 0.3}
