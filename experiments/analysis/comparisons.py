@@ -74,7 +74,7 @@ def comparisons(
     result = []
     of_format = {data.name: [m for m in headline if m.defined_on(data.format)] for data in study.dataset}
     families: tuple[tuple[Family, str], ...] = (("primary", study.baseline), ("base", BASE))
-    for family, against in families[: 1 if study.baseline == BASE else 2]:
+    for family, against in families:
         pairs = [
             (condition, method)
             for condition, method in statistics
