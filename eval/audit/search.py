@@ -19,7 +19,9 @@ def learning_rates(cells: Sequence[Cell]) -> list[Finding]:
     return [
         _rates_tried(tried),
         *_unequal("tuning seeds", tuning, lambda own: len({cell.seed for cell in own})),
-        *_unequal("width of the grid", tuning, _width),
+        *_unequal(
+            "width of the grid", tuning, lambda own: width([c.learning_rate for c in own if c.learning_rate])
+        ),
         *_edges(cells),
     ]
 
@@ -71,8 +73,8 @@ def _unequal(check: str, tuning: Sequence[Cell], value: Callable[[list[Cell]], o
     return [differing(check, "refused", _grouped(values), "not the same for all")]
 
 
-def _width(cells: list[Cell]) -> str:
-    rates = [cell.learning_rate for cell in cells if cell.learning_rate]
+def width(rates: Sequence[float]) -> str:
+    """Return how far apart the lowest and highest learning rate of a search are, in words."""
     return f"{math.log10(max(rates) / min(rates)):.1f} decades" if rates else "none"
 
 

@@ -272,10 +272,21 @@ def test_a_plan_shows_what_waits_for_tuning(make):
 
 
 def test_uneven_searches_are_told_before_anything_runs(make):
-    """Three rates against one; the same number for all says nothing."""
+    """Three rates against one; 1e-5 to 1e-3 against 1e-4 to 1e-3, two decades against one; equal: nothing."""
     uneven = plan.plan(make("methods={full: tune, lora-r16: 1e-3}"))
-    assert "(full 3, lora-r16 1): the audit will refuse" in uneven["uneven"]
+    assert "number of learning rates for all (full 3, lora-r16 1): the audit will refuse" in uneven["uneven"]
+    wide = plan.plan(make("methods={full: [1e-5, 1e-3], lora-r16: [1e-4, 1e-3]}"))["uneven"]
+    assert "width of learning rates for all (full 2.0 decades, lora-r16 1.0 decades)" in wide
     assert plan.plan(make(BOTH))["uneven"] is None
+
+
+def test_what_was_trained_elsewhere_makes_no_search_uneven(make, tmp_path):
+    """One rate for full, none for a checkpoint from elsewhere, which is in no search: nothing to report."""
+    (tmp_path / "theirs").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "theirs" / name).write_text("{}")
+    grid = make(f"methods={{full: 1e-4, theirs: {{checkpoint: '{tmp_path / 'theirs'}'}}}}")
+    assert plan.plan(grid)["uneven"] is None
 
 
 def test_a_probe_is_a_short_run_of_the_same_method(make):
