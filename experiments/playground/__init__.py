@@ -1,4 +1,5 @@
 """Pages and tables where people look at what models write.
 
-`side_by_side` prints generations of all methods for one title; `taste` is the blind taste test.
+`runs` chooses the runs of a study that are shown; `side_by_side` prints generations of all methods for one
+title, `live` serves them in a browser as they write, and `taste` is the blind taste test.
 """

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.analysis.conclude import read
 from experiments.design.study import name_of
-from experiments.sharing.trust import base_of
+from experiments.playground.runs import Runs, first_runs, format_of, loadable
 from toolkit.data.format import opening
 from toolkit.errors import UserError
-from toolkit.records import Cell, RunRecord
-from toolkit.records.folders import Root
-from toolkit.specs import BASE, Decoding, EvalSpec, Format
+from toolkit.specs import Decoding, EvalSpec, Format
 
 
 def side_by_side(
@@ -34,7 +32,7 @@ def side_by_side(
     Raises UserError for a bad option, a study without finished runs or weights, and a base model that its
     record may not decide to load.
     """
-    cells = _one_per_method(read(root, name_of(study)).cells)
+    cells = first_runs(read(root, name_of(study)), "generate")
     names = [" ".join(title.split()) for title in titles]
     if not all(names):
         raise UserError("generate: a title is empty")
@@ -42,15 +40,8 @@ def side_by_side(
         raise UserError(f"generate: --max-new-tokens is at least 1, got {max_new_tokens}")
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
-    bases, records = {}, {}
-    for cell in cells:
-        folder = Root(root).run(cell.run_id)
-        if not cell.is_base:
-            folder.require_artifact()
-        records[cell.run_id] = RunRecord.read(folder.record)
-        bases[cell.run_id] = base_of(
-            records[cell.run_id], folder, "generate", trust_remote_code=trust_remote_code
-        )
+    runs = loadable(cells, root, "generate", trust_remote_code=trust_remote_code)
+    document_format = _format(runs)
 
     # torch only from here on: whatever is wrong above is reported at once
     from eval.inference.generation import generate
@@ -59,11 +50,9 @@ def side_by_side(
 
     runtime.quiet_libraries()
     rows = []
-    document_format = _format(records.values())
-    for cell in cells:
-        say(f"{cell.method}: writing")
-        run, base = records[cell.run_id], bases[cell.run_id]
-        model, tokenizer = load_run(run, Root(root).run(cell.run_id), base)
+    for method, (run, folder) in runs.items():
+        say(f"{method}: writing")
+        model, tokenizer = load_run(run, folder)
         for_generation(model, run.spec.train.precision)
         first = document_format.sections[0]
         prompts = [opening(document_format, name) for name in names]
@@ -74,7 +63,7 @@ def side_by_side(
                     {
                         "title": title,
                         "temperature": decoding.temperature,
-                        "method": cell.method,
+                        "method": method,
                         "text": generation.document,
                         "ended": generation.ended,
                         "tokens": generation.tokens,
@@ -93,24 +82,11 @@ def _decodings(temperatures: Sequence[float], top_p: float) -> list[Decoding]:
     return [Decoding(name=f"t{t:g}", temperature=t, top_p=top_p) for t in temperatures]
 
 
-def _one_per_method(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the base and each method's first finished confirming run, of the first condition."""
-    usable = [c for c in cells if c.status == "finished" and c.phase in ("base", "confirm")]
-    if not usable:
-        raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")
-    first = usable[0]
-    panel = [c for c in usable if c.condition == first.condition]
-    names = sorted(
-        {c.method for c in panel}, key=lambda name: (name != BASE, [c.method for c in panel].index(name))
-    )
-    return [next(c for c in panel if c.method == name) for name in names]
-
-
-def _format(records: Iterable[RunRecord]) -> Format:
+def _format(runs: Runs) -> Format:
     """Return the format of the documents that the methods were trained on."""
-    for record in records:
-        if record.spec.dataset is not None:
-            if not isinstance(record.spec.dataset.format, Format):
-                raise UserError("generate: the study trained on conversations; use `bakeoff playground`")
-            return record.spec.dataset.format
-    raise UserError("generate: the study has no finished run yet; `bakeoff run` it first")
+    document_format = format_of(record for record, _ in runs.values())
+    if document_format is None:
+        raise UserError("generate: the study has no finished trained run yet; `bakeoff run` it first")
+    if not isinstance(document_format, Format):
+        raise UserError("generate: the study trained on conversations; use `bakeoff playground`")
+    return document_format

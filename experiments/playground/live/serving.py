@@ -6,11 +6,11 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from experiments.analysis.conclude import read
 from experiments.design.study import name_of
-from experiments.sharing.trust import base_of
+from experiments.playground.runs import first_runs, format_of, loadable
 from toolkit.errors import UserError
-from toolkit.records import Conclusions, RunRecord
-from toolkit.records.folders import Root, RunFolder
+from toolkit.records.folders import Root
 from toolkit.specs import Format
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,7 +28,9 @@ def serve(
     say: Callable[[str], None],
 ) -> None:
     """Load the study's first runs and serve them. Raises UserError before anything is loaded if it can't."""
-    runs, document_format = study_runs(root, name_of(study), methods)
+    conclusions = read(root, name_of(study))
+    runs = loadable(first_runs(conclusions, "playground", methods, with_base=True), root, "playground")
+    document_format = format_of(record for record, _ in runs.values())
     if new_tokens < 1:
         raise UserError(f"playground: --new-tokens is at least 1, got {new_tokens}")
     listener = _listener(host, port)
@@ -43,12 +45,12 @@ def serve(
 
     runtime.quiet_libraries()
     arms = load(runs, say)
-    report = Root(root).results(name_of(study)) / "report" / "report.html"
+    report = Root(root).results(conclusions.study) / "report" / "report.html"
     playground = Playground(
         arms,
-        document_format,
+        document_format if isinstance(document_format, Format) else None,  # else a prompt as it is
         Limits(new_tokens=new_tokens),
-        name_of(study),
+        conclusions.study,
         report if report.is_file() else None,
     )
     hosts = [*LOOPBACK, host] if host in LOOPBACK else ["*"]
@@ -63,36 +65,6 @@ def serve(
         h11_max_incomplete_event_size=65_536,
     )
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def study_runs(
-    root: Path, study: str, methods: Sequence[str]
-) -> tuple[dict[str, tuple[RunRecord, RunFolder]], Format | None]:
-    """Name -> the first finished run of every method, of the study's first condition, and the format."""
-    path = Root(root).results(study) / "comparisons.json"
-    if not path.is_file():
-        raise UserError(f"no results of study '{study}' in {root}; `bakeoff run {study}` makes them")
-    cells = [c for c in Conclusions.read(path).cells if c.status == "finished" and c.phase != "tune"]
-    if not cells:
-        raise UserError(f"playground: '{study}' has no finished run; `bakeoff run {study}` first")
-    runs: dict[str, tuple[RunRecord, RunFolder]] = {}
-    document_format = None
-    for cell in cells:
-        wanted = not methods or cell.method in methods or cell.phase == "base"
-        if cell.condition == cells[0].condition and wanted and cell.method not in runs:
-            folder = Root(root).run(cell.run_id)
-            record = RunRecord.read(folder.record)
-            if not record.spec.is_base:
-                folder.require_artifact()
-            if record.spec.dataset is not None:
-                given = record.spec.dataset.format
-                document_format = given if isinstance(given, Format) else None  # else a prompt as it is
-            base = base_of(record, folder, "playground")
-            spec = record.spec.model_copy(update={"model": base})
-            runs[cell.method] = (record.model_copy(update={"spec": spec}), folder)
-    if missing := [name for name in methods if name not in runs]:
-        raise UserError(f"playground: '{missing[0]}' has no finished run. Finished: {', '.join(runs)}")
-    return runs, document_format
 
 
 def _listener(host: str, port: int) -> socket.socket:

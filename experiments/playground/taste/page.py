@@ -10,14 +10,15 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from experiments.playground.runs import first_runs, format_of
 from experiments.playground.taste.pairs import PairKey, Shown, draw
 from toolkit.data.format import find_markers
 from toolkit.errors import UserError
-from toolkit.records import Cell, Conclusions, Outcome, RunRecord, read_lines, write_lines
+from toolkit.records import Conclusions, StudyRecords, read_lines, write_lines
 from toolkit.records.base import Record
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
-from toolkit.specs import AnyFormat
+from toolkit.specs import AnyFormat, digest_of
 
 
 class TasteTest(Record):
@@ -82,7 +83,7 @@ def write_page(
     identity = "-".join((conclusions.study, key[0].pair, str(len(key))))
     # the study's name may name a method: the page carries a digest of it alone
     test = TasteTest(
-        taste_test=_digest(identity),
+        taste_test=digest_of(identity),
         study=conclusions.study,
         question=question,
         pairs=len(shown),
@@ -124,50 +125,25 @@ def _script(value: object) -> Markup:
     return Markup(text)  # noqa: S704 - all that could end the script is escaped above
 
 
-def _digest(text: str) -> str:
-    from toolkit.specs import digest_of
-
-    return digest_of(text)
-
-
 def _texts(
     conclusions: Conclusions, root: Path, methods: Sequence[str]
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Method -> document -> text without markers, and document -> prompt."""
-    texts: dict[str, dict[str, str]] = {}
-    prompts: dict[str, str] = {}
-    document_format: AnyFormat | None = None
-    cells = _one_per_method(conclusions, methods)
-    for cell in cells:
-        dataset = RunRecord.read(Root(root).run(cell.run_id).record).spec.dataset
-        document_format = document_format or (dataset.format if dataset else None)
+    cells = [cell for cell in first_runs(conclusions, "taste", methods) if cell.eval_digest is not None]
+    records = StudyRecords.read(cells, Root(root))
+    document_format = format_of(records.runs.values())
     if document_format is None:
         raise UserError(f"taste: '{conclusions.study}' has no finished trained run")
+    texts: dict[str, dict[str, str]] = {}
+    prompts: dict[str, str] = {}
     for cell in cells:
-        if cell.eval_digest is None:
-            continue
         texts[cell.method] = {}
-        for outcome in read_lines(Root(root).run(cell.run_id).outcomes(cell.eval_digest), Outcome):
+        for outcome in records.outcomes(cell):
             if outcome.generations and not outcome.general:
                 generation = outcome.generations[0]
                 texts[cell.method][outcome.document_id] = without_markers(generation.text, document_format)
                 prompts[outcome.document_id] = without_markers(generation.prompt, document_format)
     return texts, prompts
-
-
-def _one_per_method(conclusions: Conclusions, methods: Sequence[str]) -> list[Cell]:
-    usable = [c for c in conclusions.cells if c.status == "finished" and c.phase in ("base", "confirm")]
-    first = next((c.condition for c in usable), None)
-    found: dict[str, Cell] = {}
-    for cell in usable:
-        if cell.condition == first and (not methods or cell.method in methods):
-            found.setdefault(cell.method, cell)
-    if missing := [name for name in methods if name not in found]:
-        known = sorted({c.method for c in usable})
-        raise UserError(
-            f"taste: '{missing[0]}' has no finished run. Finished: {', '.join(known) or '(none)'}"
-        )
-    return list(found.values())
 
 
 def without_markers(text: str, document_format: AnyFormat) -> str:

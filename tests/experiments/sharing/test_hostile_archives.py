@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from experiments.cli import main
-from experiments.playground.live.serving import study_runs
+from experiments.playground.live.serving import serve
 from experiments.playground.side_by_side import side_by_side
 from experiments.sharing.archive import OF_RESULTS
 from experiments.sharing.export import export
@@ -172,5 +172,8 @@ def test_a_record_that_names_a_folder_of_code_runs_nothing(packed, tmp_path, cap
     with pytest.raises(UserError, match="which a record may not decide.*--trust-remote-code"):
         generate(tmp_path / "root")
     with pytest.raises(UserError, match="playground: .*which a record may not decide"):
-        study_runs(tmp_path / "root", "small", [])
+        serve(
+            "small", tmp_path / "root", host="127.0.0.1", port=0, password=None, new_tokens=8, methods=[],
+            say=print,
+        )  # fmt: skip
     assert not ran.exists()
