@@ -67,7 +67,7 @@ def _shared(
     runs: Mapping[str, tuple[RunRecord, RunFolder]], spec: ModelSpec, say: Callable[[str], None]
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, set[str]]:
     """Load the base model with every adapter that it can carry; return it, its tokenizer, and their names."""
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
 
     say(f"loading {spec.name}")
     model: Any
@@ -76,10 +76,11 @@ def _shared(
     for name, (record, folder) in runs.items():
         if record.spec.method.peft is None or methods.quantization(record.spec.method) is not None:
             continue
-        if record.spec.method.peft["peft_type"] in PROMPTS:
+        place = str(folder.require_artifact())
+        adapter = PeftConfig.from_pretrained(place)
+        if adapter.is_prompt_learning or adapter.is_adaption_prompt:
             continue  # its virtual tokens would change what the base computes
         say(f"loading {name}")
-        place = str(folder.require_artifact())
         try:
             if names:
                 model.load_adapter(place, adapter_name=name)
@@ -91,9 +92,6 @@ def _shared(
         names.add(name)
     precision = next(iter(runs.values()))[0].spec.train.precision
     return for_generation(model.eval(), precision), tokenizer, names
-
-
-PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "ADAPTION_PROMPT")
 
 
 def _with_adapter(model: Any, name: str) -> Callable[[], AbstractContextManager[Any]]:

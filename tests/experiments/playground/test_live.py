@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from experiments.playground.live.arms import Arm, Arms, _with_adapter, _without_adapter
+from experiments.playground.live.arms import Arm, Arms, _with_adapter, _without_adapter, load
 from experiments.playground.live.writing import write
 from toolkit import catalog
-from toolkit.specs import Decoding
+from toolkit.records import Costs, RunRecord
+from toolkit.records.folders import RunFolder
+from toolkit.specs import Decoding, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 starlette = pytest.importorskip("starlette.testclient", reason="the extra `playground` is not installed")
 from experiments.playground.live.server import Limits, Playground, application  # noqa: E402
@@ -50,6 +52,42 @@ def arms(tiny_gpt2, tmp_path):
     shared = [Arm(name, model, _with_adapter(model, name)) for name in ("one", "two")]
     tokenizer = AutoTokenizer.from_pretrained(tiny_gpt2)
     return Arms((Arm("base", model, _without_adapter(model)), *shared), tokenizer, 1), tmp_path
+
+
+def test_an_adapter_of_virtual_tokens_does_not_share_the_base(tiny_gpt2, tmp_path):
+    """The base and LoRA share one model; prompt tuning, whatever the case of its type, has a second one."""
+    spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
+    configs = {
+        "base": None,
+        "lora": LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True, task_type="CAUSAL_LM"),
+        "prompt": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2),
+    }
+    kinds = {"lora": {"peft_type": "LORA", "r": 2}, "prompt": {"peft_type": "prompt_tuning"}}
+    runs = {}
+    for name, config in configs.items():
+        method = MethodSpec(name=name, peft=kinds[name]) if name in kinds else catalog.method("base")
+        rate = None if config is None else 1e-3
+        run = RunSpec(
+            model=spec, dataset=None, data=None, method=method, learning_rate=rate,
+            train=TrainSpec(precision="fp32"), seed=0,
+        )  # fmt: skip
+        folder = RunFolder(tmp_path, run.run_id)
+        if config is not None:
+            base = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
+            get_peft_model(base, config).save_pretrained(folder.artifact)
+        runs[name] = (
+            RunRecord(
+                run_id=run.run_id, spec=run, status="finished", validation_bits_per_byte=None, data=None,
+                costs=Costs(), precision="fp32", environment={},
+            ),
+            folder,
+        )  # fmt: skip
+    loaded = load(runs, lambda text: None)
+    assert [arm.name for arm in loaded.arms] == ["base", "lora", "prompt"]
+    assert loaded.in_memory == 2
+    models = {arm.name: arm.model for arm in loaded.arms}
+    assert models["lora"] is models["base"]
+    assert models["prompt"] is not models["base"]
 
 
 def texts(pieces):
