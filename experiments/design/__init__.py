@@ -1,6 +1,6 @@
 """What a study compares and which runs it needs.
 
-A study file is read (`study`) into a `spec`, with its `search` for learning rates and the `findings` that it
-judges. Its conditions and cells (`conditions`, `cells`) are pure values; `grid` prepares the data and reads
-the records of a root folder. `planning` says what it will cost.
+A study file is read (`study`) into a `spec`, whose `keys` are documented, with its search for
+`learning_rates` and the `findings` that it judges. Its `conditions` and the cells of its `grid` are pure
+values; `study_state` prepares the data and reads the records of a root folder. `planning` says what it costs.
 """
