@@ -116,11 +116,14 @@ def test_a_class_that_nobody_has_is_not_drawn(make_study: Make) -> None:
 
 def test_the_worst_texts_are_those_with_most_classes(make_study: Make) -> None:
     """The sixth text has two classes, the fourth one: in that order, at most two a method."""
-    found = sections.worst(load(*make_study()), "here")["texts"]
-    assert [(text["method"], text["order"]) for text in found] == [
+    shown = sections.worst(load(*make_study()), "here")["texts"]
+    assert [(text["method"], text["order"]) for text in shown] == [
         ("base", 5), ("base", 3), ("full", 5), ("full", 3), ("lora-r16", 5), ("lora-r16", 3),
     ]  # fmt: skip
-    assert found[0]["wrong"] == [("missing marker", "lacks [END]"), ("loop", "“<i>so on</i>” 9 times")]
+    assert list(shown[0]["wrong"].items()) == [
+        ("missing marker", "lacks [END]"),
+        ("loop", "“<i>so on</i>” 9 times"),
+    ]
 
 
 def test_what_is_wrong_is_said_and_escaped(report: Path) -> None:
