@@ -49,11 +49,12 @@ def structure(part: StudyTables) -> FigureSpec | None:
 def failures(part: StudyTables) -> FigureSpec | None:
     """Classes of failures by method, at the headline's setting, and what human texts have of them."""
     table = part.failures
-    mine = table[table["decoding"].notna()]
-    if mine.empty:
+    generated = table[table["decoding"].notna()]
+    if generated.empty:
         return None
-    first = mine.iloc[0]
-    here = mine[(mine["prompt_mode"] == first["prompt_mode"]) & (mine["decoding"] == first["decoding"])]
+    first = generated.iloc[0]
+    setting = ["prompt_mode", "decoding"]
+    here = generated[(generated[setting] == first[setting]).all(axis="columns")]
     human = table[table["decoding"].isna() & (table["prompt_mode"] == first["prompt_mode"])]
     shown = pd.concat([here, human])
     occurs = set(shown[shown["value"] > 0]["part"])

@@ -61,15 +61,19 @@ def section_values(table: pd.DataFrame, ax: Axes) -> Axes:
     looks = looks_of(table)
     offsets = np.linspace(-0.26, 0.26, len(labels)) if len(labels) > 1 else np.zeros(1)
     for offset, label in zip(offsets, labels, strict=True):
-        mine = table[table["label"] == label]
-        colour, mark, _ = looks[str(mine["method"].iloc[0])]
-        means = mine.groupby("part", sort=False)["value"].mean().reindex(parts)
+        of_method = table[table["label"] == label]
+        colour, mark, _ = looks[str(of_method["method"].iloc[0])]
+        means = of_method.groupby("part", sort=False)["value"].mean().reindex(parts)
         rows = np.arange(len(parts)) + offset
         ax.hlines(rows, 0, means, color=colour, linewidth=0.8, alpha=0.45)
         ax.plot(means, rows, mark, color=colour, label=short(label), markeredgewidth=1.6)
-        if mine["seed"].nunique() > 1:
+        if of_method["seed"].nunique() > 1:
             ax.plot(
-                mine["value"], [rows[parts.index(p)] for p in mine["part"]], "|", color=colour, markersize=5
+                of_method["value"],
+                [rows[parts.index(p)] for p in of_method["part"]],
+                "|",
+                color=colour,
+                markersize=5,
             )
     rows_of(ax, [str(part) for part in parts])
     for y in np.arange(len(parts) - 1) + 0.5:

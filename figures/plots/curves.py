@@ -33,15 +33,15 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
     check(table, *(["device"] if x == "seconds" else []))
     text, one = AXES[x]
     looks, ends = looks_of(table), []
-    for method, mine in table.groupby("method", sort=False):
+    for method, of_method in table.groupby("method", sort=False):
         colour, mark, dash = looks[str(method)]
-        seeds = [run.reset_index(drop=True) for _, run in mine.groupby("run_id", sort=False)]
+        seeds = [run.reset_index(drop=True) for _, run in of_method.groupby("run_id", sort=False)]
         if len(seeds) > 1:
             thin = _with_gaps([run[[x, VALIDATION]] for run in seeds])
             ax.plot(thin[x] / one, thin[VALIDATION], color=colour, linewidth=0.7, alpha=0.5)
         # The k-th validation of every seed lies at nearly the same x, so their means go together.
         mean = pd.concat(seeds).groupby(level=0)[[x, VALIDATION]].mean()
-        label = short(str(mine["label"].iloc[0]))
+        label = short(str(of_method["label"].iloc[0]))
         line: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": dash, "linewidth": 1.4}
         ax.plot(mean[x] / one, mean[VALIDATION], label=label, **line)
         ends.append((float(mean[VALIDATION].iloc[-1]), float(mean[x].iloc[-1]) / one, colour))
@@ -92,9 +92,9 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
     searched = table[table["phase"] == "tune"]
     searched = searched[searched["budget"] == searched["budget"].max()] if len(searched) else table
     looks = looks_of(searched)
-    for method, mine in searched.groupby("method", sort=False):
+    for method, of_method in searched.groupby("method", sort=False):
         colour, mark, dash = looks[str(method)]
-        by_seed = mine.pivot_table(index="learning_rate", columns="seed", values=VALIDATION).sort_index()
+        by_seed = of_method.pivot_table(index="learning_rate", columns="seed", values=VALIDATION).sort_index()
         if by_seed.shape[1] > 1:
             ax.plot(by_seed.index, by_seed, color=colour, linewidth=0.7, alpha=0.5)
         tried: Any = by_seed.mean(axis=1, skipna=False)  # a rate that a seed diverged at has no mean
@@ -104,7 +104,7 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
             color=colour,
             marker=mark,
             linestyle=dash,
-            label=short(str(mine["label"].iloc[0])),
+            label=short(str(of_method["label"].iloc[0])),
         )
         taken = table[(table["phase"] == "confirm") & (table["method"] == method)]
         chosen = sorted(set(taken["learning_rate"]))

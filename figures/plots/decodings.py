@@ -43,12 +43,12 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     looks = looks_of(table)
     offsets = np.linspace(-0.2, 0.2, len(labels)) if len(labels) > 1 else np.zeros(1)
     for offset, label in zip(offsets, labels, strict=True):
-        mine = table[table["label"] == label]
-        colour, mark, dash = looks[str(mine["method"].iloc[0])]
-        x = np.array([names.index(name) for name in mine["decoding"]]) + offset
-        ax.plot(x, mine["value"] * scale, color=colour, linewidth=0.7, alpha=0.5, linestyle=dash)
-        ax.plot(x, mine["value"] * scale, mark, color=colour, label=short(label))
-        for place, row in zip(x, rows(mine), strict=True):
+        of_method = table[table["label"] == label]
+        colour, mark, dash = looks[str(of_method["method"].iloc[0])]
+        x = np.array([names.index(name) for name in of_method["decoding"]]) + offset
+        ax.plot(x, of_method["value"] * scale, color=colour, linewidth=0.7, alpha=0.5, linestyle=dash)
+        ax.plot(x, of_method["value"] * scale, mark, color=colour, label=short(label))
+        for place, row in zip(x, rows(of_method), strict=True):
             if present(row["low"]) and present(row["high"]):
                 ax.plot([place] * 2, [row["low"] * scale, row["high"] * scale], color=colour, linewidth=1.2)
     ax.set_xticks(range(len(names)), [name.replace("-", "\n") for name in names])

@@ -41,17 +41,17 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     scale = factor(str(trained["unit"].iloc[0]))
     looks = looks_of(trained)
     groups = list(trained.sort_values(x).groupby("method", sort=False))
-    for place, (method, mine) in enumerate(groups):
+    for place, (method, of_method) in enumerate(groups):
         colour, mark, dash = looks[str(method)]
         aside = 1.0 if x == "capacity" else DODGE ** (place - (len(groups) - 1) / 2)
-        for row in rows(mine):
+        for row in rows(of_method):
             if present(row["low"]):
                 ends = [row["low"] * scale, row["high"] * scale]
                 ax.plot([row[x] * aside] * 2, ends, color=colour, linewidth=1.4)
-        label = str(mine["label"].iloc[0])
+        label = str(of_method["label"].iloc[0])
         ax.plot(
-            mine[x] * aside,
-            mine["value"] * scale,
+            of_method[x] * aside,
+            of_method["value"] * scale,
             color=colour,
             marker=mark,
             label=short(label),

@@ -34,12 +34,12 @@ def _round_between(low: float, high: float) -> list[float]:
 
 def apart(ticks: Sequence[float], low: float, high: float, share: float = 0.14) -> list[float]:
     """Return the ticks that are at least ``share`` of a log axis from the one before; the last one stays."""
-    kept: list[float] = []
+    shown: list[float] = []
     width = math.log(high / low) or 1.0
     for tick in sorted(set(ticks), reverse=True):
-        if not kept or math.log(kept[-1] / tick) / width >= share:
-            kept.append(tick)
-    return kept[::-1]
+        if not shown or math.log(shown[-1] / tick) / width >= share:
+            shown.append(tick)
+    return shown[::-1]
 
 
 def plain_number(value: float) -> str:

@@ -135,10 +135,10 @@ def versions(study: StudyTables) -> list[str]:
 
     They are shown as part of a command: what a record made up is quoted for the shell.
     """
-    found = {
-        shlex.quote(visible(f"{name}=={version}")): None
+    packages = {
+        shlex.quote(visible(f"{name}=={version}"))
         for run in study.runs.values()
         for name, version in (run.environment.get("versions") or {}).items()
         if version and name != "python"
     }
-    return sorted(found)
+    return sorted(packages)

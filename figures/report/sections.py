@@ -128,11 +128,11 @@ def environment(study: StudyTables) -> list[tuple[str, str]]:
 
 def signatures(study: StudyTables) -> list[tuple[str, str, str, str]]:
     """Metric, unit, direction and signature, as the evaluations state them."""
-    found: dict[str, tuple[str, str, str, str]] = {}
+    lines: dict[str, tuple[str, str, str, str]] = {}
     for record in study.evaluations.values():
         for name, metric in record.metrics.items():
-            found.setdefault(name, (name, metric.unit, metric.direction, metric.signature))
-    return list(found.values())
+            lines.setdefault(name, (name, metric.unit, metric.direction, metric.signature))
+    return list(lines.values())
 
 
 def settings(study: StudyTables) -> dict[str, Any]:
@@ -164,9 +164,9 @@ def settings(study: StudyTables) -> dict[str, Any]:
 
 def licences(study: StudyTables) -> list[tuple[str, str]]:
     """Licence of each base model and data set."""
-    found = {}
+    stated = {}
     for run in study.runs.values():
         for kind, spec in (("base model", run.spec.model), ("data", run.spec.dataset)):
             if spec is not None:
-                found[f"{kind} {spec.name}"] = spec.license or "not stated"
-    return list(found.items())
+                stated[f"{kind} {spec.name}"] = spec.license or "not stated"
+    return list(stated.items())

@@ -67,8 +67,10 @@ def headline_texts(part: StudyTables) -> pd.DataFrame:
     failing = part.failing[[*KEYS, "classes"]].drop_duplicates(KEYS)
     joined = texts.merge(failing, on=KEYS, how="left")
     named = [
-        {name.replace("_", " "): words for name, words in found.items()} if isinstance(found, dict) else {}
-        for found in joined["classes"]
+        {name.replace("_", " "): words for name, words in classes.items()}
+        if isinstance(classes, dict)
+        else {}
+        for classes in joined["classes"]
     ]
     return joined.assign(wrong=pd.Series(named, index=joined.index, dtype=object)).drop(columns="classes")
 

@@ -12,10 +12,10 @@ def failures(part: StudyTables) -> Table:
     table = with_untuned(part.failures).assign(decoding=part.failures["decoding"].fillna(MISSING))
     classes = list(dict.fromkeys(table["part"]))
     rows: list[tuple[str, ...]] = []
-    for place, mine in table.groupby(["label", "prompt_mode", "decoding"], sort=False):
-        runs = mine.drop_duplicates("seed")
+    for place, of_setting in table.groupby(["label", "prompt_mode", "decoding"], sort=False):
+        runs = of_setting.drop_duplicates("seed")
         texts, failing = int(runs["documents"].sum()), int(runs["failing"].sum())
-        counts = mine.groupby("part", sort=False)["value"].sum()
+        counts = of_setting.groupby("part", sort=False)["value"].sum()
         shares = [_share(int(counts[name]), texts) for name in classes]
         rows.append((*map(str, place), str(texts), _share(failing, texts), *shares))
     rows.sort(key=lambda row: row[2] == MISSING)  # people's texts last

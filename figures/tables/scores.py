@@ -93,7 +93,11 @@ def all_metrics(part: StudyTables) -> Table:
     names = dict.fromkeys([*part.conclusions.headline, *part.scores["metric"]])
     better = dict(zip(part.scores["metric"], part.scores["direction"], strict=True))
     rows = [
-        (part.metric_labels[metric], better[metric], *(mine.get(metric, MISSING) for mine in cells.values()))
+        (
+            part.metric_labels[metric],
+            better[metric],
+            *(values.get(metric, MISSING) for values in cells.values()),
+        )
         for metric in names
         if metric in better
     ]

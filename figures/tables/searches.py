@@ -40,7 +40,7 @@ def optima(conclusions: Conclusions) -> Table:
 
 
 def claims(conclusions: Conclusions) -> Table:
-    """Published findings: what was said, by whom, and what this study says."""
+    """Published findings: what was published, by whom, and what this study shows."""
     several = len({claim.condition for claim in conclusions.claims}) > 1
     rows: list[tuple[str, ...]] = []
     for claim in conclusions.claims:

@@ -145,11 +145,11 @@ def _one_value(
     what: str, cells: list[Cell], values: Callable[[Cell], dict[str, str]]
 ) -> dict[tuple[Condition, str], str]:
     """(condition, name) -> the one value that all its cells have, or UserError."""
-    found: dict[tuple[Condition, str], dict[str, str]] = {}
+    methods: dict[tuple[Condition, str], dict[str, str]] = {}
     for cell in cells:
         for name, value in values(cell).items():
-            found.setdefault((cell.condition, name), {}).setdefault(value, cell.method)
-    for (condition, name), seen in found.items():
+            methods.setdefault((cell.condition, name), {}).setdefault(value, cell.method)
+    for (condition, name), seen in methods.items():
         where = f"{condition.base_model} on {condition.dataset}"
         refuse_mixed(" of ".join(filter(None, (what, name))), where, seen)
-    return {key: next(iter(seen)) for key, seen in found.items()}
+    return {key: next(iter(seen)) for key, seen in methods.items()}

@@ -77,12 +77,12 @@ class Records:
 
     def direction(self, metric: str) -> str:
         """Which way a metric is better, as its evaluations state it."""
-        found = (
+        directions = (
             record.metrics[metric].direction
             for record in self.evaluations.values()
             if metric in record.metrics
         )
-        return next(found, "neither")
+        return next(directions, "neither")
 
 
 def device(run: RunRecord) -> str | None:

@@ -101,8 +101,8 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
 
 
 def _grouped(words: dict[str, list[str]]) -> str:
-    found = {verdict: words[verdict] for verdict in ORDER if verdict in words}
-    return "; ".join(f"{verdict}: {joined(items)}" for verdict, items in found.items())
+    ordered = {verdict: words[verdict] for verdict in ORDER if verdict in words}
+    return "; ".join(f"{verdict}: {joined(items)}" for verdict, items in ordered.items())
 
 
 def _several(pairs: Sequence[Comparison]) -> str:
@@ -131,14 +131,16 @@ def _others(pairs: Sequence[Comparison]) -> str:
 def _against_base(pairs: Sequence[Comparison]) -> str:
     parts = []
     for method in dict.fromkeys(pair.method for pair in pairs):
-        mine = [pair for pair in pairs if pair.method == method]
+        of_method = [pair for pair in pairs if pair.method == method]
         words: dict[str, list[str]] = {}
-        for pair in mine:
+        for pair in of_method:
             words.setdefault(pair.verdict, []).append(metric_of(pair))
         whole = len(words) == 1
         if whole:
             verdict = next(iter(words))
-            parts.append(f"{method} is {verdict} on {'it' if len(mine) == 1 else f'all {len(mine)} metrics'}")
+            parts.append(
+                f"{method} is {verdict} on {'it' if len(of_method) == 1 else f'all {len(of_method)} metrics'}"
+            )
         else:
             parts.append(
                 f"{method} is {', '.join(f'{v} on {joined(words[v])}' for v in ORDER if v in words)}"

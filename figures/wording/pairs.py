@@ -30,8 +30,8 @@ def verdict_text(pair: Comparison) -> str:
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:
     """A method's estimate on the metric of a comparison; None if there is none."""
     here = (pair.condition, method, pair.metric)
-    found = (e.value for e in conclusions.estimates if (e.condition, e.method, e.metric) == here)
-    return next(found, None)
+    values = (e.value for e in conclusions.estimates if (e.condition, e.method, e.metric) == here)
+    return next(values, None)
 
 
 def untuned(conclusions: Conclusions, condition: Condition, method: str) -> bool:
