@@ -16,7 +16,7 @@ from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.records import Likelihood
 from toolkit.specs import AnyFormat
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -20,8 +20,9 @@ from toolkit.models import flops, load, methods
 from toolkit.records import DataCounts
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
-from toolkit.training import checkpoints, frozen_weights
+from toolkit.training import checkpoints
 from toolkit.training.monitor import DivergedError, Monitor, StepTotals
+from toolkit.training.step import attention, frozen_weights
 from toolkit.training.trainer import TokenBudgetTrainer, arguments
 from toolkit.training.validation import BestWeights, Validation
 
@@ -130,6 +131,7 @@ def fit(
         peak = flops.peak_per_second(runtime.device(), precision)
         first_row = data.rows[data.batches[0][0]]
         per_position = flops.per_position(model, trainer.next_token, first_row, precision)
+        attention.use_in(model, precision)
         runtime.prepare(spec.seed)  # as if nothing had been counted
     progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
     diverged = _run(trainer, checkpoint, spec)

@@ -18,7 +18,7 @@ from toolkit.models import artifact as artifact_files
 from toolkit.records import MergeRecord, MergeSide, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import AnyFormat
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
 NEW_TOKENS = 32

@@ -20,8 +20,8 @@ from toolkit.models import methods, probe
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
-from toolkit.training.loss import NextToken
 from toolkit.training.monitor import Monitor
+from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
 

@@ -16,7 +16,7 @@ from toolkit.data.conversations.labels import ends_of, supervised
 from toolkit.data.conversations.turns import answer_bytes, from_text
 from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

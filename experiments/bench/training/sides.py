@@ -125,7 +125,7 @@ def _timed(
 ) -> dict[str, Any]:
     """Train, with the clock stopped while the model is validated eight times on the way."""
     from toolkit import runtime
-    from toolkit.training.loss import NextToken
+    from toolkit.training.step.loss import NextToken
 
     measure = _validation(validation, tokenizer, precision)
     curve = _Curve(lambda model: measure(model, NextToken(model))["eval_bits_per_byte"])

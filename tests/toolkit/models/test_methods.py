@@ -9,7 +9,7 @@ from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import load, methods
 from toolkit.specs import MethodSpec, ModelSpec
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 
 IDS = torch.arange(1, 40)[None]
 

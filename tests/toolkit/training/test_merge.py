@@ -20,8 +20,8 @@ from toolkit.models import flops, load
 from toolkit.records import MergeRecord, RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Conversation, DatasetSpec, MethodSpec, ModelSpec
-from toolkit.training.loss import NextToken
 from toolkit.training.merge import merge
+from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}

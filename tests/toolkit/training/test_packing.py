@@ -15,8 +15,8 @@ from transformers import (
 
 from toolkit.data.batches import collate, pack
 from toolkit.errors import UserError
-from toolkit.training.loss import NextToken
 from toolkit.training.monitor import StepTotals
+from toolkit.training.step.loss import NextToken
 from toolkit.training.trainer import _refuse_if_mixed
 
 ROWS = [[0, *range(3, 20)], [0, *range(30, 41)], [0, 5, 6, 7]]

@@ -13,7 +13,7 @@ from toolkit.models import load
 from toolkit.records import Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
 from toolkit.training.validation import Validation
 

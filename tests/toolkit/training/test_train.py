@@ -22,7 +22,7 @@ from toolkit.models import load, methods
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec
-from toolkit.training.loss import NextToken
+from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
 from toolkit.training.validation import Validation
 
@@ -103,7 +103,7 @@ def test_the_untouched_base_is_a_run_without_training(tiny_gpt2, tmp_path, recip
 
 def test_accumulated_micro_batches_give_the_gradient_of_the_whole(tiny_gpt2, recipe_texts, tiny_tokenizer):
     """Two micro-batches of unequal size, each over the tokens of both: the same gradient as in one batch."""
-    from toolkit.training.loss import NextToken
+    from toolkit.training.step.loss import NextToken
 
     rows = encode(recipe_texts[:5], tiny_tokenizer).ids
     whole, parts = collate(rows, 0), [collate(rows[:1], 0), collate(rows[1:], 0)]

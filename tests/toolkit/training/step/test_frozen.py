@@ -9,8 +9,8 @@ from toolkit import runtime
 from toolkit.data.batches import collate, encode
 from toolkit.models import load, methods
 from toolkit.specs import MethodSpec, ModelSpec
-from toolkit.training.frozen_weights import keep_in_compute_precision
-from toolkit.training.loss import NextToken
+from toolkit.training.step.frozen_weights import keep_in_compute_precision
+from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}

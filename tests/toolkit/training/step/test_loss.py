@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 from toolkit.data.batches import collate
-from toolkit.training import loss as loss_module
-from toolkit.training.loss import NextToken
+from toolkit.training.step import loss as loss_module
+from toolkit.training.step.loss import NextToken
 
 
 @pytest.fixture

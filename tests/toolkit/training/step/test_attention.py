@@ -1,0 +1,78 @@
+"""Attention in blocks: gradients against differences, values against PyTorch's, and when it steps aside."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
+from transformers import AutoModelForCausalLM
+
+from toolkit import runtime
+from toolkit.training.step import attention as blocks
+from toolkit.training.step.attention import CausalAttention, use_in
+
+
+def sides(rows, heads, groups, length, dtype):
+    """Query, key and value of a seed."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(rows, n, length, 4) for n in (heads, groups, groups)]
+    return [torch.randn(s, generator=generator, dtype=dtype, requires_grad=True) for s in shapes]
+
+
+def padded(rows, length):
+    """The first row sees two keys fewer at its end than the others, as right padding does."""
+    mask = torch.ones(length, length, dtype=torch.bool).tril().expand(rows, 1, length, length).clone()
+    mask[0, :, :, -2:] = False
+    return mask
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_are_those_of_differences(monkeypatch, masked):
+    """5 places in blocks of 2, four heads on two groups, in fp64: torch's gradcheck."""
+    monkeypatch.setattr(blocks, "BLOCK", 2)
+    mask = padded(3, 5) if masked else None
+    assert torch.autograd.gradcheck(
+        lambda *sides: CausalAttention.apply(*sides, mask, 0.5), sides(3, 4, 2, 5, torch.float64)
+    )
+
+
+@pytest.mark.parametrize("elements", [1, 1 << 19])
+def test_values_are_pytorchs(monkeypatch, elements):
+    """300 places, more than two blocks; one row at once and all at once."""
+    monkeypatch.setattr(blocks, "CACHED_ELEMENTS", elements)
+    query, key, value = sides(3, 4, 2, 300, torch.float32)
+    mask = padded(3, 300)
+    expected = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+    assert torch.allclose(CausalAttention.apply(query, key, value, mask, 0.5), expected, atol=2e-6)
+    causal = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+    assert torch.allclose(CausalAttention.apply(query, key, value, None, 0.5), causal, atol=2e-6)
+
+
+def test_a_mask_that_shows_later_keys_is_not_causal():
+    """A prefix that is read both ways: the first query sees the second key."""
+    mask = padded(1, 4)
+    assert blocks._is_causal(mask)
+    mask[0, 0, 0, 1] = True
+    assert not blocks._is_causal(mask)
+    assert not blocks._is_causal(mask.float())
+
+
+def test_a_model_trains_with_blocks_in_bf16_on_a_cpu_only(tiny_llama, monkeypatch):
+    """In bf16 with gradients blocks are used; without gradients logits are PyTorch's bit for bit."""
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32)
+    assert not use_in(model, "fp32")
+    ids = torch.arange(24).view(2, 12) + 5
+    with torch.no_grad():
+        before = model(ids, use_cache=False).logits
+    with runtime.autocast(torch.device("cpu"), "bf16"):
+        expected = model(ids, use_cache=False).logits
+    assert use_in(model, "bf16")
+    with torch.no_grad():
+        assert torch.equal(model(ids, use_cache=False).logits, before)
+    calls = []
+    apply = CausalAttention.apply
+    monkeypatch.setattr(CausalAttention, "apply", lambda *sides: calls.append(1) or apply(*sides))
+    with runtime.autocast(torch.device("cpu"), "bf16"):
+        logits = model(ids, use_cache=False).logits
+    assert len(calls) == model.config.num_hidden_layers
+    assert torch.allclose(logits, expected, atol=0.02)

@@ -1,0 +1,5 @@
+"""What makes a training step fast, the same for every method: no number of a run's result is decided here.
+
+`loss` is the next-token loss in chunks, `attention` causal attention in blocks on a CPU, `frozen_weights` an
+adapter's base in bf16, `compiled` the model's repeated blocks through torch.compile.
+"""
