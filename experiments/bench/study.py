@@ -9,11 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from experiments.bench.synthetic.finished import finish
+from experiments.bench.synthetic.shapes import base_folder
 from experiments.design import study as studies
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
@@ -34,9 +34,11 @@ def bench(cells: int = 500, many: int = 10_000) -> dict[str, Any]:
     own) over the time of a cell that trains the same: 1 would be no overhead at all. The rest is a study of
     ``cells`` finished cells through the commands, and the records of ``many`` cells read one after the other.
     """
-    with tempfile.TemporaryDirectory(prefix="bakeoff-bench-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="bakeoff-bench-") as name,
+        base_folder("tiny-shape") as base,
+    ):
         folder = Path(name)
-        base = tiny_base(folder / "base")
         plain, ours = _overhead(base, folder / "overhead")
         finished = _finished(base, folder / "finished", cells)
         read = _in_own_process("read", str(base), str(folder / "many"), str(many))
@@ -56,12 +58,6 @@ def bench(cells: int = 500, many: int = 10_000) -> dict[str, Any]:
 
 
 # --- a cell, and the same without the machinery
-
-
-def tiny_base(folder: Path) -> Path:
-    """A random two-layer GPT-2 with a tokenizer, as `save_pretrained` writes it."""
-    subprocess.run(_command("tiny", str(folder)), check=True, capture_output=True, env=child_environment())
-    return folder
 
 
 def _overhead(base: Path, root: Path) -> tuple[float, float]:
@@ -196,35 +192,8 @@ def _in_own_process(*arguments: str) -> dict[str, float]:
     return found
 
 
-def _tiny(folder: str) -> None:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    end = "<|endoftext|>"
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator([], trainers.BpeTrainer(initial_alphabet=alphabet, special_tokens=[end]))
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, **dict.fromkeys(("bos_token", "eos_token", "unk_token"), end)
-    )
-    shape = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=2048,
-        n_embd=32,
-        n_layer=2,
-        n_head=2,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    GPT2LMHeadModel(shape).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
 if __name__ == "__main__":
     if sys.argv[1] == "read":
         sys.stdout.write(json.dumps(_read(*sys.argv[2:])))
     else:
-        sides: dict[str, Callable[..., object]] = {"plain": _plain, "tiny": _tiny}
-        sides[sys.argv[1]](*sys.argv[2:])
+        _plain(*sys.argv[2:])

@@ -10,6 +10,7 @@ from experiments.cli.options import Json, Root
 from experiments.cli.output import err, show_bench
 
 bench = App(name="bench", help="Measure speed and memory against a baseline, both in one run.")
+EMBEDDED = "smollm2-135m-embedded"
 
 
 @bench.command(name="data")
@@ -29,7 +30,7 @@ def bench_data(*, rows: int = 50_000, as_json: Json = False) -> int:
 @bench.command(name="train")
 def bench_train(
     *,
-    base: str = "smollm2-135m-embedded",
+    base: str = EMBEDDED,
     recipes: int = 60,
     repeats: int = 3,
     root: Root = Path(),
@@ -53,41 +54,70 @@ def bench_train(
 
 
 @bench.command(name="generate")
-def bench_generate(*, prompts: int = 128, baseline_prompts: int = 12, as_json: Json = False) -> int:
+def bench_generate(
+    *,
+    base: str = EMBEDDED,
+    prompts: int = 128,
+    baseline_prompts: int = 12,
+    repeats: int = 3,
+    as_json: Json = False,
+) -> int:
     """Write recipes with the notebook's sampling, against its one prompt at a time.
 
     Parameters
     ----------
+    base
+        A base of the catalog, or a shape such as `distilgpt2-shape`.
     prompts
         Prompts that ours writes for.
     baseline_prompts
         Prompts that the notebook's way writes for: it takes seconds for each.
+    repeats
+        Times that ours writes all texts; the median is reported.
     """
-    from experiments.bench.generation import bench as measure
+    from experiments.bench.inference.generation import bench as measure
 
-    return show_bench(measure(prompts, baseline_prompts), as_json)
+    return show_bench(measure(base, prompts, baseline_prompts, repeats), as_json)
 
 
 @bench.command(name="likelihood")
-def bench_likelihood(*, documents: int = 48, as_json: Json = False) -> int:
+def bench_likelihood(
+    *, base: str = EMBEDDED, documents: int = 48, repeats: int = 3, as_json: Json = False
+) -> int:
     """Score recipes, against a perplexity loop over padded batches of 16 in fp32.
 
     Parameters
     ----------
+    base
+        A base of the catalog, or a shape such as `distilgpt2-shape`.
     documents
         Recipes that both sides score.
+    repeats
+        Times that each side scores them; the medians are reported.
     """
-    from experiments.bench.likelihood import bench as measure
+    from experiments.bench.inference.likelihood import bench as measure
 
-    return show_bench(measure(documents), as_json)
+    return show_bench(measure(base, documents, repeats), as_json)
 
 
 @bench.command(name="stats")
-def bench_stats(*, as_json: Json = False) -> int:
-    """Bootstrap every metric for ten methods on 500 documents, 10,000 draws."""
+def bench_stats(
+    *, documents: int = 500, methods: int = 10, draws: int = 10_000, as_json: Json = False
+) -> int:
+    """Bootstrap every metric for ten methods on 500 documents, 10,000 draws.
+
+    Parameters
+    ----------
+    documents
+        Documents that each method is scored on.
+    methods
+        Methods that are compared with a baseline.
+    draws
+        Draws of the bootstrap and of the randomisation test.
+    """
     from experiments.bench.statistics import bench as measure
 
-    return show_bench(measure(), as_json)
+    return show_bench(measure(documents, methods, draws), as_json)
 
 
 @bench.command(name="study")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from experiments.bench.sides import in_a_process
+from experiments.bench.synthetic.shapes import base_folder
 from toolkit import config
 from toolkit.data.prepare import prepare
 from toolkit.errors import UserError
-from toolkit.models import load, locate
 from toolkit.records.folders import Root
 from toolkit.runtime import machine
 from toolkit.specs import DataSpec
 
-SHAPE = "distilgpt2-shape"
 RATES = {"full": 1e-4, "lora-r16": 1e-3}
 PLAIN = {"gradient_checkpointing": False}
 GROUPED = {**PLAIN, "train_sampling_strategy": "group_by_length"}
@@ -44,8 +42,7 @@ def bench(
     memory is each process's own peak; bits per byte are of the same validation recipes after one pass over
     the same training recipes, without end-of-text, which the notebook never learns.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = _shape(Path(temporary)) if base == SHAPE else locate.local_folder(config.model(base))
+    with base_folder(base) as folder:
         source = config.dataset("wikibooks")
         parts = prepare(
             source,
@@ -132,15 +129,3 @@ def _seconds_to(goal: float, turns: list[dict[str, Any]]) -> float | None:
     reached = [next((at for at, bits in turn["curve"] if bits <= goal), None) for turn in turns]
     known = [at for at in reached if at is not None]
     return round(statistics.median(known), 1) if len(known) == len(reached) else None
-
-
-def _shape(parent: Path) -> Path:
-    """DistilGPT2's shape with random weights and the embedded base's tokenizer: no connection needed."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    torch.manual_seed(0)
-    folder = parent / SHAPE
-    GPT2LMHeadModel(GPT2Config(n_layer=6, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
-    load.load_tokenizer(config.model(locate.EMBEDDED)).save_pretrained(folder)
-    return folder

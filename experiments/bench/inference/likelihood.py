@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from experiments.bench.sides import BASE, held_out, in_a_process, median_seconds
+from experiments.bench.synthetic.shapes import base_folder, model_at
 from toolkit import config
 from toolkit.runtime import machine
 
@@ -16,7 +17,7 @@ EXACT = 16
 Scores = list[float]
 
 
-def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
+def bench(base: str = BASE, documents: int = 48, repeats: int = 3) -> dict[str, Any]:
     """Time both on the same documents, and compare what they find.
 
     The loop: sixteen texts a batch in the order given, padded to the longest, fp32, the logits of the whole
@@ -25,10 +26,12 @@ def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
     transposed vocabulary is itself some 1e-5 off; the difference is reported too.
     """
     texts = held_out(documents)
-    asked = {"texts": texts, "repeats": repeats}
-    baseline = in_a_process(__name__, "baseline", asked)
-    ours = in_a_process(__name__, "ours", asked)
-    quarter = in_a_process(__name__, "ours", {"texts": texts[: max(1, len(texts) // 4)], "repeats": 1})
+    with base_folder(base) as folder:
+        settings = {"base": str(folder), "texts": texts, "repeats": repeats}
+        baseline = in_a_process(__name__, "baseline", settings)
+        ours = in_a_process(__name__, "ours", settings)
+        fewer = {**settings, "texts": texts[: max(1, len(texts) // 4)], "repeats": 1}
+        quarter = in_a_process(__name__, "ours", fewer)
     whole, exact = baseline["nll"], baseline["exact_nll"]
     return {
         "name": "likelihood",
@@ -36,7 +39,7 @@ def bench(documents: int = 48, repeats: int = 3) -> dict[str, Any]:
         "baseline": round(baseline["tokens"] / baseline["seconds"], 1),
         "ours": round(baseline["tokens"] / ours["seconds"], 1),
         "unit": "tokens per second",
-        "base_model": BASE,
+        "base_model": base,
         "documents": len(texts),
         "tokens": baseline["tokens"],
         "repeats": repeats,
@@ -63,16 +66,16 @@ def _apart(ours: Scores, theirs: Scores) -> dict[str, float]:
     }
 
 
-def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
+def _baseline(settings: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from toolkit import runtime
     from toolkit.data.batches import prefix_token
     from toolkit.models import artifact
 
-    model, tokenizer = artifact.load_for_use(config.model(BASE))
+    model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
     start, pad = prefix_token(tokenizer), tokenizer.eos_token_id
-    rows = [[start, *ids] for ids in tokenizer(asked["texts"], add_special_tokens=False).input_ids]
+    rows = [[start, *ids] for ids in tokenizer(settings["texts"], add_special_tokens=False).input_ids]
 
     def score(chosen: list[list[int]], dtype: torch.dtype = torch.float32) -> Scores:
         found: Scores = []
@@ -91,32 +94,32 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
 
     score(rows[:BATCH])
     nll: Scores = []
-    seconds = median_seconds(asked["repeats"], lambda: nll.__setitem__(slice(None), score(rows)))
+    seconds = median_seconds(settings["repeats"], lambda: nll.__setitem__(slice(None), score(rows)))
     found = {"tokens": sum(len(row) - 1 for row in rows), "peak": runtime.peak_memory_bytes()}
     return {**found, "seconds": seconds, "nll": nll, "exact_nll": score(rows[:EXACT], torch.float64)}
 
 
-def _ours(asked: dict[str, Any]) -> dict[str, Any]:
+def _ours(settings: dict[str, Any]) -> dict[str, Any]:
     from eval.inference.likelihood import likelihoods
     from eval.metrics.likelihood.likelihood import STOP
     from toolkit import runtime
     from toolkit.models import artifact
 
     form = config.document_format("recipe")
-    model, tokenizer = artifact.load_for_use(config.model(BASE))
+    model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
     precision = runtime.resolve_precision("auto")
 
     def score(texts: list[str], kind: str) -> Scores:
         scored = likelihoods(model, tokenizer, texts, form, precision=kind)
         return [sum(part.nll for name, part in parts.items() if name != STOP) for parts in scored]
 
-    score(asked["texts"][:BATCH], precision)
+    score(settings["texts"][:BATCH], precision)
     nll: Scores = []
     seconds = median_seconds(
-        asked["repeats"], lambda: nll.__setitem__(slice(None), score(asked["texts"], precision))
+        settings["repeats"], lambda: nll.__setitem__(slice(None), score(settings["texts"], precision))
     )
     peak = runtime.peak_memory_bytes()
-    exact = score(asked["texts"][:EXACT], "fp32")
+    exact = score(settings["texts"][:EXACT], "fp32")
     return {"seconds": seconds, "nll": nll, "fp32_nll": exact, "peak": peak, "precision": precision}
 
 

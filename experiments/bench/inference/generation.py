@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from experiments.bench.sides import BASE, held_out, in_a_process
+from experiments.bench.synthetic.shapes import base_folder, model_at
 from toolkit import config
 from toolkit.data.format import prompt
 from toolkit.runtime import machine
@@ -22,7 +23,9 @@ COMPARED = {"prompts": 8, "tokens": 48}
 """Greedy texts that must be identical, in fp32."""
 
 
-def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> dict[str, Any]:
+def bench(
+    base: str = BASE, prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3
+) -> dict[str, Any]:
     """Time the notebook's `generate_text` on a few prompts, and ours on all of them.
 
     `generate_text` (stage 1 of the assignment): fp32, one prompt at a time, temperature 0.8, top-p 0.9,
@@ -32,10 +35,10 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
     titles = [prompt(text, form, form.sections[0].name) for text in held_out(prompts)]
     step = max(1, len(titles) // baseline_prompts)
     few = titles[::step][:baseline_prompts]
-    baseline = in_a_process(__name__, "baseline", {"prompts": few, "compared": titles[: COMPARED["prompts"]]})
-    ours = in_a_process(
-        __name__, "ours", {"prompts": titles, "compared": titles[: COMPARED["prompts"]], "repeats": repeats}
-    )
+    with base_folder(base) as folder:
+        common = {"base": str(folder), "compared": titles[: COMPARED["prompts"]]}
+        baseline = in_a_process(__name__, "baseline", {**common, "prompts": few})
+        ours = in_a_process(__name__, "ours", {**common, "prompts": titles, "repeats": repeats})
     pairs = zip(baseline["greedy"], ours["greedy"], strict=True)
     return {
         "name": "generate",
@@ -43,7 +46,7 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
         "baseline": round(baseline["rate"], 1),
         "ours": round(ours["rate"], 1),
         "unit": "tokens per second; baseline: one prompt at a time in fp32, ours: all prompts",
-        "base_model": BASE,
+        "base_model": base,
         "prompts": len(titles),
         "baseline_prompts": len(few),
         "repeats": repeats,
@@ -54,14 +57,14 @@ def bench(prompts: int = 128, baseline_prompts: int = 12, repeats: int = 3) -> d
     }
 
 
-def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
+def _baseline(settings: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from toolkit import runtime
     from toolkit.data.batches import prefix_token
     from toolkit.models import artifact
 
-    model, tokenizer = artifact.load_for_use(config.model(BASE))
+    model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
     torch.manual_seed(0)
 
     def write(text: str, **options: Any) -> list[int]:
@@ -79,36 +82,38 @@ def _baseline(asked: dict[str, Any]) -> dict[str, Any]:
         return ids_written
 
     sampling = {"do_sample": True, "temperature": SAMPLING.temperature, "top_p": SAMPLING.top_p, "top_k": 0}
-    write(asked["prompts"][0], max_new_tokens=8, **sampling)
+    write(settings["prompts"][0], max_new_tokens=8, **sampling)
     rates = []
-    for text in asked["prompts"]:
+    for text in settings["prompts"]:
         began = time.perf_counter()
         count = len(write(text, max_new_tokens=NEW_TOKENS, **sampling))
         rates.append(count / (time.perf_counter() - began))
     peak = runtime.peak_memory_bytes()
-    greedy = [write(text, max_new_tokens=COMPARED["tokens"], do_sample=False) for text in asked["compared"]]
+    greedy = [
+        write(text, max_new_tokens=COMPARED["tokens"], do_sample=False) for text in settings["compared"]
+    ]
     texts = [tokenizer.decode(ids, skip_special_tokens=True) for ids in greedy]
     return {"rate": statistics.median(rates), "greedy": texts, "peak": peak}
 
 
-def _ours(asked: dict[str, Any]) -> dict[str, Any]:
+def _ours(settings: dict[str, Any]) -> dict[str, Any]:
     from eval.inference.generation import generate
     from toolkit import runtime
     from toolkit.models import artifact
 
-    model, tokenizer = artifact.load_for_use(config.model(BASE))
+    model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
     precision = runtime.resolve_precision("auto")
     few = EvalSpec(max_new_tokens=COMPARED["tokens"])
-    greedy = [g.text for g in generate(model, tokenizer, asked["compared"], "title", GREEDY, few)]
+    greedy = [g.text for g in generate(model, tokenizer, settings["compared"], "title", GREEDY, few)]
     artifact.for_generation(model, precision)
-    generate(model, tokenizer, asked["prompts"], "title", SAMPLING, EvalSpec(max_new_tokens=8))
+    generate(model, tokenizer, settings["prompts"], "title", SAMPLING, EvalSpec(max_new_tokens=8))
     rates = []
-    for seed in range(asked["repeats"]):
+    for seed in range(settings["repeats"]):
         began = time.perf_counter()
         written = generate(
             model,
             tokenizer,
-            asked["prompts"],
+            settings["prompts"],
             "title",
             SAMPLING,
             EvalSpec(max_new_tokens=NEW_TOKENS, seed=seed),
