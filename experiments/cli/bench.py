@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
@@ -134,3 +135,48 @@ def bench_study(*, cells: int = 500, many: int = 10_000, as_json: Json = False) 
     from experiments.bench.study import bench as measure
 
     return show_bench(measure(cells, many), as_json)
+
+
+@bench.command(name="start")
+def bench_start(*, base: str = EMBEDDED, repeats: int = 3, as_json: Json = False) -> int:
+    """Start runs in fresh processes and divide the seconds until their first step is done.
+
+    Parameters
+    ----------
+    base
+        A base of the catalog, or a shape such as `distilgpt2-shape`.
+    repeats
+        Times that each run is started, in turn; the medians are reported.
+    """
+    from experiments.bench.training.start import bench as measure
+
+    return show_bench(measure(base, repeats, err.print), as_json)
+
+
+@bench.command(name="growth")
+def bench_growth(
+    axis: Literal["size", "length", "batch", "jobs", "processes"],
+    *,
+    values: str = "",
+    base: str = EMBEDDED,
+    repeats: int = 3,
+    as_json: Json = False,
+) -> int:
+    """Tokens per second and peak memory of training as one setting grows.
+
+    Parameters
+    ----------
+    axis
+        What grows: the model's size, the documents' length, the batch's tokens, runs at once, or the
+        processes that train one run.
+    values
+        Values of the axis, with commas between them; of `size`, bases of the catalog or shapes.
+    base
+        What is trained on the other axes: a base of the catalog, or a shape such as `distilgpt2-shape`.
+    repeats
+        Times that each point is measured; the medians are reported.
+    """
+    from experiments.bench.training.growth.axes import bench as measure
+
+    chosen = [value.strip() for value in values.split(",") if value.strip()]
+    return show_bench(measure(axis, chosen, base, repeats, err.print), as_json)

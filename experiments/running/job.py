@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolkit import events
@@ -48,18 +51,42 @@ def train_here(job: Job, prepared: Prepared, listener: events.Listener) -> None:
 
         take_in(job.run, job.folder)
         return
-    from toolkit.training.train import train
+    with unused_packages_hidden(job):
+        from toolkit.training.train import train
 
-    train(
-        job.run,
-        prepared.train,
-        prepared.validation,
-        job.dataset.format.end,
-        job.folder,
-        progress=listener,
-        checkpoint_seconds=job.checkpoint_seconds,
-        report_to=job.report_to,
-    )
+        train(
+            job.run,
+            prepared.train,
+            prepared.validation,
+            job.dataset.format.end,
+            job.folder,
+            progress=listener,
+            checkpoint_seconds=job.checkpoint_seconds,
+            report_to=job.report_to,
+        )
+
+
+UNUSED = ("bitsandbytes", "datasets")
+"""Packages that transformers and peft import if they are installed, a third of all imports of a training, and
+that only quantised bases and data sets of the Hub need."""
+
+
+@contextmanager
+def unused_packages_hidden(job: Job) -> Iterator[None]:
+    """Temporarily make `UNUSED` packages look absent to the libraries that training imports.
+
+    Nothing is hidden if the run might need them: a quantised base, code that comes with the weights, a
+    tracker. Nor if transformers is imported already: it may have noted that they are there.
+    """
+    might_need = job.run.method.quantization or job.run.model.trust_remote_code or job.report_to
+    names = [] if might_need or "transformers" in sys.modules else list(UNUSED)
+    names = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None: importing it raises ImportError
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def stdout_listener() -> events.Listener:
