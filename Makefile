@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow chaos lint format docs clean
+.PHONY: setup demo test test-fast test-slow chaos lint format docs results clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Draws the reports of the studies in experiments/results again, from their records alone.
+results: setup
+	$(BIN)/python -m experiments.publishing
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site

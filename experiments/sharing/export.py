@@ -80,14 +80,25 @@ def _is_whole(path: Path) -> bool:
 
 
 def shared_content(path: Path, root: Path) -> bytes:
-    """Return a record's content without paths of this machine; lines of outcomes and steps hold none."""
+    """Return a record's content without paths of this machine; lines of outcomes and steps hold none.
+
+    General texts (`evaluate.general`) are left out of the outcomes: they are somebody else's, no metric needs
+    them once their likelihood is known, and a study that reports what it quotes quotes none of them.
+    """
     content = path.read_bytes()
     if path.suffix == ".jsonl":
-        return content
+        return b"".join(map(_without_general_text, content.splitlines(keepends=True)))
     if path.suffix == ".yaml":
         return dump_yaml(without_paths_in(parse_yaml(content.decode("utf-8"), str(path)), root)).encode()
     value = without_paths_in(json.loads(content), root)
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _without_general_text(line: bytes) -> bytes:
+    if b'"general": true' not in line or b'"reference": ' not in line:
+        return line
+    outcome = {**json.loads(line), "title": "", "reference": ""}
+    return (json.dumps(outcome, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _pack(target: Path, study: str, files: dict[str, bytes]) -> None:

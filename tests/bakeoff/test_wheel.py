@@ -15,6 +15,7 @@ from bakeoff.own_packages import HOME, PACKAGES
 
 pytestmark = pytest.mark.slow  # half a minute: a build and an environment
 
+RESULTS = HOME / "experiments" / "results"
 DATA = [
     "toolkit/catalog/models.yaml",
     "toolkit/catalog/datasets.yaml",
@@ -73,8 +74,16 @@ def test_the_wheel_holds_the_data_files(wheel):
     for package in PACKAGES:
         for kind in ("yaml", "html", "md", "css", "js"):
             for file in (HOME / package).rglob(f"*.{kind}"):
+                if RESULTS in file.parents:
+                    continue
                 assert str(file.relative_to(HOME)) in names, f"{file} is not in the wheel"
-    assert not any(name.startswith(("tests/", "docs/")) for name in names)
+    assert not any(name.startswith(("tests/", "docs/", "experiments/results/")) for name in names)
+
+
+def test_the_wheel_holds_no_results(wheel):
+    """Studies that were run are megabytes of records and pictures; the code is a few hundred kilobytes."""
+    assert (RESULTS / "NOTICE.md").is_file()
+    assert wheel.stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.base import Floats
-from eval.statistics.compare import compare, holm, judge
-from eval.statistics.crossed import SeedPrior, Spread, mean_squares, spread, two_sided, upper_tail
+from eval.statistics.compare import compare, holm
+from eval.statistics.crossed import SeedPrior, mean_squares, spread, two_sided, upper_tail
 from eval.statistics.variance_components import seed_priors
 from experiments.bench.calibration.draws import DOCUMENT, KINDS, REST, SEED
 
@@ -92,7 +92,7 @@ def family(
     for _ in range(repetitions):
         methods = _methods(draw, seeds, documents, deviation, noisier)  # [metric, method, S, N]
         pairs = list(itertools.combinations(range(METHODS + 1), 2))
-        priors = _priors(methods, pairs, seeds) if moderated else None
+        priors = priors_of(methods, pairs, seeds) if moderated else None
         p_values = []
         for m, c in itertools.product(range(METRICS), range(METHODS)):
             values = methods[m, c + 1] - methods[m, 0]
@@ -126,7 +126,11 @@ def _methods(
     return values
 
 
-def _priors(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[SeedPrior | None]]:
+def priors_of(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[SeedPrior | None]]:
+    """Return what the seeds of all methods together say about each pair with the baseline, by metric.
+
+    ``methods``: values ``[metric, method, seed, document]``, the baseline first.
+    """
     firsts, seconds = zip(*pairs, strict=True)
     by_seed, _, rest = mean_squares(methods[:, list(seconds)] - methods[:, list(firsts)])
     ratios = (by_seed / rest).tolist()
@@ -161,37 +165,3 @@ def many(
             exact = two_sided(mean[few], a[few], b[few], seeds - 1, documents - 1)
             wrong += bool((exact < ALPHA / tests).any())
     return wrong / repetitions
-
-
-def board(names: int, seeds: int, documents: int, repetitions: int, seed: int = 3) -> float:
-    """Return the share of boards of equally good methods on which any is called better than the baseline."""
-    draw = np.random.default_rng([seed, names])
-    crowned = 0
-    for _ in range(repetitions):
-        values = np.stack([noise_of_one(draw, seeds, documents) for _ in range(names + 1)])
-        pairs = list(itertools.combinations(range(names + 1), 2))
-        priors = _priors(values[None], pairs, seeds)[0]
-        errors: list[tuple[float, Spread]] = []
-        for place, prior in enumerate(priors, start=1):
-            apart = values[place] - values[0]
-            found = spread(apart)
-            errors.append((float(apart.mean()), found.moderated(prior) if prior else found))
-        corrected = holm([found.p(mean) for mean, found in errors])
-        for (mean, found), p in zip(errors, corrected, strict=True):
-            if p is not None and p < ALPHA:
-                half = found.quantile(1 - ALPHA)
-                ends = mean - half, mean + half
-                if judge(*ends, p, margin=None, direction="higher").verdict == "better":
-                    crowned += 1
-                    break
-    return crowned / repetitions
-
-
-def noise_of_one(draw: np.random.Generator, seeds: int, documents: int) -> Floats:
-    """Draw one method's values, whose differences have the deviations of `draws.noise`."""
-    values: Floats = (
-        SEED * draw.normal(size=(seeds, 1))
-        + DOCUMENT * draw.normal(size=(1, documents))
-        + REST * draw.normal(size=(seeds, documents))
-    ) / np.sqrt(2)
-    return values

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.statistics.crossed import spread
-from experiments.bench.calibration import coverage, studies
+from experiments.bench.calibration import boards, coverage, studies
 from experiments.bench.calibration.draws import KINDS, noise
 from experiments.bench.calibration.page import page
 
@@ -72,15 +72,21 @@ def test_every_kind_covers(kind):
     assert coverage.coverage(kind, 5, 200, 300).covered >= 0.91
 
 
-@pytest.mark.slow
-def test_a_board_of_equal_methods_crowns_nobody():
-    """60 boards of 20 names: five in a hundred, give or take."""
-    assert coverage.board(20, 3, 48, 60) <= 0.13
+def test_a_board_of_one_method_under_twenty_names_crowns_nobody():
+    """100 boards at a corrected p below .01: one at most is expected to crown somebody, and five may."""
+    assert boards.board(20, 3, 48, 100).crowned <= 0.05
+
+
+def test_a_board_recognises_a_method_that_is_clearly_better():
+    """20 boards with one better by 12 errors of a difference: nearly always, and nobody else."""
+    row = boards.board(20, 3, 48, 20, better=12.0)
+    assert row.recognised >= 0.8
+    assert row.crowned <= 0.05
 
 
 @pytest.mark.slow
 def test_the_page_has_every_section():
     """Four repetitions: numbers without meaning, every table with rows."""
     text = page(4)
-    assert text.count("\n## ") == 6
+    assert text.count("\n## ") == 7
     assert text.count("| --- ") > 20

@@ -9,12 +9,12 @@ import zipfile
 
 import pytest
 
-from experiments.sharing.export import export
+from experiments.sharing.export import export, shared_content
 from experiments.sharing.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from tests.experiments.small import asked, run
 from toolkit.errors import UserError
-from toolkit.records import Provenance
+from toolkit.records import Likelihood, Outcome, Provenance, write_lines
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +162,14 @@ def test_nothing_to_export_is_told(tmp_path, tiny_gpt2):
     """No finished run: one line that says where it looked."""
     with pytest.raises(UserError, match="has no finished run"):
         export("quickstart", asked(tiny_gpt2, "small"), tmp_path)
+
+
+def test_general_texts_are_not_exported(tmp_path):
+    """Somebody else's news: the likelihood stays, the words go; a held-out recipe stays as it is."""
+    recipe = Outcome(document_id="a", title="Soup", reference="TITLE: Soup")
+    parts = {"text": Likelihood(nll=2.0, tokens=3, bytes=9)}
+    news = Outcome(document_id="b", title="Rain", reference="Rain fell.", general=True, likelihood=parts)
+    write_lines(tmp_path / "eval-0a.jsonl", [recipe, news])
+    content = shared_content(tmp_path / "eval-0a.jsonl", tmp_path)
+    lines = [Outcome.model_validate_json(line) for line in content.splitlines()]
+    assert lines == [recipe, news.model_copy(update={"title": "", "reference": ""})]

@@ -1,0 +1,97 @@
+"""The studies in `experiments/results/`: records without weights, packed small, and read again."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from experiments.sharing.export import export
+from toolkit.errors import UserError
+from toolkit.records import Conclusions, RunRecord
+from toolkit.records.files import whole_file
+
+RESULTS = Path(__file__).parents[1] / "results"
+RECORDS = "records.bakeoff.zip.xz"
+"""What `bakeoff export` writes, without its own compression, and then xz over the whole: runs of one study
+repeat each other's references and settings, which takes two to four times less space."""
+DATE = (1980, 1, 1, 0, 0, 0)
+"""Of every entry: the same records give the same bytes."""
+
+
+class Kept(NamedTuple):
+    """What the pages are written from."""
+
+    conclusions: Conclusions
+    runs: dict[str, RunRecord]
+    """By run id."""
+
+
+def kept(results: Path = RESULTS) -> list[str]:
+    """Return the names of the studies that are kept."""
+    return sorted(path.parent.name for path in results.glob(f"*/{RECORDS}"))
+
+
+def keep(name: str, overrides: Sequence[str], root: Path, results: Path = RESULTS) -> Path:
+    """Pack a study's finished runs and conclusions under ``root`` into ``results``; return the file.
+
+    Raises UserError if the study has no conclusions there.
+    """
+    with TemporaryDirectory() as folder:
+        packed = Path(folder) / "study.zip"
+        export(name, overrides, root, packed)
+        content = _without_compression(packed)
+    conclusions = _read(content, name).conclusions
+    target = results / conclusions.study / RECORDS
+    with whole_file(target) as neighbour:
+        neighbour.write_bytes(lzma.compress(content, preset=9))
+    return target
+
+
+@contextmanager
+def archive(study: str, results: Path = RESULTS) -> Iterator[Path]:
+    """Yield a kept study as a file that `bakeoff import` takes, for as long as the context lasts."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{study}.bakeoff.zip"
+        path.write_bytes(_content(study, results))
+        yield path
+
+
+def read(study: str, results: Path = RESULTS) -> Kept:
+    """Read a kept study's conclusions and the records of its runs, in a second."""
+    return _read(_content(study, results), study)
+
+
+def _content(study: str, results: Path) -> bytes:
+    path = results / study / RECORDS
+    if not path.is_file():
+        raise UserError(
+            f"study '{study}' is not kept in {results}: there are {', '.join(kept(results)) or 'none'}"
+        )
+    return lzma.decompress(path.read_bytes())
+
+
+def _read(content: bytes, study: str) -> Kept:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        names = packed.namelist()
+        concluded = [name for name in names if name.endswith("/comparisons.json")]
+        if not concluded:
+            raise UserError(f"study '{study}' has no conclusions to keep: run `bakeoff run {study}` first")
+        runs = [
+            RunRecord.model_validate_json(packed.read(name)) for name in names if name.endswith("/run.json")
+        ]
+        conclusions = Conclusions.model_validate_json(packed.read(concluded[0]))
+    return Kept(conclusions, {run.run_id: run for run in runs})
+
+
+def _without_compression(packed: Path) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as target:
+        for entry in source.infolist():
+            target.writestr(zipfile.ZipInfo(entry.filename, DATE), source.read(entry))
+    return stream.getvalue()
