@@ -65,11 +65,12 @@ def comparisons(
     findings: Sequence[Finding],
     *,
     level: float = ALPHA,
+    predict: bool = True,
 ) -> list[Comparison]:
     """Compare every method with the baseline (the primary family), then with the untouched base model.
 
     A metric is compared on the data sets whose format it says anything about. ``level``: of this look, if the
-    study is looked at several times.
+    study is looked at several times. ``predict``: whether to say what could be detected and would decide.
     """
     result = []
     of_format = {data.name: [m for m in headline if m.defined_on(data.format)] for data in study.dataset}
@@ -97,6 +98,7 @@ def comparisons(
                     family=family,
                     prior=priors.get((condition, method, item.name)),
                     level=level,
+                    predict=predict,
                 )
                 result += [] if one is None else [one]
     return result
@@ -116,6 +118,7 @@ def compare(
     family: Family = "primary",
     prior: SeedPrior | None = None,
     level: float = ALPHA,
+    predict: bool = True,
 ) -> Comparison | None:
     """Compare two methods on a metric; refused if the audit refuses either; None if one was not evaluated."""
     ours, theirs = statistics.get((condition, method)), statistics.get((condition, against))
@@ -149,6 +152,7 @@ def compare(
         prior=prior,
         clusters=statistics.clusters.get(condition),
         level=level,
+        predict=predict,
     )
     return _comparison(shared, found)
 

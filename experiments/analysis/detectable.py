@@ -10,7 +10,7 @@ from eval.statistics.changes import Change, cheapest_change
 from eval.statistics.crossed import spread
 from eval.statistics.observations import complete, differences, stack
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
-from experiments.analysis.statistics import statistics_of
+from experiments.analysis.statistics import Statistics, statistics_of
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
@@ -53,13 +53,17 @@ class Wanted(NamedTuple):
 
 
 def bases_of(grid: StudyState) -> dict[str, Basis]:
-    """Return headline metric -> variances: of the study's finished runs, or else of the shipped table.
+    """Return headline metric -> variances: of the study's finished runs, or else of the shipped table."""
+    return bases_from(grid.study, _finished(grid))
+
+
+def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
+    """Return headline metric -> variances: of these statistics, or else of the shipped table.
 
     Of several methods the one that varies most against the baseline counts. Finished runs of one seed say
     nothing about seeds, so that the table is preferred if the study has several.
     """
-    study = grid.study
-    known = _finished(grid)
+    known = _measured(study, statistics)
     result: dict[str, Basis] = {}
     for item in study.headline_metrics():
         basis = known.get(item.name)
@@ -125,22 +129,26 @@ def tests_of(study: StudySpec) -> int:
     return max(1, (len(study.methods) - 1) * conditions * len(study.headline_metrics()))
 
 
-def _finished(grid: StudyState) -> dict[str, Basis]:
-    """Metric -> variances from the study's own concluded runs; empty if there are none."""
+def _finished(grid: StudyState) -> Statistics:
+    """Statistics of the study's own concluded runs; empty if there are none."""
     path = grid.root.results(grid.study.name) / "comparisons.json"
     if not path.is_file():
-        return {}
+        return Statistics()
     try:
         conclusions = Conclusions.read(path)
-        statistics = statistics_of(StudyRecords.read(conclusions.cells, grid.root))
+        return statistics_of(StudyRecords.read(conclusions.cells, grid.root))
     except UserError:
-        return {}  # of another version, or without their outcomes: as if there were none
+        return Statistics()  # of another version, or without their outcomes: as if there were none
+
+
+def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
+    """Metric -> variances of the method whose smallest detectable difference is the largest."""
     result: dict[str, Basis] = {}
-    for item in grid.study.headline_metrics():
+    for item in study.headline_metrics():
         found: list[tuple[float, Basis]] = []
         for (condition, method), seeds in statistics.items():
-            theirs = statistics.get((condition, grid.study.baseline))
-            if method in (grid.study.baseline, BASE) or theirs is None or seeds.keys() != theirs.keys():
+            theirs = statistics.get((condition, study.baseline))
+            if method in (study.baseline, BASE) or theirs is None or seeds.keys() != theirs.keys():
                 continue
             tables = [
                 stack([rows[item.name] for _, rows in sorted(side.items())]) for side in (seeds, theirs)
@@ -152,7 +160,7 @@ def _finished(grid: StudyState) -> dict[str, Basis]:
             value = float(item.aggregate(against.sum(axis=1)).mean())
             size = f"{error.seeds} seeds x {error.documents} documents" if error.seeds > 1 else "one seed"
             basis = Basis(Variances.of(error), value, f"finished runs: {method}, {size}")
-            found.append((detectable(basis.variances, len(grid.study.seeds), error.documents), basis))
+            found.append((detectable(basis.variances, len(study.seeds), error.documents), basis))
         if found:
             result[item.name] = max(found, key=lambda pair: pair[0])[1]
     return result

@@ -180,3 +180,18 @@ def bench_growth(
 
     chosen = [value.strip() for value in values.split(",") if value.strip()]
     return show_bench(measure(axis, chosen, base, repeats, err.print), as_json)
+
+
+@bench.command(name="until")
+def bench_until(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
+    """Replay the rule of `bakeoff run --until decided` on a finished study: runs saved, verdicts that agree.
+
+    Parameters
+    ----------
+    study
+        A study with results, of more than three seeds.
+    """
+    from experiments.bench.calibration.growing import bench as measure
+    from experiments.design import study as studies
+
+    return show_bench(measure(studies.name_of(study), root), as_json)

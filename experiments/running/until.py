@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from eval.statistics.power import Variances, decided
 from eval.statistics.sequential import State, state
 from experiments.analysis.conclude import Concluded, conclude
-from experiments.analysis.detectable import bases_of, documents_of, tests_of
+from experiments.analysis.detectable import Basis, bases_of, documents_of, tests_of
 from experiments.analysis.families import earlier
 from experiments.design.planning.looks import (
     Size,
@@ -32,7 +33,7 @@ from experiments.running.executors.base import Executor
 from experiments.running.runner import prepare_data, run_cells
 from figures.wording.names import amount
 from toolkit.errors import UserError
-from toolkit.records import Comparison, LookPlan
+from toolkit.records import Comparison, Look, LookPlan
 from toolkit.records.folders import Root
 
 
@@ -61,6 +62,42 @@ def chance_of(
             return 1.0
         chances.append(decided(known, seeds, documents[one.metric], size, one.margin, tests))
     return max(chances)
+
+
+class NextStep(NamedTuple):
+    """What to do after a look."""
+
+    state: State
+    chance: float | None
+    """As `chance_of`; None if no primary comparison is undecided."""
+
+
+def after_look(
+    study: StudySpec,
+    comparisons: Sequence[Comparison],
+    bases: Mapping[str, Basis],
+    planned: Sequence[Look],
+    taken: int,
+) -> NextStep:
+    """Return whether a study goes on after a look: the stopping rule.
+
+    ``comparisons``: of this look, corrected, at its level; ``bases``: variances by metric, of what was seen
+    so far; ``taken``: looks taken, this one included.
+    """
+    last = planned[-1]
+    largest = grown(study, Size(last.seeds, last.documents))
+    chance = chance_of(
+        comparisons,
+        {name: basis.variances for name, basis in bases.items()},
+        {item.name: documents_of(largest, item) for item in study.headline_metrics()},
+        last.seeds,
+        tests_of(study),
+    )
+    primary = [one.verdict for one in comparisons if one.family == "primary"]
+    verdict = "undecided" if "undecided" in primary else "decided"
+    return NextStep(
+        state(verdict, chance, last=taken == len(planned)), chance if verdict == "undecided" else None
+    )
 
 
 def run_until_decided(
@@ -151,20 +188,9 @@ def _looked(study: StudySpec, concluded: Concluded, at: StudyState) -> Concluded
     conclusions, plan = concluded.conclusions, concluded.conclusions.sequential
     if plan is None:
         raise RuntimeError("conclude() kept no plan")
-    last = plan.planned[-1]
-    largest = grown(study, Size(last.seeds, last.documents))
-    metrics = study.headline_metrics()
-    chance = chance_of(
-        conclusions.comparisons,
-        {name: basis.variances for name, basis in bases_of(at).items()},
-        {item.name: documents_of(largest, item) for item in metrics},
-        last.seeds,
-        tests_of(study),
+    done = plan.model_copy(
+        update=after_look(study, conclusions.comparisons, bases_of(at), plan.planned, plan.taken)._asdict()
     )
-    primary = [one.verdict for one in conclusions.comparisons if one.family == "primary"]
-    verdict = "undecided" if "undecided" in primary else "decided"
-    next_step: State = state(verdict, chance, last=plan.taken == len(plan.planned))
-    done = plan.model_copy(update={"state": next_step, "chance": chance if verdict == "undecided" else None})
     conclusions = conclusions.model_copy(update={"sequential": done})
     conclusions.write(at.root.results(study.name) / "comparisons.json")
     return Concluded(conclusions, concluded.records)
