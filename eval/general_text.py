@@ -27,8 +27,8 @@ def texts(general: General) -> list[str]:
     """
     source = _source(general)
     found: list[str] = []
-    for document, _ in islice(documents(source, Tally()), general.texts):
-        pairs = zip(source.dataset.format.sections, document.bodies, strict=True)
+    for accepted in islice(documents(source, Tally()), general.texts):
+        pairs = zip(source.dataset.format.sections, accepted.document.bodies, strict=True)
         found.append("\n".join(body_text(section, body) for section, body in pairs))
     if len(found) < general.texts:
         raise UserError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from eval import general_text
 from eval.anchors import ANCHORS
@@ -29,6 +30,8 @@ from toolkit.specs import AnyFormat, EvalSpec, ModelSpec, digest_of
 
 Rows = dict[str, list[tuple[float, ...] | None]]
 """Metric -> additive statistics of each document."""
+NO_CLUSTERS: Mapping[str, str] = MappingProxyType({})
+"""Of a data set without a `cluster` column: documents with equal prompts are one cluster."""
 
 
 def evaluation_digest(spec: EvalSpec, test: str, form: AnyFormat) -> str:
@@ -48,12 +51,16 @@ def contexts_of(
     return [first.at(mode, decoding.name) for mode in spec.prompts for decoding in spec.decodings]
 
 
-def is_current(folder: RunFolder, digest: str, contexts: Sequence[Context]) -> bool:
-    """Whether the evaluation is finished and holds every available metric with its present signature."""
+def is_current(
+    folder: RunFolder, digest: str, contexts: Sequence[Context], clusters: Mapping[str, str] = NO_CLUSTERS
+) -> bool:
+    """Whether the evaluation is finished, with every available metric as it is now, and these clusters."""
     path = folder.evaluation(digest)
     if not path.is_file() or not folder.statistics(digest).is_file():
         return False
     record = EvaluationRecord.read(path)
+    if record.clusters != _digest(clusters):
+        return False
     measured = [record.metrics, *(setting.metrics for setting in record.settings)]
     # A metric that was measured elsewhere and is unavailable here is no reason to measure again.
     return len(measured) == len(contexts) and all(
@@ -85,14 +92,16 @@ def evaluate(
     test: Sequence[str],
     fingerprint: str,
     further: Sequence[str] = (),
+    clusters: Mapping[str, str] = NO_CLUSTERS,
     base: ModelSpec | None = None,
     progress: Listener,
 ) -> EvaluationRecord:
     """Evaluate a run and return its record, written last.
 
     Outcomes on disk are used as they are and never rewritten, so a new metric needs no model. ``further`` are
-    excluded documents that share a title with a test document. ``base`` is the base model as it lies on this
-    machine; None takes the record's, which for an imported run names no folder.
+    excluded documents that share a title with a test document. ``clusters``: id of a test document -> label,
+    if documents depend on each other by more than equal prompts. ``base`` is the base model as it lies on
+    this machine; None takes the record's, which for an imported run names no folder.
     """
     digest = evaluation_digest(spec, fingerprint, form)
     contexts = contexts_of(spec, form, train, further)
@@ -117,10 +126,11 @@ def evaluate(
         ),
         anchors=_anchors(outcomes, contexts[0]),
         seconds={**seconds, "metrics": time.perf_counter() - began},
+        clusters=_digest(clusters),
         one_at_a_time=any(not text.batched for outcome in outcomes for text in outcome.generations),
         run=run,
     )
-    write_lines(folder.statistics(digest), document_statistics(outcomes, contexts, rows))
+    write_lines(folder.statistics(digest), document_statistics(outcomes, contexts, rows, clusters))
     record.write(folder.evaluation(digest))
     return record
 
@@ -135,13 +145,19 @@ def measure_all(
 
 
 def document_statistics(
-    outcomes: Sequence[Outcome], contexts: Sequence[Context], rows: Sequence[Rows]
+    outcomes: Sequence[Outcome],
+    contexts: Sequence[Context],
+    rows: Sequence[Rows],
+    clusters: Mapping[str, str] = NO_CLUSTERS,
 ) -> list[DocumentStatistics]:
-    """Arrange the statistics by document; ``rows`` are those of each context, the headline's first."""
+    """Arrange the statistics by document; ``rows`` are those of each context, the headline's first.
+
+    ``clusters``: id of a document -> label; a document without one has that of its prompt.
+    """
     return [
         DocumentStatistics(
             document_id=outcome.document_id,
-            cluster=_cluster(outcome, contexts[0]),
+            cluster=clusters.get(outcome.document_id) or _of_prompt(outcome, contexts[0]),
             general=outcome.general,
             settings=tuple(
                 SettingStatistics(
@@ -156,11 +172,15 @@ def document_statistics(
     ]
 
 
-def _cluster(outcome: Outcome, context: Context) -> str:
+def _of_prompt(outcome: Outcome, context: Context) -> str:
     """Hash of the headline's prompt, or of a general text: equal prompts are answered alike."""
     mode = context.prompt_mode or context.form.sections[0].name
     text = outcome.reference if outcome.general else prompt(outcome.reference, context.form, mode)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest(clusters: Mapping[str, str]) -> str | None:
+    return digest_of(dict(clusters)) if clusters else None
 
 
 def _anchors(outcomes: Sequence[Outcome], context: Context) -> dict[str, dict[str, MetricValue]]:

@@ -139,9 +139,12 @@ def _sources(sources: Sequence[SourceReport]) -> Titled:
 
 
 def _splits(report: DataReport) -> Titled:
-    table = _table("", "fingerprint", "documents", "distinct titles", right=2)
+    columns = {"documents": report.sizes, "distinct titles": report.prompts}
+    if report.clusters is not None:
+        columns["clusters"] = report.clusters
+    table = _table("", "fingerprint", *columns, right=len(columns))
     for split in SPLITS:
-        counts = [f"{getattr(counted, split):,}" for counted in (report.sizes, report.prompts)]
+        counts = [f"{getattr(counted, split):,}" for counted in columns.values()]
         table.add_row(split, report.fingerprints[split], *counts)
     return "Splits", table
 

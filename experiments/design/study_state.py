@@ -146,7 +146,8 @@ class StudyState:
                 return CellState.DONE
             digest = self.evaluation_of(cell)
             contexts = contexts_of(self.study.evaluate, cell.dataset.format)
-            if is_current(folder, digest, contexts):
+            clusters = self.prepared(cell.dataset, cell.data).clusters
+            if is_current(folder, digest, contexts, clusters):
                 return CellState.DONE
             asked = folder.outcomes(digest).is_file()
             left = CellState.TO_MEASURE if asked else CellState.TO_EVALUATE

@@ -57,6 +57,7 @@ def work(job: Job, listener: Listener) -> None:
                 test=prepared.test,
                 fingerprint=prepared.fingerprints["test"],
                 further=[text for texts in prepared.further_references.values() for text in texts],
+                clusters=prepared.clusters,
                 base=job.run.model,  # as resolved here: an imported record's is not this machine's
                 progress=listener,
             )

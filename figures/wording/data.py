@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.records.data import SPLITS, DataReport, Refusal
+from toolkit.records.data import SPLITS, DataReport, Refusal, Sizes, SplitCounts
 
 
 def data_lines(report: DataReport) -> list[tuple[str, str]]:
@@ -14,9 +14,10 @@ def data_lines(report: DataReport) -> list[tuple[str, str]]:
         *((f"changed: {what}", f"{count:,}") for what, count in report.changed.items()),
         ("copies", f"{copies.exact:,} exact; {copies.near:,} near; {copies.clusters:,} clusters"),
         ("documents", f"{report.documents:,}"),
-        ("splits", "; ".join(f"{split} {getattr(sizes, split):,}" for split in SPLITS)),
+        ("splits", _by_split(sizes)),
         ("in no split", f"{sizes.excluded:,} excluded beside a held-out title; {sizes.unused:,} not needed"),
-        ("distinct titles", "; ".join(f"{split} {getattr(report.prompts, split):,}" for split in SPLITS)),
+        ("distinct titles", _by_split(report.prompts)),
+        *([] if report.clusters is None else [("clusters of documents", _by_split(report.clusters))]),
         *((f"fingerprint: {split}", value) for split, value in report.fingerprints.items()),
     ]
     for split, leak in report.leak.items():
@@ -26,6 +27,10 @@ def data_lines(report: DataReport) -> list[tuple[str, str]]:
         if leak.longest_common_text:
             lines.append((f"longest run of words in training: {split}", leak.longest_common_text))
     return [*lines, ("first training documents", "\n\n".join(report.samples))]
+
+
+def _by_split(counts: Sizes | SplitCounts) -> str:
+    return "; ".join(f"{split} {getattr(counts, split):,}" for split in SPLITS)
 
 
 def _refusal(refusal: Refusal) -> str:

@@ -35,6 +35,8 @@ class Corpus:
     """Hashes of normalised titles."""
     sources: Indices
     """Index of each document's source."""
+    groups: Hashes
+    """Hash of each document's value in its data set's `cluster` column; 0 without one."""
     clusters: Indices
     """Cluster of near-copies: documents with the same value are copies of each other."""
     counts: dict[str, Any]
@@ -65,7 +67,7 @@ def build(sources: Sequence[Source], data: DataSpec, folder: Path, progress: Lis
     columns = _read(sources, data, folder, tallies, progress)
     texts = read_texts(folder / "texts.arrow")
     clusters, duplicates = _clusters(texts, columns, data.near_duplicate, progress)
-    arrays = {name: columns[name] for name in ("ids", "titles", "sources")}
+    arrays = {name: columns[name] for name in ("ids", "titles", "sources", "groups")}
     np.savez(folder / "arrays.npz", **arrays, clusters=clusters)
     counts = {
         "sources": [
@@ -89,7 +91,8 @@ def _read(
 ) -> dict[str, Any]:
     """Write all texts, and return one array per fact about them; `keys` has one row per document."""
     shingler = Shingler()
-    columns: dict[str, list[Any]] = {"ids": [], "titles": [], "sources": [], "bodies": [], "keys": []}
+    names = ("ids", "titles", "sources", "groups", "bodies", "keys")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     with write_texts(folder / "texts.arrow") as write:
         accepted = (
             (number, *one)
@@ -97,14 +100,16 @@ def _read(
             for one in documents(source, tally, data.max_characters)
         )
         while chunk := list(islice(accepted, CHUNK)):
-            spans = [_spans(document, sources[number].dataset.format) for number, document, _ in chunk]
-            texts = [text for _, _, text in chunk]
+            spans = [_spans(document, sources[number].dataset.format) for number, document, _, _ in chunk]
+            texts = [text for _, _, text, _ in chunk]
             write(texts, spans)
             bodies = [compared(bodies_of(*pair)) for pair in zip(texts, spans, strict=True)]
             columns["ids"].append(_hashes(int(document_id(text), 16) for text in texts))
-            titles = (_title_key(document) for _, document, _ in chunk)
+            titles = (_title_key(document) for _, document, _, _ in chunk)
             columns["titles"].append(_hashes(map(stable_hash, titles)))
-            columns["sources"].append(np.array([number for number, _, _ in chunk], dtype=np.int64))
+            columns["sources"].append(np.array([number for number, *_ in chunk], dtype=np.int64))
+            groups = (0 if group is None else max(1, stable_hash(group)) for *_, group in chunk)
+            columns["groups"].append(_hashes(groups))
             columns["bodies"].append(_hashes(map(stable_hash, bodies)))
             columns["keys"].append(band_keys(shingler(bodies), data.near_duplicate))
             progress(Advanced(work="reading", done=sum(tally.read for tally in tallies)))

@@ -39,6 +39,8 @@ class Prepared:
     test: Sequence[str]
     further_references: Mapping[str, Sequence[str]]
     """Id of a test document -> other documents of its title, which are in no split, if there are any."""
+    clusters: Mapping[str, str]
+    """Id of a test document -> label of its cluster; empty unless the data set names a column of clusters."""
     fingerprints: Mapping[str, str]
     """Split -> hash: see `toolkit.records.data.DataReport`."""
     report: DataReport
@@ -61,6 +63,7 @@ def prepare(
         return Prepared(  # in memory: the folder, and its memory map, are removed
             **{name: list(getattr(done, name)) for name in SPLITS},
             further_references={key: list(texts) for key, texts in done.further_references.items()},
+            clusters=done.clusters,
             fingerprints=done.fingerprints,
             report=done.report,
         )
@@ -88,6 +91,7 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     with np.load(inner / "split.npz") as arrays:
         texts = {name: documents.texts.choose(arrays[name]) for name in SPLITS}
         further = np.split(arrays["further"], arrays["further_ends"][:-1])
+        clusters = _clusters_of(documents, arrays["test"])
     references = {
         document_id(text): documents.texts.choose(indices)
         for text, indices in zip(texts["test"], further, strict=True)
@@ -98,7 +102,27 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     stored = stored.model_copy(
         update={"dataset": dataset.name, "format": dataset.format.name, "license": dataset.license}
     )
-    return Prepared(**texts, further_references=references, fingerprints=stored.fingerprints, report=stored)
+    return Prepared(
+        **texts,
+        further_references=references,
+        clusters=clusters,
+        fingerprints=stored.fingerprints,
+        report=stored,
+    )
+
+
+def _clusters_of(documents: Corpus, test: Indices) -> dict[str, str]:
+    """Return id -> label of test documents, joined if they share a value of the cluster column or a title.
+
+    A document without a value is joined by its title alone. Empty if none has a value.
+    """
+    groups, titles, ids = documents.groups[test], documents.titles[test], documents.ids[test]
+    if not groups.any():
+        return {}
+    _, labels = np.unique(groups, return_inverse=True)
+    labels = np.where(groups == 0, len(groups) + np.arange(len(groups)), labels).astype(np.int64)
+    keys = group_keys(titles, labels)
+    return {f"{one:016x}": f"{key:016x}" for one, key in zip(ids.tolist(), keys.tolist(), strict=True)}
 
 
 def _corpus_digest(sources: Sequence[Source], data: DataSpec) -> str:
@@ -112,7 +136,9 @@ def _corpus_digest(sources: Sequence[Source], data: DataSpec) -> str:
 
 def _reading(dataset: DatasetSpec) -> dict[str, Any]:
     """What of a data set's spec decides how its rows are read. The source's identity says which rows."""
-    return dataset.model_dump(include={"delimiter", "parser", "fields", "where", "subset", "hub_split"})
+    return dataset.model_dump(
+        include={"delimiter", "parser", "fields", "where", "subset", "hub_split", "cluster"}
+    )
 
 
 @contextmanager

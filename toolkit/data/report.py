@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from toolkit.data.cleaning import EXAMPLES
@@ -13,7 +13,7 @@ from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.format import plain_text
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, Indices, Split
+from toolkit.data.split import SPLITS, Hashes, Indices, Split
 from toolkit.data.texts import AllBodies, Texts
 from toolkit.events import Listener, ignore
 from toolkit.records.data import (
@@ -79,6 +79,7 @@ def report(
             unused=division.unused,
         ),
         prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in SPLITS}),
+        clusters=_clusters(sources, {split: documents.groups[chosen[split]] for split in SPLITS}),
         sources=tuple(each),
         characters={split: _lengths(texts[split], dataset.format) for split in SPLITS},
         fingerprints={
@@ -88,6 +89,14 @@ def report(
         leak=leak_report(bodies["train"], held_out, progress),
         samples=tuple(texts["train"][:SAMPLES]),
     )
+
+
+def _clusters(sources: Sequence[Source], groups: Mapping[str, Hashes]) -> SplitCounts | None:
+    """Count distinct values of the cluster columns; a document without a value is one of its own."""
+    if not any(source.dataset.cluster for source in sources):
+        return None
+    counts = {split: len(set(of[of > 0].tolist())) + int((of == 0).sum()) for split, of in groups.items()}
+    return SplitCounts(**counts)
 
 
 def totals(documents: Corpus) -> dict[str, Any]:

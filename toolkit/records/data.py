@@ -151,6 +151,9 @@ class DataReport(Record):
     sizes: Sizes
     prompts: SplitCounts
     """Distinct titles, that is prompts of the default mode, in each split."""
+    clusters: SplitCounts | None = None
+    """Distinct values of the data set's `cluster` column in each split, a document without a value being one
+    of its own; None if it names no column."""
     sources: tuple[SourceReport, ...]
     characters: dict[str, Lengths]
     """Split -> lengths of its rendered documents in characters; of conversations, those of their turns."""

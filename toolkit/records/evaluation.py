@@ -101,7 +101,8 @@ class DocumentStatistics(Record):
 
     document_id: str
     cluster: str
-    """Documents of one cluster are not independent of each other: by default those with equal prompts."""
+    """Documents of one cluster are not independent of each other: those with equal prompts, or with an equal
+    value of the data set's `cluster` column."""
     general: bool = False
     """Whether it is a general text and no held-out document."""
     settings: tuple[SettingStatistics, ...] = Field(min_length=1)
@@ -176,6 +177,8 @@ class EvaluationRecord(Record):
     """Texts scored as if generated: `references`, `unrelated` (a floor), `same_title` (a ceiling)."""
     seconds: dict[str, float]
     """Likelihood pass, generation, metrics."""
+    clusters: str | None = None
+    """Digest of the labels that the data set's `cluster` column gives its documents; None without one."""
     one_at_a_time: bool = False
     """Whether texts were generated one at a time, because this base writes other texts in a batch."""
     run: RunRecord

@@ -44,6 +44,9 @@ class DatasetSpec(Spec):
     `prompt`, `completion`, `instruction`, `input`, `output` or `system` -> column."""
     where: dict[str, str] = Field(default_factory=dict)
     """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
+    cluster: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Column of what documents have in common (source, topic, conversation): those with an equal value are
+    not independent, and intervals count its values instead of documents. No split depends on it."""
     format: AnyFormat
     """Markers, sections and end of a document, or how a conversation is rendered. In YAML the name of a
     catalog entry, or a format written out; `recipe` if absent."""
@@ -60,7 +63,7 @@ class DatasetSpec(Spec):
             for name in fields if not getattr(self, source) else ():
                 if name in given:
                     raise ValueError(f"'{name}' belongs to a data set with '{source}', which this is not")
-        if self.mixture and (lost := given & {"parser", "fields", "where"}):
+        if self.mixture and (lost := given & {"parser", "fields", "where", "cluster"}):
             raise ValueError(f"'{min(lost)}' belongs to the mixture's data sets: write it into these")
         self._check_mixture()
         return self

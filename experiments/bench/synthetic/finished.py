@@ -138,7 +138,7 @@ def _evaluation(
     for _ in range(VARIANTS):
         outcomes = [_outcome(text, draw.choice(texts), grid.study, draw) for text in texts]
         values, rows = measure_all(outcomes, context, all_metrics())
-        statistics = document_statistics(outcomes, [context], [rows])
+        statistics = document_statistics(outcomes, [context], [rows], prepared.clusters)
         by_variant.append([(_line(o), _line(s)) for o, s in zip(outcomes, statistics, strict=True)])
     record = EvaluationRecord(
         digest=evaluation_digest(spec, prepared.fingerprints["test"], form),

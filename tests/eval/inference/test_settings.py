@@ -145,6 +145,28 @@ def test_documents_with_equal_prompts_are_one_cluster(tmp_path):
         assert [list(dict.fromkeys(names)).index(name) for name in names] == clusters
 
 
+def test_clusters_of_the_data_set_take_the_place_of_prompts(evaluated, recipe_texts):
+    """Six recipes of six titles in two topics are two clusters; other labels are measured again, no texts."""
+    folder, digest, record = evaluated
+    contexts = contexts_of(SPEC, FORM)
+    labels = {document_id(text): "ab"[number % 2] for number, text in enumerate(recipe_texts[:6])}
+    assert not is_current(folder, digest, contexts, labels)
+    again = evaluate(
+        record.run, folder, SPEC, FORM, train=recipe_texts[6:], test=recipe_texts[:6], fingerprint="print",
+        clusters=labels, progress=lambda _: 0,
+    )  # fmt: skip
+    assert [row.cluster for row in read_statistics(folder, digest)] == ["a", "b"] * 3
+    assert is_current(folder, digest, contexts, labels)
+    assert not is_current(folder, digest, contexts)
+    assert again.metrics == record.metrics
+    evaluate(
+        record.run, folder, SPEC, FORM, train=recipe_texts[6:], test=recipe_texts[:6], fingerprint="print",
+        progress=lambda _: 0,
+    )  # fmt: skip
+    record.write(folder.evaluation(digest))
+    assert len({row.cluster for row in read_statistics(folder, digest)}) == 6
+
+
 def test_the_order_of_settings_changes_no_value(evaluated, recipe_texts):
     """Each setting measured alone gives the same."""
     folder, digest, record = evaluated

@@ -21,6 +21,8 @@ class Accepted(NamedTuple):
 
     document: Document | Dialogue
     text: str
+    cluster: str | None
+    """The value of the data set's `cluster` column; None without one, or if the cell is empty."""
 
 
 def documents(source: Source, tally: Tally, max_characters: int | None = None) -> Iterator[Accepted]:
@@ -49,7 +51,14 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
             continue
         tally.changed.update(changes)
         tally.accepted += 1
-        yield Accepted(document, text)
+        yield Accepted(document, text, _cluster(row, dataset))
+
+
+def _cluster(row: Mapping[str, Any], dataset: DatasetSpec) -> str | None:
+    """Return the value that the row's document shares with others, white space folded."""
+    value = row.get(dataset.cluster) if dataset.cluster else None
+    missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
+    return " ".join(str(value).split()) or None if not missing else None
 
 
 def _document(

@@ -54,7 +54,7 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
 
 
 def _columns(dataset: DatasetSpec) -> list[str]:
-    """Columns that must be there: the sections', or the parser's text, and those of the row filter."""
+    """Columns that must be there: the sections', or the parser's text, the filter's and the cluster's."""
     if isinstance(dataset.format, Conversation):
         return _columns_of_turns(dataset, dataset.format)
     names = [section.name for section in dataset.format.sections]
@@ -65,7 +65,12 @@ def _columns(dataset: DatasetSpec) -> list[str]:
         if name not in names:
             known = nearest(name, names)
             raise UserError(f"data set '{dataset.name}': fields: unknown section '{name}'. {known}")
-    return list(dict.fromkeys([*(dataset.fields.get(name, name) for name in names), *dataset.where]))
+    return list(dict.fromkeys([*(dataset.fields.get(name, name) for name in names), *_besides(dataset)]))
+
+
+def _besides(dataset: DatasetSpec) -> list[str]:
+    """Columns that are needed and are no text: those of the row filter, and the clusters'."""
+    return [*dataset.where, *([dataset.cluster] if dataset.cluster else [])]
 
 
 def _columns_of_turns(dataset: DatasetSpec, form: Conversation) -> list[str]:
@@ -79,7 +84,7 @@ def _columns_of_turns(dataset: DatasetSpec, form: Conversation) -> list[str]:
             )
     names = [*needed, *(name for name in optional if name in dataset.fields)]
     columns = [dataset.fields.get(name, name) for name in names]
-    return list(dict.fromkeys([*columns, *([form.choices] if form.choices else []), *dataset.where]))
+    return list(dict.fromkeys([*columns, *([form.choices] if form.choices else []), *_besides(dataset)]))
 
 
 def _package_files(dataset: DatasetSpec) -> list[Path]:
