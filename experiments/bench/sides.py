@@ -24,6 +24,12 @@ def held_out(count: int) -> list[str]:
     return list(prepare(config.dataset("wikibooks"), data).test)[:count]
 
 
+def trained_on(count: int) -> list[str]:
+    """The first so many rendered training documents of `wikibooks`."""
+    data = DataSpec(train=500, validation=10, test=10)
+    return list(prepare(config.dataset("wikibooks"), data).train)[:count]
+
+
 def in_a_process(module: str, side: str, asked: dict[str, Any]) -> dict[str, Any]:
     """What `python -m MODULE SIDE` prints for ``asked``; our side has the settings that a run has."""
     done = subprocess.run(

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from experiments.bench.inference.rounding import rounding
 from experiments.bench.sides import BASE, held_out, in_a_process, median_seconds
 from experiments.bench.synthetic.shapes import base_folder, model_at
 from toolkit import config
@@ -17,13 +18,16 @@ EXACT = 16
 Scores = list[float]
 
 
-def bench(base: str = BASE, documents: int = 48, repeats: int = 3) -> dict[str, Any]:
+def bench(
+    base: str = BASE, documents: int = 48, repeats: int = 3, *, trained: bool = False
+) -> dict[str, Any]:
     """Time both on the same documents, and compare what they find.
 
     The loop: sixteen texts a batch in the order given, padded to the longest, fp32, the logits of the whole
     batch, cross-entropy by token. Our peak memory is measured on all documents and on a quarter of them.
     Differences in fp32 are from the loop with its logits in fp64, because PyTorch's cross-entropy over a
-    transposed vocabulary is itself some 1e-5 off; the difference is reported too.
+    transposed vocabulary is itself some 1e-5 off; the difference is reported too. ``trained``: also compare
+    bf16 with fp32 on what a few steps of training leave.
     """
     texts = held_out(documents)
     with base_folder(base) as folder:
@@ -32,6 +36,7 @@ def bench(base: str = BASE, documents: int = 48, repeats: int = 3) -> dict[str, 
         ours = in_a_process(__name__, "ours", settings)
         fewer = {**settings, "texts": texts[: max(1, len(texts) // 4)], "repeats": 1}
         quarter = in_a_process(__name__, "ours", fewer)
+        rounded = {"bf16_rounding": rounding(folder, texts)} if trained else {}
     whole, exact = baseline["nll"], baseline["exact_nll"]
     return {
         "name": "likelihood",
@@ -54,6 +59,7 @@ def bench(base: str = BASE, documents: int = 48, repeats: int = 3) -> dict[str, 
             "ours": ours["peak"],
             "ours_quarter_of_the_documents": quarter["peak"],
         },
+        **rounded,
         "machine": machine(),
     }
 
