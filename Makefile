@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow chaos lint format docs results clean
+.PHONY: setup demo test test-fast test-slow chaos gpu lint format docs results clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,11 @@ test-slow: setup
 KILLS ?= 30
 chaos: setup
 	$(BIN)/python -m tests.chaos $(KILLS)
+
+# On a machine with one CUDA GPU, under 35 minutes after setup and without a connection: the tests marked `gpu`,
+# the quickstart and the benches; writes docs/gpu.md. Stopped, the same command continues.
+gpu: setup
+	$(BIN)/python -m experiments.bench.performance.gpu
 
 lint: setup
 	$(BIN)/ruff check .

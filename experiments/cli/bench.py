@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from experiments.cli.options import Json, Root
-from experiments.cli.output import err, show_bench
+from experiments.cli.output import err, out, print_json, print_rows, show_bench
 
 bench = App(name="bench", help="Measure speed and memory against a baseline, both in one run.")
 EMBEDDED = "smollm2-135m-embedded"
@@ -34,6 +34,7 @@ def bench_train(
     base: str = EMBEDDED,
     recipes: int = 60,
     repeats: int = 3,
+    trl: bool = True,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
@@ -48,10 +49,12 @@ def bench_train(
         Training recipes, one pass.
     repeats
         Times that each side is run, in turn; the medians are reported.
+    trl
+        Whether TRL is measured if it is installed: its settings are tried out first, for minutes.
     """
     from experiments.bench.training.train import bench as measure
 
-    return show_bench(measure(base, recipes, repeats, err.print, root), as_json)
+    return show_bench(measure(base, recipes, repeats, err.print, root, with_trl=trl), as_json)
 
 
 @bench.command(name="generate")
@@ -203,3 +206,42 @@ def bench_until(study: str, *, root: Root = Path(), as_json: Json = False) -> in
     from experiments.design import study as studies
 
     return show_bench(measure(studies.name_of(study), root), as_json)
+
+
+@bench.command(name="all")
+def bench_all(
+    *,
+    only: str | None = None,
+    quick: bool = False,
+    minutes: float | None = None,
+    records: Path | None = None,
+    page: Path | None = None,
+    as_json: Json = False,
+) -> int:
+    """Measure every bench that this machine has no result of, and write docs/performance.md from all of them.
+
+    Stopped, the same command continues: a part that is finished is not measured again, unless its file is
+    deleted. A part that fails is named, the others are measured, and the exit code is 1.
+
+    Parameters
+    ----------
+    only
+        Parts to measure, with commas between them, such as `train,size,data`.
+    quick
+        Try every part at toy size, in minutes; its numbers say nothing.
+    minutes
+        Stop after this time; what is left is named.
+    records
+        Folder of the results; `experiments/results/bench/` and the machine's name unless given.
+    page
+        File to write; `docs/performance.md` unless given, and `performance.md` beside the results of a trial.
+    """
+    from experiments.bench.performance.run import bring_up_to_date
+
+    done = bring_up_to_date(only, err.print, quick=quick, minutes=minutes, records=records, page=page)
+    if as_json:
+        print_json(done.as_json())
+    else:
+        print_rows("bench all", [vars(outcome) for outcome in done.outcomes])
+        out.print(f"\nPage: {done.page}", soft_wrap=True)
+    return int(any(outcome.status == "failed" for outcome in done.outcomes))

@@ -8,6 +8,7 @@ from figures.plots.costs import learning_against_forgetting, quality_against_cos
 from figures.plots.curves import learning_curve, learning_rates
 from figures.plots.decodings import decoding_shares, decoding_values
 from figures.plots.forest import differences
+from figures.plots.speed import divided, growth, speeds
 from figures.plots.sweep import along
 from figures.plots.values import metric_values
 
@@ -16,11 +17,14 @@ __all__ = [
     "decoding_shares",
     "decoding_values",
     "differences",
+    "divided",
     "failed_checks",
+    "growth",
     "learning_against_forgetting",
     "learning_curve",
     "learning_rates",
     "metric_values",
     "quality_against_cost",
     "section_values",
+    "speeds",
 ]

@@ -43,8 +43,10 @@ def apart(ticks: Sequence[float], low: float, high: float, share: float = 0.14) 
 
 
 def plain_number(value: float) -> str:
-    """``0.5``, ``200``, ``20k``, ``1.5M``, ``3e-04``: a number as a tick label."""
+    """``0.5``, ``200``, ``1500``, ``20k``, ``1.5M``, ``3e-04``: a number as a tick label."""
     for start, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if value >= start:
             return f"{value / size:.3g}{letter}"
+    if value >= 1e3:
+        return f"{value:.0f}"
     return f"{value:.3g}" if value >= 0.01 or value == 0 else f"{value:.1e}".replace(".0e", "e")

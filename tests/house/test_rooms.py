@@ -29,6 +29,7 @@ MORE_SIBLINGS = {
     "toolkit.records": 10,  # one file per record on disk, beside what reads and writes them
     "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...
     "experiments": 10,  # eight rooms of code and two of data: studies, results
+    "figures.plots": 10,  # one file per kind of figure, beside `common` and `ticks`
     "toolkit.data": 11,  # `texts` and `conversations` beside the nine of the design
 }
 

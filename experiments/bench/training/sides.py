@@ -46,6 +46,7 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "tokens_per_second": record.costs.supervised_tokens_per_second,
         "peak_memory_bytes": record.costs.peak_memory_bytes,
+        "cuda_allocated_bytes": record.costs.cuda_allocated_bytes,
         "peak_share": record.costs.peak_share,
         "validation_bits_per_byte": record.validation_bits_per_byte,
         "curve": [
@@ -137,6 +138,7 @@ def _timed(
         "tokens_per_second": supervised / seconds,
         "seconds": seconds,
         "peak_memory_bytes": runtime.peak_memory_bytes(),
+        "cuda_allocated_bytes": runtime.cuda_peaks()[0],
         "validation_bits_per_byte": curve.points[-1][1],
         "curve": curve.points,
     }

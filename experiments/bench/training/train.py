@@ -34,7 +34,13 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 
 def bench(
-    base: str, recipes: int, repeats: int, say: Callable[[str], None], root: Path = Path()
+    base: str,
+    recipes: int,
+    repeats: int,
+    say: Callable[[str], None],
+    root: Path = Path(),
+    *,
+    with_trl: bool = True,
 ) -> dict[str, Any]:
     """Time each side ``repeats`` times and return the medians.
 
@@ -59,7 +65,7 @@ def bench(
             "notebook": {"side": "notebook"},
             **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},
         }
-        if find_spec("trl"):
+        if with_trl and find_spec("trl"):
             planned["trl"] = {"side": "trl"}
             planned["trl-tuned"] = {"side": "trl", "settings": _tuned(common, say)}
         measured: dict[str, list[dict[str, Any]]] = {name: [] for name in planned}
@@ -96,7 +102,10 @@ def _tuned(common: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]
 def _summary(
     measured: dict[str, list[dict[str, Any]]], base: str, recipes: int, repeats: int
 ) -> dict[str, Any]:
-    keys = ("tokens_per_second", "peak_memory_bytes", "peak_share", "validation_bits_per_byte")
+    keys = (
+        "tokens_per_second", "peak_memory_bytes", "cuda_allocated_bytes", "peak_share",
+        "validation_bits_per_byte",
+    )  # fmt: skip
     sides: dict[str, dict[str, Any]] = {
         name: {key: statistics.median(t[key] for t in turns) for key in keys if turns[0].get(key) is not None}
         for name, turns in measured.items()

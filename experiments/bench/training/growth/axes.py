@@ -62,6 +62,7 @@ def bench(
         "base_model": None if axis == "size" else base,
         "repeats": repeats,
         "points": points,
+        "not_measured": [v for v in values if v not in {point["value"] for point in points}],
         "machine": machine(),
     }
 

@@ -1,0 +1,121 @@
+"""docs/performance.md, written from the parts' results; no number is typed by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.bench.performance.parts import PARTS, Part
+from experiments.bench.performance.pictures import picture
+from experiments.bench.performance.results import PartResult
+from experiments.bench.performance.sections import SECTIONS, Row, Section
+from toolkit.records.files import write_text
+
+PAGE = """# Performance
+
+Speed and memory, each against a baseline or over something that grows. Made by `bakeoff bench all`; no number
+is typed by hand. Each side is measured in a process of its own. Results: `{folder}`.
+
+{machine}
+
+{sections}
+## Not measured
+
+{missing}
+"""
+UNMEASURED = """Nothing is measured yet. `bakeoff bench all` measures what follows, about {hours:.0f} hours on
+two CPU cores (an estimate), and writes this page; stopped, the same command continues."""
+
+
+def write(
+    page: Path, folder: Path, results: Mapping[str, PartResult], failures: Mapping[str, str] | None = None
+) -> None:
+    """Write the page and, into a folder beside it, a figure per section.
+
+    ``failures`` are why parts have no result, by the part's name; others without one are not measured yet.
+    """
+    write_text(page, text(page, folder, results, failures or {}))
+
+
+def text(
+    page: Path,
+    folder: Path,
+    results: Mapping[str, PartResult],
+    failures: Mapping[str, str],
+    parts: Sequence[Part] = PARTS,
+) -> str:
+    """Return the page's text, and draw its figures."""
+    missing = [part for part in parts if part.name not in results]
+    return PAGE.format(
+        folder=folder.as_posix(),
+        machine=machine_text(list(results.values())) if results else _unmeasured(),
+        sections=sections_text(results, page),
+        missing="\n".join(_missing(part, failures.get(part.name)) for part in missing)
+        or "Nothing is missing.",
+    )
+
+
+def sections_text(results: Mapping[str, PartResult], page: Path) -> str:
+    """Return a section for each bench with a result, and draw its figure."""
+    return "".join(
+        _section(section, found, page)
+        for section in SECTIONS
+        if (found := [results[name] for name in section.parts if name in results])
+    )
+
+
+def _unmeasured() -> str:
+    return UNMEASURED.format(hours=sum(part.minutes for part in PARTS) / 60)
+
+
+def machine_text(results: Sequence[PartResult]) -> str:
+    """Return machine, versions and dates as a list, each different one once."""
+    lines = []
+    if any(result.command != _full_command(result) for result in results):
+        lines.append("- A trial at toy size: its numbers say nothing.")
+    for label, values in (
+        ("Machine", [f"{r.device}, {r.environment['memory_bytes'] / 1e9:.0f} GB" for r in results]),
+        ("System", [f"{r.environment['system']}, Python {r.environment['python']}" for r in results]),
+        ("Threads", [str(r.environment["threads"]) for r in results]),
+        ("Versions", [_versions(r) for r in results]),
+        ("Date", sorted(r.date[:10] for r in results)),
+    ):
+        lines.append(f"- {label}: {'; '.join(dict.fromkeys(values))}")
+    return "\n".join(lines)
+
+
+def _full_command(result: PartResult) -> tuple[str, ...]:
+    return next((part.command(False) for part in PARTS if part.name == result.part), result.command)
+
+
+def _versions(result: PartResult) -> str:
+    versions = result.environment["versions"]
+    cuda = f", CUDA {result.environment['cuda']}" if result.environment.get("cuda") else ""
+    names = ("bakeoff", "torch", "transformers", "peft", "numpy")
+    return ", ".join(f"{name} {versions[name]}" for name in names if name in versions) + cuda
+
+
+def _section(section: Section, results: Sequence[PartResult], page: Path) -> str:
+    figure = picture(section, results, page.with_suffix(""))
+    repeats = results[0].measured.get("repeats")
+    turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
+    commands = " and ".join(f"`bakeoff {' '.join(result.command)}`" for result in results[:1])
+    more = f", and of {len(results) - 1} more sizes" if len(results) > 1 else ""
+    link = os.path.relpath(figure, page.parent)
+    return (
+        f"## {section.title}\n\n{section.text} {turns} By {commands}{more}.\n\n"
+        f"![{section.title}]({Path(link).as_posix()})\n\n{table(section.table(results))}\n\n"
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table, the first as its heads."""
+    head, *rest = rows
+    lines = [head, tuple("---" for _ in head), *rest]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _missing(part: Part, failure: str | None) -> str:
+    why = f": {failure}" if failure else ""
+    return f"- `bakeoff {' '.join(part.command(False))}`{why}"

@@ -1,0 +1,113 @@
+"""The figures of docs/performance.md: one PNG per section, drawn from the parts' results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.bench.performance.results import PartResult
+from experiments.bench.performance.sections import SIDES, Section, memory
+from figures.plots import speed
+from figures.style import Style, drawn, gather_legends, save
+
+Plot = Callable[[pd.DataFrame, Axes], Axes]
+Panel = tuple[Plot, pd.DataFrame]
+SPEED = "supervised tokens per second"
+MEMORY = "peak memory (GB)"
+
+
+def picture(section: Section, results: Sequence[PartResult], folder: Path) -> Path:
+    """Draw a section's figure and return the path of its PNG.
+
+    Raises UserError for results of several machines.
+    """
+    panels = list(_panels(section, results))
+
+    def draw() -> Figure:
+        plot, table = panels[0]
+        bars = table["label"].nunique() if "label" in table else 0
+        height = 2.9 if plot is speed.growth else 0.7 + 0.28 * bars
+        figure = Figure(figsize=(7.0, height), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for (plot, table), ax in zip(panels, axes, strict=True):
+            plot(table, ax)
+        gather_legends(figure)
+        return figure
+
+    style = Style(formats=("png",))
+    stem = folder / section.name
+    save(drawn(draw, style), stem, style)
+    return stem.with_suffix(".png")
+
+
+def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
+    """Yield each panel's plot and rows, those of every result with its device as `machine`."""
+    measured, device = results[0].measured, [result.device for result in results]
+    same = {"machine": device[0]}
+    if section.name == "data":
+        for column, unit, scale in (
+            ("rows_per_second", "rows per second", 1),
+            ("peak_memory_bytes", MEMORY, 1e9),
+        ):
+            rows = [
+                _point("data", r.measured["rows"], r.measured[column] / scale, machine)
+                for r, machine in zip(results, device, strict=True)
+            ]
+            yield speed.growth, pd.DataFrame(rows).assign(axis="rows", unit=unit)
+    elif "points" in measured:
+        yield from _growth(measured, same)
+    elif section.name == "start":
+        rows = [
+            {"label": case, "span": span, "seconds": seconds, **same}
+            for case, spans in measured["spans"].items()
+            for span, seconds in spans.items()
+        ]
+        yield speed.divided, pd.DataFrame(rows)
+    elif section.name == "train":
+        for key, unit, scale in (("tokens_per_second", SPEED, 1.0), ("memory", MEMORY, 1e9)):
+            rows = [
+                {
+                    "label": SIDES[name],
+                    "value": (memory(side) if key == "memory" else side[key]) / scale,
+                    "ours": name in ("full", "lora-r16"),
+                }
+                for name in SIDES
+                if (side := measured["sides"].get(name))
+            ]
+            yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
+    else:
+        unit = "seconds" if section.name in ("stats", "study") else "tokens per second"
+        rows = [
+            {"label": "baseline", "value": measured["baseline"], "ours": False},
+            {"label": "bakeoff", "value": measured["ours"], "ours": True},
+        ]
+        yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
+
+
+def _growth(measured: dict[str, Any], same: dict[str, str]) -> Iterable[Panel]:
+    axis = measured["axis"]
+    x = "parameters" if axis == "size" else "value"
+    labels = {
+        "size": "parameters", "length": "tokens of a document", "batch": "tokens of a batch",
+        "jobs": "runs at once", "processes": "processes",
+    }  # fmt: skip
+    speeds = [
+        {
+            **_point(p["method"], float(p[x]), p["tokens_per_second"], same["machine"]),
+            "low": p["lowest"],
+            "high": p["highest"],
+        }
+        for p in measured["points"]
+    ]
+    peaks = [_point(p["method"], float(p[x]), memory(p) / 1e9, same["machine"]) for p in measured["points"]]
+    for rows, unit in ((speeds, SPEED), (peaks, MEMORY)):
+        yield speed.growth, pd.DataFrame(rows).assign(axis=labels[axis], unit=unit)
+
+
+def _point(method: str, x: float, value: float, machine: str) -> dict[str, Any]:
+    return {"method": method, "x": x, "value": value, "low": None, "high": None, "machine": machine}
