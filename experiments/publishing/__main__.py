@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from experiments.publishing import pages
 from experiments.publishing.kept import keep, kept
 from experiments.publishing.rebuild import rebuild
 from toolkit.errors import UserError
 
 
 def main() -> int:
-    """Keep the named studies if a root is given; draw them, or all that are kept, again.
+    """Keep the named studies if a root is given; draw them, or all that are kept, again; write the pages.
 
     Returns 2 for what a user can fix, with one line about it.
     """
@@ -29,6 +30,8 @@ def main() -> int:
         for study in settings.studies or kept():
             done = rebuild(study)
             print(f"{done.folder}: {done.values} values and {done.verdicts} verdicts checked", flush=True)
+        for path in pages.write():
+            print(path, flush=True)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,0 +1,120 @@
+"""Every method of a study beside its baseline: value, difference, costs, and what a board says of it."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+from experiments.analysis.recommend import By
+from experiments.publishing.kept import Kept
+from experiments.publishing.rule import may_be_called_better
+from toolkit.records import BASE, Candidate, Comparison, Condition, Estimate
+
+Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
+COSTS: tuple[tuple[By, str], ...] = (
+    ("memory", "peak memory"),
+    ("time", "training time"),
+    ("size", "saved size"),
+)
+CLEARLY = 0.05
+"""A share by which two costs of one machine have to differ before one is called lower (docs/board.md)."""
+
+
+class Row(NamedTuple):
+    """A method on the board."""
+
+    method: str
+    tuned: bool
+    estimate: Estimate
+    comparison: Comparison | None
+    """With the baseline; None for the baseline itself."""
+    candidate: Candidate | None
+    """With its costs; None if it was no candidate for a recommendation."""
+    parameters: float | None
+    """Trainable ones; None if not recorded."""
+    standing: Standing
+    confirmed: bool
+    """Whether *better* meets the board's rule; True of every other standing."""
+
+
+def standing_of(comparison: Comparison | None, tuned: bool) -> tuple[Standing, bool]:
+    """Return what a board says of a method, and whether it is all that the study says.
+
+    A study's *better* that does not meet the board's rule is *equivalent* if its whole interval lies inside
+    the margin, and *undecided* if not.
+    """
+    if comparison is None:
+        return "baseline", True
+    verdict = comparison.verdict
+    if verdict != "better":
+        return "equivalent" if comparison.within_margin else verdict, True
+    if may_be_called_better(verdict, comparison.p_holm, seeds=comparison.seeds, tuned=tuned):
+        return "better", True
+    return "equivalent" if comparison.within_margin else "undecided", False
+
+
+def rows_of(kept: Kept, condition: Condition) -> list[Row]:
+    """Return the methods of a condition, best value first, on the first metric of the headline."""
+    concluded = kept.conclusions
+    metric = concluded.headline[0]
+    cells = [cell for cell in concluded.cells if cell.condition == condition and cell.phase == "confirm"]
+    compared = {
+        one.method: one
+        for one in concluded.comparisons
+        if (one.condition, one.metric, one.baseline) == (condition, metric, concluded.baseline)
+    }
+    candidates = {
+        candidate.method: candidate
+        for one in concluded.recommendations
+        if one.condition == condition
+        for candidate in one.candidates
+    }
+    rows = []
+    for estimate in concluded.estimates:
+        method = estimate.method
+        if estimate.condition != condition or estimate.metric != metric or method == BASE:
+            continue
+        of_method = [cell for cell in cells if cell.method == method]
+        both = [cell for cell in cells if cell.method in (method, concluded.baseline)]
+        tuned = all(cell.tuned for cell in both)
+        trained = [kept.runs[cell.run_id].costs.trainable_parameters for cell in of_method]
+        known = [number for number in trained if number is not None]
+        standing, confirmed = standing_of(compared.get(method), tuned)
+        rows.append(
+            Row(
+                method,
+                all(cell.tuned for cell in of_method),
+                estimate,
+                compared.get(method),
+                candidates.get(method),
+                fmean(known) if known else None,
+                "refused" if standing == "baseline" and method != concluded.baseline else standing,
+                confirmed,
+            )
+        )
+    lower = all(one.direction == "lower" for one in compared.values())
+    return sorted(
+        rows,
+        key=lambda row: (
+            row.estimate.value is None,
+            (row.estimate.value or 0.0) * (1 if lower else -1),
+        ),
+    )
+
+
+def cheaper_on(row: Row, baseline: Row) -> list[str]:
+    """Return of what a method clearly takes less than the baseline.
+
+    Empty if it clearly takes more memory or time.
+    """
+    less = []
+    for by, label in COSTS:
+        ours = row.candidate and row.candidate.cost(by)
+        theirs = baseline.candidate and baseline.candidate.cost(by)
+        if not ours or not theirs:
+            continue
+        if by != "size" and ours > theirs * (1 + CLEARLY):
+            return []
+        if ours < theirs * (1 - CLEARLY):
+            less.append(f"{ours / theirs:.2g} of the {label}")
+    return less

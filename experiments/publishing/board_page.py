@@ -1,0 +1,177 @@
+"""docs/board.md: every method beside LoRA, with what it costs, from the records of the study `board`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.analysis.recommend import choose
+from experiments.publishing.board import COSTS, Row, cheaper_on, rows_of
+from experiments.publishing.kept import Kept
+from experiments.publishing.rule import LEAST_SEEDS, LEVEL
+from figures.tables.table import Table
+from figures.wording.evidence import cost_text, recommendation_text
+from figures.wording.names import (
+    MISSING,
+    count,
+    decimals,
+    difference_text,
+    interval_text,
+    joined,
+    p_text,
+    value_text,
+)
+from figures.wording.pairs import metric_of
+from toolkit.records import Condition
+
+STUDY = "board"
+WRITTEN = (
+    "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
+    "number is written by hand."
+)
+RULE = f"""## How to read it
+
+A method may be called *better* than the baseline only if both chose their learning rates among equally many,
+with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's correction over the whole
+board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
+whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. Under twenty
+names LoRA itself is practically never called better ([simulated boards](calibration.md#a-board-of-names)).
+*Cheaper*: clearly less memory, time or disk on the same machine (by 5 %), and not clearly more
+memory or time. The best of many values is partly luck: the verdicts say what is more than that."""
+REPEAT = """## Repeat it
+
+```console
+$ bakeoff run board                                      # hours on two CPU cores; stopped, it continues
+$ bakeoff recommend board --by memory
+$ python -m experiments.publishing --root . board        # keep the records and write this page again
+```"""
+
+
+def answer(rows: Sequence[Row], baseline: str) -> str:
+    """Return the board in sentences: what is better, what is as good and cheaper, what is worse, the rest."""
+    by = {name: [row for row in rows if row.standing == name] for name in ("better", "equivalent", "worse")}
+    own = next(row for row in rows if row.method == baseline)
+    others = len(rows) - 1
+    better = joined([f"`{row.method}`" for row in by["better"]])
+    sentences = [
+        f"Of {count(others, 'other method')}, {better} may be called better than `{baseline}`."
+        if better
+        else f"None of {count(others, 'other method')} may be called better than `{baseline}`."
+    ]
+    words = []
+    for row in by["equivalent"]:
+        less = cheaper_on(row, own)
+        words.append(f"`{row.method}`" + (f" (cheaper: {', '.join(less)})" if less else ""))
+    if words:
+        sentences.append(f"As good, within the margin: {joined(words)}.")
+    if by["worse"]:
+        sentences.append(f"Worse: {joined([f'`{row.method}`' for row in by['worse']])}.")
+    undecided = [row for row in rows if row.standing == "undecided"]
+    if undecided:
+        names = joined([f"`{row.method}`" for row in undecided])
+        sentences.append(f"Undecided, which is not equal: {names}.")
+    return " ".join(sentences)
+
+
+def table(rows: Sequence[Row], baseline: str) -> Table:
+    """Return the board as a table, best value first."""
+    lines = []
+    for row in rows:
+        one, unit = row.comparison, row.estimate.unit or ""
+        places = decimals(unit, row.estimate.low, row.estimate.high)
+        value = value_text(row.estimate.value, unit, places)
+        ends = [value_text(end, unit, places) for end in (row.estimate.low, row.estimate.high)]
+        apart = decimals(unit, one.low, one.high) if one else 0
+        costs = [cost_text(row.candidate.cost(by), by) if row.candidate else MISSING for by, _ in COSTS]
+        lines.append(
+            (
+                row.method if row.tuned else f"{row.method} (untuned)",
+                value if MISSING in ends else f"{value} [{ends[0]}, {ends[1]}]",
+                f"{difference_text(one.difference, unit, apart)} "
+                f"({interval_text(one.low, one.high, unit, apart)})"
+                if one and one.difference is not None
+                else MISSING,
+                p_text(one.p_holm) if one else MISSING,
+                _verdict(row),
+                *costs,
+                MISSING if row.parameters is None else f"{row.parameters:,.0f}",
+            )
+        )
+    label = next((metric_of(row.comparison) for row in rows if row.comparison), "value")
+    header = ("method", label, f"minus {baseline}", "p (Holm)", f"against {baseline}")
+    return Table(
+        name="board",
+        title="Board",
+        header=(*header, *(name for _, name in COSTS), "trainable parameters"),
+        rows=lines,
+        note="In brackets: 95 % intervals over seeds and documents. Costs: means over seeds.",
+    )
+
+
+def _verdict(row: Row) -> str:
+    one = row.comparison
+    if one is None or row.standing in ("refused", "baseline"):
+        return row.standing
+    if row.standing == "worse" and one.beyond_margin:
+        return "worse by more than the margin"
+    if row.standing == "equivalent" and one.verdict in ("better", "worse"):
+        return f"equivalent ({one.verdict}, but by less than the margin)"
+    return row.standing if row.confirmed else f"{row.standing} (better only at 0.05)"
+
+
+def page(kept: Kept | None, picture: str | None = None) -> str:
+    """Return the page; without records it states that the study has not been run.
+
+    ``picture``: path of a figure of the differences, relative to the page.
+    """
+    parts = ["# Board: beyond LoRA, with error bars", WRITTEN]
+    if kept is None:
+        parts.append(f"**The study `{STUDY}` has not been run yet.** `bakeoff plan {STUDY}` lists its runs.")
+        return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
+    concluded = kept.conclusions
+    for condition in concluded.conditions:
+        rows = rows_of(kept, condition)
+        if not any(row.method == concluded.baseline for row in rows):
+            continue
+        parts += [answer(rows, concluded.baseline), table(rows, concluded.baseline).markdown()]
+        if picture:
+            parts.append(f"![Differences to {concluded.baseline}]({picture})")
+        parts.append("## Which one to use")
+        chosen = [one for one in concluded.recommendations if one.condition == condition]
+        parts += [
+            f"By {label}: {recommendation_text(choose(one, by), [condition])}"
+            for one in chosen
+            for by, label in COSTS
+        ]
+        parts.append(_setting(kept, rows, condition))
+    return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
+
+
+def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
+    concluded = kept.conclusions
+    sizes = {(row.estimate.seeds, row.estimate.documents) for row in rows}
+    seeds, documents = max(sizes)
+    margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
+    devices = sorted({str(run.environment.get("device")) for run in kept.runs.values()})
+    lost = [cell for cell in concluded.cells if cell.status != "finished"]
+    lines = [
+        "## What was run",
+        f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
+        f"{documents} test documents, {count(seeds, 'seed')} per method; {len(kept.runs)} runs in all.",
+        f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
+        f"- Device of the costs: {', '.join(devices)}.",
+    ]
+    if margin is not None:
+        lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")
+    if lost:
+        names = joined([f"`{cell.method}` (seed {cell.seed}, {cell.status})" for cell in lost])
+        lines.append(f"- Did not finish: {names}.")
+    return "\n".join(lines).replace("run\n-", "run\n\n-", 1)
+
+
+def _tries(kept: Kept, condition: Condition) -> str:
+    tried: dict[str, set[float | None]] = {}
+    for cell in kept.conclusions.cells:
+        if cell.condition == condition and cell.phase == "tune":
+            tried.setdefault(cell.method, set()).add(cell.learning_rate)
+    numbers = sorted({len(rates) for rates in tried.values()})
+    return " to ".join(map(str, numbers[:1] + numbers[-1:] if len(numbers) > 1 else numbers)) or "none"

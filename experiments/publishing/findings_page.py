@@ -1,0 +1,106 @@
+"""docs/findings.md: the answer, every published finding, every study that was run, and what was not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from experiments.design import study as studies_of
+from experiments.design.findings import PublishedFinding, published_findings
+from experiments.publishing.findings import Judged, judged, opening, status
+from experiments.publishing.kept import Kept
+from figures.tables.table import Table
+from figures.wording.answer import answer
+from figures.wording.evidence import evidence_text
+from figures.wording.names import condition_label, count
+from toolkit.records import Conclusions
+
+BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
+"""What the page keeps of its older version."""
+WRITTEN = (
+    "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for the "
+    "section *What else we learnt*. A number is repeated by the command beside it."
+)
+
+
+def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> str:
+    """Return the page.
+
+    ``pictures``: study -> path of a figure, relative to the page. ``before``: the page as it is now, whose
+    part that is written by hand is kept.
+    """
+    concluded = {name: one.conclusions for name, one in kept.items()}
+    by_hand = BY_HAND.search(before)
+    parts = ["# Findings", " ".join(opening(kept)), WRITTEN]
+    parts += ["## Published findings", _overview(concluded).markdown()]
+    for published in published_findings():
+        parts += _finding(published, judged(published, concluded), concluded)
+    parts.append("## What each study answered")
+    for name, conclusions in concluded.items():
+        parts += _study(name, conclusions, pictures.get(name))
+    if not concluded:
+        parts.append("None has been run and kept yet.")
+    parts += ["## What failed", _lost(concluded), "## Not run yet", _not_run(concluded)]
+    parts.append("## What else we learnt")
+    parts.append(f"<!-- by hand -->\n{by_hand.group(1) if by_hand else ''}\n<!-- end -->")
+    return "\n\n".join(parts) + "\n"
+
+
+def _overview(concluded: Mapping[str, Conclusions]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for published in published_findings():
+        entries = judged(published, concluded)
+        names = ", ".join(dict.fromkeys(entry.study for entry in entries))
+        rows.append((published.text, published.source, status(entries), names))
+    return Table("findings", "Findings", ("finding", "source", "here", "judged by"), rows)
+
+
+def _finding(
+    published: PublishedFinding, entries: Sequence[Judged], concluded: Mapping[str, Conclusions]
+) -> list[str]:
+    parts = [f"### {published.text}", f"**{status(entries).capitalize()}.** {published.source}."]
+    if not entries:
+        names = [name for name in bundled() if published.name in studies_of.load(name).claims]
+        commands = " or ".join(f"`bakeoff run {name}`" for name in names)
+        return [*parts, f"Judged by {commands}."]
+    lines = []
+    for study, claim in entries:
+        among = concluded[study].conditions
+        where = condition_label(claim.condition, among) if len(among) > 1 else claim.base_model
+        lines.append(f"- {claim.verdict} by `bakeoff run {study}` ({where}): {evidence_text(claim)}")
+    return [*parts, "\n".join(lines)]
+
+
+def _study(name: str, conclusions: Conclusions, picture: str | None) -> list[str]:
+    parts = [f"### {conclusions.question or name}"]
+    for condition in conclusions.conditions:
+        words = " ".join(answer(conclusions, condition))
+        several = len(conclusions.conditions) > 1
+        where = f"{condition_label(condition, conclusions.conditions)}: " if several else ""
+        parts.append(f"{where}{words}")
+    if picture:
+        parts.append(f"![{conclusions.question or name}]({picture})")
+    parts.append(f"`bakeoff run {name}`; its report is `experiments/results/{name}/report/report.md`.")
+    return parts
+
+
+def _lost(concluded: Mapping[str, Conclusions]) -> str:
+    lines = {
+        f"- `{cell.method}` at {cell.learning_rate:g}, seed {cell.seed}: {cell.status}"
+        f"{f' ({cell.error})' if cell.error else ''}": None
+        for conclusions in concluded.values()
+        for cell in conclusions.cells
+        if cell.status != "finished" and cell.learning_rate is not None
+    }
+    return "\n".join(lines) or "No run of a kept study failed or diverged."
+
+
+def _not_run(concluded: Mapping[str, Conclusions]) -> str:
+    names = [name for name in bundled() if name not in concluded]
+    lines = [f"- `bakeoff run {name}`: {studies_of.load(name).question}" for name in names]
+    return "\n".join(lines) or f"All {count(len(concluded), 'study')} that come with bakeoff were run."
+
+
+def bundled() -> list[str]:
+    """Return the names of the studies that come with bakeoff."""
+    return sorted(path.stem for path in studies_of.STUDIES.glob("*.yaml"))

@@ -1,0 +1,49 @@
+"""Write docs/board.md and docs/findings.md, with the figures that they show, from the kept studies."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from experiments.publishing import board_page, findings_page
+from experiments.publishing.kept import RESULTS, Kept, kept, read
+from toolkit.records.files import write_text
+
+DOCS = Path(__file__).parents[2] / "docs"
+FIGURES = "evidence"
+"""The folder of the pages' figures, in docs/."""
+SHOWN = ("documents-sweep", "epochs-sweep", "capacity-sweep", "decoding-or-method", "differences")
+"""The figure of a study that its page shows: the first of these that it has, by the start of its name."""
+
+
+def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
+    """Return the pages by name, as they should be; what is written by hand is taken from ``docs``."""
+    studies = {name: read(name, results) for name in kept(results)}
+    pictures = {name: f"{FIGURES}/{name}.png" for name in studies if _figure(name, results)}
+    findings = docs / "findings.md"
+    before = findings.read_text(encoding="utf-8") if findings.is_file() else ""
+    board: Kept | None = studies.get(board_page.STUDY)
+    return {
+        "board.md": board_page.page(board, pictures.get(board_page.STUDY)),
+        "findings.md": findings_page.page(studies, pictures, before),
+    }
+
+
+def write(results: Path = RESULTS, docs: Path = DOCS) -> list[Path]:
+    """Write both pages and their figures into ``docs``; return the pages' paths."""
+    paths = []
+    for name, text in texts(results, docs).items():
+        write_text(docs / name, text)
+        paths.append(docs / name)
+    shutil.rmtree(docs / FIGURES, ignore_errors=True)
+    for study in kept(results):
+        figure = _figure(study, results)
+        if figure is not None:
+            (docs / FIGURES).mkdir(exist_ok=True)
+            shutil.copyfile(figure, docs / FIGURES / f"{study}.png")
+    return paths
+
+
+def _figure(study: str, results: Path) -> Path | None:
+    drawn = sorted((results / study / "report" / "figures").glob("*.png"))
+    return next((path for start in SHOWN for path in drawn if path.stem.startswith(start)), None)

@@ -1,0 +1,163 @@
+"""The board: what may be called better, what is as good and cheaper, and the page that shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.analysis.recommend import choose
+from experiments.publishing import board_page
+from experiments.publishing.board import cheaper_on, rows_of, standing_of
+from experiments.publishing.kept import Kept
+from experiments.publishing.rule import may_be_called_better
+from tests.figures.conftest import write_study
+from toolkit.records import Candidate, Comparison, Conclusions, Recommendation, RunRecord
+
+METHODS = ("lora-r16", "full", "dora", "ia3", "vera", "oft")
+VALUES = {"lora-r16": 0.80, "full": 0.79, "dora": 0.78, "ia3": 0.801, "vera": 0.83, "oft": 0.799}
+OUTCOMES = {
+    "full": ("better", 0.02, False),  # at 0.05 alone
+    "dora": ("better", 0.001, False),
+    "ia3": ("equivalent", 1.0, True),
+    "vera": ("worse", 0.001, False),
+    "oft": ("undecided", 1.0, False),
+}
+"""Method -> the study's verdict, its corrected p, and whether the interval is inside the margin."""
+MEMORY = {"lora-r16": 2.0e9, "full": 4.0e9, "dora": 2.2e9, "ia3": 1.5e9, "vera": 1.9e9, "oft": 2.0e9}
+
+
+def candidate(method: str, seconds: float = 60.0) -> Candidate:
+    """A method with its memory, a time, and a size of 10 MB."""
+    best = "best" if method == "dora" else "undecided"
+    return Candidate(
+        method=method,
+        relation=best,
+        memory_bytes=MEMORY[method],
+        train_seconds=seconds,
+        saved_bytes=1e7,
+    )
+
+
+@pytest.fixture
+def kept(tmp_path) -> Kept:
+    """Five methods and LoRA, three seeds, tuned; the values and verdicts of the tables above."""
+    folder, root = write_study(tmp_path, methods=METHODS, seeds=3, tuned=True)
+    concluded = Conclusions.read(folder / "comparisons.json")
+    pairs = []
+    for one in concluded.comparisons:
+        if one.baseline == "lora-r16" and one.metric == concluded.headline[0]:
+            verdict, p, within = OUTCOMES[one.method]
+            half = 0.005
+            apart = VALUES[one.method] - VALUES["lora-r16"]
+            numbers = {"difference": apart, "low": apart - half, "high": apart + half, "margin": 0.008}
+            judged = {"verdict": verdict, "p_holm": p, "within_margin": within}
+            pairs.append(one.model_copy(update={**numbers, **judged, "beyond_margin": verdict == "worse"}))
+    estimates = tuple(
+        one.model_copy(update={"value": VALUES[one.method], "unit": "bits per byte"})
+        for one in concluded.estimates
+        if one.metric == concluded.headline[0] and one.method in VALUES
+    )
+    condition = concluded.conditions[0]
+    recommendation = Recommendation(
+        **condition._asdict(), metric=concluded.headline[0], by="memory", best="dora", method="dora",
+        status="best", candidates=tuple(map(candidate, METHODS)),
+    )  # fmt: skip
+    concluded = concluded.model_copy(
+        update={
+            "comparisons": tuple(pairs),
+            "estimates": estimates,
+            "recommendations": (choose(recommendation, "memory"),),
+        }
+    )
+    ids = {cell.run_id for cell in concluded.cells}
+    return Kept(concluded, {run: RunRecord.read(root / "runs" / run / "run.json") for run in ids})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "p", "seeds", "tuned", "expected"),
+    [
+        ("better", 0.009, 3, True, True),
+        ("better", 0.01, 3, True, False),
+        ("better", None, 3, True, False),
+        ("better", 0.001, 2, True, False),
+        ("better", 0.001, 3, False, False),
+        ("worse", 0.001, 3, True, False),
+    ],
+)
+def test_better_takes_a_small_p_three_seeds_and_tuning(verdict, p, seeds, tuned, expected):
+    """Each condition alone is enough to refuse the word."""
+    assert may_be_called_better(verdict, p, seeds=seeds, tuned=tuned) is expected
+
+
+def test_rows_are_ranked_by_value_and_judged_by_the_rule(kept):
+    """0.78, 0.79, 0.799: full is better at 0.02 only, so undecided; dora is at 0.001, and so better."""
+    rows = rows_of(kept, kept.conclusions.conditions[0])
+    assert [(row.method, row.standing, row.confirmed) for row in rows] == [
+        ("dora", "better", True),
+        ("full", "undecided", False),
+        ("oft", "undecided", True),
+        ("lora-r16", "baseline", True),
+        ("ia3", "equivalent", True),
+        ("vera", "worse", True),
+    ]
+    assert all(row.parameters and row.parameters > 0 for row in rows)
+
+
+def test_a_small_gain_that_is_not_confirmed_is_equivalent(kept):
+    """The whole interval lies inside the margin: as good, whatever its sign."""
+    one = kept.conclusions.comparisons[0]
+    small = one.model_copy(update={"verdict": "better", "p_holm": 0.03, "within_margin": True})
+    assert standing_of(small, tuned=True) == ("equivalent", False)
+    assert standing_of(small.model_copy(update={"p_holm": 0.001}), tuned=False) == ("equivalent", False)
+    assert standing_of(small.model_copy(update={"p_holm": 0.001}), tuned=True) == ("better", True)
+    worse = small.model_copy(update={"verdict": "worse"})
+    assert standing_of(worse, tuned=True) == ("equivalent", True)
+
+
+def test_a_method_of_an_untuned_baseline_is_not_called_better(kept):
+    """The baseline's runs count too: against an untuned one anybody wins."""
+    cells = tuple(
+        cell.model_copy(update={"tuned": False}) if cell.method == "lora-r16" else cell
+        for cell in kept.conclusions.cells
+    )
+    untuned = kept._replace(conclusions=kept.conclusions.model_copy(update={"cells": cells}))
+    rows = rows_of(untuned, kept.conclusions.conditions[0])
+    assert {row.standing for row in rows if row.method == "dora"} == {"undecided"}
+
+
+def test_cheaper_is_less_of_one_cost_and_not_more_of_another(kept):
+    """1.5 GB of 2 GB is 0.75; a time of 60 s against 50 s takes that back; 1.96 of 2 GB is within 5 %."""
+    rows = {row.method: row for row in rows_of(kept, kept.conclusions.conditions[0])}
+    assert cheaper_on(rows["ia3"], rows["lora-r16"]) == ["0.75 of the peak memory"]
+    quick = rows["lora-r16"]._replace(candidate=candidate("lora-r16", 50.0))
+    assert cheaper_on(rows["ia3"], quick) == []
+    assert cheaper_on(rows["vera"], rows["lora-r16"]) == []
+    assert cheaper_on(rows["oft"]._replace(candidate=None), rows["lora-r16"]) == []
+
+
+def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
+    """The sentences above the table, every method in it, the recommendation below."""
+    text = board_page.page(kept, "evidence/board.png")
+    assert "Of 5 other methods, `dora` may be called better than `lora-r16`." in text
+    assert "As good, within the margin: `ia3` (cheaper: 0.75 of the peak memory)." in text
+    assert "Worse: `vera`." in text
+    assert "Undecided, which is not equal: `full` and `oft`." in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + len(METHODS)
+    assert "undecided (better only at 0.05)" in next(row for row in rows if row.startswith("| full"))
+    assert "worse by more than the margin" in next(row for row in rows if row.startswith("| vera"))
+    assert "By peak memory: Use dora" in text
+    assert "![Differences to lora-r16](evidence/board.png)" in text
+    assert "3 seeds per method" in text
+
+
+def test_without_records_the_page_says_that_nothing_was_run():
+    """And no number, no verdict."""
+    text = board_page.page(None)
+    assert "has not been run yet" in text
+    assert "may be called better than" not in text
+
+
+def test_a_comparison_of_the_fixture_is_a_record(kept):
+    """So that the tests above judge what a study would have written."""
+    for one in kept.conclusions.comparisons:
+        assert Comparison.model_validate_json(one.model_dump_json()) == one

@@ -1,0 +1,158 @@
+"""The page of findings: judged by every kept study that can, and honest about what was not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.design.findings import published_findings
+from experiments.publishing import findings_page, pages
+from experiments.publishing.findings import HEADLINE, Judged, judged, opening, status
+from experiments.publishing.kept import Kept, keep
+from experiments.publishing.rebuild import rebuild
+from tests.figures.conftest import write_study
+from toolkit.records import (
+    Candidate,
+    Claim,
+    ComparisonEvidence,
+    Conclusions,
+    RatioEvidence,
+    Recommendation,
+    RunRecord,
+)
+
+CONDITION = {"base_model": "tiny", "dataset": "recipes", "train_size": 180, "epochs": 1.0}
+
+
+def claim(name: str, judged_as: str, **evidence: object) -> Claim:
+    """A judged finding, by one comparison of which ``evidence`` replaces fields."""
+    fields = {
+        "method": "lora-r16", "against": "full", "metric": "bits_per_byte", "expected": ("better",),
+        "difference": 0.01, "low": 0.005, "high": 0.015, "verdict": "worse", "support": "contradicts",
+    }  # fmt: skip
+    one = ComparisonEvidence(**{**fields, **evidence})
+    return Claim(**CONDITION, name=name, text=name, source="somebody", verdict=judged_as, comparisons=(one,))
+
+
+@pytest.fixture
+def kept(tmp_path) -> Kept:
+    """LoRA against full fine-tuning with three seeds, as conclusions and runs."""
+    folder, root = write_study(tmp_path, methods=("full", "lora-r16"), seeds=3, tuned=True)
+    concluded = Conclusions.read(folder / "comparisons.json")
+    cells = tuple(cell.model_copy(update=CONDITION) for cell in concluded.cells)
+    pairs = tuple(
+        one.model_copy(
+            update={
+                **CONDITION,
+                "difference": -0.0012,
+                "low": -0.005,
+                "high": 0.0026,
+                "verdict": "equivalent",
+            }
+        )
+        for one in concluded.comparisons
+        if (one.method, one.metric) == ("lora-r16", "bits_per_byte") and one.baseline == "full"
+    )
+    costs = {"full": (4.6e9, 70.0, 5.4e8), "lora-r16": (3.3e9, 60.0, 1.9e7)}
+    candidates = tuple(
+        Candidate(
+            method=method, relation="best" if method == "full" else "within_margin",
+            memory_bytes=memory, train_seconds=seconds, saved_bytes=size,
+        )
+        for method, (memory, seconds, size) in costs.items()
+    )  # fmt: skip
+    recommendation = Recommendation(
+        **CONDITION, metric="bits_per_byte", by="memory", best="full", method="lora-r16",
+        status="equivalent", candidates=candidates,
+    )  # fmt: skip
+    changed = {"cells": cells, "comparisons": pairs, "recommendations": (recommendation,)}
+    ids = {cell.run_id for cell in cells}
+    runs = {run: RunRecord.read(root / "runs" / run / "run.json") for run in ids}
+    return Kept(concluded.model_copy(update=changed), runs)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([], "not run yet"),
+        (["undecided"], "undecided"),
+        (["undecided", "reproduced"], "reproduced"),
+        (["contradicted", "contradicted"], "contradicted"),
+        (["contradicted", "reproduced"], "it depends"),
+    ],
+)
+def test_what_is_decided_anywhere_is_decided_unless_studies_disagree(verdicts, expected):
+    """A study that cannot tell takes nothing back; two that disagree are not averaged."""
+    entries = [Judged("a", claim("higher-bleu", verdict)) for verdict in verdicts]
+    assert status(entries) == expected
+
+
+def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
+    """A missing comparison and an unknown ratio are no evidence; one that is undecided is."""
+    published = next(one for one in published_findings() if one.name == "higher-bleu")
+    missing = claim("higher-bleu", "undecided", verdict=None, support="undecided")
+    unknown = missing.model_copy(
+        update={
+            "comparisons": (),
+            "ratios": (
+                RatioEvidence(
+                    what="optimum", method="lora-r16", against="full", expected_low=3.0,
+                    expected_high=32.0, value=None, low=None, high=None, support="undecided",
+                ),
+            ),
+        }
+    )  # fmt: skip
+    known = claim("higher-bleu", "undecided", verdict="undecided", support="undecided")
+    studies = {
+        name: kept.conclusions.model_copy(update={"claims": (one,)})
+        for name, one in (("a", missing), ("b", unknown), ("c", known))
+    }
+    assert [entry.study for entry in judged(published, studies)] == ["c"]
+
+
+def test_the_page_opens_with_the_answer_in_three_sentences(kept):
+    """Quality with its interval; 3.3 GB of 4.6 GB are 0.72, 60 of 70 s 0.86; the board has not been run."""
+    quality, cost, others = opening({HEADLINE: kept})
+    assert quality == (
+        "Tuned alike, with 3 seeds per method, LoRA of rank 16 is, against full fine-tuning, equivalent on "
+        "bits per byte with 180 recipes (−0.0012, 95 % interval −0.0050 to +0.0026)."
+    )
+    assert cost.startswith("LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the")
+    assert "has not been run" in others
+
+
+def test_every_finding_is_on_the_page_with_its_verdict_and_command(kept):
+    """One that was judged shows numbers and the command; the others name the studies that judge them."""
+    concluded = kept.conclusions.model_copy(update={"claims": (claim("higher-bleu", "contradicted"),)})
+    text = findings_page.page({HEADLINE: kept._replace(conclusions=concluded)}, {}, "")
+    assert len(published_findings()) >= 8
+    for published in published_findings():
+        assert f"### {published.text}" in text
+    assert f"- contradicted by `bakeoff run {HEADLINE}` (tiny): lora-r16 against full" in text
+    assert "Judged by `bakeoff run learning-rates`" in text
+    assert "- `bakeoff run board`:" in text
+    assert f"- `bakeoff run {HEADLINE}`:" not in text
+
+
+def test_what_is_written_by_hand_stays(kept):
+    """The page is written over and over; that part of it is taken along."""
+    first = findings_page.page({}, {}, "")
+    edited = first.replace("<!-- by hand -->\n\n", "<!-- by hand -->\nLoRA likes soup.\n")
+    assert edited != first
+    assert "LoRA likes soup." in findings_page.page({HEADLINE: kept}, {}, edited)
+
+
+def test_the_pages_of_a_kept_study_show_its_figure(done, tmp_path):
+    """From records to docs/: both pages and a picture that is there."""
+    keep("small", (), done[0], tmp_path / "results")
+    rebuild("small", tmp_path / "results")
+    written = pages.write(tmp_path / "results", tmp_path / "docs")
+    assert [path.name for path in written] == ["board.md", "findings.md"]
+    text = (tmp_path / "docs" / "findings.md").read_text()
+    assert "](evidence/small.png)" in text
+    assert (tmp_path / "docs" / "evidence" / "small.png").stat().st_size > 1000
+
+
+def test_the_pages_in_docs_are_those_of_the_kept_records():
+    """`make results` would change nothing."""
+    for name, text in pages.texts().items():
+        assert (pages.DOCS / name).read_text(encoding="utf-8") == text, f"docs/{name}: run `make results`"
