@@ -73,8 +73,8 @@ def nearest_training(outcomes: Sequence[Outcome], context: Context) -> list[Outc
     """
     mode = _mode(context)
     index = context.from_train(f"nearest {mode}", lambda: _Nearest(context))
-    found = [index.nearest(prompt(outcome.reference, context.form, mode)) for outcome in outcomes]
-    return as_generated([None if n is None else context.train[n] for n in found], outcomes, context)
+    neighbours = [index.nearest(prompt(outcome.reference, context.form, mode)) for outcome in outcomes]
+    return as_generated([None if n is None else context.train[n] for n in neighbours], outcomes, context)
 
 
 def same_title(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:

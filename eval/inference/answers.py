@@ -75,10 +75,10 @@ def choice_likelihoods(
         for choice in dialogue.choices:
             rows.append(tokenizer(prompt + choice, add_special_tokens=False)["input_ids"])
             places.append((number, start, choice))
-    found: list[list[Choice]] = [[] for _ in texts]
+    by_text: list[list[Choice]] = [[] for _ in texts]
     if rows:
         nlls = nlls_of_rows(model, rows, int(tokenizer.eos_token_id), precision, progress)
         for (number, start, choice), nll in zip(places, nlls, strict=True):
             right = choice == from_text(texts[number]).answer
-            found[number].append(Choice(nll=float(nll[start:].sum()), characters=len(choice), right=right))
-    return [tuple(choices) for choices in found]
+            by_text[number].append(Choice(nll=float(nll[start:].sum()), characters=len(choice), right=right))
+    return [tuple(choices) for choices in by_text]

@@ -64,11 +64,13 @@ def section_pairs(outcome: Outcome, context: Context) -> dict[str, Pair]:
         answer = " ".join(continuation(outcome, generation, form).split())
         return {"answer": Pair(" ".join(generation.text.split()), answer)} if answer else {}
     names = [section.name for section in form.sections]
-    asked = names[names.index(generation.prompt_mode) + 1 :]
+    requested = names[names.index(generation.prompt_mode) + 1 :]
     written = section_bodies(to_end(generation.document, form), form)
     wanted = section_bodies(to_end(outcome.reference, form), form)
-    spaced = {name: " ".join(written.get(name, "").split()) for name in asked}
-    return {name: Pair(spaced[name], " ".join(wanted[name].split())) for name in asked if wanted.get(name)}
+    spaced = {name: " ".join(written.get(name, "").split()) for name in requested}
+    return {
+        name: Pair(spaced[name], " ".join(wanted[name].split())) for name in requested if wanted.get(name)
+    }
 
 
 def written(outcome: Outcome, context: Context) -> str | None:

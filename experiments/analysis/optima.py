@@ -18,13 +18,13 @@ def optima(study: StudySpec, cells: Sequence[Cell], runs: Mapping[str, RunRecord
     result = []
     for condition in dict.fromkeys(cell.condition for cell in cells):
         scores = _scores([c for c in cells if c.condition == condition and c.phase == "tune"], runs)
-        found = {
+        by_method = {
             method: {seed: best for seed, tried in seeds.items() if (best := lowest(tried)) is not None}
             for method, seeds in scores.items()
         }
         confirmed = {c.method: c for c in cells if c.condition == condition and c.phase == "confirm"}
         for name in scores:
-            optimum = _optimum(condition, name, scores, found, study.baseline)
+            optimum = _optimum(condition, name, scores, by_method, study.baseline)
             if name in confirmed:
                 cell = confirmed[name]
                 chosen = {"confirmed_rate": cell.learning_rate, "rate_choice": cell.rate_choice}
@@ -37,14 +37,14 @@ def _optimum(
     condition: Condition,
     method: str,
     scores: Mapping[str, Mapping[int, Mapping[float, float]]],
-    found: Mapping[str, Mapping[int, float]],
+    by_method: Mapping[str, Mapping[int, float]],
     baseline: str,
 ) -> Optimum:
-    mine, theirs = found[method], found.get(baseline, {})
-    at = located(list(mine.values()))
-    both = sorted(mine.keys() & theirs.keys()) if method != baseline else []
-    ratio = located([mine[seed] / theirs[seed] for seed in both])
-    outside = len(scores[method]) - len(mine)
+    own, theirs = by_method[method], by_method.get(baseline, {})
+    at = located(list(own.values()))
+    both = sorted(own.keys() & theirs.keys()) if method != baseline else []
+    ratio = located([own[seed] / theirs[seed] for seed in both])
+    outside = len(scores[method]) - len(own)
     # a seed whose optimum lies outside the rates is censored, not missing: without it an interval is too sure
     inside, both_inside = outside == 0, outside == 0 and len(scores.get(baseline, {})) == len(theirs)
     return Optimum(
@@ -53,7 +53,7 @@ def _optimum(
         learning_rate=at.value,
         low=at.low if inside else None,
         high=at.high if inside else None,
-        seeds=len(mine),
+        seeds=len(own),
         outside=outside,
         ratio=ratio.value,
         ratio_low=ratio.low if both_inside else None,

@@ -163,12 +163,12 @@ def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, di
     one_device = len({str(record.environment.get("device")) for record in records.values()}) <= 1
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
-        mine = [records[c.run_id].costs for c in cells if c.method == method and c.run_id in records]
-        memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in mine]
+        own = [records[c.run_id].costs for c in cells if c.method == method and c.run_id in records]
+        memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
         costs[method] = {
             "memory_bytes": _mean(memory) if one_device else None,
-            "train_seconds": _mean([cost.train_seconds for cost in mine]) if one_device else None,
-            "saved_bytes": _mean([cost.artifact_bytes for cost in mine]),
+            "train_seconds": _mean([cost.train_seconds for cost in own]) if one_device else None,
+            "saved_bytes": _mean([cost.artifact_bytes for cost in own]),
         }
     return costs
 

@@ -136,25 +136,25 @@ def verify(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
             text = f"{study}: {count(len(archive.runs), 'run')}, every hash and record valid"
             out.print(text, soft_wrap=True, highlight=False, markup=False)
         return 0
-    found = check(read(root, studies.name_of(study)), root)
+    checked = check(read(root, studies.name_of(study)), root)
     if as_json:
-        print_json({**found._asdict(), "problems": [problem._asdict() for problem in found.problems]})
+        print_json({**checked._asdict(), "problems": [problem._asdict() for problem in checked.problems]})
     else:
-        for problem in found.problems:
+        for problem in checked.problems:
             text = f"{problem.where}: {problem.what}"
             out.print(text, soft_wrap=True, highlight=False, markup=False)
         done = ", ".join(
             count(number, noun)
             for number, noun in (
-                (found.runs, "run"),
-                (found.evaluations, "evaluation"),
-                (found.values, "value"),
-                (found.verdicts, "verdict"),
-                (len(found.problems), "problem"),
+                (checked.runs, "run"),
+                (checked.evaluations, "evaluation"),
+                (checked.values, "value"),
+                (checked.verdicts, "verdict"),
+                (len(checked.problems), "problem"),
             )
         )
-        out.print(f"{found.study}: {done}", soft_wrap=True, highlight=False, markup=False)
-    return 1 if found.problems else 0
+        out.print(f"{checked.study}: {done}", soft_wrap=True, highlight=False, markup=False)
+    return 1 if checked.problems else 0
 
 
 def clean(
@@ -186,8 +186,8 @@ def clean(
     if yes:
         remove(items)
     if as_json:
-        found = [{"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in items]
-        print_json({"removed": yes, "items": found})
+        listed = [{"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in items]
+        print_json({"removed": yes, "items": listed})
         return 0
     if items:
         rows = [{"kind": i.kind, "path": str(i.path), "size": amount(float(i.bytes), "bytes")} for i in items]

@@ -68,22 +68,23 @@ def taste(
         return 0
     test, key = page.read_key(root, name_of(study))
     counted = ballots.read(votes, key, test.taste_test)
-    found = preferences(counted.votes, baseline or conclusions.baseline)
+    result = preferences(counted.votes, baseline or conclusions.baseline)
     if as_json:
-        print_json(_as_json(found, counted))
+        print_json(_as_json(result, counted))
     else:
-        _show(found, counted, baseline or conclusions.baseline)
+        _show(result, counted, baseline or conclusions.baseline)
     return 0
 
 
-def _as_json(found: Preferences, counted: Counted) -> dict[str, object]:
-    table = [preference._asdict() for preference in found.against_baseline]
+def _as_json(result: Preferences, counted: Counted) -> dict[str, object]:
+    table = [preference._asdict() for preference in result.against_baseline]
     return {
-        **found._asdict(), "against_baseline": table, "repeated": counted.repeated, "foreign": counted.foreign
+        **result._asdict(), "against_baseline": table,
+        "repeated": counted.repeated, "foreign": counted.foreign,
     }  # fmt: skip
 
 
-def _show(found: Preferences, counted: Counted, baseline: str) -> None:
+def _show(result: Preferences, counted: Counted, baseline: str) -> None:
     rows = [
         {
             "method": one.method,
@@ -93,15 +94,17 @@ def _show(found: Preferences, counted: Counted, baseline: str) -> None:
             else f"{100 * one.low:.0f} to {100 * one.high:.0f} %",
             "p": "" if one.p is None else f"{one.p:.3g}",
         }
-        for one in found.against_baseline
+        for one in result.against_baseline
     ]
-    print_rows(f"preferences, without ties ({found.about})", rows)
-    lines = [f"{found.votes} votes ({found.ties} ties) of {found.raters} raters on {found.prompts} prompts"]
+    print_rows(f"preferences, without ties ({result.about})", rows)
+    lines = [
+        f"{result.votes} votes ({result.ties} ties) of {result.raters} raters on {result.prompts} prompts"
+    ]
     if counted.repeated or counted.foreign:
         lines.append(f"not counted: {counted.repeated} given twice, {counted.foreign} on unknown pairs")
-    if found.alpha is not None:
-        lines.append(f"agreement between raters: Krippendorff's alpha {found.alpha:.2f}")
-    if found.left_share is not None and found.left_p is not None:
-        lines.append(f"position: left chosen in {100 * found.left_share:.0f} % (p = {found.left_p:.2g})")
+    if result.alpha is not None:
+        lines.append(f"agreement between raters: Krippendorff's alpha {result.alpha:.2f}")
+    if result.left_share is not None and result.left_p is not None:
+        lines.append(f"position: left chosen in {100 * result.left_share:.0f} % (p = {result.left_p:.2g})")
     for line in lines:
         out.print(line, soft_wrap=True, highlight=False)

@@ -93,11 +93,11 @@ def confirming_rate(scores: Mapping[float, float], choose: str) -> ChosenRate | 
 
     ``scores``: rate -> mean validation bits per byte over the tuning seeds. ``choose``: see `Search`.
     """
-    kept = best(scores, 1)
-    if not kept:
+    leaders = best(scores, 1)
+    if not leaders:
         return None
     if choose == "grid":
-        return ChosenRate(kept[0], "edge" if kept[0] in (min(scores), max(scores)) else "grid")
+        return ChosenRate(leaders[0], "edge" if leaders[0] in (min(scores), max(scores)) else "grid")
     return ChosenRate(*optimum.confirming_rate({0: scores}))
 
 

@@ -149,8 +149,8 @@ class StudyState:
             clusters = self.prepared(cell.dataset, cell.data).clusters
             if is_current(folder, digest, contexts, clusters):
                 return CellState.DONE
-            asked = folder.outcomes(digest).is_file()
-            left = CellState.TO_MEASURE if asked else CellState.TO_EVALUATE
+            evaluated_before = folder.outcomes(digest).is_file()
+            left = CellState.TO_MEASURE if evaluated_before else CellState.TO_EVALUATE
         return CellState.FAILED if self.failure(cell) else left
 
     def failure(self, cell: CellSpec) -> Failure | None:

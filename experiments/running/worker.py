@@ -88,9 +88,9 @@ def no_room(error: BaseException) -> str | None:
     """Return why the disk refused to take more, whichever library met it; None for any other error."""
     if isinstance(error, OSError) and error.errno in FULL:
         return os.strerror(error.errno)
-    found = re.search(r"\(os error (\d+)\)", str(error))  # safetensors, tokenizers
-    if found and int(found.group(1)) in FULL:
-        return os.strerror(int(found.group(1)))
+    match = re.search(r"\(os error (\d+)\)", str(error))  # safetensors, tokenizers
+    if match and int(match.group(1)) in FULL:
+        return os.strerror(int(match.group(1)))
     if "PytorchStreamWriter failed" in str(error) or "inline_container" in str(error):
         return "torch could not write its checkpoint whole"
     return None if error.__context__ is None else no_room(error.__context__)

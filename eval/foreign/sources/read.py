@@ -57,6 +57,6 @@ def _files_of(folder: Path) -> list[Path]:
     if samples:
         return list(samples.values())
     for pattern in ("*_samples.jsonl", "trainer_state.json"):
-        if found := sorted(folder.rglob(pattern)):
-            return found
+        if matches := sorted(folder.rglob(pattern)):
+            return matches
     raise UserError(f"{folder}: no results in it. Known: {FORMATS}")

@@ -39,8 +39,8 @@ class NumericAnswer(Share):
 
 def last_number(text: str) -> float | None:
     """Return the last number of a text; commas divide thousands. None if there is none."""
-    found = _NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    numbers = _NUMBER.findall(text)
+    return float(numbers[-1].replace(",", "")) if numbers else None
 
 
 METRIC = NumericAnswer()

@@ -31,10 +31,10 @@ class IngredientMatch(Metric):
         names = [section.name for section in context.form.sections]
         if names.index(generation.prompt_mode) >= names.index(listed):
             return None
-        mine, wanted = (read(text, context.form) for text in (generation.document, outcome.reference))
-        if mine is None or wanted is None or not wanted.heads:
+        written, wanted = (read(text, context.form) for text in (generation.document, outcome.reference))
+        if written is None or wanted is None or not wanted.heads:
             return None
-        return (float(len(mine.heads & wanted.heads)), float(len(mine.heads)), float(len(wanted.heads)))
+        return (float(len(written.heads & wanted.heads)), float(len(written.heads)), float(len(wanted.heads)))
 
     def aggregate(self, sums: Floats) -> Floats:
         """``2 both / (written + reference)``."""

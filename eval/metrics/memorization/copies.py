@@ -42,9 +42,9 @@ class Runs:
         if n not in self._grams:
             self._grams[n] = np.sort(_windows(self._prefix, n))
         known = self._grams[n]
-        mine = _windows(_prefix([_hash(token) for token in tokens]), n)
-        places = np.searchsorted(known, mine)
-        return bool((known[np.minimum(places, len(known) - 1)] == mine).any()) if len(known) else False
+        windows = _windows(_prefix([_hash(token) for token in tokens]), n)
+        places = np.searchsorted(known, windows)
+        return bool((known[np.minimum(places, len(known) - 1)] == windows).any()) if len(known) else False
 
     def longest(self, tokens: Sequence[str]) -> int:
         """Return the number of words of the longest run that is in the collection; 0 if no word is.

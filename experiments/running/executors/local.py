@@ -56,9 +56,9 @@ class Local:
 
 def _take(waiting: deque[tuple[int, Job]]) -> tuple[int, Job]:
     """The first job that no other process works on, so that several commands share a study's runs."""
-    found = next((entry for entry in waiting if _is_free(entry[1])), waiting[0])
-    waiting.remove(found)
-    return found
+    chosen = next((entry for entry in waiting if _is_free(entry[1])), waiting[0])
+    waiting.remove(chosen)
+    return chosen
 
 
 def _is_free(job: Job) -> bool:
@@ -101,8 +101,8 @@ def gpus() -> list[str]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
-    asked = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    command = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.split() if done.returncode == 0 else []
 
 

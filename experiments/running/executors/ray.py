@@ -165,6 +165,6 @@ def _settled(needs: Needs, nodes: Sequence[dict[str, Any]]) -> Needs:
             f"{node['CPU']:g} CPUs, {node.get('GPU', 0):g} GPUs, {node.get('memory', 0) / 1e9:.1f} GB"
             for node in have
         ]
-        asked = f"{cpus:g} CPUs, {gpus:g} GPUs" + (f", {memory / 1e9:.1f} GB" if memory else "")
-        raise UserError(f"no node of the cluster has {asked}. They have: {'; '.join(words) or 'nothing'}")
+        requested = f"{cpus:g} CPUs, {gpus:g} GPUs" + (f", {memory / 1e9:.1f} GB" if memory else "")
+        raise UserError(f"no node of the cluster has {requested}. They have: {'; '.join(words) or 'nothing'}")
     return Needs(cpus, gpus, memory)

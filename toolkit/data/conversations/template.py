@@ -99,8 +99,8 @@ class ChatTemplate:
 
     def ids(self, messages: Sequence[dict[str, str]], *, prompt: bool = False) -> list[int]:
         """Return the token ids of `render`."""
-        found = self._apply(messages, tokenize=True, return_dict=True, add_generation_prompt=prompt)
-        return list(found["input_ids"])
+        encoded = self._apply(messages, tokenize=True, return_dict=True, add_generation_prompt=prompt)
+        return list(encoded["input_ids"])
 
     def encode(self, dialogue: Dialogue) -> tuple[list[int], bytes]:
         """Return a conversation's token ids, and the kind of each: `CONTEXT`, `LABEL` or `END`.
@@ -152,10 +152,10 @@ class ChatTemplate:
         return labels
 
     def _marked(self, dialogue: Dialogue) -> list[bool]:
-        found = self._apply(
+        encoded = self._apply(
             dialogue.messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
         )
-        return [bool(bit) for bit in found["assistant_masks"]]
+        return [bool(bit) for bit in encoded["assistant_masks"]]
 
     def _kinds(self, ids: list[int], labels: list[bool]) -> bytes:
         """Kind of each token. What follows an answer's last stop, a line end, ends the turn too."""

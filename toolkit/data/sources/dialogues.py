@@ -36,13 +36,16 @@ def to_dialogue(row: Mapping[str, Any], form: Conversation, fields: Mapping[str,
     if form.columns == "messages":
         turns = _turns(cell("messages"), "messages")
     else:
-        asked, answered = COLUMNS[form.columns]
+        prompt_column, answer_column = COLUMNS[form.columns]
         turns = [
             *([Turn("system", _text(cell("system"), "system"))] if cell("system") else []),
             *_one_or_more(
-                cell(asked), asked, "user", cell("input") if form.columns == "instruction" else None
+                cell(prompt_column),
+                prompt_column,
+                "user",
+                cell("input") if form.columns == "instruction" else None,
             ),
-            *_one_or_more(cell(answered), answered, "assistant"),
+            *_one_or_more(cell(answer_column), answer_column, "assistant"),
         ]
     _check_order(turns)
     dialogue = Dialogue(tuple(turns))
