@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["preparing", "waiting", "loading", "training", "saving", "evaluating", "measuring"]
+Phase = Literal[
+    "preparing", "waiting", "loading", "compiling", "training", "saving", "evaluating", "measuring"
+]
 """What a job is doing; `waiting` is for another process that works on the same run."""
 
 

@@ -39,6 +39,8 @@ class TrainSpec(Spec):
     """Precision of validation likelihoods. bf16 is faster, and rounds each method differently."""
     packing: bool = False
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
+    compile: bool = False
+    """Train through torch.compile: faster steps after one or more minutes of compiling, once per machine."""
     validations: int = Field(default=4, gt=0)
     """How often a run is validated while it trains, besides once before the first step."""
     keep: Literal["last", "best"] = "last"

@@ -132,6 +132,9 @@ def fit(
         first_row = data.rows[data.batches[0][0]]
         per_position = flops.per_position(model, trainer.next_token, first_row, precision)
         attention.use_in(model, precision)
+        if spec.train.compile:
+            progress(PhaseStarted(phase="compiling"))
+            trainer.compile(data.batches[0])
         runtime.prepare(spec.seed)  # as if nothing had been counted
     progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
     diverged = _run(trainer, checkpoint, spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
 from toolkit.training.monitor import Monitor
+from toolkit.training.step.compiled import CompiledBlocks
 from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
@@ -57,6 +59,7 @@ class TokenBudgetTrainer(Trainer):
                 "train.keep=best: the best weights can't be saved if weights are sharded; use last"
             )
         self.next_token = NextToken(self.model, chunked=not self._sharded)
+        self._compiled = CompiledBlocks(self.model) if spec.train.compile else None
         self._packing, self._method = spec.train.packing, spec.method
         if self._packing:
             _refuse_if_mixed(self.model, self.next_token, self.train_dataset)
@@ -81,13 +84,24 @@ class TokenBudgetTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """Return nats per supervised token, normalised over the step's micro-batches of all processes."""
-        with runtime.autocast(self.args.device, self._precision):
+        compiled = nullcontext() if self._compiled is None else self._compiled.training()
+        with runtime.autocast(self.args.device, self._precision), compiled:
             loss = self.next_token.loss(model, inputs, num_items_in_batch)
         added = methods.penalty(self.model)
         if added is not None:  # its gradient only, so that the recorded loss stays nats per token
             share = (inputs["labels"] != IGNORED).sum() / num_items_in_batch
             loss = loss + share * (added - added.detach())
         return loss * runtime.processes()  # gradients are averaged over the processes
+
+    def compile(self, rows: Sequence[int]) -> None:
+        """Compile the model's blocks by a forward and a backward pass over rows of the data."""
+        pad = self.processing_class.eos_token_id
+        chosen = [self.train_dataset[row] for row in rows]
+        batch = tokens.pack(chosen) if self._packing else tokens.collate(chosen, pad)
+        batch = {key: value.to(self.args.device) for key, value in batch.items()}
+        self.model.train()
+        self.compute_loss(self.model, batch, num_items_in_batch=batch["labels"].numel()).backward()
+        self.model.zero_grad()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Make AdamW, or the optimizer that the method names, from the same settings."""

@@ -60,21 +60,22 @@ def attention(
     Query, key and value are ``[rows, heads, length, width]``; the result is ``[rows, length, heads, width]``.
     """
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else query.dtype
-    plain = (
+    usual = (
         torch.is_grad_enabled()
         and dtype == torch.bfloat16
         and not dropout
         and query.shape[2] == key.shape[2]
         and getattr(module, "is_causal", False)
         and all(option is None or option is True for name, option in rest.items() if name in _UNUSUAL)
-        and _is_causal(attention_mask)
     )
-    if not plain:
+    compiling = torch.compiler.is_compiling()
+    if not usual or not (compiling or _is_causal(attention_mask)):
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **rest
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    out = CausalAttention.apply(query.to(dtype), key.to(dtype), value.to(dtype), attention_mask, scale)
+    attend = _at_once if compiling else CausalAttention.apply
+    out = attend(query.to(dtype), key.to(dtype), value.to(dtype), attention_mask, scale)
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -87,6 +88,20 @@ def _is_causal(mask: torch.Tensor | None) -> bool:
     if mask is None:
         return True
     return mask.dtype == torch.bool and mask.shape[1] == 1 and not bool(mask.triu(1).any())
+
+
+def _at_once(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
+) -> torch.Tensor:
+    """Return what `CausalAttention` does, in few operations: a compiler divides them into loops itself."""
+    of_group, shape = _grouped(query, key)
+    scores = torch.matmul(of_group, key.transpose(2, 3)).float() * scale
+    scores = scores.view(*shape[:3], -1)
+    every = slice(0, shape[2])
+    scores = scores.masked_fill(_hidden(mask, slice(0, shape[0]), every, every, scores), _LOWEST)
+    probabilities = torch.softmax(scores, dim=-1).to(query.dtype)
+    grouped = probabilities.view(shape[0], key.shape[1], -1, shape[2])
+    return torch.matmul(grouped, value).view(shape)
 
 
 class CausalAttention(torch.autograd.Function):
@@ -107,15 +122,15 @@ class CausalAttention(torch.autograd.Function):
     ) -> torch.Tensor:
         """Return the attended values, ``[rows, heads, length, width]``."""
         out = torch.empty_like(query)
-        kept = []
+        saved = []
         for rows, places, keys in _blocks(query):
             of_block, shape = _grouped(query[rows, :, places], key)
             scores = torch.matmul(of_block, key[rows, :, keys].transpose(2, 3)).to(_exact(key)).mul_(scale)
             scores.view(*shape[:3], -1).masked_fill_(_hidden(mask, rows, places, keys, scores), _LOWEST)
             probabilities = torch.softmax(scores, dim=-1).to(query.dtype)
             out[rows, :, places] = torch.matmul(probabilities, value[rows, :, keys]).view(shape)
-            kept.append(probabilities)
-        ctx.save_for_backward(query, key, value, *kept)
+            saved.append(probabilities)
+        ctx.save_for_backward(query, key, value, *saved)
         ctx.scale = scale
         return out
 
@@ -123,11 +138,11 @@ class CausalAttention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients of query, key and value."""
         (gradient,) = gradients
-        query, key, value, *kept = ctx.saved_tensors
+        query, key, value, *saved = ctx.saved_tensors
         of_query = torch.empty_like(query)
         of_key = torch.zeros_like(key, dtype=_exact(key))
         of_value = torch.zeros_like(of_key)
-        for (rows, places, keys), probabilities in zip(_blocks(query), kept, strict=True):
+        for (rows, places, keys), probabilities in zip(_blocks(query), saved, strict=True):
             of_out, shape = _grouped(gradient[rows, :, places], key)
             of_value[rows, :, keys] += torch.matmul(probabilities.transpose(2, 3), of_out)
             exact = probabilities.to(of_key.dtype, copy=True)
