@@ -15,9 +15,10 @@ from figures.wording.names import (
     difference_text,
     interval_text,
     joined,
+    metric_label,
 )
 from figures.wording.pairs import metric_of, verdict_text
-from toolkit.records import Claim, Comparison, Conclusions
+from toolkit.records import Claim, Comparison, Conclusions, DecodingEffect
 
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
@@ -55,6 +56,36 @@ def status(entries: Sequence[Judged]) -> Status:
     if len(decided) == 2:
         return "it depends"
     return next(iter(decided), "undecided")
+
+
+def decoding_words(concluded: Conclusions) -> list[str]:
+    """Return how far decodings and methods lie apart on each metric, from the first prompt's texts.
+
+    Empty if the study has one decoding, or one method.
+    """
+    first = next((one.prompt_mode for one in concluded.decoding), None)
+    sentences = []
+    for one in concluded.decoding:
+        if one.prompt_mode != first or one.over_decodings is None or one.over_methods is None:
+            continue
+        apart = [
+            difference_text(value, one.unit, 1 if one.unit == "share" else 2).removeprefix("+")
+            for value in (one.over_decodings, one.over_methods)
+        ]
+        label = metric_label(one.metric, one.label)
+        sentences.append(
+            f"{label}: the {len(one.decodings)} decodings lie {apart[0]} apart within a method, the "
+            f"{len(one.methods)} methods {apart[1]} within a decoding"
+            + ("" if one.share_decodings is None else f" ({_shares(one)})")
+        )
+    return sentences
+
+
+def _shares(one: DecodingEffect) -> str:
+    shares = ((one.share_decodings, "decoding"), (one.share_methods, "method"), (one.share_noise, "chance"))
+    return "of all differences " + ", ".join(
+        f"{value:.0%} {noun}".replace("%", " %") for value, noun in shares if value is not None
+    )
 
 
 def opening(studies: Mapping[str, Kept]) -> list[str]:

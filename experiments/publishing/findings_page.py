@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing.findings import Judged, judged, opening, status
+from experiments.publishing.findings import Judged, decoding_words, judged, opening, status
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.answer import answer
@@ -78,6 +78,9 @@ def _study(name: str, conclusions: Conclusions, picture: str | None) -> list[str
         several = len(conclusions.conditions) > 1
         where = f"{condition_label(condition, conclusions.conditions)}: " if several else ""
         parts.append(f"{where}{words}")
+    effects = decoding_words(conclusions)
+    if effects:
+        parts.append("\n".join(f"- {words}" for words in effects))
     if picture:
         parts.append(f"![{conclusions.question or name}]({picture})")
     parts.append(f"`bakeoff run {name}`; its report is `experiments/results/{name}/report/report.md`.")
