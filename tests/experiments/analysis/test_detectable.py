@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from eval.statistics.power import Variances, detectable
-from experiments.analysis.detectable import Basis, detectables, in_words, wanted
+from eval.statistics.power import Variances, detectable, reachable_margin, typical
+from experiments.analysis.detectable import Basis, bases_from, detectables, in_words, wanted
+from experiments.analysis.statistics import Statistics
 from experiments.design import study
 from toolkit.errors import UserError
 
@@ -46,3 +47,33 @@ def test_a_wrong_target_is_one_line(target):
     with pytest.raises(UserError) as raised:
         wanted(ONE, BASIS, target)
     assert "\n" not in str(raised.value)
+
+
+def test_the_quickstart_claims_what_its_plan_prints():
+    """The header's three differences, margins reached and sizes are those of the shipped variances.
+
+    The margins: 1 % of .806 is .0081, 10 % of a gain of 3.0 is 0.3, and 5 % of .896 is .045.
+    """
+    quickstart = study.load("quickstart")
+    rows = {row.metric: row for row in detectables(quickstart, bases_from(quickstart, Statistics()))}
+    text = " ".join((study.STUDIES / "quickstart.yaml").read_text().replace("#", " ").split())
+    bits, bleu, structure = rows["bits_per_byte"], rows["bleu"], rows["structure_compliance"]
+    for claim in (
+        f"difference of {bits.smallest_difference:.4f}, or equivalent inside {bits.reachable_margin:.4f}",
+        f"difference of {bleu.smallest_difference:.1f}, or equivalent inside {bleu.reachable_margin:.1f}",
+        f"structure compliance: {structure.smallest_difference:.2f} and {structure.reachable_margin:.2f}",
+        "margin of 0.0081",
+        "the margin is 0.3, which takes about 2,000",
+        "the margin is 0.045, which takes about 1,000",
+    ):
+        assert claim in text, claim
+    margins = {"bits_per_byte": 0.01 * 0.806, "bleu": 0.1 * 3.0, "structure_compliance": 0.05 * 0.896}
+    reached = {name: rows[name].reachable_margin < margin for name, margin in margins.items()}
+    assert reached == {"bits_per_byte": True, "bleu": False, "structure_compliance": False}
+    for name, documents in (("bleu", 2000), ("structure_compliance", 1000)):
+        known = typical(name, "smollm2-135m-embedded").variances
+        assert (
+            reachable_margin(known, 1, documents)
+            <= margins[name]
+            < reachable_margin(known, 1, documents // 2)
+        )
