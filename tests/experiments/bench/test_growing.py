@@ -42,6 +42,8 @@ def test_a_clear_difference_stops_at_the_first_look_and_none_goes_on():
     clear = replay(study, statistics(5, 30.0), planned)
     assert (clear.taken, clear.state) == (1, "decided")
     assert [(one.verdict, one.seeds) for one in clear.comparisons] == [("worse", 3)]
+    alone = replay(study, statistics(5, 30.0), looks_at([Size(3, 48)])).comparisons[0]  # all of the 5 %
+    assert clear.comparisons[0].low < alone.low < alone.high < clear.comparisons[0].high
     near = replay(study, statistics(5, 1.4), planned)
     assert (near.taken, near.state) == (2, "exhausted")
     assert near.comparisons[0].seeds == 5
@@ -99,9 +101,9 @@ def test_the_command_prints_the_replay_and_refuses_a_study_of_three_seeds(finish
 
 
 def test_growing_studies_without_a_difference_are_rarely_called_and_stop_early():
-    """60 studies, margin out of reach: at most 5 % called, give or take 8 points; most stop as futile."""
-    row = growing(1, [Size(3, 48), Size(5, 48), Size(8, 48)], 0.0, 0.5, 60)
-    assert row.wrong <= 0.13
+    """30 studies, margin out of reach: at most 5 % called, give or take 12 points; most stop as futile."""
+    row = growing(1, [Size(3, 48), Size(5, 48), Size(8, 48)], 0.0, 0.5, 30)
+    assert row.wrong <= 0.17
     assert row.covered == 1 - row.wrong
     assert row.futile > 0.3
     assert row.runs < 0.9
