@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.publishing import pages
-from experiments.publishing.kept import keep, kept
+from experiments.publishing.kept import RESULTS, keep, kept
 from experiments.publishing.rebuild import rebuild
 from toolkit.errors import UserError
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Keep the named studies if a root is given; draw them, or all that are kept, again; write the pages.
 
     Returns 2 for what a user can fix, with one line about it.
@@ -22,15 +23,19 @@ def main() -> int:
     parser.add_argument(
         "--root", type=Path, help="folder with runs/ and results/ in which the studies were run: keep them"
     )
-    settings = parser.parse_args()
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the kept studies")
+    parser.add_argument("--docs", type=Path, default=pages.DOCS, help="folder of the pages")
+    settings = parser.parse_args(arguments)
+    if settings.root and not settings.studies:
+        parser.error("--root keeps the studies that are named: name one")
     try:
         for study in settings.studies if settings.root else ():
-            path = keep(study, (), settings.root)
+            path = keep(study, (), settings.root, settings.results)
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", flush=True)
-        for study in settings.studies or kept():
-            done = rebuild(study)
+        for study in settings.studies or kept(settings.results):
+            done = rebuild(study, settings.results)
             print(f"{done.folder}: {done.values} values and {done.verdicts} verdicts checked", flush=True)
-        for path in pages.write():
+        for path in pages.write(settings.results, settings.docs):
             print(path, flush=True)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -12,8 +12,16 @@ from toolkit.records.files import write_text
 DOCS = Path(__file__).parents[2] / "docs"
 FIGURES = "evidence"
 """The folder of the pages' figures, in docs/."""
-SHOWN = ("documents-sweep", "epochs-sweep", "capacity-sweep", "decoding-or-method", "differences")
-"""The figure of a study that its page shows: the first of these that it has, by the start of its name."""
+SHOWN = {
+    "data-size": "train-size-sweep",
+    "epochs": "epochs-sweep",
+    "forgetting": "forgetting",
+    "learning-rates": "learning-rates",
+    "rank-sweep": "capacity-sweep",
+    "temperatures": "decoding-or-method",
+}
+"""Study -> the figure of it that its page shows, by the start of its name; of all others `USUAL`."""
+USUAL = "differences"
 
 
 def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
@@ -46,4 +54,5 @@ def write(results: Path = RESULTS, docs: Path = DOCS) -> list[Path]:
 
 def _figure(study: str, results: Path) -> Path | None:
     drawn = sorted((results / study / "report" / "figures").glob("*.png"))
-    return next((path for start in SHOWN for path in drawn if path.stem.startswith(start)), None)
+    wanted = (SHOWN.get(study, USUAL), USUAL)
+    return next((path for start in wanted for path in drawn if path.stem.startswith(start)), None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from experiments.design.findings import published_findings
 from experiments.publishing import findings_page, pages
+from experiments.publishing.__main__ import main
 from experiments.publishing.findings import HEADLINE, Judged, decoding_words, judged, opening, status
-from experiments.publishing.kept import Kept, keep
-from experiments.publishing.rebuild import rebuild
+from experiments.publishing.kept import Kept
 from tests.figures.conftest import write_study
 from toolkit.records import (
     Candidate,
@@ -21,6 +24,7 @@ from toolkit.records import (
     RunRecord,
 )
 
+GALLERY = Path(__file__).parents[3] / "figures" / "gallery"
 CONDITION = {"base_model": "tiny", "dataset": "recipes", "train_size": 180, "epochs": 1.0}
 
 
@@ -162,15 +166,39 @@ def test_what_is_written_by_hand_stays(kept):
     assert "LoRA likes soup." in findings_page.page({HEADLINE: kept}, {}, edited)
 
 
-def test_the_pages_of_a_kept_study_show_its_figure(done, tmp_path):
-    """From records to docs/: both pages and a picture that is there."""
-    keep("small", (), done[0], tmp_path / "results")
-    rebuild("small", tmp_path / "results")
-    written = pages.write(tmp_path / "results", tmp_path / "docs")
-    assert [path.name for path in written] == ["board.md", "findings.md"]
+def test_one_command_keeps_a_study_draws_it_and_writes_the_pages(done, tmp_path, capsys):
+    """From records to docs/: the archive, the report, both pages, and a picture that is there."""
+    places = ["--results", str(tmp_path / "results"), "--docs", str(tmp_path / "docs")]
+    assert main(["small", "--root", str(done[0]), *places]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0].rpartition("/")[2] for line in lines] == [
+        "records.bakeoff.zip.xz",
+        "report",
+        "board.md",
+        "findings.md",
+    ]
     text = (tmp_path / "docs" / "findings.md").read_text()
     assert "](evidence/small.png)" in text
     assert (tmp_path / "docs" / "evidence" / "small.png").stat().st_size > 1000
+
+
+def test_a_study_that_was_not_run_is_one_line(tmp_path, capsys):
+    """Exit code 2, and nothing is written."""
+    places = ["--results", str(tmp_path / "results"), "--docs", str(tmp_path / "docs")]
+    assert main(["small", *places]) == 2
+    assert "study 'small' is not kept" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_figures_that_pages_show_exist():
+    """Each study is one of ours, and each figure one that the gallery or its sweeps can draw."""
+    names = {"train-size-sweep", "epochs-sweep", "capacity-sweep"}
+    named = [
+        text for file in GALLERY.glob("*.py") for text in re.findall(r'name="([\w-]+)"', file.read_text())
+    ]
+    for study, figure in [*pages.SHOWN.items(), (HEADLINE, pages.USUAL)]:
+        assert study in findings_page.bundled()
+        assert figure in names | set(named)
 
 
 def test_the_pages_in_docs_are_those_of_the_kept_records():
