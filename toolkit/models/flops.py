@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
+import json
 import time
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from toolkit import runtime
 from toolkit.data import batches
+from toolkit.records.files import write_text
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
 PRODUCT = 2048  # rows and columns of the matrices that are multiplied
@@ -50,6 +56,43 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
     finally:
         model.zero_grad(set_to_none=True)
     return counter.get_total_flops() / positions
+
+
+def per_position_once(
+    model: Any, next_token: Any, row: list[int], precision: str, cache: Path
+) -> float | None:
+    """`per_position`, counted once for models of one structure, and read back from ``cache`` after that.
+
+    Counting takes about as long as a step, and depends on no weight: the runs of a study share it.
+    """
+    file = cache / f"operations-{_digest(model, next_token, len(row[: COUNTED_TOKENS + 1]), precision)}.json"
+    if file.is_file():
+        stored: float | None = json.loads(file.read_text(encoding="utf-8"))
+        return stored
+    counted = per_position(model, next_token, row, precision)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, json.dumps(counted))
+    return counted
+
+
+def _digest(model: Any, next_token: Any, tokens: int, precision: str) -> str:
+    """Hash all that decides how many operations there are: structure, settings, versions, and this code."""
+    adapters = [
+        sorted((key, sorted(value) if isinstance(value, set) else value) for key, value in vars(one).items())
+        for one in getattr(model, "peft_config", {}).values()
+    ]
+    code = [Path(__file__), Path(inspect.getfile(type(next_token)))]
+    parts = [
+        str(model),
+        model.config.to_json_string(),
+        getattr(model.config, "_attn_implementation", None),
+        [(name, *w.shape, w.dtype, w.device.type, w.requires_grad) for name, w in model.named_parameters()],
+        adapters,
+        [next_token.chunked, tokens, precision],
+        [metadata.version(name) for name in ("torch", "transformers", "peft")],
+        [file.read_bytes() for file in code],
+    ]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def peak_per_second(device: torch.device, precision: str) -> float:

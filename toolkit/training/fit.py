@@ -130,7 +130,7 @@ def fit(
             data.validation.exact = exact
         peak = flops.peak_per_second(runtime.device(), precision)
         first_row = data.rows[data.batches[0][0]]
-        per_position = flops.per_position(model, trainer.next_token, first_row, precision)
+        per_position = flops.per_position_once(model, trainer.next_token, first_row, precision, folder.data)
         attention.use_in(model, precision)
         if spec.train.compile:
             progress(PhaseStarted(phase="compiling"))

@@ -1,0 +1,55 @@
+"""Operations are counted once for models of one structure, whatever their weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from tests.factories import FULL, LORA
+from toolkit.models import flops, methods
+from toolkit.training.step.loss import NextToken
+
+ROW = list(range(5, 25))
+
+
+def counted(folder, method, cache, row=ROW, *, seed=0):
+    """The operations per position of a method on the base in ``folder``, and the files of the cache after."""
+    torch.manual_seed(seed)
+    model = methods.apply(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), method)
+    operations = flops.per_position_once(model, NextToken(model), row, "fp32", cache)
+    return operations, {file.name for file in cache.iterdir()}
+
+
+def test_a_second_run_of_the_same_structure_counts_nothing(tiny_gpt2, tmp_path, monkeypatch):
+    """Other random weights of the same adapter, with the counter taken away: the same number, one file."""
+    first, files = counted(tiny_gpt2, LORA, tmp_path)
+    assert first > 0
+    assert len(files) == 1
+
+    def gone(*_):
+        raise AssertionError("counted again")
+
+    monkeypatch.setattr(flops, "per_position", gone)
+    assert counted(tiny_gpt2, LORA, tmp_path, seed=1) == (first, files)
+    assert counted(tiny_gpt2, LORA, tmp_path, [7] * len(ROW)) == (first, files)
+    with pytest.raises(AssertionError, match="counted again"):
+        counted(tiny_gpt2, FULL, tmp_path)
+
+
+def test_what_changes_the_count_has_a_file_of_its_own(tiny_gpt2, tmp_path):
+    """Three methods or lengths, three files: full trains more weights, a shorter row has less attention."""
+    adapter, one = counted(tiny_gpt2, LORA, tmp_path)
+    full, two = counted(tiny_gpt2, FULL, tmp_path)
+    shorter, three = counted(tiny_gpt2, FULL, tmp_path, ROW[:10])
+    assert [len(files) for files in (one, two, three)] == [1, 2, 3]
+    assert full > adapter
+    assert shorter < full
+
+
+def test_a_model_that_cannot_be_followed_is_not_tried_again(tiny_gpt2, tmp_path, monkeypatch):
+    """None is stored as None: not measured."""
+    monkeypatch.setattr(flops, "per_position", lambda *_: None)
+    assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
+    monkeypatch.setattr(flops, "per_position", lambda *_: 1.0)
+    assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
