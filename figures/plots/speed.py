@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from figures.looks import HUES, look
 from figures.plots.common import beside, rows_of, short
 from figures.plots.ticks import plain_log_axis, plain_number
-from figures.style import GRID, MUTED
+from figures.style import GRID, INK, MUTED
 from figures.tidy.frames import rows
 from figures.wording.names import present
 from toolkit.errors import UserError
@@ -68,7 +68,7 @@ def divided(table: pd.DataFrame, ax: Axes) -> Axes:
     labels = list(dict.fromkeys(table["label"]))
     rows_of(ax, labels)
     left = dict.fromkeys(labels, 0.0)
-    colours = [*HUES, MUTED, GRID, OURS]
+    colours = [*HUES, "#8c564b", MUTED, INK, GRID]
     for number, (span, parts) in enumerate(table.groupby("span", sort=False)):
         for row in rows(parts):
             label = row["label"]

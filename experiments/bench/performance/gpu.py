@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree import ElementTree  # noqa: S405 - reads what pytest has just written
 
 from experiments.bench.performance import gpu_page, results
-from experiments.bench.performance.parts import PARTS
+from experiments.bench.performance.parts import for_gpu
 from experiments.bench.performance.results import PartResult
 from experiments.bench.performance.run import Outcome, measure, output_of
 from experiments.bench.synthetic.shapes import base_folder
@@ -62,7 +62,7 @@ def run(
         _step("tests", folder, facts, say, lambda: _tests(say, end)),
         _step("quickstart", folder, facts, say, lambda: _quickstart(build, say, end, quick)),
     ]
-    parts = [part for part in PARTS if part.on_gpu]
+    parts = for_gpu()
     left = max(0.0, (end - time.monotonic()) / 60)
     outcomes += measure(parts, folder, facts, say, quick=quick, minutes=left)
     failures = {one.part: one.error or one.status for one in outcomes if one.file is None}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from experiments.bench.performance import page as performance
-from experiments.bench.performance.parts import PARTS
+from experiments.bench.performance.parts import for_gpu
 from experiments.bench.performance.results import PartResult
 from experiments.bench.performance.sections import MISSING, Row, gigabytes, memory, number
 from toolkit.records.files import write_text
@@ -17,7 +17,7 @@ ESTIMATES = {"tests": 2, "quickstart": 4, "benches": 26}
 COMMANDS = {
     "tests": "`pytest -m gpu`",
     "quickstart": "`bakeoff run quickstart`",
-    "benches": "`bakeoff bench all`, without the largest data files",
+    "benches": "`bakeoff bench all`, growth measured once, without the largest data files",
 }
 TEXT = """# Measured on a GPU
 
@@ -55,7 +55,7 @@ def text(page: Path, folder: Path, results: Mapping[str, PartResult], failures: 
     if "quickstart" in results:
         measured.append(_quickstart(results["quickstart"]))
     measured.append(performance.sections_text(parts, page))
-    wanted = ("tests", "quickstart", *(part.name for part in PARTS if part.on_gpu))
+    wanted = ("tests", "quickstart", *(part.name for part in for_gpu()))
     missing = [f"- {name}: {failures.get(name, 'not yet')}" for name in wanted if name not in results]
     measured.append("## Not measured\n\n" + ("\n".join(missing) or "Nothing is missing.") + "\n")
     device = next(iter(results.values())).device
@@ -83,7 +83,7 @@ def _outcome(name: str, results: list[PartResult]) -> str:
     if name == "quickstart":
         cells = results[0].measured["cells"]
         return f"{cells.count('finished')} of {len(cells)} cells finished"
-    return f"{len(results)} of {sum(part.on_gpu for part in PARTS)} parts measured"
+    return f"{len(results)} of {len(for_gpu())} parts measured"
 
 
 def _quickstart(result: PartResult) -> str:

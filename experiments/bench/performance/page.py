@@ -72,7 +72,7 @@ def _unmeasured() -> str:
 def machine_text(results: Sequence[PartResult]) -> str:
     """Return machine, versions and dates as a list, each different one once."""
     lines = []
-    if any(result.command != _full_command(result) for result in results):
+    if any(map(_is_trial, results)):
         lines.append("- A trial at toy size: its numbers say nothing.")
     for label, values in (
         ("Machine", [f"{r.device}, {r.environment['memory_bytes'] / 1e9:.0f} GB" for r in results]),
@@ -85,8 +85,8 @@ def machine_text(results: Sequence[PartResult]) -> str:
     return "\n".join(lines)
 
 
-def _full_command(result: PartResult) -> tuple[str, ...]:
-    return next((part.command(False) for part in PARTS if part.name == result.part), result.command)
+def _is_trial(result: PartResult) -> bool:
+    return any(part.name == result.part and part.command(True) == result.command for part in PARTS)
 
 
 def _versions(result: PartResult) -> str:
@@ -102,6 +102,9 @@ def _section(section: Section, results: Sequence[PartResult], page: Path) -> str
     turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
     commands = " and ".join(f"`bakeoff {' '.join(result.command)}`" for result in results[:1])
     more = f", and of {len(results) - 1} more sizes" if len(results) > 1 else ""
+    left_out = [value for result in results for value in result.measured.get("not_measured", ())]
+    if left_out:
+        more += f". Not measured on this machine: {', '.join(left_out)}"
     link = os.path.relpath(figure, page.parent)
     return (
         f"## {section.title}\n\n{section.text} {turns} By {commands}{more}.\n\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolkit.errors import unknown_name
 
@@ -20,18 +20,21 @@ class Part:
     """Estimated time on two CPU cores."""
     on_gpu: bool = True
     """Whether `make gpu` measures it: the largest files of rows use no GPU and take its time."""
+    fewer: tuple[str, ...] = ()
+    """Arguments that `make gpu` adds, to be done within its time."""
 
     def command(self, quick: bool) -> tuple[str, ...]:
         """Return the arguments of `bakeoff`."""
         return ("bench", *(self.quick if quick else self.arguments))
 
 
-TINY = ("--base", "tiny-shape", "--repeats", "1")
+ONCE = ("--repeats", "1")
+TINY = ("--base", "tiny-shape", *ONCE)
 
 
 def _growth(axis: str, quick: str, minutes: float) -> Part:
     trial = ("growth", axis, "--values", quick, *TINY)
-    return Part(name=axis, arguments=("growth", axis), quick=trial, minutes=minutes)
+    return Part(name=axis, arguments=("growth", axis), quick=trial, minutes=minutes, fewer=ONCE)
 
 
 def _rows(label: str, rows: int, quick: int, minutes: float) -> Part:
@@ -68,7 +71,7 @@ PARTS = (
     _growth("batch", "128,256", 30),
     _growth("jobs", "1,2", 15),
     _growth("processes", "1,2", 8),
-    Part(name="start", arguments=("start",), quick=("start", *TINY), minutes=6),
+    Part(name="start", arguments=("start",), quick=("start", *TINY), minutes=6, fewer=ONCE),
     Part(
         name="stats",
         arguments=("stats",),
@@ -82,6 +85,11 @@ PARTS = (
     _rows("1M", 1_000_000, 1_200, 10),
     _rows("2M", 2_000_000, 1_500, 20),
 )
+
+
+def for_gpu() -> list[Part]:
+    """Return the parts that `make gpu` measures, with the arguments it gives them."""
+    return [replace(part, arguments=(*part.arguments, *part.fewer)) for part in PARTS if part.on_gpu]
 
 
 def chosen(names: str | None) -> list[Part]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.bench.performance.results import PartResult
 from experiments.bench.performance.sections import SIDES, Section, memory
+from experiments.bench.training.start import SPANS
 from figures.plots import speed
 from figures.style import Style, drawn, gather_legends, save
 
@@ -63,9 +64,10 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
         yield from _growth(measured, same)
     elif section.name == "start":
         rows = [
-            {"label": case, "span": span, "seconds": seconds, **same}
-            for case, spans in measured["spans"].items()
-            for span, seconds in spans.items()
+            {"label": case, "span": span, "seconds": measured["spans"][case][span], **same}
+            for span in SPANS
+            for case in measured["spans"]
+            if span in measured["spans"][case]
         ]
         yield speed.divided, pd.DataFrame(rows)
     elif section.name == "train":
@@ -91,20 +93,21 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
 
 def _growth(measured: dict[str, Any], same: dict[str, str]) -> Iterable[Panel]:
     axis = measured["axis"]
-    x = "parameters" if axis == "size" else "value"
+    of_base = {p["value"]: p.get("parameters") for p in measured["points"] if p["method"] == "full"}
+    x = {p["value"]: float(of_base[p["value"]] if axis == "size" else p["value"]) for p in measured["points"]}
     labels = {
         "size": "parameters", "length": "tokens of a document", "batch": "tokens of a batch",
         "jobs": "runs at once", "processes": "processes",
     }  # fmt: skip
     speeds = [
         {
-            **_point(p["method"], float(p[x]), p["tokens_per_second"], same["machine"]),
+            **_point(p["method"], x[p["value"]], p["tokens_per_second"], same["machine"]),
             "low": p["lowest"],
             "high": p["highest"],
         }
         for p in measured["points"]
     ]
-    peaks = [_point(p["method"], float(p[x]), memory(p) / 1e9, same["machine"]) for p in measured["points"]]
+    peaks = [_point(p["method"], x[p["value"]], memory(p) / 1e9, same["machine"]) for p in measured["points"]]
     for rows, unit in ((speeds, SPEED), (peaks, MEMORY)):
         yield speed.growth, pd.DataFrame(rows).assign(axis=labels[axis], unit=unit)
 

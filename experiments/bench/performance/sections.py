@@ -8,10 +8,12 @@ from typing import Any
 
 from experiments.bench.performance.parts import PARTS
 from experiments.bench.performance.results import PartResult
+from experiments.bench.training.start import SPANS
 
 Row = tuple[str, ...]
 Results = Sequence[PartResult]
 MISSING = "–"
+PRODUCT, MEMORY = "of a matrix product", "peak memory (GB)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ def _train(results: Results) -> list[Row]:
     measured = results[0].measured
     reached = measured["seconds_to_notebooks_validation"]
     head = (
-        "side", "supervised tokens/s", "of a matrix product", "peak memory (GB)",
+        "side", "supervised tokens/s", PRODUCT, MEMORY,
         "s to the notebook's validation", "bits per byte",
     )  # fmt: skip
     rows = [
@@ -95,13 +97,14 @@ def _pair(digits: int, unit: str) -> Callable[[Results], list[Row]]:
 
 def _growth(results: Results) -> list[Row]:
     measured = results[0].measured
-    head = (measured["axis"], "method", "supervised tokens/s", "lowest to highest", "peak memory (GB)")
+    head = (measured["axis"], "method", "supervised tokens/s", "lowest to highest", PRODUCT, MEMORY)
     rows = [
         (
             point["value"],
             point["method"],
             number(point["tokens_per_second"]),
             f"{number(point['lowest'])} to {number(point['highest'])}",
+            percent(point.get("peak_share")),
             gigabytes(memory(point)),
         )
         for point in measured["points"]
@@ -111,7 +114,7 @@ def _growth(results: Results) -> list[Row]:
 
 def _start(results: Results) -> list[Row]:
     spans = results[0].measured["spans"]
-    names = list(dict.fromkeys(name for case in spans.values() for name in case))
+    names = [name for name in SPANS if any(name in case for case in spans.values())]
     rows = [
         (case, *(number(of.get(name), 1) for name in names), number(sum(of.values()), 1))
         for case, of in spans.items()

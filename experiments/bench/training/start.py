@@ -20,9 +20,13 @@ from typing import Any
 
 from experiments.bench.training.stopwatch import Stopwatch
 
-SPANS = ("python", "imports", "locating", "loading", "preparing", "probing", "validation", "step", "other")
+SPANS = (
+    "python", "imports", "locating", "loading", "adapting", "preparing", "probing", "validation", "step",
+    "other",
+)  # fmt: skip
 """Starting Python; importing packages; finding, hashing and converting the base's files; reading weights and
-tokenizer; documents and batches; trying the model out; the validation before the first step; that step."""
+tokenizer; making the method's weights trainable; documents and batches; trying the model out; the validation
+before the first step; that step."""
 DOCUMENTS = {"train": 180, "validation": 40, "test": 1, "max_characters": 1000}
 """The quickstart's."""
 ROWS = 4
@@ -124,7 +128,7 @@ def ours(watch: Stopwatch, text: str) -> None:
 
 def _watch_the_run(watch: Stopwatch) -> None:
     from experiments.running import worker
-    from toolkit.models import flops, load, locate
+    from toolkit.models import flops, load, locate, methods
     from toolkit.training import train, trainer
     from toolkit.training.step import attention, frozen_weights, loss
 
@@ -136,6 +140,7 @@ def _watch_the_run(watch: Stopwatch) -> None:
         (load, "load_tokenizer", "loading"),
         (load, "load_base", "loading"),
         (load, "_refuse_unless_causal", "probing"),
+        (methods, "apply", "adapting"),
         (loss.NextToken, "__init__", "probing"),
         (frozen_weights, "keep_in_compute_precision", "probing"),
         (attention, "use_in", "probing"),

@@ -23,7 +23,9 @@ def test_every_result_is_a_table_and_a_figure(tmp_path):
     assert "| bakeoff, full | 648 | 40% | 3.00 | – | 0.912 |" in text
     assert "| tutorial's notebook | 72 | – | 3.00 | 99.0 | 0.912 |" in text
     assert "| 2,000,000 | 4,000 | 500.0 | 0.50 | 99.50% | 0 |" in text
-    assert "| script | 5.0 | 4.5 | – | 9.5 |" in text
+    assert "| run | imports | probing | step | in all (s) |" in text
+    assert "| script | 5.0 | – | 4.5 | 9.5 |" in text
+    assert "| 1 | full | 420 | 400 to 450 | – | 4.00 |" in text
     assert "- Machine: CPU: made-up, 2 cores, 25 GB\n" in text
     assert "Medians of 3 turns. By `bakeoff bench growth size`." in text
     assert text.endswith("## Not measured\n\nNothing is missing.\n")
@@ -70,7 +72,7 @@ def test_without_a_gpu_the_page_says_not_yet_run(tmp_path):
     assert "**Not yet run.**" in text
     assert "```console\n$ make gpu\n```" in text
     assert "estimated minutes" in text
-    assert "| benches | `bakeoff bench all`, without the largest data files | 26 | – | not yet run |" in text
+    assert "without the largest data files | 26 | – | not yet run |" in text
 
 
 def other(**changes: object) -> PartResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.bench.performance import results, run
-from experiments.bench.performance.parts import PARTS, Part, chosen
+from experiments.bench.performance.parts import PARTS, Part, chosen, for_gpu
 from tests.experiments.bench.performance.made_up import ENVIRONMENT
 from toolkit.errors import UserError
 
@@ -76,6 +76,15 @@ def test_parts_are_chosen_by_name_in_the_pages_order():
     assert chosen(None) == list(PARTS)
     with pytest.raises(UserError, match="unknown part 'trian'. Did you mean 'train'"):
         chosen("trian")
+
+
+def test_a_gpu_measures_growth_once_and_no_large_files():
+    """Thirteen of sixteen parts; training keeps its three turns."""
+    parts = {one.name: one.arguments for one in for_gpu()}
+    assert len(parts) == 13
+    assert parts["size"] == ("growth", "size", "--repeats", "1")
+    assert parts["train"] == ("train",)
+    assert "data-2M" not in parts
 
 
 @pytest.mark.parametrize("quick", [False, True])
