@@ -29,6 +29,7 @@ def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Fi
             *evidence.seeds(trained),
             *evidence.weights(panel, records),
             *evidence.odd_seeds(trained, evaluations),
+            *evidence.uneven(trained, evaluations),
             *(evidence.matched_parameters(trained, records) if matched_parameters else []),
             *([_end_labels(trained, runs), *_training_settings(trained, runs)] if trained else []),
             *learning_rates(panel),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 
 from eval.metrics import all_metrics, held_out
+from eval.statistics.variance_components import uneven_seeds
 from toolkit.records import (
     Cell,
     Comparison,
@@ -24,6 +25,9 @@ FEW_SEEDS = 3
 HEAVY = 0.25
 """Share of all weight that the heaviest 5 % of documents may carry: equal documents carry 5 %, lognormal
 lengths of deviation 0.5, as recipes have, 13 %, of deviation 1, 26 %."""
+UNEVEN = 0.8
+"""Deviation of the logarithm of documents' lengths above which they count as heavy-tailed, whether or not a
+heavy one is among them: recipes have 0.5, and at 1 intervals of several seeds miss (docs/calibration.md)."""
 APART = 3.0
 """A seed stands apart if it is further from the nearest other than so many times the range of the others."""
 
@@ -66,22 +70,29 @@ def seeds(trained: Sequence[Cell]) -> list[Finding]:
 
 
 def weights(cells: Sequence[Cell], records: StudyRecords) -> list[Finding]:
-    """Flag a few documents that carry most of a metric's weight: intervals are then too narrow."""
+    """Flag documents of which a few carry most of a metric's weight, or would: intervals are too narrow."""
     scored = [cell for cell in cells if cell.eval_digest is not None]
     if not scored:
         return []
     # The documents are the same for every run, so one run stands for all.
-    lengths = _lengths(records.statistics(scored[0]))
+    text = heavy(_lengths(records.statistics(scored[0])))
+    return [] if text is None else [Finding(check="heavy documents", status="flagged", text=text)]
+
+
+def heavy(lengths: Sequence[float]) -> str | None:
+    """Return what is wrong with the weights of documents; None if nothing is, or with fewer than two."""
     if len(lengths) < 2:
-        return []
+        return None
     count = math.ceil(len(lengths) / 20)
     share = sum(sorted(lengths)[-count:]) / sum(lengths)
-    if share <= HEAVY:
-        return []
-    text = (
-        f"the {count} longest of {len(lengths)} documents carry {share:.0%} of the weight: narrow intervals"
-    )
-    return [Finding(check="heavy documents", status="flagged", text=text)]
+    logs = [math.log(length) for length in lengths if length > 0]
+    deviation = stdev(logs) if len(logs) > 1 else 0.0
+    if share <= HEAVY and deviation <= UNEVEN:
+        return None
+    text = f"the {count} longest of {len(lengths)} documents carry {share:.0%} of the weight"
+    if deviation > UNEVEN:
+        text += f", and lengths have a heavy tail (deviation of their logarithm {deviation:.2f})"
+    return f"{text}: intervals may be too narrow"
 
 
 def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
@@ -108,6 +119,33 @@ def odd_seeds(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecor
             if seed is not None:
                 text = f"seed {seed} of {method} stands apart in {metric.label}: {values[seed]:.4g}"
                 findings.append(Finding(check="odd seed", status="flagged", text=text, methods=(method,)))
+    return findings
+
+
+def uneven(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
+    """Flag a method whose seeds vary more than those of the others, which inform the width of its intervals.
+
+    By the F-test of `uneven_seeds` at 5 %, corrected for methods and headline metrics (Bonferroni); of three
+    methods or more, since fewer do not inform each other.
+    """
+    by_method: dict[str, list[EvaluationRecord]] = defaultdict(list)
+    for cell in trained:
+        if cell.run_id in evaluations:
+            by_method[cell.method].append(evaluations[cell.run_id])
+    headline = [metric for metric in all_metrics().values() if metric.headline]
+    if len(by_method) < 3:
+        return []
+    findings = []
+    for metric in headline:
+        measured = [[r.metrics.get(metric.name) for r in records] for records in by_method.values()]
+        values = [[m.value for m in of if m is not None and m.value is not None] for of in measured]
+        for method, p in zip(by_method, uneven_seeds(values), strict=True):
+            if p is not None and p * len(by_method) * len(headline) < 0.05:
+                text = (
+                    f"the seeds of {method} vary more than those of the other methods in {metric.label} "
+                    f"(p {p:.1g}): intervals of comparisons with it may be too narrow"
+                )
+                findings.append(Finding(check="uneven seeds", status="flagged", text=text, methods=(method,)))
     return findings
 
 

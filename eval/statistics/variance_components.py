@@ -124,6 +124,27 @@ def seed_priors(
     return priors
 
 
+def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
+    """Return, for each method, the p-value that its seeds vary no more than the other methods' seeds.
+
+    ``values``: one list per method, of a metric's value at each seed. The F-test, one-sided, of a method's
+    variance over the pooled one of the others, before any correction; it takes seeds as normal. None if the
+    method or the others have no variance to compare.
+    """
+    from scipy.special import fdtrc
+
+    squares = [float(np.var(of, ddof=1)) * (len(of) - 1) if len(of) > 1 else 0.0 for of in values]
+    freedoms = [max(0, len(of) - 1) for of in values]
+    result: list[float | None] = []
+    for square, freedom in zip(squares, freedoms, strict=True):
+        others, theirs = sum(squares) - square, sum(freedoms) - freedom
+        if freedom == 0 or theirs == 0 or others <= 0:
+            result.append(None)
+        else:
+            result.append(float(fdtrc(freedom, theirs, square / freedom / (others / theirs))))
+    return result
+
+
 def _usual(ratios: list[float], freedom: int) -> float | None:
     """Return the usual ratio of a metric: the mean, or by the median if that is lower, and at least 1."""
     from scipy.special import chdtri

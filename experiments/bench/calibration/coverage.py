@@ -10,7 +10,7 @@ import numpy as np
 from eval.metrics.base import Floats
 from eval.statistics.compare import compare, holm
 from eval.statistics.crossed import SeedPrior, mean_squares, spread, two_sided, upper_tail
-from eval.statistics.variance_components import seed_priors
+from eval.statistics.variance_components import seed_priors, uneven_seeds
 from experiments.bench.calibration.draws import DOCUMENT, KINDS, REST, SEED
 
 ALPHA = 0.05
@@ -65,6 +65,8 @@ class Family(NamedTuple):
     covered: float
     noisier: float
     """Covered of the comparisons of the noisier method; of the last method if none is."""
+    flagged: float
+    """Share of studies in which the audit names the noisier method; any method if none is noisier."""
     false_calls: float
     """Share of studies with any better or worse after Holm's correction."""
     power: float
@@ -88,9 +90,11 @@ def family(
     draw = np.random.default_rng([seed, seeds, documents, int(1000 * deviation)])
     tests = METHODS * METRICS
     error = np.sqrt(deviation**2 / seeds + DOCUMENT**2 / documents + REST**2 / (seeds * documents))
-    covered, of_noisier, wrong, called = [], [], 0, []
+    covered, of_noisier, flagged, wrong, called = [], [], 0, 0, []
     for _ in range(repetitions):
         methods = _methods(draw, seeds, documents, deviation, noisier)  # [metric, method, S, N]
+        named = _uneven(methods)
+        flagged += bool(named) if noisier is None else noisier in named
         pairs = list(itertools.combinations(range(METHODS + 1), 2))
         priors = priors_of(methods, pairs, seeds) if moderated else None
         p_values = []
@@ -107,7 +111,15 @@ def family(
         covered += [p >= ALPHA for p in p_values]
         wrong += any(p is not None and p < ALPHA for p in holm(p_values))
     power = float(np.mean(called)) if called else float("nan")
-    return Family(float(np.mean(covered)), float(np.mean(of_noisier)), wrong / repetitions, power)
+    shares = float(np.mean(covered)), float(np.mean(of_noisier)), flagged / repetitions, wrong / repetitions
+    return Family(*shares, power)
+
+
+def _uneven(methods: Floats) -> set[int]:
+    """Return the methods that the audit's check `uneven seeds` would name."""
+    tests = METRICS * (METHODS + 1)
+    by_metric = (uneven_seeds(of.mean(axis=-1).tolist()) for of in methods)
+    return {c for ps in by_metric for c, p in enumerate(ps) if p is not None and p * tests < ALPHA}
 
 
 def _methods(

@@ -42,13 +42,15 @@ FAMILIES = """## A family: 4 methods on 3 metrics, without a difference
 *Own*: each comparison knows its own seeds alone. *Moderated*: the methods' seeds inform each other
 (Smyth, 2004), as in a study's primary family. *Noisier*: coverage of the comparisons of a method (or of
 the baseline, and so of all) whose seeds vary five times as much; pooled without a test, it would be about
-80 %. *False calls*: studies with any better or worse after Holm's correction. *Power*: at four true
+80 %. *Flagged*: studies in which the audit's check `uneven seeds` names that method, or any if none is
+noisier. *False calls*: studies with any better or worse after Holm's correction. *Power*: at four true
 errors, as the first of the twelve.
 
 {table}
 
 Moderation is right on average over methods, not for the one that is noisier: its coverage is the price of the
-power. A noisier baseline is the worst case, since every comparison then has it.
+power. A noisier baseline is the worst case, since every comparison then has it. Few seeds miss most, and flag
+it least often.
 """
 
 MANY = """## Many comparisons
@@ -75,7 +77,8 @@ PROMISES = """## What decides
 *Followed*: of studies of the size that a pilot names (or of the difference that it promises to detect),
 those that decide; 80 % is promised, averaged over what the pilot knows of its seeds. *Named*: pilots that
 name a number: the others say that documents, or seeds, do not help. The prediction allows for a seed
-effect that few seeds cannot exclude, so that without one more than 80 % decide.
+effect that few seeds cannot exclude, so that without one more than 80 % decide. {pilots:,} pilots per row,
+each followed by up to 40 studies.
 
 {table}
 """
@@ -144,6 +147,11 @@ def _boards(repetitions: int) -> dict[str, object]:
     return {"level": LEVEL, "boards": number, **_only(tables.boards)(number)}
 
 
+def _promises(repetitions: int) -> dict[str, object]:
+    pilots = max(4, repetitions // 2)
+    return {"pilots": pilots, **_only(tables.promises)(pilots)}
+
+
 def _growing(repetitions: int) -> dict[str, object]:
     few = max(4, repetitions // 5)
     return {"repetitions": repetitions, "few": few, "table": _lines(tables.growing(repetitions, few))}
@@ -154,7 +162,7 @@ SECTIONS = {
     "families": Section(FAMILIES, lambda n: _only(tables.families)(max(4, n // 2))),
     "many": Section(MANY, _many),
     "boards": Section(BOARDS, _boards),
-    "promises": Section(PROMISES, lambda n: _only(tables.promises)(max(4, n // 10))),
+    "promises": Section(PROMISES, _promises),
     "search": Section(SEARCH, _only(tables.search)),
     "looks": Section(LOOKS, _only(tables.looks)),
     "growing": Section(GROWING, _growing),

@@ -55,12 +55,13 @@ def families(repetitions: int) -> Table:
                     *(str(seeds), str(documents), f"{deviation:g}", who, "moderated" if moderated else "own"),
                     f"{row.covered:.1%}",
                     f"{row.noisier:.1%}" if noisier is not None else "–",
+                    f"{row.flagged:.0%}",
                     f"{row.false_calls:.1%}",
                     "–" if np.isnan(row.power) else f"{row.power:.0%}",
                 )
 
     head = ("seeds", "documents", "seed sd", "noisier", "variance", "covered", "noisier covered")
-    return (*head, "false calls", "power"), rows()
+    return (*head, "flagged", "false calls", "power"), rows()
 
 
 def many(repetitions: int) -> Table:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from eval.audit import audit, refused, under_the_floor, with_edges_untuned
+from eval.audit.evidence import heavy
 from tests.figures.made_up import evaluation, run_record
 from toolkit.records import (
     Cell,
@@ -257,7 +259,46 @@ def test_few_heavy_documents_are_flagged(study: Study) -> None:
     study.lengths[:3] = [1000.0] * 3
     finding = study.findings()["heavy documents"]
     assert finding.status == "flagged"
-    assert "3 longest of 60 documents carry 34% of the weight" in finding.text
+    assert (
+        finding.text == "the 3 longest of 60 documents carry 34% of the weight: intervals may be too narrow"
+    )
+
+
+def test_a_heavy_tail_is_flagged_even_without_a_heavy_document(study: Study) -> None:
+    """Half have 100 bytes and half 600: logarithms 1.79 apart, deviation .90; the heaviest 5 % carry 9 %.
+
+    In 200 draws of 48 lognormal lengths it is flagged in nearly all of deviation 1 and in few of .5.
+    """
+    study.lengths[:] = [100.0, 600.0] * 30
+    finding = study.findings()["heavy documents"]
+    assert "carry 9% of the weight, and lengths have a heavy tail (deviation of their" in finding.text
+    assert "logarithm 0.90)" in finding.text
+    draw = np.random.default_rng(0)
+    flagged = {0.5: 0, 1.0: 0}
+    for deviation in flagged:
+        for _ in range(200):
+            flagged[deviation] += bool(heavy(np.exp(deviation * draw.normal(size=48)).tolist()))
+    assert flagged[0.5] <= 4
+    assert flagged[1.0] >= 190
+
+
+@pytest.mark.parametrize(("spread", "flagged"), [(0.005, True), (0.0007, False)])
+def test_a_method_with_noisier_seeds_is_flagged(spread: float, flagged: bool, study: Study) -> None:
+    """Bits per byte of DoRA .9 and .9 +- spread, of the others .9 and .9 +- .0005: F(2, 4) = 100, or 1.96.
+
+    p is .0004 of three methods and three metrics; 1.96 is p .25. Two methods do not inform each other.
+    """
+    for method, size in (("full", 0.0005), ("lora-r16", 0.0005), ("dora-r16", spread)):
+        for cell in study.cells:
+            if cell.method == method and cell.phase == "confirm":
+                metrics = dict(study.evaluations[cell.run_id].metrics)
+                value = metrics["bits_per_byte"].model_copy(update={"value": 0.9 + size * (cell.seed - 1)})
+                study.change(cell.run_id, study.evaluations, metrics={**metrics, "bits_per_byte": value})
+    found = [finding for name, finding in study.findings().items() if name == "uneven seeds"]
+    assert [finding.methods for finding in found] == [("dora-r16",)] * flagged
+    assert all("vary more than those of the other methods in bits per byte" in f.text for f in found)
+    study.cells = [cell for cell in study.cells if cell.method != "lora-r16"]
+    assert "uneven seeds" not in study.findings()
 
 
 def test_a_seed_apart_from_the_others_is_flagged(study: Study) -> None:
