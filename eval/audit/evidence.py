@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
-from eval.metrics import all_metrics, held_out
-from eval.statistics.variance_components import uneven_seeds
+from eval.metrics import Metric, all_metrics, held_out
+from eval.statistics.variance_components import odd_seed, uneven_seeds
 from toolkit.records import (
     Cell,
     Comparison,
@@ -28,8 +28,6 @@ lengths of deviation 0.5, as recipes have, 13 %, of deviation 1, 26 %."""
 UNEVEN = 0.8
 """Deviation of the logarithm of documents' lengths above which they count as heavy-tailed, whether or not a
 heavy one is among them: recipes have 0.5, and at 1 intervals of several seeds miss (docs/calibration.md)."""
-APART = 3.0
-"""A seed stands apart if it is further from the nearest other than so many times the range of the others."""
 
 
 def documents(cells: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
@@ -107,19 +105,36 @@ def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
 
 
 def odd_seeds(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
-    """Flag a seed whose headline value is far from all others of its method, by more than the margin."""
+    """Flag a seed that stands apart from the others of its method, and by more than the metric's margin."""
     findings = []
-    headline = [metric for metric in all_metrics().values() if metric.headline]
-    for method in sorted({cell.method for cell in trained}):
-        own = [cell for cell in trained if cell.method == method and cell.run_id in evaluations]
-        for metric in headline:
-            measured = {cell.seed: evaluations[cell.run_id].metrics.get(metric.name) for cell in own}
-            values = {s: m.value for s, m in measured.items() if m is not None and m.value is not None}
-            seed = _apart(values, metric.margin, metric.margin_kind)
-            if seed is not None:
-                text = f"seed {seed} of {method} stands apart in {metric.label}: {values[seed]:.4g}"
+    for metric, values in _by_metric(trained, evaluations).items():
+        for number, (method, by_seed) in enumerate(values.items()):
+            odd = odd_seed([list(of.values()) for of in values.values()], number)
+            if odd is None or odd.p >= 0.05:
+                continue
+            seed = list(by_seed)[odd.place]
+            others = fmean(value for other, value in by_seed.items() if other != seed)
+            scale = abs(others) if metric.margin_kind == "relative" else 1.0
+            if abs(by_seed[seed] - others) > (metric.margin or 0.0) * scale:
+                text = f"seed {seed} of {method} stands apart in {metric.label}: {by_seed[seed]:.4g}"
                 findings.append(Finding(check="odd seed", status="flagged", text=text, methods=(method,)))
     return findings
+
+
+def _by_metric(
+    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]
+) -> dict[Metric, dict[str, dict[int, float]]]:
+    """Return headline metric -> method -> seed -> value; methods by name, seeds in ascending order."""
+    cells = sorted(trained, key=lambda cell: (cell.method, cell.seed))
+    result: dict[Metric, dict[str, dict[int, float]]] = {}
+    for metric in (metric for metric in all_metrics().values() if metric.headline):
+        of_metric = result.setdefault(metric, {})
+        for cell in cells:
+            record = evaluations.get(cell.run_id)
+            measured = record.metrics.get(metric.name) if record else None
+            if measured is not None and measured.value is not None:
+                of_metric.setdefault(cell.method, {})[cell.seed] = measured.value
+    return result
 
 
 def uneven(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
@@ -128,39 +143,20 @@ def uneven(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord])
     By the F-test of `uneven_seeds` at 5 %, corrected for methods and headline metrics (Bonferroni); of three
     methods or more, since fewer do not inform each other.
     """
-    by_method: dict[str, list[EvaluationRecord]] = defaultdict(list)
-    for cell in trained:
-        if cell.run_id in evaluations:
-            by_method[cell.method].append(evaluations[cell.run_id])
-    headline = [metric for metric in all_metrics().values() if metric.headline]
-    if len(by_method) < 3:
-        return []
     findings = []
-    for metric in headline:
-        measured = [[r.metrics.get(metric.name) for r in records] for records in by_method.values()]
-        values = [[m.value for m in of if m is not None and m.value is not None] for of in measured]
-        for method, p in zip(by_method, uneven_seeds(values), strict=True):
-            if p is not None and p * len(by_method) * len(headline) < 0.05:
+    measured = _by_metric(trained, evaluations)
+    for metric, values in measured.items():
+        if len(values) < 3:
+            continue
+        ps = uneven_seeds([list(of.values()) for of in values.values()])
+        for method, p in zip(values, ps, strict=True):
+            if p is not None and p * len(values) * len(measured) < 0.05:
                 text = (
                     f"the seeds of {method} vary more than those of the other methods in {metric.label} "
                     f"(p {p:.1g}): intervals of comparisons with it may be too narrow"
                 )
                 findings.append(Finding(check="uneven seeds", status="flagged", text=text, methods=(method,)))
     return findings
-
-
-def _apart(values: Mapping[int, float], margin: float | None, kind: str) -> int | None:
-    """The seed that is further from the others than they are from each other, and than the margin."""
-    if len(values) < 3:
-        return None
-    order = sorted(values, key=lambda seed: values[seed])
-    for seed, others in ((order[0], order[1:]), (order[-1], order[:-1])):
-        near, far = values[others[0]], values[others[-1]]
-        gap = min(abs(values[seed] - near), abs(values[seed] - far))
-        scale = abs(fmean(values[other] for other in others)) if kind == "relative" else 1.0
-        if gap > APART * abs(far - near) and gap > (margin or 0.0) * scale:
-            return seed
-    return None
 
 
 def matched_parameters(

@@ -145,6 +145,40 @@ def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
     return result
 
 
+class OddSeed(NamedTuple):
+    """The seed of a method that lies furthest from the method's other seeds."""
+
+    place: int
+    p: float
+    """That it belongs to them, corrected for the seeds of all methods (Bonferroni); at most 1."""
+
+
+def odd_seed(values: Sequence[Sequence[float]], method: int) -> OddSeed | None:
+    """Test whether one seed of a method stands apart from its others.
+
+    ``values``: one list per method, of a metric's value at each seed. The externally studentised residual of
+    each seed, with the variance of the method's other seeds pooled with that of all other methods, since few
+    seeds do not know theirs (Cook and Weisberg, 1982). None with fewer than three seeds.
+    """
+    from scipy.special import stdtr
+
+    own = np.array(values[method], dtype=np.float64)
+    if len(own) < 3:
+        return None
+    elsewhere = [of for place, of in enumerate(values) if place != method and len(of) > 1]
+    square = sum(float(np.var(of)) * len(of) for of in elsewhere)
+    freedom = sum(len(of) - 1 for of in elsewhere) + len(own) - 2
+    distances = []
+    for place in range(len(own)):
+        others = np.delete(own, place)
+        error = np.sqrt((square + others.var() * len(others)) / freedom * (1 + 1 / len(others)))
+        gap = abs(float(own[place] - others.mean()))
+        distances.append(gap / error if error > 0 else np.inf if gap > 0 else 0.0)
+    furthest = int(np.argmax(distances))
+    tail = 2 * float(stdtr(freedom, -distances[furthest]))
+    return OddSeed(furthest, min(1.0, tail * sum(len(of) for of in values)))
+
+
 def _usual(ratios: list[float], freedom: int) -> float | None:
     """Return the usual ratio of a metric: the mean, or by the median if that is lower, and at least 1."""
     from scipy.special import chdtri

@@ -30,8 +30,10 @@ inside the margin is two one-sided tests at 2.5 % (Schuirmann, 1987). Deviations
 {table}
 
 What still misses, and what the audit flags: *lognormal lengths* at 48 documents (its check `heavy documents`:
-few carry much of the weight; intervals of several seeds are symmetrical, the error is not); *one seed in six
-worse* at five seeds (its check `odd seed`: nothing that assumes symmetry helps);
+few carry much of the weight, or lengths vary so that they may; intervals of several seeds are symmetrical,
+the error is not, and it is worst in samples that happen to hold no long document); *one seed in six
+worse* at five seeds (its check `odd seed`, which sees more the more methods there are: nothing that assumes
+symmetry helps);
 *BLEU against base* at one seed (a few hundred short texts). Three seeds without a seed effect, and shares at
 several seeds, cover more than 95 %: three seeds cannot show that they do not differ, and a share gets one
 document in favour of each side at every seed. Two seeds say nothing about a method, whatever they cover.
@@ -78,7 +80,8 @@ PROMISES = """## What decides
 those that decide; 80 % is promised, averaged over what the pilot knows of its seeds. *Named*: pilots that
 name a number: the others say that documents, or seeds, do not help. The prediction allows for a seed
 effect that few seeds cannot exclude, so that without one more than 80 % decide. {pilots:,} pilots per row,
-each followed by up to 40 studies.
+each followed by up to 40 studies. If few pilots name a number, they are those whose seeds happen to lie close
+together, and they promise too much; a report prints the number with its range.
 
 {table}
 """

@@ -9,6 +9,7 @@ from scipy import stats as theirs
 
 from eval.statistics.compare import compare
 from eval.statistics.crossed import SeedPrior, Spread, spread, two_sided
+from eval.statistics.variance_components import odd_seed, uneven_seeds
 
 
 @pytest.mark.parametrize("x", [0.1, 3.0, 30.0, 1000.0])
@@ -67,3 +68,42 @@ def test_moderation_pools_the_seeds_variance_with_the_others_by_degrees_of_freed
     two = own.moderated(SeedPrior(((0.25, 1.5, 4.0), (0.75, 4.5, 4.0))))  # a mixture: p is the mean
     parts = [own.moderated(SeedPrior(((1.0, ratio, 4.0),))).p(4.0) for ratio in (1.5, 4.5)]
     assert two.p(4.0) == pytest.approx(0.25 * parts[0] + 0.75 * parts[1])
+
+
+def test_a_method_whose_seeds_vary_more_has_a_small_p():
+    """Variances 1, 1 and 100 at three seeds: F(2, 4) = 100 and 2 / 101; p (1 + F / 2)^-2 = .00038 and .98.
+
+    With two degrees of freedom above, P(F > f) = (1 + 2 f / d)^(-d / 2), here of d = 4. No variance: None.
+    """
+    noisier = uneven_seeds([[-1, 0, 1], [4, 5, 6], [-10, 0, 10]])
+    assert noisier == pytest.approx([(1 + 1 / 101) ** -2] * 2 + [51**-2])
+    assert uneven_seeds([[1, 1, 1], [2, 2, 2], [3]]) == [None, None, None]
+
+
+def test_a_seed_apart_is_measured_by_the_spread_of_all_methods():
+    """Seeds 0, 2 and 10: 9 from the mean of the first two, whose square is 2, with 2 of the other method's 1.
+
+    Pooled (2 + 2) / 3; the error is sqrt(4 / 3 x 1.5) = 1.414, t = 6.36 of 3 degrees of freedom: two-sided
+    .00786, six times for six seeds. Alone it has one degree of freedom: 9 / sqrt(3) = 5.2, p .121, times 3.
+    """
+    both = odd_seed([[0, 2, 10], [4, 5, 6]], 0)
+    assert both.place == 2
+    assert both.p == pytest.approx(6 * 2 * theirs.t.sf(9 / 2**0.5, 3))
+    assert both.p == pytest.approx(0.047, abs=0.001)
+    assert odd_seed([[0, 2, 10]], 0).p == pytest.approx(3 * 2 * theirs.t.sf(9 / 3**0.5, 1))
+    assert odd_seed([[1, 9], [4, 5, 6]], 0) is None
+    assert odd_seed([[1, 1, 2], [4, 4, 4]], 0) == (2, 0.0)
+
+
+def test_a_bad_seed_is_found_more_often_than_by_chance():
+    """Five methods of five seeds, one 4 deviations off: half are found, and 5 % of studies are wrong."""
+    draw = np.random.default_rng(0)
+    found = wrong = 0
+    for _ in range(300):
+        values = draw.normal(size=(5, 5))
+        wrong += any(odd_seed(values.tolist(), method).p < 0.05 for method in range(5))
+        values[0, 3] += 4
+        odd = odd_seed(values.tolist(), 0)
+        found += odd.p < 0.05 and odd.place == 3
+    assert wrong <= 24
+    assert found >= 120
