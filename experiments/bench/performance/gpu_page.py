@@ -51,7 +51,7 @@ def text(page: Path, folder: Path, results: Mapping[str, PartResult], failures: 
     parts = {name: result for name, result in results.items() if name not in ESTIMATES}
     if not results:
         return TEXT.format(status=NOT_YET, steps=_steps(results), measured="")
-    measured = [performance.machine_text(list(results.values())), f"\nResults: `{folder.as_posix()}`.\n\n"]
+    measured = [performance.machine_text(list(results.values())), f"\n\nResults: `{folder.as_posix()}`.\n\n"]
     if "quickstart" in results:
         measured.append(_quickstart(results["quickstart"]))
     measured.append(performance.sections_text(parts, page))
