@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,9 @@ import pytest
 from experiments.publishing.kept import RECORDS, RESULTS, archive, keep, kept, read
 from experiments.publishing.rebuild import rebuild
 from experiments.sharing.checking import check_archive
+from figures.tables.searches import claims, optima
+from figures.tables.verdicts import undecided, verdicts
+from tests.experiments.small import asked
 from toolkit.errors import UserError
 
 MOST_BYTES = 12_000_000
@@ -82,10 +86,6 @@ def test_what_is_not_kept_is_named(packed):
 
 def test_runs_without_conclusions_are_not_kept(tmp_path, done, tiny_gpt2):
     """A study that was stopped before it concluded."""
-    import shutil
-
-    from tests.experiments.small import asked
-
     shutil.copytree(done[0] / "runs", tmp_path / "runs")
     with pytest.raises(UserError, match="no conclusions to keep"):
         keep("quickstart", asked(tiny_gpt2, "small"), tmp_path, tmp_path / "kept")
@@ -96,6 +96,35 @@ def test_runs_without_conclusions_are_not_kept(tmp_path, done, tiny_gpt2):
 def test_a_kept_study_stays_small(study):
     """Records of a few megabytes, beside the report's pictures."""
     assert (RESULTS / study / RECORDS).stat().st_size < MOST_BYTES
+
+
+def assert_verdicts_are_those_of_the_records(study: str, results: Path) -> None:
+    """The tables that follow from conclusions alone, in words and as numbers."""
+    concluded = read(study, results).conclusions
+    folder = results / study / "report" / "tables"
+    for table in (verdicts(concluded), undecided(concluded), claims(concluded), optima(concluded)):
+        if table.rows or (folder / f"{table.name}.csv").exists():
+            assert (folder / f"{table.name}.csv").read_text(encoding="utf-8") == table.csv(), table.name
+            assert (folder / f"{table.name}.md").read_text(encoding="utf-8") == table.markdown() + "\n"
+
+
+def test_the_verdicts_of_a_kept_study_are_those_of_its_records(packed):
+    """Of the small study, and a changed number is noticed."""
+    assert_verdicts_are_those_of_the_records("small", packed)
+    file = packed / "small" / "report" / "tables" / "verdicts.csv"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("undecided", "better").replace("worse", "better"), encoding="utf-8")
+    try:
+        with pytest.raises(AssertionError, match="verdicts"):
+            assert_verdicts_are_those_of_the_records("small", packed)
+    finally:
+        file.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("study", kept() or [NONE])
+def test_the_verdicts_in_the_repository_are_those_of_the_kept_records(study):
+    """In a second per study; everything else of it is compared by the slow test below."""
+    assert_verdicts_are_those_of_the_records(study, RESULTS)
 
 
 @pytest.mark.slow
