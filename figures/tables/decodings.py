@@ -24,7 +24,22 @@ def settings(part: StudyTables) -> Table:
             words = [cells.get(label, MISSING) for label in labels]
             rows.append((str(of_metric["metric_label"].iloc[0]), str(mode), str(decoding), *words))
     header = ("metric", "prompt through", "decoding", *labels)
-    return Table(name="settings", title="Every prompt and decoding", header=header, rows=rows)
+    names = [
+        "method",
+        "label",
+        "untuned",
+        "prompt_mode",
+        "decoding",
+        "metric",
+        "unit",
+        "value",
+        "low",
+        "high",
+    ]
+    names += ["seeds", "documents"]
+    return Table(
+        name="settings", title="Every prompt and decoding", header=header, rows=rows, numbers=table[names]
+    )
 
 
 def effects(part: StudyTables) -> Table:
@@ -36,7 +51,9 @@ def effects(part: StudyTables) -> Table:
         rows.append((row["metric_label"], row["prompt_mode"], *moves, *shares))
     header = ("metric", "prompt through", "range over decodings", "range over methods", *EFFECTS.values())
     title = "How much is decoding, how much is method"
-    return Table(name="decoding-or-method", title=title, header=header, rows=rows)
+    names = ["prompt_mode", "metric", "unit", "documents", "over_decodings", "over_methods"]
+    numbers = part.effects[[*names, *(f"share_{name}" for name in EFFECTS)]]
+    return Table(name="decoding-or-method", title=title, header=header, rows=rows, numbers=numbers)
 
 
 def _size(value: float | None, unit: str) -> str:

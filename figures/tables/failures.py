@@ -21,7 +21,10 @@ def failures(part: StudyTables) -> Table:
     rows.sort(key=lambda row: row[2] == MISSING)  # people's texts last
     worded = (name.replace("_", " ") for name in classes)
     header = ("method", "prompt through", "decoding", "texts", "failing", *worded)
-    return Table(name="failures", title="How generations fail", header=header, rows=rows)
+    names = {"part": "class", "value": "failing_so", "failing": "failing", "documents": "texts"}
+    keys = ["method", "label", "untuned", "seed", "prompt_mode", "decoding"]
+    numbers = part.failures[[*keys, *names]].rename(columns=names)
+    return Table(name="failures", title="How generations fail", header=header, rows=rows, numbers=numbers)
 
 
 def _share(number: int, of: int) -> str:

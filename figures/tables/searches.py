@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from figures.tables.table import Table
 from figures.wording.evidence import evidence_text
 from figures.wording.names import MISSING, condition_label
-from toolkit.records import Conclusions
+from toolkit.records import Conclusions, Condition, Optimum
 
 
 def optima(conclusions: Conclusions) -> Table:
@@ -36,7 +38,10 @@ def optima(conclusions: Conclusions) -> Table:
         "95 % interval of the ratio",
     )
     title = "Best learning rates, by a parabola through each tuning seed's best rate and its neighbours"
-    return Table(name="optima", title=title, header=header, rows=rows)
+    numbers = pd.DataFrame(
+        [one.model_dump() for one in conclusions.optima], columns=list(Optimum.model_fields)
+    )
+    return Table(name="optima", title=title, header=header, rows=rows, numbers=numbers)
 
 
 def claims(conclusions: Conclusions) -> Table:
@@ -47,7 +52,33 @@ def claims(conclusions: Conclusions) -> Table:
         where = f" ({condition_label(claim.condition, conclusions.conditions)})" if several else ""
         rows.append((claim.text + where, claim.verdict, evidence_text(claim), claim.source))
     header = ("finding", "here", "evidence", "source")
-    return Table(name="claims", title="Published findings", header=header, rows=rows)
+    return Table(
+        name="claims",
+        title="Published findings",
+        header=header,
+        rows=rows,
+        numbers=_evidence(conclusions),
+    )
+
+
+def _evidence(conclusions: Conclusions) -> pd.DataFrame:
+    """A row for each comparison or ratio that a finding rests on; one row for a finding without any."""
+    names = ["name", "verdict", *Condition._fields, "source"]
+    pieces: list[dict[str, object]] = []
+    for claim in conclusions.claims:
+        shared = claim.model_dump(include={*names})
+        every = [*claim.comparisons, *claim.ratios]
+        pieces += [{**shared, **_prefixed(piece.model_dump())} for piece in every] or [shared]
+    columns = list(dict.fromkeys([*names, *(name for piece in pieces for name in piece)]))
+    return pd.DataFrame(pieces, columns=columns)
+
+
+def _prefixed(fields: dict[str, object]) -> dict[str, object]:
+    """Return the fields of a piece of evidence, which has a verdict of its own, under names of their own."""
+    return {
+        f"evidence_{name}": " or ".join(map(str, value)) if isinstance(value, tuple) else value
+        for name, value in fields.items()
+    }
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -62,10 +62,19 @@ class Table(NamedTuple):
         )
 
     def csv(self) -> str:
-        """Return CSV: numbers where the table has them, else the words of the other formats."""
-        if self.numbers is not None:
-            return self.numbers.to_csv(index=False, lineterminator="\n")
-        return pd.DataFrame(self.rows, columns=list(self.header)).to_csv(index=False, lineterminator="\n")
+        """Return CSV: numbers where the table has them, else the words of the other formats.
+
+        A text that a spreadsheet would compute has an apostrophe in front.
+        """
+        table = self.numbers
+        if table is None:
+            table = pd.DataFrame(self.rows, columns=list(self.header))
+        return table.map(_not_a_formula).to_csv(index=False, lineterminator="\n")
+
+
+def _not_a_formula(cell: object) -> object:
+    """Return a cell; with an apostrophe in front if it is a text that begins like a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def with_untuned(frame: pd.DataFrame) -> pd.DataFrame:

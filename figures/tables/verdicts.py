@@ -17,7 +17,7 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of, value_of, versus
-from toolkit.records import Comparison, Conclusions
+from toolkit.records import Comparison, Conclusions, Condition
 
 VERDICT_HEADER = {
     "panel": "condition",
@@ -103,12 +103,23 @@ def undecided(conclusions: Conclusions) -> Table:
             where = condition_label(pair.condition, conclusions.conditions)
             rows.append((where, versus(conclusions, pair), metric_of(pair), seen.removeprefix("+"), why))
     header = ("condition", "comparison", "metric", "would have seen", "would decide")
-    return Table(name="undecided", title="What the undecided ones would need", header=header, rows=rows)
+    names = [*Condition._fields, "method", "baseline", "metric", "unit", "smallest_detectable"]
+    names += ["needed_documents", "needed_seeds", "reason"]
+    numbers = [
+        pair.model_dump(include={*names}) for pair in conclusions.comparisons if pair.verdict == "undecided"
+    ]
+    return Table(
+        name="undecided",
+        title="What the undecided ones would need",
+        header=header,
+        rows=rows,
+        numbers=pd.DataFrame(numbers, columns=names),
+    )
 
 
 def _numbers(conclusions: Conclusions) -> pd.DataFrame:
     """The comparisons as numbers, in the order of the table."""
-    names = ["base_model", "dataset", "train_size", "epochs", "method", "baseline", "metric", "unit"]
+    names = [*Condition._fields, "method", "baseline", "metric", "unit"]
     sizes = ["difference", "low", "high", "p", "p_holm", "margin", "verdict", "seeds", "documents"]
     rows = [
         {

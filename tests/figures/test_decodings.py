@@ -19,6 +19,15 @@ from figures.tidy.load import StudyTables, load
 from tests.figures.test_plots import axes, words
 from toolkit.errors import UserError
 
+CSV_NUMBERS = {
+    "verdicts": ["difference", "low", "high", "margin"],
+    "undecided": ["smallest_detectable", "needed_documents"],
+    "settings": ["value", "low", "high", "documents"],
+    "decoding-or-method": ["over_decodings", "over_methods", "share_noise"],
+    "failures": ["failing_so", "failing", "texts"],
+    "costs": ["peak_memory_bytes", "seed"],
+}
+"""Tables of a report with several settings, and columns of their CSV that are numbers."""
 Make = Callable[..., tuple[Path, Path]]
 SEVERAL = ("t0.8-p0.9", "t0.3-p0.9", "greedy")
 
@@ -140,5 +149,9 @@ def test_a_report_with_several_settings_has_them_in_figures_and_files(make_study
     for name in ("decodings", "decoding-or-method"):
         assert (page.parent / "figures" / f"{name}.csv").stat().st_size > 200
         assert f'id="figure-{name}"' in page.read_text(encoding="utf-8")
-    assert (page.parent / "tables" / "settings.csv").is_file()
+    for name, numbers in CSV_NUMBERS.items():
+        frame = pd.read_csv(page.parent / "tables" / f"{name}.csv")
+        assert len(frame), name
+        assert all(pd.api.types.is_numeric_dtype(frame[column]) for column in numbers), name
+        assert frame[numbers[0]].notna().any(), name
     assert len(re.findall(r"not drawn", page.read_text(encoding="utf-8"))) == 0

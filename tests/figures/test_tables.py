@@ -7,15 +7,19 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from figures.gallery.draw import slug
-from figures.tables import audiences, costs, scores, verdicts
+from figures.tables import audiences, costs, scores, searches, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import load
 from figures.wording.answer import answer
 from toolkit.records import Comparison, Conclusions, Condition
+from toolkit.records.conclusions import Claim, ComparisonEvidence
+from toolkit.records.study import Optimum
 
 Make = Callable[..., tuple[Path, Path]]
 HERE = Condition("smollm2-135m-embedded", "wikibooks")
@@ -90,6 +94,35 @@ def test_csv_has_numbers_where_the_others_have_words(make_study: Make) -> None:
         assert read
         assert all(row["method"] for row in read)
     assert float(read[0]["peak_memory_bytes"]) == 3.9e9
+
+
+def test_a_text_that_a_spreadsheet_would_compute_has_an_apostrophe_in_front() -> None:
+    """`=1+1` as a method's label in words and in numbers; a negative number stays a number."""
+    numbers = pd.DataFrame({"method": ["=1+1", "full"], "value": [-1.5, 2.0]})
+    for table in (Table("t", "T", ("method",), [("=1+1",)]), Table("t", "T", (), [], numbers=numbers)):
+        assert table.csv().splitlines()[1].startswith("'=1+1")
+    assert "-1.5" in table.csv()
+    assert "'-" not in table.csv()
+
+
+def test_searches_and_findings_are_numbers_too() -> None:
+    """An optimum of 0.0032 with its interval; a finding of one comparison, and one of none: two rows."""
+    shared = {"base_model": "b", "dataset": "d", "train_size": 10, "epochs": 1.0}
+    optimum = Optimum(**shared, method="lora", learning_rate=0.0032, low=0.001, high=0.01, seeds=2, outside=0)
+    compared = ComparisonEvidence(
+        method="lora", against="full", metric="bits_per_byte", expected=("better", "equivalent"),
+        difference=-0.01, low=-0.02, high=0.0, verdict="undecided", support="undecided",
+    )  # fmt: skip
+    claim = Claim(**shared, name="n", text="t", source="s", verdict="undecided", comparisons=(compared,))
+    conclusions = SimpleNamespace(
+        optima=(optimum,), claims=(claim, claim.model_copy(update={"comparisons": ()})), baseline="full",
+        conditions=(optimum.condition,),
+    )  # fmt: skip
+    (row,) = csv.DictReader(io.StringIO(searches.optima(conclusions).csv()))
+    assert [float(row[name]) for name in ("learning_rate", "low", "high")] == [0.0032, 0.001, 0.01]
+    rows = list(csv.DictReader(io.StringIO(searches.claims(conclusions).csv())))
+    assert [row["evidence_difference"] for row in rows] == ["-0.01", ""]
+    assert rows[0]["evidence_expected"] == "better or equivalent"
 
 
 def test_the_best_is_bold_only_if_a_verdict_says_so(make_study: Make) -> None:
