@@ -7,11 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from eval.audit import evidence
 from eval.audit.alike import on_different_sides, same
 from eval.audit.search import learning_rates
+from eval.metrics import Metric, all_metrics
 from toolkit.records import Cell, Condition, Finding, RunRecord, StudyRecords
 
 
-def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Finding]:
-    """Return all findings, condition by condition; ``matched_parameters`` if the study claims that."""
+def audit(
+    records: StudyRecords, *, matched_parameters: bool = False, metrics: Sequence[Metric] = ()
+) -> list[Finding]:
+    """Return all findings, condition by condition.
+
+    ``matched_parameters``: whether the study claims that. ``metrics``: those that get a verdict; default:
+    those marked as headline metrics.
+    """
+    headline = metrics or [metric for metric in all_metrics().values() if metric.headline]
     findings: list[Finding] = []
     cells, runs, evaluations = records.cells, records.runs, records.evaluations
     for condition in dict.fromkeys(cell.condition for cell in cells):
@@ -28,8 +36,8 @@ def audit(records: StudyRecords, *, matched_parameters: bool = False) -> list[Fi
             *evidence.documents(panel, evaluations),
             *evidence.seeds(trained),
             *evidence.weights(panel, records),
-            *evidence.odd_seeds(trained, evaluations),
-            *evidence.uneven(trained, evaluations),
+            *evidence.odd_seeds(trained, evaluations, headline),
+            *evidence.uneven(trained, evaluations, headline),
             *(evidence.matched_parameters(trained, records) if matched_parameters else []),
             *([_end_labels(trained, runs), *_training_settings(trained, runs)] if trained else []),
             *learning_rates(panel),

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
-from eval.metrics import Metric, all_metrics, held_out
-from eval.statistics.variance_components import odd_seed, uneven_seeds
+from eval.metrics import Metric, held_out
+from eval.statistics.variance_components import odd_seed, uneven_methods
 from toolkit.records import (
     Cell,
     Comparison,
@@ -104,10 +104,12 @@ def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
     return []
 
 
-def odd_seeds(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
+def odd_seeds(
+    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
+) -> list[Finding]:
     """Flag a seed that stands apart from the others of its method, and by more than the metric's margin."""
     findings = []
-    for metric, values in _by_metric(trained, evaluations).items():
+    for metric, values in _by_metric(trained, evaluations, metrics).items():
         for number, (method, by_seed) in enumerate(values.items()):
             odd = odd_seed([list(of.values()) for of in values.values()], number)
             if odd is None or odd.p >= 0.05:
@@ -122,12 +124,12 @@ def odd_seeds(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecor
 
 
 def _by_metric(
-    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]
+    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
 ) -> dict[Metric, dict[str, dict[int, float]]]:
-    """Return headline metric -> method -> seed -> value; methods by name, seeds in ascending order."""
+    """Return metric -> method -> seed -> value; methods by name, seeds in ascending order."""
     cells = sorted(trained, key=lambda cell: (cell.method, cell.seed))
     result: dict[Metric, dict[str, dict[int, float]]] = {}
-    for metric in (metric for metric in all_metrics().values() if metric.headline):
+    for metric in metrics:
         of_metric = result.setdefault(metric, {})
         for cell in cells:
             record = evaluations.get(cell.run_id)
@@ -137,26 +139,23 @@ def _by_metric(
     return result
 
 
-def uneven(trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
-    """Flag a method whose seeds vary more than those of the others, which inform the width of its intervals.
-
-    By the F-test of `uneven_seeds` at 5 %, corrected for methods and headline metrics (Bonferroni); of three
-    methods or more, since fewer do not inform each other.
-    """
-    findings = []
-    measured = _by_metric(trained, evaluations)
-    for metric, values in measured.items():
-        if len(values) < 3:
-            continue
-        ps = uneven_seeds([list(of.values()) for of in values.values()])
-        for method, p in zip(values, ps, strict=True):
-            if p is not None and p * len(values) * len(measured) < 0.05:
-                text = (
-                    f"the seeds of {method} vary more than those of the other methods in {metric.label} "
-                    f"(p {p:.1g}): intervals of comparisons with it may be too narrow"
-                )
-                findings.append(Finding(check="uneven seeds", status="flagged", text=text, methods=(method,)))
-    return findings
+def uneven(
+    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
+) -> list[Finding]:
+    """Flag a method whose seeds vary more than the others', which then do not inform its intervals."""
+    measured = _by_metric(trained, evaluations, metrics)
+    methods = sorted({cell.method for cell in trained})
+    values = [[list(of.get(method, {}).values()) for method in methods] for of in measured.values()]
+    return [
+        Finding(
+            check="uneven seeds",
+            status="flagged",
+            text=f"the seeds of {methods[number]} vary more than those of the other methods in "
+            f"{list(measured)[found.metric].label} (p {found.p:.1g}): comparisons with it know its own alone",
+            methods=(methods[number],),
+        )
+        for number, found in sorted(uneven_methods(values).items())
+    ]
 
 
 def matched_parameters(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.base import Floats, Metric
-from eval.statistics.crossed import SeedPrior, influence, mean_squares
+from eval.statistics.crossed import ALPHA, SeedPrior, influence, mean_squares
 
 
 class Shares(NamedTuple):
@@ -143,6 +143,31 @@ def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
         else:
             result.append(float(fdtrc(freedom, theirs, square / freedom / (others / theirs))))
     return result
+
+
+class Uneven(NamedTuple):
+    """That a method's seeds vary more than those of the other methods, on the metric that shows it best."""
+
+    metric: int
+    p: float
+    """Corrected for methods and metrics (Bonferroni)."""
+
+
+def uneven_methods(values: Sequence[Sequence[Sequence[float]]]) -> dict[int, Uneven]:
+    """Return the methods whose seeds vary more than the others', at 5 %: they do not inform each other.
+
+    ``values[metric][method]``: the metric's value at each seed. Empty with fewer than three methods.
+    """
+    found: dict[int, Uneven] = {}
+    for number, methods in enumerate(values):
+        if len(methods) < 3:
+            continue
+        for method, p in enumerate(uneven_seeds(methods)):
+            corrected = None if p is None else p * len(methods) * len(values)
+            known = found.get(method)
+            if corrected is not None and corrected < ALPHA and (known is None or corrected < known.p):
+                found[method] = Uneven(number, corrected)
+    return found
 
 
 class OddSeed(NamedTuple):

@@ -62,9 +62,9 @@ def conclude(
     )
     records = StudyRecords.read(cells, root)
     runs = records.runs
-    findings = audit(records, matched_parameters=study.matched_parameters)
-    statistics = statistics_of(records)
     headline = study.headline_metrics()
+    findings = audit(records, matched_parameters=study.matched_parameters, metrics=headline)
+    statistics = statistics_of(records)
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
     folder = root.results(study.name)

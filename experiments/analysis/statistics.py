@@ -11,7 +11,7 @@ from eval.metrics import Metric, all_metrics
 from eval.metrics.base import Floats
 from eval.statistics.crossed import SeedPrior
 from eval.statistics.observations import complete, differences, stack
-from eval.statistics.variance_components import seed_priors, seed_ratio
+from eval.statistics.variance_components import seed_priors, seed_ratio, uneven_methods
 from toolkit.errors import UserError
 from toolkit.records import Condition, DocumentStatistics, StudyRecords
 from toolkit.specs import BASE
@@ -81,8 +81,9 @@ def seed_priors_of(
     """Return what the seeds of a condition's methods say of each other: (condition, method, metric) -> prior.
 
     Of methods that have the baseline's seeds, at least two; a condition with fewer than three such methods
-    has none. The pairs of all its methods say what is usual on a metric. Chance is that of clusters if
-    documents are not independent.
+    has none, and neither has a method whose seeds vary more than the others', nor any if the baseline's do
+    (`uneven_methods`). The pairs of all its methods say what is usual on a metric. Chance is that of clusters
+    if documents are not independent.
     """
     priors: dict[tuple[Condition, str, str], SeedPrior] = {}
     for condition in dict.fromkeys(condition for condition, _ in pairs):
@@ -92,7 +93,7 @@ def seed_priors_of(
         if len(seeds) < 2 or len(methods) < 3:
             continue
         clusters = statistics.clusters.get(condition)
-        own, every = [], []
+        own, every, values = [], [], []
         for item in metrics:
             tables = [
                 stack([rows[item.name] for _, rows in sorted(statistics[condition, method].items())])
@@ -104,9 +105,11 @@ def seed_priors_of(
             }
             own.append([ratios[0, place] for place in range(1, len(methods))])
             every.append(list(ratios.values()))
+            values.append([item.aggregate(np.nansum(table, axis=1)).tolist() for table in tables])
+        uneven = {methods[place] for place in uneven_methods(values)}
         for item, of_metric in zip(metrics, seed_priors(own, every, len(seeds)), strict=True):
             for method, prior in zip(methods[1:], of_metric, strict=True):
-                if prior is not None:
+                if prior is not None and not uneven & {method, against}:
                     priors[condition, method, item.name] = prior
     return priors
 

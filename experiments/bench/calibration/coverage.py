@@ -10,7 +10,7 @@ import numpy as np
 from eval.metrics.base import Floats
 from eval.statistics.compare import compare, holm
 from eval.statistics.crossed import SeedPrior, mean_squares, spread, two_sided, upper_tail
-from eval.statistics.variance_components import seed_priors, uneven_seeds
+from eval.statistics.variance_components import seed_priors, uneven_methods
 from experiments.bench.calibration.draws import DOCUMENT, KINDS, REST, SEED
 
 ALPHA = 0.05
@@ -93,7 +93,7 @@ def family(
     covered, of_noisier, flagged, wrong, called = [], [], 0, 0, []
     for _ in range(repetitions):
         methods = _methods(draw, seeds, documents, deviation, noisier)  # [metric, method, S, N]
-        named = _uneven(methods)
+        named = uneven_methods(methods.mean(axis=-1).tolist())
         flagged += bool(named) if noisier is None else noisier in named
         pairs = list(itertools.combinations(range(METHODS + 1), 2))
         priors = priors_of(methods, pairs, seeds) if moderated else None
@@ -115,13 +115,6 @@ def family(
     return Family(*shares, power)
 
 
-def _uneven(methods: Floats) -> set[int]:
-    """Return the methods that the audit's check `uneven seeds` would name."""
-    tests = METRICS * (METHODS + 1)
-    by_metric = (uneven_seeds(of.mean(axis=-1).tolist()) for of in methods)
-    return {c for ps in by_metric for c, p in enumerate(ps) if p is not None and p * tests < ALPHA}
-
-
 def _methods(
     draw: np.random.Generator, seeds: int, documents: int, deviation: float, noisier: int | None
 ) -> Floats:
@@ -141,13 +134,18 @@ def _methods(
 def priors_of(methods: Floats, pairs: list[tuple[int, int]], seeds: int) -> list[list[SeedPrior | None]]:
     """Return what the seeds of all methods together say about each pair with the baseline, by metric.
 
-    ``methods``: values ``[metric, method, seed, document]``, the baseline first.
+    ``methods``: values ``[metric, method, seed, document]``, the baseline first. None for a method whose
+    seeds vary more than the others', and for all if the baseline's do, as in a study.
     """
     firsts, seconds = zip(*pairs, strict=True)
     by_seed, _, rest = mean_squares(methods[:, list(seconds)] - methods[:, list(firsts)])
     ratios = (by_seed / rest).tolist()
     own = [[row[place] for place, pair in enumerate(pairs) if pair[0] == 0] for row in ratios]
-    return seed_priors(own, ratios, seeds)
+    uneven = uneven_methods(methods.mean(axis=-1).tolist())
+    return [
+        [None if 0 in uneven or place in uneven else prior for place, prior in enumerate(of_metric, start=1)]
+        for of_metric in seed_priors(own, ratios, seeds)
+    ]
 
 
 def many(

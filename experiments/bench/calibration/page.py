@@ -42,17 +42,16 @@ document in favour of each side at every seed. Two seeds say nothing about a met
 FAMILIES = """## A family: 4 methods on 3 metrics, without a difference
 
 *Own*: each comparison knows its own seeds alone. *Moderated*: the methods' seeds inform each other
-(Smyth, 2004), as in a study's primary family. *Noisier*: coverage of the comparisons of a method (or of
-the baseline, and so of all) whose seeds vary five times as much; pooled without a test, it would be about
-80 %. *Flagged*: studies in which the audit's check `uneven seeds` names that method, or any if none is
-noisier. *False calls*: studies with any better or worse after Holm's correction. *Power*: at four true
-errors, as the first of the twelve.
+(Smyth, 2004), as in a study's primary family, but for those that an F-test finds to vary more than the
+others (the audit's check `uneven seeds`). *Noisier*: coverage of the comparisons of a method (or of the
+baseline, and so of all) whose seeds vary five times as much; pooled without a test, it would be about 80 %.
+*Flagged*: studies in which the test finds that method, or any if none is noisier. *False calls*: studies
+with any better or worse after Holm's correction. *Power*: at four true errors, as the first of the twelve.
 
 {table}
 
-Moderation is right on average over methods, not for the one that is noisier: its coverage is the price of the
-power. A noisier baseline is the worst case, since every comparison then has it. Few seeds miss most, and flag
-it least often.
+Moderation is right on average over methods, and nearly so for one that is noisier, since the test finds it in
+most studies; two seeds, which say nothing about methods, show it too seldom.
 """
 
 MANY = """## Many comparisons

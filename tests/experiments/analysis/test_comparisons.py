@@ -1,12 +1,15 @@
-"""A metric is compared on the data sets whose format it says anything about."""
+"""What is compared: metrics on the data sets they say anything about, and seeds that inform each other."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
 from eval.metrics import metric
 from experiments.analysis.comparisons import comparisons
-from experiments.analysis.statistics import Statistics
+from experiments.analysis.statistics import Statistics, seed_priors_of
 from tests.factories import RECIPE
 from toolkit.records import Condition
 from toolkit.specs import Conversation
@@ -36,3 +39,24 @@ def test_structure_is_compared_on_documents_and_not_on_conversations():
         ("recipes", "structure_compliance"),
         ("chat", "bits_per_byte"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("noisy", "informed"), [(None, {"a", "b"}), ("b", {"a"}), ("full", set())], ids=["none", "b", "full"]
+)
+def test_a_method_whose_seeds_vary_more_is_not_informed_by_the_others(noisy, informed):
+    """Seeds at -1, 0 and 1 nat, of one method at -40, 0 and 40: F(2, 4) = 1,600, and p 2e-6 of three methods.
+
+    A noisy baseline is part of every comparison: none is informed.
+    """
+    place, draw = Condition("base", "recipes", 10, 1.0), np.random.default_rng(0)
+    made = Statistics()
+    for method in ("full", "a", "b"):
+        step = 40 if method == noisy else 1
+        made[place, method] = {
+            seed: {"bits_per_byte": [(nats + step * (seed - 1), 40.0) for nats in 90 + draw.normal(size=12)]}
+            for seed in range(3)
+        }
+    pairs = [(place, "a"), (place, "b")]
+    priors = seed_priors_of(made, pairs, "full", [metric("bits_per_byte")])
+    assert {method for _, method, _ in priors} == informed

@@ -66,10 +66,11 @@ def test_methods_that_inform_each_other_see_more():
 
 
 def test_a_noisier_method_is_not_pooled_with_the_others():
-    """20 studies of three metrics: 87 % of its intervals hold 0, and 82 if all seeds were pooled."""
+    """20 studies of three metrics: 98 % of its intervals hold 0; without a test 87, all pooled 82."""
     row = coverage.family(3, 200, 0.1, coverage.METHODS, True, 20)
-    assert row.noisier >= 0.85
+    assert row.noisier >= 0.9
     assert row.covered >= 0.92
+    assert row.flagged >= 0.8
 
 
 def test_the_parabola_decides_less_between_equal_methods_than_the_grid():
