@@ -35,6 +35,7 @@ def bench_train(
     recipes: int = 60,
     repeats: int = 3,
     trl: bool = True,
+    compiled: Annotated[bool, Parameter(negative="")] = False,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
@@ -51,10 +52,14 @@ def bench_train(
         Times that each side is run, in turn; the medians are reported.
     trl
         Whether TRL is measured if it is installed: its settings are tried out first, for minutes.
+    compiled
+        Measure our sides with `train.compile` as well; the first turn compiles, for minutes.
     """
     from experiments.bench.training.train import bench as measure
 
-    return show_bench(measure(base, recipes, repeats, err.print, root, with_trl=trl), as_json)
+    return show_bench(
+        measure(base, recipes, repeats, err.print, root, with_trl=trl, compiled=compiled), as_json
+    )
 
 
 @bench.command(name="generate")

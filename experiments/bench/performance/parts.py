@@ -50,7 +50,7 @@ def _rows(label: str, rows: int, quick: int, minutes: float) -> Part:
 PARTS = (
     Part(
         name="train",
-        arguments=("train",),
+        arguments=("train", "--compiled"),
         quick=("train", *TINY, "--recipes", "12", "--no-trl"),
         minutes=45,
     ),

@@ -51,6 +51,8 @@ SIDES = {
     "trl-tuned": "TRL, tuned",
     "full": "bakeoff, full",
     "lora-r16": "bakeoff, LoRA",
+    "full-compiled": "bakeoff, full, compiled",
+    "lora-r16-compiled": "bakeoff, LoRA, compiled",
 }
 
 

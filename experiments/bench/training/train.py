@@ -41,6 +41,7 @@ def bench(
     root: Path = Path(),
     *,
     with_trl: bool = True,
+    compiled: bool = False,
 ) -> dict[str, Any]:
     """Time each side ``repeats`` times and return the medians.
 
@@ -65,6 +66,8 @@ def bench(
             "notebook": {"side": "notebook"},
             **{m: {"side": "ours", "method": m, "learning_rate": rate} for m, rate in RATES.items()},
         }
+        if compiled:
+            planned |= {f"{m}-compiled": {**planned[m], "compile": True} for m in RATES}
         if with_trl and find_spec("trl"):
             planned["trl"] = {"side": "trl"}
             planned["trl-tuned"] = {"side": "trl", "settings": _tuned(common, say)}
@@ -128,6 +131,9 @@ def _summary(
         "lora_memory_share": round(memory["lora-r16"] / memory["full"], 2),
         "full_over_trl": round(speed["full"] / speed["trl"], 2) if "trl" in speed else None,
         "full_over_trl_tuned": round(speed["full"] / tuned, 2) if tuned else None,
+        "compiled_over_plain": {
+            m: round(speed[f"{m}-compiled"] / speed[m], 2) for m in RATES if f"{m}-compiled" in speed
+        },
         "seconds_to_notebooks_validation": seconds,
         "sides": sides,
     }
