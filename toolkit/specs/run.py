@@ -45,8 +45,9 @@ class RunSpec(Spec):
         value = self.model_dump(mode="json", exclude={"dataset", "data"})
         for execution in ("processes", "distributed"):
             value["train"].pop(execution)
-        if not self.train.compile:
-            value["train"].pop("compile")  # runs of before this key existed keep their identity
+        for field in ("attention", "compile"):  # runs of before these keys existed keep their identity
+            if value["train"][field] == TrainSpec.model_fields[field].default:
+                value["train"].pop(field)
         if self.model.folder and self.model.sha256:
             value["model"].pop("folder")  # the same files elsewhere are the same base
         if self.model.tokenizer is None:

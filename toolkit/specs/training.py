@@ -39,6 +39,8 @@ class TrainSpec(Spec):
     """Precision of validation likelihoods. bf16 is faster, and rounds each method differently."""
     packing: bool = False
     """Lay documents end to end instead of padding them, for bases whose attention keeps them apart."""
+    attention: Literal["pytorch", "blocks"] = "pytorch"
+    """`blocks` trains a fifth faster in bf16 on a CPU, and rounds attention scores to bf16."""
     compile: bool = False
     """Train through torch.compile: faster steps after one or more minutes of compiling, once per machine."""
     validations: int = Field(default=4, gt=0)

@@ -131,7 +131,8 @@ def fit(
         peak = flops.peak_per_second(runtime.device(), precision)
         first_row = data.rows[data.batches[0][0]]
         per_position = flops.per_position_once(model, trainer.next_token, first_row, precision, folder.data)
-        attention.use_in(model, precision)
+        if spec.train.attention == "blocks":
+            attention.use_in(model, precision)
         if spec.train.compile:
             progress(PhaseStarted(phase="compiling"))
             trainer.compile(data.batches[0])

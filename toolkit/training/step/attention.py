@@ -6,8 +6,8 @@ block's last query are never multiplied. As in transformers' eager attention, sc
 softmax is computed in fp32 and its probabilities are rounded to bf16. They are kept for the backward pass: at
 most `2 x heads x length^2` bytes a row and layer, half of that for long rows.
 
-Everything else (validation in fp32, a GPU, dropout, soft-capping, a cache, masks that are not causal) goes to
-PyTorch's attention, as before.
+Used by runs with `train.attention: blocks`. Everything else (validation in fp32, a GPU, dropout, a cache,
+soft-capping, masks that are not causal) goes to PyTorch's attention.
 """
 
 from __future__ import annotations

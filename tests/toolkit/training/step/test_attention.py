@@ -7,9 +7,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
 from transformers import AutoModelForCausalLM
 
+from tests.factories import small_run
 from toolkit import runtime
+from toolkit.records.folders import RunFolder
 from toolkit.training.step import attention as blocks
 from toolkit.training.step.attention import CausalAttention, use_in
+from toolkit.training.train import train
 
 
 def sides(rows, heads, groups, length, dtype):
@@ -46,6 +49,25 @@ def test_values_are_pytorchs(monkeypatch, elements):
     assert torch.allclose(CausalAttention.apply(query, key, value, mask, 0.5), expected, atol=2e-6)
     causal = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
     assert torch.allclose(CausalAttention.apply(query, key, value, None, 0.5), causal, atol=2e-6)
+
+
+def test_blocks_are_another_run():
+    """`attention: blocks` is part of a run's identity; `pytorch`, the default, is that of runs before it."""
+    assert small_run("base", attention="blocks").run_id != small_run("base").run_id
+    assert small_run("base", attention="pytorch").run_id == small_run("base").run_id
+
+
+def test_a_run_trains_with_blocks_only_if_it_asks_for_them(tiny_llama, tmp_path, recipe_texts, monkeypatch):
+    """Twelve recipes in bf16: no call by default; some with `attention: blocks`."""
+    calls = []
+    apply = CausalAttention.apply
+    monkeypatch.setattr(CausalAttention, "apply", lambda *sides: calls.append(1) or apply(*sides))
+    for attention in ("pytorch", "blocks"):
+        run = small_run(tiny_llama, precision="bf16", batch_tokens=256, validations=1, attention=attention)
+        folder = RunFolder(tmp_path, run.run_id)
+        record = train(run, recipe_texts[:12], recipe_texts[30:34], "[END]", folder, progress=lambda _: None)
+        assert record.status == "finished"
+        assert bool(calls) == (attention == "blocks")
 
 
 def test_a_mask_that_shows_later_keys_is_not_causal():
