@@ -50,7 +50,7 @@ def _rows(label: str, rows: int, quick: int, minutes: float) -> Part:
 PARTS = (
     Part(
         name="train",
-        arguments=("train", "--compiled"),
+        arguments=("train",),
         quick=("train", *TINY, "--recipes", "12", "--no-trl"),
         minutes=45,
     ),
