@@ -6,14 +6,7 @@ import shutil
 
 import pytest
 
-from experiments.cli import output
 from tests.experiments.small import run
-
-
-@pytest.fixture(autouse=True)
-def consoles_print():
-    """A board whose stream was closed makes the console quiet, in this process for good."""
-    output.out.quiet = output.err.quiet = False
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def printed(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(output.out, "_force_terminal", True)
     monkeypatch.setattr(output.out, "_width", 300)
-    monkeypatch.setattr(output.out, "file", stream)
+    monkeypatch.setattr(output.out, "_file", stream)  # `file` would be bound to a stream when undone
     return stream
 
 
