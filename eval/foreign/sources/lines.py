@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 
 MOST_BYTES = 2 << 30
 """A larger log is refused: it would not fit in memory."""
@@ -37,7 +37,7 @@ def parse(text: str, where: str) -> Any:
     except RecursionError as error:
         raise UserError(f"{where}: JSON nested too deeply") from error
     except ValueError as error:
-        raise UserError(f"{where}: not valid JSON: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{where}: not valid JSON: {first_line(error)}") from error
 
 
 def _refuse_constant(name: str) -> Any:

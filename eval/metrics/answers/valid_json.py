@@ -45,7 +45,7 @@ def _refuse(constant: str) -> None:
 
 @lru_cache(maxsize=8)
 def _validator(schema: str) -> Any:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
     from referencing import Registry
 
     return Draft202012Validator(json.loads(schema), registry=Registry())  # an empty one: nothing is fetched

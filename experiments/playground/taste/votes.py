@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from experiments.playground.taste.pairs import PairKey
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 
 MOST_BYTES = 16 << 20
 
@@ -85,4 +85,4 @@ def _read(path: Path) -> _File:
         place = ".".join(map(str, first["loc"])) or "the file"
         raise UserError(f"{path}: not a file of votes: {place}: {first['msg']}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a file of votes: {str(error).splitlines()[0][:120]}") from error
+        raise UserError(f"{path}: not a file of votes: {first_line(error)}") from error
