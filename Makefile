@@ -25,12 +25,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist
 test: setup
 	$(PYTEST)
 
-# No model is loaded: data, metrics, statistics, figures, records, the house. Under a minute.
+# No model is loaded and no browser started: data, metrics, statistics, figures, records, the house.
 FAST := tests/house tests/toolkit/data tests/toolkit/records tests/toolkit/specs tests/eval/metrics \
     tests/eval/statistics tests/eval/foreign tests/figures
 
 test-fast: setup
-	$(PYTEST) $(FAST)
+	$(PYTEST) -m "not slow and not hub and not browser" $(FAST)
 
 test-slow: setup
 	$(PYTEST) -m "slow or not slow"

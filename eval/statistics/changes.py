@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -85,15 +86,16 @@ def cheapest_change(
     """
     if detectable(variances, seeds, documents, tests) <= target:
         return Change("enough", seeds, documents)
+
+    def enough(s: int, n: int) -> bool:
+        return decided(variances, s, n, target, None, tests) >= POWER
+
+    fewest = _first(lambda s: enough(s, MOST_DOCUMENTS), seeds, MOST_SEEDS)
     best, least = None, np.inf
-    for s in range(seeds, MOST_SEEDS + 1):
+    for s in range(fewest or MOST_SEEDS + 1, MOST_SEEDS + 1):
         if (s - seeds) * seed_cost >= least:
             break
-
-        def enough(n: int, s: int = s) -> bool:
-            return decided(variances, s, n, target, None, tests) >= POWER
-
-        n = documents if enough(documents) else _first(enough, documents, MOST_DOCUMENTS)
+        n = _first(partial(enough, s), documents, MOST_DOCUMENTS)
         cost = np.inf if n is None else (s - seeds) * seed_cost + (s * n - seeds * documents) * document_cost
         if n is not None and cost < least:
             kind: Literal["documents", "seeds", "both"] = "documents" if s == seeds else "both"
@@ -102,11 +104,16 @@ def cheapest_change(
 
 
 def _first(enough: Callable[[int], bool], start: int, most: int) -> int | None:
-    """Return the smallest number above ``start`` that is enough, by doubling and halving; None: none is."""
-    low, high = start, start
+    """Return the smallest number from ``start`` to ``most`` that is enough, by doubling and halving.
+
+    None: none is. ``enough`` must stay true once it is.
+    """
+    if enough(start):
+        return start
+    if start >= most or not enough(most):
+        return None
+    low, high = start, min(most, 2 * start)
     while not enough(high):
-        if high >= most:
-            return None
         low, high = high, min(most, 2 * high)
     while high - low > 1:
         middle = (low + high) // 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
 from figures.report.page import build
+from figures.style import Style
 from tests.figures.made_up import (
     BASE,
     DATASET,
@@ -31,6 +32,9 @@ from tests.figures.made_up import (
 from toolkit import records as r
 from toolkit.records.files import write_text
 from toolkit.records.folders import RunFolder
+
+ONE_FORMAT = Style(formats=("svg",))
+"""For tests of a report's text: a figure takes half the time without its PDF and PNG."""
 
 
 def mean(name: str, method: str, seeds: int) -> float:
@@ -77,6 +81,14 @@ def compare(method: str, baseline: str, name: str, seeds: int) -> r.Comparison:
 def make_study(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
     """A function that writes a study and returns its folder and the root."""
     return lambda **options: write_study(tmp_path, **options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_this_process() -> Iterator[None]:
+    """Draw one figure after the other: starting processes takes longer than drawing a few."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("figures.gallery.draw.MOST_PROCESSES", 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from figures.report.page import build
 from figures.tables import decodings as decoding_tables
 from figures.tables import failures
 from figures.tidy.load import StudyTables, load
+from tests.figures.conftest import ONE_FORMAT
 from tests.figures.test_plots import axes, words
 from toolkit.errors import UserError
 
@@ -145,7 +146,7 @@ def test_what_is_wrong_is_said_and_escaped(report: Path) -> None:
 
 def test_a_report_with_several_settings_has_them_in_figures_and_files(make_study: Make) -> None:
     """Two more figures, each with its CSV, and two more tables."""
-    page = build(*make_study(decodings=SEVERAL))
+    page = build(*make_study(decodings=SEVERAL), style=ONE_FORMAT)
     for name in ("decodings", "decoding-or-method"):
         assert (page.parent / "figures" / f"{name}.csv").stat().st_size > 200
         assert f'id="figure-{name}"' in page.read_text(encoding="utf-8")

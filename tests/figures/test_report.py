@@ -14,6 +14,7 @@ from figures.report.page import build
 from figures.report.sections import facts
 from figures.report.texts import disagreements, marked, section_markers
 from figures.tidy.load import load
+from tests.figures.conftest import ONE_FORMAT
 from tests.figures.studies import hostile
 from toolkit.errors import UserError
 from toolkit.records import Candidate, Conclusions, Recommendation
@@ -119,11 +120,11 @@ def test_markdown_links_its_figures_and_fences_fences(report: Path) -> None:
 def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
     """Costs of two devices: the report is made, and two of its figures are reasons."""
     folder, root = make_study(devices={"lora-r16": "a GPU"})
-    path = build(folder, root)
+    path = build(folder, root, style=ONE_FORMAT)
     text = path.read_text(encoding="utf-8")
     assert text.count("not drawn") == 2
     assert "more than one device" in text
-    assert not (path.parent / "figures" / "costs.pdf").exists()
+    assert not (path.parent / "figures" / "costs.svg").exists()
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(report: Path, make_study: Make) -> None:
@@ -228,7 +229,7 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
 def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
     """LoRA needs 1.2 GB and full 2.5 GB; LoRA's interval lies within the margin, so it is recommended."""
     folder, root = make_study()
-    assert "Which method to use" not in build(folder, root).read_text(encoding="utf-8")
+    assert "Which method to use" not in build(folder, root, style=ONE_FORMAT).read_text(encoding="utf-8")
     path = folder / "comparisons.json"
     conclusions = Conclusions.read(path)
     full = Candidate(method="full", relation="best", memory_bytes=2.5e9)
@@ -239,7 +240,7 @@ def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
         best="full", method="lora-r16", status="equivalent", candidates=(full, lora),
     )  # fmt: skip
     conclusions.model_copy(update={"recommendations": (one,)}).write(path)
-    html = build(folder, root)
+    html = build(folder, root, style=ONE_FORMAT)
     for text in (html.read_text(encoding="utf-8"), html.with_name("report.md").read_text(encoding="utf-8")):
         assert "Which method to use" in text
         assert "Use lora-r16: its bits per byte is within the margin of the best, full" in text
