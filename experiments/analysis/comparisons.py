@@ -126,7 +126,9 @@ def compare(
         return None
     why = refused(findings, condition, {method, against})
     for name, side in ((method, ours), (against, theirs)):
-        if name != BASE and (lost := sorted(set(seeds) - side.keys())):
+        if name in (BASE, *statistics.unseeded):
+            continue
+        if lost := sorted(set(seeds) - side.keys()):
             why = f"{name} has no evaluated run of seed {', '.join(map(str, lost))}"
     shared = {
         **condition._asdict(),

@@ -27,6 +27,8 @@ class Statistics(dict[Side, dict[int, Rows]]):
         super().__init__()
         self.clusters: dict[Condition, list[str]] = {}
         """One label per document; only of conditions in which two documents share one."""
+        self.unseeded: set[str] = set()
+        """Methods that are one set of weights, trained elsewhere: they have one run, whatever the seeds."""
 
 
 def statistics_of(records: StudyRecords) -> Statistics:
@@ -48,6 +50,8 @@ def statistics_of(records: StudyRecords) -> Statistics:
         clusters = clusters_of(rows)
         if clusters is not None:
             statistics.clusters[cell.condition] = clusters
+        if records.runs[cell.run_id].spec.method.elsewhere:
+            statistics.unseeded.add(cell.method)
         by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
         statistics.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
     return statistics

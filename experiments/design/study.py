@@ -12,6 +12,7 @@ from toolkit import config
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import BASE, DataSpec, TrainSpec
 from toolkit.specs.reading import shorten
+from toolkit.specs.run import PATHS
 
 __all__ = [
     "BASE",
@@ -139,7 +140,7 @@ def _method(name: str, given: Any, search: Search) -> dict[str, Any]:
             "learning_rates": TUNE if given["own_grid"] else given["learning_rates"],
         }
     if isinstance(given, Mapping):
-        elsewhere = bool(given.get("adapter") or given.get("checkpoint"))
+        elsewhere = any(given.get(key) for key in PATHS)
         rates = given.get("learning_rates", [] if elsewhere else TUNE)
         rest = {key: value for key, value in given.items() if key != "learning_rates"}
         method = config.method({"name": name, **rest} if rest else name)

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 CHECKPOINT_FILES = ("*.safetensors", "*.json")
+WEIGHTS = (".safetensors", ".gguf")
 
 
 def pinned(method: MethodSpec) -> MethodSpec:
-    """Return the method with the hash of its folder's files; a method that is trained here as it is.
+    """Return the method with the hash of its files; a method that is trained here as it is.
 
-    Raises UserError if the folder lacks safetensors, or if the method expects another hash.
+    Raises UserError if a folder lacks safetensors, a file is missing, or the method expects another hash.
     """
     if not method.elsewhere:
         return method
@@ -55,7 +56,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     else:
         _check_checkpoint(spec, base)
     with whole_folder(folder.artifact) as target:
-        for file in files:
+        for file in _dequantised(method) if method.gguf else files:
             shutil.copyfile(file, target / file.name)
     record = RunRecord(
         run_id=spec.run_id,
@@ -66,7 +67,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
         costs=Costs(
             trainable_parameters=trainable,
             total_parameters=total + (trainable or 0),
-            artifact_bytes=sum(file.stat().st_size for file in files if file.suffix == ".safetensors"),
+            artifact_bytes=sum(file.stat().st_size for file in files if file.suffix in WEIGHTS),
         ),
         precision=None,
         environment={**runtime.environment(), "base_revision": locate.revision(spec.model)},
@@ -76,6 +77,8 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
 
 
 def _files(method: MethodSpec) -> list[Path]:
+    if method.gguf:
+        return locate.gguf_files(_model_of(method))
     folder = Path(str(method.elsewhere)).expanduser()
     patterns = ADAPTER_FILES if method.adapter else CHECKPOINT_FILES
     needed = ADAPTER_FILES[0] if method.adapter else "config.json"
@@ -88,6 +91,22 @@ def _files(method: MethodSpec) -> list[Path]:
             "save the weights as safetensors"
         )
     return files
+
+
+def _model_of(method: MethodSpec) -> ModelSpec:
+    """The whole model that a checkpoint or a GGUF file holds. Raises UserError for a name without a file."""
+    if not method.gguf:
+        return ModelSpec(name=method.name, folder=method.checkpoint)
+    path = Path(method.gguf).expanduser()
+    if not path.is_file():
+        raise UserError(f"method {method.name}: no GGUF file '{path}'")
+    return ModelSpec(name=method.name, folder=str(path.parent), gguf=(path.name,))
+
+
+def _dequantised(method: MethodSpec) -> list[Path]:
+    """The files of the GGUF as fp32 weights, converted once per machine."""
+    folder = locate.local_folder(_model_of(method))
+    return sorted(file for pattern in CHECKPOINT_FILES for file in folder.glob(pattern))
 
 
 def _check_named_base(spec: RunSpec) -> None:
@@ -123,13 +142,13 @@ def _check_adapter(spec: RunSpec, base: PreTrainedModel) -> int:
 
 def _check_checkpoint(spec: RunSpec, base: PreTrainedModel) -> None:
     """Raise UserError unless the model has the base's weights by name and shape."""
-    saved = ModelSpec(name=spec.method.name, folder=spec.method.checkpoint)
     shapes, own = (
         {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-        for model in (base, load_base(saved))
+        for model in (base, load_base(_model_of(spec.method)))
     )
+    kind = "GGUF file" if spec.method.gguf else "checkpoint"
     if odd := sorted(name for name in shapes.keys() | own.keys() if shapes.get(name) != own.get(name)):
         raise UserError(
-            f"method {spec.method.name}: the checkpoint is no {spec.model.name}: {len(odd)} of its weights "
+            f"method {spec.method.name}: the {kind} is no {spec.model.name}: {len(odd)} of its weights "
             f"differ by name or shape ({odd[0]}, …)"
         )

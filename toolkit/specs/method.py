@@ -26,8 +26,10 @@ class MethodSpec(Spec):
     """An adapter trained elsewhere: a folder in peft's format (in YAML, relative to the file)."""
     checkpoint: str | None = None
     """A whole model trained elsewhere from the same base: a folder as `save_pretrained` writes it."""
+    gguf: str | None = None
+    """A whole model trained elsewhere from the same base, as one GGUF file; its weights are dequantised."""
     files_sha256: str | None = None
-    """Expected SHA-256 of the files of `adapter` or `checkpoint`; filled in."""
+    """Expected SHA-256 of the files of `adapter`, `checkpoint` or `gguf`; filled in."""
     trained_by: str | None = None
     """What trained it, in words: `axolotl 0.9, 3 epochs of our chats`. Shown in the audit."""
     train: dict[str, Any] = Field(default_factory=dict)
@@ -37,19 +39,19 @@ class MethodSpec(Spec):
 
     @property
     def elsewhere(self) -> str | None:
-        """The folder of what was trained elsewhere; None for a method that is trained here."""
-        return self.adapter or self.checkpoint
+        """The folder or file of what was trained elsewhere; None for a method that is trained here."""
+        return self.adapter or self.checkpoint or self.gguf
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        kinds = (self.trainable, self.peft, self.adapter, self.checkpoint)
+        kinds = (self.trainable, self.peft, self.adapter, self.checkpoint, self.gguf)
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError(
                 "give either 'trainable' (patterns of weights) or 'peft' (an adapter), or what was trained "
-                "elsewhere: 'adapter' or 'checkpoint' (a folder)"
+                "elsewhere: 'adapter' or 'checkpoint' (a folder), or 'gguf' (a file)"
             )
         if not self.elsewhere and (self.trained_by or self.files_sha256):
-            raise ValueError("'trained_by' and 'files_sha256' go with 'adapter' or 'checkpoint'")
+            raise ValueError("'trained_by' and 'files_sha256' go with 'adapter', 'checkpoint' or 'gguf'")
         if self.elsewhere and self.train:
             raise ValueError("'train' has no effect on what was trained elsewhere")
         if self.peft is not None and "peft_type" not in self.peft:

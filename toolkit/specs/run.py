@@ -14,7 +14,7 @@ BASE = "base"
 """The method of the untouched base model, which every study holds: `trainable: []`, no learning rate."""
 
 
-PATHS = ("adapter", "checkpoint")
+PATHS = ("adapter", "checkpoint", "gguf")
 """Of a method: their content is identified by a hash, wherever they are."""
 
 
@@ -56,7 +56,7 @@ class RunSpec(Spec):
             value["model"].pop("tokenizer")
         if self.model.tokenizer_sha256 is None:
             value["model"].pop("tokenizer_sha256")
-        for field in ("adapter", "checkpoint", "files_sha256", "trained_by"):
+        for field in (*PATHS, "files_sha256", "trained_by"):
             given = value["method"].pop(field)
             if (
                 given is not None

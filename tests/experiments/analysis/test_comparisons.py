@@ -60,3 +60,23 @@ def test_a_method_whose_seeds_vary_more_is_not_informed_by_the_others(noisy, inf
     pairs = [(place, "a"), (place, "b")]
     priors = seed_priors_of(made, pairs, "full", [metric("bits_per_byte")])
     assert {method for _, method, _ in priors} == informed
+
+
+def test_one_set_of_weights_is_compared_with_every_seed_and_a_lost_seed_is_refused():
+    """Seeds 0 and 1 of `full`; `theirs` has one run because it is one adapter, `lora` because one failed."""
+    study = SimpleNamespace(
+        baseline="full",
+        dataset=[SimpleNamespace(name="recipes", format=RECIPE)],
+        margins={},
+        seeds=[0, 1],
+    )
+    made, condition = Statistics(), Condition("base", "recipes", 10, 1.0)
+    for method, seeds in (("full", (0, 1)), ("theirs", (0,)), ("lora", (0,))):
+        made[condition, method] = {
+            seed: {"bits_per_byte": [(50.0 + i + seed, 40.0) for i in range(6)]} for seed in seeds
+        }
+    made.unseeded.add("theirs")
+    theirs, lora = comparisons(study, made, [metric("bits_per_byte")], [])
+    assert (theirs.method, theirs.unseeded, theirs.seeds, theirs.reason) == ("theirs", "method", 2, None)
+    assert theirs.difference is not None
+    assert (lora.verdict, lora.reason) == ("refused", "lora has no evaluated run of seed 1")

@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.gguf_files import write_llama
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.models import artifact, elsewhere, load, methods, probe
+from toolkit.models import artifact, elsewhere, load, locate, methods, probe
+from toolkit.models import gguf as conversion
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 
@@ -91,6 +93,51 @@ def test_what_fits_another_base_is_refused_in_a_line(tmp_path, tiny_llama, base,
     with pytest.raises(UserError, match="does not fit tiny: 1 of its weights differ by name"):
         elsewhere.take_in(run_of(base, adapter=str(trained[0]["adapter"])), folder)
     assert not folder.artifact.exists()
+
+
+def test_a_gguf_file_is_taken_in_as_its_weights_and_refused_on_another_base(
+    tmp_path, tiny_llama, base, monkeypatch
+):
+    """A Llama written as fp32 GGUF: the Llama's logits to the bit, the file's bytes; no GPT-2's."""
+    monkeypatch.setattr(conversion, "cache_folder", lambda: tmp_path / "cache")
+    llama = ModelSpec(name="llama", folder=str(tiny_llama))
+    file = write_llama(tiny_llama, tmp_path / "theirs.gguf")
+    run = run_of(llama, gguf=str(file))
+    folder = RunFolder(tmp_path, run.run_id)
+    folder.path.mkdir(parents=True)
+    record = elsewhere.take_in(run, folder)
+    model, _ = artifact.load_run(record, folder)
+    first = load.load_base(llama)
+    assert torch.equal(
+        probe.logits(model, probe.token_ids(first)), probe.logits(first, probe.token_ids(first))
+    )
+    assert record.costs.artifact_bytes == file.stat().st_size
+    assert record.costs.trainable_parameters is None
+    copy = shutil.copy(file, tmp_path / "copy.gguf")
+    assert run_of(llama, gguf=str(copy), trained_by="llama.cpp").run_id == run.run_id
+    with pytest.raises(UserError, match="^method theirs: the GGUF file is no tiny: [^\n]*$"):
+        elsewhere.take_in(run_of(base, gguf=str(file)), RunFolder(tmp_path, "other"))
+    with pytest.raises(UserError, match="method theirs: no GGUF file '.*nowhere.gguf'"):
+        run_of(llama, gguf=str(tmp_path / "nowhere.gguf"))
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF")
+    with pytest.raises(UserError, match="^model theirs: cannot convert damaged.gguf: [^\n]*$"):
+        elsewhere.take_in(run_of(llama, gguf=str(damaged)), RunFolder(tmp_path, "other"))
+
+
+@pytest.mark.slow
+def test_a_real_quantised_file_is_taken_in(tmp_path):
+    """SmolLM2's GGUF in its package, as a method on the base that is made of it: equal to the bit."""
+    embedded = config.model("smollm2-135m-embedded")
+    (file,) = locate.gguf_files(embedded)
+    run = run_of(embedded, gguf=str(file))
+    folder = RunFolder(tmp_path, run.run_id)
+    folder.path.mkdir(parents=True)
+    record = elsewhere.take_in(run, folder)
+    model, _ = artifact.load_run(record, folder)
+    theirs, ours = (probe.logits(one, probe.token_ids(one)) for one in (model, load.load_base(embedded)))
+    assert torch.equal(theirs, ours)
+    assert record.costs.artifact_bytes == file.stat().st_size == 98_362_432
 
 
 def test_an_adapter_that_names_another_hub_base_is_refused(tmp_path, trained):
