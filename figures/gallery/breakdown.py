@@ -31,16 +31,22 @@ def sections(part: StudyTables) -> FigureSpec | None:
 
 
 def structure(part: StudyTables) -> FigureSpec | None:
-    """Structure checks by method."""
+    """Structure checks that some generation fails, by method; the caption names the others."""
     table = part.details[(part.details["metric"] == PARTIAL) & part.details["part"].str.startswith(FAILED)]
     if table.empty:
         return None
     table = table.assign(part=table["part"].str.removeprefix(FAILED))
+    fails = set(table[table["value"] > 0]["part"])
+    passed = [str(part) for part in dict.fromkeys(table["part"]) if part not in fails]
+    table = table[table["part"].isin(fails)]
+    if table.empty:
+        return None
+    rest = f" No generation of any method fails: {', '.join(passed)}." if passed else ""
     return FigureSpec(
         name="structure",
         title="Which structure checks the generations fail",
         caption="A check that cannot be made because its marker is missing counts as failed only once, as "
-        "“present”. A generation complies if it passes all of them.",
+        f"“present”. A generation complies if it passes all of them.{rest}",
         panels=[(breakdown.failed_checks, table)],
         heights=[_grid_height(table)],
     )

@@ -10,7 +10,9 @@ from figures.wording.names import MISSING, value_text
 def failures(part: StudyTables) -> Table:
     """A method, prompt mode and decoding a row, a class a column: shares of generations, seeds together."""
     table = with_untuned(part.failures).assign(decoding=part.failures["decoding"].fillna(MISSING))
-    classes = list(dict.fromkeys(table["part"]))
+    occurs = table.groupby("part", sort=False)["value"].sum() > 0
+    classes = [str(name) for name, seen in occurs.items() if seen]
+    unseen = [str(name).replace("_", " ") for name, seen in occurs.items() if not seen]
     rows: list[tuple[str, ...]] = []
     for place, of_setting in table.groupby(["label", "prompt_mode", "decoding"], sort=False):
         runs = of_setting.drop_duplicates("seed")
@@ -24,7 +26,8 @@ def failures(part: StudyTables) -> Table:
     names = {"part": "class", "value": "failing_so", "failing": "failing", "documents": "texts"}
     keys = ["method", "label", "untuned", "seed", "prompt_mode", "decoding"]
     numbers = part.failures[[*keys, *names]].rename(columns=names)
-    return Table(name="failures", title="How generations fail", header=header, rows=rows, numbers=numbers)
+    title, note = "How generations fail", f"In no text: {', '.join(unseen)}." if unseen else ""
+    return Table(name="failures", title=title, header=header, rows=rows, note=note, numbers=numbers)
 
 
 def _share(number: int, of: int) -> str:

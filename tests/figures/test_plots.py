@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_a_failed_check_is_a_share_of_the_documents(make_study: Make) -> None:
     assert spec is not None
     ((plot, table),) = spec.panels
     assert "15 %" in words(plot(table, axes()))
+
+
+def test_a_check_that_no_generation_fails_is_named_in_the_caption(make_study: Make) -> None:
+    """Every text has ingredients: a row less than there are checks. If no check fails there is no figure."""
+    study = load(*make_study())
+    whole = every_figure.structure(study)
+    details = study.details.copy()
+    details.loc[details["part"] == "failed: ingredients present", "value"] = 0
+    spec = every_figure.structure(replace(study, details=details))
+    assert whole is not None
+    assert spec is not None
+    shown, all_checks = (set(one.panels[0][1]["part"]) for one in (spec, whole))
+    assert all_checks - shown == {"ingredients present"}
+    assert spec.caption.endswith("No generation of any method fails: ingredients present.")
+    assert every_figure.structure(replace(study, details=details.assign(value=0))) is None
 
 
 def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
