@@ -54,8 +54,11 @@ def more_metrics(part: StudyTables) -> FigureSpec | None:
 
 
 def _others(part: StudyTables) -> list[str]:
-    """The other metrics that have an interval."""
-    return [m for m in dict.fromkeys(part.estimates["metric"]) if m not in part.conclusions.headline]
+    """The other metrics that were measured."""
+    measured = set(part.estimates[part.estimates["value"].notna()]["metric"])
+    return [
+        m for m in dict.fromkeys(part.estimates["metric"]) if m in measured - {*part.conclusions.headline}
+    ]
 
 
 def _values(part: StudyTables, names: list[str]) -> FigureSpec:

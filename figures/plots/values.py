@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,6 +32,9 @@ from figures.wording.names import (
     value_text,
 )
 from toolkit.records import BASE
+
+TITLE = 26
+"""Characters in a line of a title above one of three panels beside each other."""
 
 
 def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -65,11 +70,14 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.autoscale_view(scaley=False)
     ax.autoscale(enable=False)
     ax.xaxis.set_major_locator(MaxNLocator(5))
+    places = min((decimals(unit, row["low"], row["high"]) for row in rows(estimates)), default=1)
     for y, row in enumerate(rows(anchors), start=len(estimates)):
         if present(row["value"]):
-            _reference(ax, row["value"] * scale, y, value_text(row["value"], unit, 1))
+            low, high = ax.get_xlim()
+            inside = low <= row["value"] * scale <= high
+            _reference(ax, row["value"] * scale, y, value_text(row["value"], unit, places if inside else 1))
     name = metric_of(table)
-    ax.set_title(capital(name), pad=12)
+    ax.set_title(fill(capital(name), TITLE), pad=12)
     direction = direction_label(str(table["direction"].iloc[0]))
     scaled = "per cent" if unit == "share" else unit
     ax.set_xlabel(capital(direction if unit == name else f"{scaled}\n({direction})"))

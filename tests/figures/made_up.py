@@ -33,6 +33,7 @@ LABELS = {
     "bleu": "BLEU",
     "structure_compliance": "structure compliance",
     "structure_partial": "structure checks passed",
+    "general_bits_per_byte": "bits per byte of general text, as a long name",
 }
 UNITS = {
     "bits_per_byte": ("bits per byte", "lower", 0.0085, 0.02),

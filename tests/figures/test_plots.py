@@ -74,6 +74,19 @@ def test_a_failed_check_is_a_share_of_the_documents(make_study: Make) -> None:
     assert "15 %" in words(plot(table, axes()))
 
 
+def test_a_metric_that_nobody_measured_has_no_panel(make_study: Make) -> None:
+    """Nothing of longest copy: one panel less, and nobody reads of 0 documents."""
+    study = load(*make_study(extra=True))
+    whole = every_figure.more_metrics(study)
+    estimates = study.estimates.copy()
+    estimates.loc[estimates["metric"] == "longest_copy", "value"] = float("nan")
+    part = every_figure.more_metrics(replace(study, estimates=estimates))
+    assert whole is not None
+    assert part is not None
+    shown, all_metrics = ([table["metric"].iloc[0] for _, table in one.panels] for one in (part, whole))
+    assert [name for name in all_metrics if name not in shown] == ["longest_copy"]
+
+
 def test_a_check_that_no_generation_fails_is_named_in_the_caption(make_study: Make) -> None:
     """Every text has ingredients: a row less than there are checks. If no check fails there is no figure."""
     study = load(*make_study())
