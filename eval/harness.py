@@ -22,6 +22,7 @@ from toolkit.records import (
     RunRecord,
     SettingMetrics,
     SettingStatistics,
+    hashes,
     read_lines,
     write_lines,
 )
@@ -57,6 +58,8 @@ def is_current(
     """Whether the evaluation is finished, with every available metric as it is now, and these clusters."""
     path = folder.evaluation(digest)
     if not path.is_file() or not folder.statistics(digest).is_file():
+        return False
+    if hashes.any_changed(folder.outcomes(digest), folder.statistics(digest), path):
         return False
     record = EvaluationRecord.read(path)
     if record.clusters != _digest(clusters):
@@ -130,8 +133,9 @@ def evaluate(
         one_at_a_time=any(not text.batched for outcome in outcomes for text in outcome.generations),
         run=run,
     )
-    write_lines(folder.statistics(digest), document_statistics(outcomes, contexts, rows, clusters))
-    record.write(folder.evaluation(digest))
+    statistics = document_statistics(outcomes, contexts, rows, clusters)
+    write_lines(folder.statistics(digest), statistics, sealed=True)
+    record.write(folder.evaluation(digest), sealed=True)
     return record
 
 
@@ -209,11 +213,11 @@ def _outcomes(
 ) -> tuple[list[Outcome], dict[str, float]]:
     """Outcomes on disk, or else those of the saved model, written; and the seconds of both passes."""
     path = folder.outcomes(digest)
-    if path.is_file():
+    if path.is_file() and not hashes.changed(path):
         outcomes, seconds = read_lines(path, Outcome), dict[str, float]()
     else:
         outcomes, seconds = _run_model(run, folder, spec, form, test, base, progress)
-        write_lines(path, outcomes)
+        write_lines(path, outcomes, sealed=True)
     held_out = sum(not outcome.general for outcome in outcomes)
     if held_out != len(test):
         raise UserError(f"{path} has {held_out} outcomes for {len(test)} documents: delete it")

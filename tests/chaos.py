@@ -23,6 +23,7 @@ import psutil
 
 from tests.conftest import recipes, save_tiny, tokenizer_of
 from tests.experiments.small import asked, environment
+from toolkit.records import hashes
 
 HOME = Path("build") / "chaos"
 KILLS = HOME / "kills.jsonl"
@@ -31,6 +32,8 @@ TARGETS = ("parent", "worker")
 STUDY = ("train.epochs=20", "train.batch_tokens=256", "methods={full: 1e-4, lora-r16: 1e-3}")
 TIMES = {"costs", "environment", "seconds", "likelihood_seconds", "train_seconds", "memory_bytes"}
 """Fields of records that differ between any two runs: durations, memory and the state of the machine."""
+TRACES = ("differing", "damaged", "orphans", "repeated")
+"""Fields of a kill's line that are empty if it left no trace."""
 PATIENCE = 30
 """Seconds after which a worker whose parent was killed has to be gone."""
 
@@ -60,10 +63,23 @@ def facts(root: Path) -> dict[str, str]:
     found = {}
     for path in sorted(filter(Path.is_file, root.rglob("*"))):
         name = path.relative_to(root).as_posix()
+        if path.name == hashes.FILE:  # of records with times in them: see `damaged`
+            continue
         of_a_run = name.startswith("runs/tiny") and path.suffix in (".json", ".jsonl")
         of_results = name.endswith(("comparisons.json", "failures.jsonl", "study.yaml"))
         if "/artifact/" in name or of_a_run or of_results:
             found[name] = digest(path)
+    return found
+
+
+def damaged(root: Path) -> list[str]:
+    """Files of runs and results whose hash is not the one beside them, and folders that have none."""
+    found = []
+    for folder in (*root.glob("runs/tiny*"), *root.glob("results/*")):
+        problems = hashes.problems(folder)
+        found += (
+            [f"{folder.name}: no hashes"] if problems is None else [f"{folder.name}/{p}" for p in problems]
+        )
     return found
 
 
@@ -106,13 +122,14 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     again = [run for run, at in before.items() if (root / "runs" / run / "run.json").stat().st_mtime_ns != at]
     ours, whole = facts(root), facts(HOME / "whole")
     differing = sorted(path for path in {*ours, *whole} if ours.get(path) != whole.get(path))
-    if not differing:
-        shutil.rmtree(root)
-    return {
+    result = {
         "kill": number, "target": target, "signal": name, "hit": hit, "seconds": round(moment, 1),
         "stage": stage, "orphans": len(alive), "repeated": again, "differing": differing,
-        "files": len(whole),
+        "damaged": damaged(root), "files": len(whole),
     }  # fmt: skip
+    if not differing:
+        shutil.rmtree(root)
+    return result
 
 
 def last_line(root: Path) -> str:
@@ -138,7 +155,7 @@ def main() -> None:
         with KILLS.open("a") as stream:
             stream.write(json.dumps(done[-1]) + "\n")
         print(json.dumps(done[-1]), flush=True)
-    bad = [one for one in done if one["differing"] or one["orphans"] or one["repeated"]]
+    bad = [one for one in done if any(one[trace] for trace in TRACES)]
     hits = sum(one["hit"] for one in done)
     files = done[0]["files"]
     print(f"{len(done)} studies, {hits} hit by a signal, {len(bad)} with a trace of it; {files} files each")

@@ -103,8 +103,8 @@ def conclude(
         looks=study.looks,
         data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
     )
-    write_lines(folder / "failures.jsonl", texts.failing)
-    conclusions.write(folder / "comparisons.json")
+    write_lines(folder / "failures.jsonl", texts.failing, sealed=True)
+    conclusions.write(folder / "comparisons.json", sealed=True)
     return Concluded(conclusions, records)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Conclusions, FamilyChange, Finding, LookPlan
 
+logger = logging.getLogger(__name__)
+
 
 def earlier(path: Path) -> Conclusions | None:
-    """Return the conclusions of an earlier `comparisons.json`; None if it is missing or cannot be read."""
+    """Return the conclusions of an earlier `comparisons.json`; None if it is missing or cannot be read.
+
+    The second is logged: what it said of earlier looks and metrics is lost.
+    """
     try:
         return Conclusions.read(path) if path.is_file() else None
-    except UserError:
+    except UserError as error:
+        logger.warning("%s. Its looks and changes of metrics are forgotten", error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""`bakeoff verify`: whether a study's records are whole, belong together, and give its verdicts."""
+"""`bakeoff verify`: whether a study's or a run's records are as written, and give its numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ from experiments.analysis.comparisons import comparisons
 from experiments.analysis.statistics import statistics_of
 from experiments.design import study as studies
 from toolkit.errors import UserError
-from toolkit.records import Cell, Comparison, Conclusions, RunRecord, StudyRecords
+from toolkit.records import (
+    Comparison,
+    Conclusions,
+    EvaluationRecord,
+    Outcome,
+    RunRecord,
+    Step,
+    StudyRecords,
+    hashes,
+    read_lines,
+    read_statistics,
+)
 from toolkit.records.folders import Root
 
 TOLERANCE = 1e-9
@@ -35,49 +46,86 @@ class Problem(NamedTuple):
 class Verified(NamedTuple):
     """What was checked, and what does not hold."""
 
-    study: str
+    name: str
+    """Of the study or run."""
     runs: int
     evaluations: int
     values: int
     """Metric values that were computed again from the statistics."""
     verdicts: int
     """Comparisons that were computed again from the statistics."""
+    without_hashes: int
+    """Runs without `hashes.json`, made before there was one: a change that fits the schema is not seen."""
     problems: tuple[Problem, ...]
 
 
 def verify(conclusions: Conclusions, root: Path) -> Verified:
     """Check every record of a concluded study, and compute its values and verdicts again.
 
-    A run's id must follow from its spec, an evaluation must be of its run, outcomes and statistics must be of
-    the same documents, each metric must be what its statistics add up to, and each comparison what the
-    statistics of both sides give. Whatever does not hold is a problem, never an exception.
+    Every file must be as it was written, a run's id must follow from its spec, an evaluation must be of its
+    run, outcomes and statistics must be of the same documents, each metric must be what its statistics add up
+    to, and each comparison what the statistics of both sides give. Whatever does not hold is a problem, never
+    an exception.
     """
     folders = Root(root)
-    problems: list[Problem] = []
-    sound: list[Cell] = []
-    counts = {"evaluations": 0, "values": 0}
-    for cell in {cell.run_id: cell for cell in conclusions.cells if cell.status != "failed"}.values():
-        found = list(_guarded(folders.run(cell.run_id).path, partial(_run, cell, folders)))
-        if not found and cell.eval_digest is not None:
-            values, wrong = _evaluation(cell, folders)
-            counts["evaluations"] += 1
-            counts["values"] += values
-            found += wrong
-        problems += found
-        sound += [] if found else [cell]
-    ids = {cell.run_id for cell in sound}
-    records = StudyRecords.read([cell for cell in conclusions.cells if cell.run_id in ids], folders)
+    finished = {cell.run_id: cell for cell in conclusions.cells if cell.status != "failed"}
+    checked = [_checked(run_id, cell.eval_digest, folders) for run_id, cell in finished.items()]
+    problems = list(_hashes(folders.results(conclusions.study)))
+    problems += [problem for one in checked for problem in one.problems]
     verdicts = 0
     if not problems:
+        records = StudyRecords.read(conclusions.cells, folders)
         verdicts, wrong = _verdicts(conclusions, records, folders)
         problems += wrong
+    return _together(conclusions.study, checked, problems, verdicts)
+
+
+def verify_run(run_id: str, root: Path) -> Verified:
+    """Check one run and every evaluation of it in the same way; it has no verdicts."""
+    folders = Root(root)
+    folder = folders.run(run_id)
+    digests: list[str | None] = [
+        path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))
+    ]
+    checked = [_checked(run_id, digest, folders) for digest in digests or [None]]
+    problems = dict.fromkeys(problem for one in checked for problem in one.problems)
+    return _together(run_id, checked, list(problems), 0)._replace(runs=1)
+
+
+def _together(name: str, checked: list[Verified], problems: list[Problem], verdicts: int) -> Verified:
     return Verified(
-        study=conclusions.study,
-        runs=len({cell.run_id for cell in conclusions.cells if cell.status != "failed"}),
-        **counts,
+        name=name,
+        runs=len(checked),
+        evaluations=sum(one.evaluations for one in checked),
+        values=sum(one.values for one in checked),
         verdicts=verdicts,
+        without_hashes=len({one.name for one in checked if one.without_hashes}),
         problems=tuple(problems),
     )
+
+
+def _checked(run_id: str, digest: str | None, root: Root) -> Verified:
+    """Check a run and one of its evaluations; an evaluation's values only if its files are sound."""
+    folder = root.run(run_id)
+    problems = list(_guarded(folder.path, partial(_run, run_id, digest, root)))
+    values = 0
+    if digest is not None and not problems:
+        values, problems = _evaluation(run_id, digest, root)
+    return Verified(
+        name=run_id,
+        runs=1,
+        evaluations=0 if digest is None else 1,
+        values=values,
+        verdicts=0,
+        without_hashes=0 if (folder.path / hashes.FILE).is_file() else 1,
+        problems=tuple(problems),
+    )
+
+
+def _hashes(folder: Path) -> Iterator[Problem]:
+    """Yield each file in ``folder`` that is missing or not as it was written."""
+    for name, problem in (hashes.problems(folder) or {}).items():
+        yield Problem(str(folder / name), problem)
 
 
 def _guarded(path: Path, check: Callable[[], Iterator[Problem]]) -> Iterator[Problem]:
@@ -88,32 +136,35 @@ def _guarded(path: Path, check: Callable[[], Iterator[Problem]]) -> Iterator[Pro
         yield Problem(str(path), str(error))
 
 
-def _run(cell: Cell, root: Root) -> Iterator[Problem]:
-    folder = root.run(cell.run_id)
-    record = RunRecord.read(folder.record)
-    if not record.run_id == record.spec.run_id == cell.run_id:
-        what = f"the spec has the id {record.spec.run_id}, and the folder is {cell.run_id}"
-        yield Problem(str(folder.record), what)
-    records = StudyRecords.read([cell], root)
-    records.steps(cell)  # a damaged line is a UserError
-    if cell.eval_digest is None:
+def _run(run_id: str, digest: str | None, root: Root) -> Iterator[Problem]:
+    folder = root.run(run_id)
+    if changed := list(_hashes(folder.path)):
+        yield from changed
         return
-    evaluation = records.evaluations[cell.run_id]
-    path = folder.evaluation(cell.eval_digest)
+    record = RunRecord.read(folder.record)
+    if not record.run_id == record.spec.run_id == run_id:
+        what = f"the spec has the id {record.spec.run_id}, and the folder is {run_id}"
+        yield Problem(str(folder.record), what)
+    if folder.steps.is_file():
+        read_lines(folder.steps, Step)  # a damaged line is a UserError
+    if digest is None:
+        return
+    path = folder.evaluation(digest)
+    evaluation = EvaluationRecord.read(path)
     if evaluation.run != record:
         yield Problem(str(path), "it is of another run than run.json")
-    if evaluation.digest != cell.eval_digest:
+    if evaluation.digest != digest:
         yield Problem(str(path), f"it has the digest {evaluation.digest}")
-    asked = [outcome.document_id for outcome in records.outcomes(cell)]
-    if asked != [row.document_id for row in records.statistics(cell)]:
-        yield Problem(str(folder.statistics(cell.eval_digest)), "not of the documents of the outcomes")
+    documents = [outcome.document_id for outcome in read_lines(folder.outcomes(digest), Outcome)]
+    if documents != [row.document_id for row in read_statistics(folder, digest)]:
+        yield Problem(str(folder.statistics(digest)), "not of the documents of the outcomes")
 
 
-def _evaluation(cell: Cell, root: Root) -> tuple[int, list[Problem]]:
+def _evaluation(run_id: str, digest: str, root: Root) -> tuple[int, list[Problem]]:
     """Compute the headline setting's metrics again; return how many, and those that differ."""
-    records = StudyRecords.read([cell], root)
-    evaluation, rows = records.evaluations[cell.run_id], records.statistics(cell)
-    path = root.run(cell.run_id).evaluation(evaluation.digest)
+    folder = root.run(run_id)
+    path = folder.evaluation(digest)
+    evaluation, rows = EvaluationRecord.read(path), read_statistics(folder, digest)
     known = {name: metric for name, metric in all_metrics().items() if name in evaluation.metrics}
     problems = []
     for name, metric in known.items():

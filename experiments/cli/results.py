@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from experiments.cli.options import Json, Root
-from experiments.cli.output import out, print_json, print_rows, show_conclusions
+from experiments.cli.output import err, out, print_json, print_rows, show_conclusions
 from toolkit.errors import UserError
 from toolkit.records.folders import Root as Folders
+
+if TYPE_CHECKING:
+    from experiments.analysis.verify import Verified
 
 
 def recommend(
@@ -112,49 +115,84 @@ def report(
     return 0
 
 
-def verify(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
-    """Check a study's records: whole, of one another, and giving the values and verdicts that they state.
+def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json = False) -> int:
+    """Check the records of a study or a run: as they were written, of one another, and giving their numbers.
 
-    Exit code 1 if anything does not hold; each problem is one line.
+    Of a run, some documents are also scored again by its model. Exit code 1 if anything does not hold; each
+    problem is one line.
 
     Parameters
     ----------
-    study
-        A study that has been run, or an archive that `bakeoff export` wrote: `STUDY.bakeoff.zip`.
+    name
+        A study or the id of a run that is finished here, or an archive of `bakeoff export`:
+        `STUDY.bakeoff.zip`.
+    documents
+        How many documents a run's model scores again.
     """
-    from experiments.analysis.conclude import read
-    from experiments.analysis.verify import verify as check
-    from experiments.design import study as studies
     from experiments.sharing.checking import check_archive
     from figures.wording.names import count
 
-    if study.endswith(".zip"):
-        archive = check_archive(Path(study))
+    if name.endswith(".zip"):
+        archive = check_archive(Path(name))
         if as_json:
             print_json({"study": archive.study, "runs": len(archive.runs), "sha256": archive.sha256})
         else:
-            text = f"{study}: {count(len(archive.runs), 'run')}, every hash and record valid"
-            out.print(text, soft_wrap=True, highlight=False, markup=False)
+            _print(f"{name}: {count(len(archive.runs), 'run')}, every hash and record valid")
         return 0
-    checked = check(read(root, studies.name_of(study)), root)
+    is_run = Folders(root).run(name).record.is_file()
+    checked, scored = _verified_run(name, root, documents) if is_run else (_verified_study(name, root), None)
     if as_json:
-        print_json({**checked._asdict(), "problems": [problem._asdict() for problem in checked.problems]})
-    else:
-        for problem in checked.problems:
-            text = f"{problem.where}: {problem.what}"
-            out.print(text, soft_wrap=True, highlight=False, markup=False)
-        done = ", ".join(
-            count(number, noun)
-            for number, noun in (
-                (checked.runs, "run"),
-                (checked.evaluations, "evaluation"),
-                (checked.values, "value"),
-                (checked.verdicts, "verdict"),
-                (len(checked.problems), "problem"),
-            )
-        )
-        out.print(f"{checked.study}: {done}", soft_wrap=True, highlight=False, markup=False)
+        value = {"run" if is_run else "study": checked.name, **checked._asdict(), "documents_scored": scored}
+        print_json({**value, "problems": [problem._asdict() for problem in checked.problems]})
+        return 1 if checked.problems else 0
+    for problem in checked.problems:
+        _print(f"{problem.where}: {problem.what}")
+    counts = [
+        (checked.runs, "run"),
+        (checked.evaluations, "evaluation"),
+        (checked.values, "value"),
+        (checked.verdicts, "verdict") if scored is None else (scored, "document"),
+        (len(checked.problems), "problem"),
+    ]
+    words = [count(number, noun) for number, noun in counts]
+    if checked.without_hashes:
+        words.append(f"{count(checked.without_hashes, 'run')} of an earlier version, without hashes")
+    _print(f"{checked.name}: {', '.join(words)}")
     return 1 if checked.problems else 0
+
+
+def _verified_study(name: str, root: Path) -> Verified:
+    from experiments.analysis.conclude import read
+    from experiments.analysis.verify import verify as check
+    from experiments.design import study as studies
+
+    return check(read(root, studies.name_of(name)), root)
+
+
+def _verified_run(run_id: str, root: Path, documents: int) -> tuple[Verified, int]:
+    """Check a run's records, and if they are sound let its model score documents again: how many."""
+    from experiments.analysis.verify import Problem, verify_run
+    from experiments.sharing.trust import base_of
+    from toolkit import runtime
+    from toolkit.records import RunRecord
+
+    checked = verify_run(run_id, root)
+    if checked.problems:
+        return checked, 0
+    from eval.inference.rescoring import rescore
+
+    runtime.quiet_libraries()
+    folder = Folders(root).run(run_id)
+    record = RunRecord.read(folder.record)
+    scored = rescore(record, folder, documents, base_of(record, folder, "verify"))
+    if scored.reason:
+        err.print(f"no document scored again: {scored.reason}", soft_wrap=True, highlight=False)
+    problems = tuple(Problem(str(path), what) for path, what in scored.differing)
+    return checked._replace(problems=problems), scored.documents
+
+
+def _print(text: str) -> None:
+    out.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def clean(

@@ -14,7 +14,7 @@ from experiments.design.study import StudySpec
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
 from toolkit.models import elsewhere, locate
-from toolkit.records import Failure, RunRecord
+from toolkit.records import Failure, RunRecord, hashes
 from toolkit.records.folders import Root, cache_folder
 from toolkit.specs import DatasetSpec, DataSpec
 
@@ -149,7 +149,8 @@ class StudyState:
             clusters = self.prepared(cell.dataset, cell.data).clusters
             if is_current(folder, digest, contexts, clusters):
                 return CellState.DONE
-            evaluated_before = folder.outcomes(digest).is_file()
+            outcomes = folder.outcomes(digest)
+            evaluated_before = outcomes.is_file() and not hashes.changed(outcomes)
             left = CellState.TO_MEASURE if evaluated_before else CellState.TO_EVALUATE
         return CellState.FAILED if self.failure(cell) else left
 

@@ -192,7 +192,7 @@ def _looked(study: StudySpec, concluded: Concluded, at: StudyState) -> Concluded
         update=after_look(study, conclusions.comparisons, bases_of(at), plan.planned, plan.taken)._asdict()
     )
     conclusions = conclusions.model_copy(update={"sequential": done})
-    conclusions.write(at.root.results(study.name) / "comparisons.json")
+    conclusions.write(at.root.results(study.name) / "comparisons.json", sealed=True)
     return Concluded(conclusions, concluded.records)
 
 

@@ -12,7 +12,7 @@ from experiments.design import study as studies
 from experiments.design.study_state import StudyState
 from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, VERSION, Manifest, sha256
 from toolkit.errors import UserError
-from toolkit.records import Conclusions
+from toolkit.records import Conclusions, hashes
 from toolkit.records.files import whole_file
 from toolkit.records.folders import Root, RunFolder, without_paths_in
 from toolkit.specs.reading import dump_yaml, parse_yaml
@@ -85,6 +85,7 @@ def shared_content(path: Path, root: Path) -> bytes:
     General texts (`evaluate.general`) are left out of the outcomes: they are somebody else's, no metric needs
     them once their likelihood is known, and a study that reports what it quotes quotes none of them.
     """
+    hashes.check(path)
     content = path.read_bytes()
     if path.suffix == ".jsonl":
         return b"".join(map(_without_general_text, content.splitlines(keepends=True)))

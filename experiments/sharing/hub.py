@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.sharing.model_card import CARD, base_name, card
 from toolkit.errors import UserError, unknown_name
-from toolkit.records import EvaluationRecord, RunRecord
+from toolkit.records import EvaluationRecord, RunRecord, hashes
 from toolkit.records.folders import Root, RunFolder
 
 
@@ -21,6 +21,7 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
     if record.spec.is_base:
         raise UserError(f"push: {run_id} is the untouched base; there is nothing of it to publish")
     artifact = folder.require_artifact()
+    hashes.check_folder(folder.path, artifact.name)
     evaluation = _latest_evaluation(folder)
     if evaluation is None:
         raise UserError(

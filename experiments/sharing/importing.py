@@ -11,9 +11,10 @@ from filelock import FileLock, Timeout
 
 from experiments.sharing.checking import Checked, check_archive
 from experiments.sharing.export import shared_content
-from toolkit.records import Provenance, RunRecord
-from toolkit.records.files import whole_file, write_text
+from toolkit.records import Provenance, RunRecord, hashes
+from toolkit.records.files import write_text
 from toolkit.records.folders import Root
+from toolkit.records.run import forget_run
 
 Fate = Literal["added", "completed", "here_already", "kept_ours", "busy"]
 PROVENANCE = "imported.json"
@@ -80,10 +81,11 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
                 return "kept_ours"
             missing = [name for name in members if not (here and (folder.path / name).is_file())]
             if not here:
+                forget_run(folder)
                 provenance.write(folder.imported)
             # Records mark what is whole, so they come last: evaluations, then the run's own.
             for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
-                _write(folder.path / name, members[name])
+                hashes.write_sealed(folder.path / name, members[name])
             if here:
                 return "completed" if missing else "here_already"
             shutil.rmtree(folder.checkpoints, ignore_errors=True)
@@ -104,11 +106,6 @@ def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:
         return False
     for name in sorted(checked.results, key=lambda n: n == "comparisons.json"):
         if not (folder / name).exists():
-            _write(folder / name, checked.results[name])
+            hashes.write_sealed(folder / name, checked.results[name])
     provenance.write(folder / PROVENANCE)
     return True
-
-
-def _write(path: Path, content: bytes) -> None:
-    with whole_file(path) as neighbour:
-        neighbour.write_bytes(content)

@@ -26,7 +26,7 @@ MORE_SIBLINGS = {
     "eval.statistics": 11,  # a verdict's whole way, from arrays to power and looks: one formula, one file
     "eval.metrics": 11,  # seven kinds of metrics, and what they share: base, texts, words, own
     "experiments.analysis": 10,  # one file per kind of conclusion, and the one that computes them again
-    "toolkit.records": 10,  # one file per record on disk, beside what reads and writes them
+    "toolkit.records": 11,  # one file per record on disk, beside what reads, writes and checks them
     "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...
     "experiments": 10,  # eight rooms of code and two of data: studies, results
     "figures.plots": 10,  # one file per kind of figure, beside `common` and `ticks`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from toolkit.data.conversations.labels import IGNORED, Row, ends_in_end, labels_of, supervised
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import from_text
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.records.files import whole_file
 from toolkit.specs import AnyFormat, Conversation
 
@@ -96,7 +97,8 @@ def encode_once(
     for text in texts:
         digest.update(text.encode() + b"\0")
     file = cache / f"tokens-{digest.hexdigest()[:16]}.npz"
-    if not file.is_file():
+    rows = _stored(file, form is not None)
+    if rows is None:
         rows = encode(texts, tokenizer, form=form).ids
         ids = np.fromiter((i for row in rows for i in row), dtype=np.int32)
         arrays: dict[str, Any] = {"ids": ids, "ends": np.cumsum([len(row) for row in rows])}
@@ -105,12 +107,21 @@ def encode_once(
             arrays["kinds"] = np.frombuffer(kinds, dtype=np.uint8)
         with whole_file(file) as path, path.open("wb") as stream:  # given a path, numpy would add `.npz`
             np.savez(stream, **arrays)
-    with np.load(file) as stored:
-        rows = [ids.tolist() for ids in np.split(stored["ids"], stored["ends"][:-1])]
-        if form is not None:
-            kinds_of = np.split(stored["kinds"], stored["ends"][:-1])
-            rows = [Row(ids, kinds.tobytes()) for ids, kinds in zip(rows, kinds_of, strict=True)]
     return _within(rows, max_length)
+
+
+def _stored(file: Path, with_kinds: bool) -> list[list[int]] | None:
+    """Read rows of tokens back; None if there are none, or if the checksums in the file do not fit."""
+    try:
+        with np.load(file) as stored:
+            rows: list[list[int]] = [ids.tolist() for ids in np.split(stored["ids"], stored["ends"][:-1])]
+            kinds = np.split(stored["kinds"], stored["ends"][:-1]) if with_kinds else None
+        return rows if kinds is None else [Row(*row) for row in zip(rows, map(bytes, kinds), strict=True)]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - zipfile, zlib and numpy raise eight kinds for damage
+        logging.warning("%s is damaged (%s): its texts are encoded again", file, first_line(error))
+        return None
 
 
 def budget_batches(

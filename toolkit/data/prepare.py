@@ -24,6 +24,7 @@ from toolkit.data.sources.open import Source
 from toolkit.data.split import SPLITS, Indices, group_keys, same_prompt, split
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted, ignore
+from toolkit.records import hashes
 from toolkit.records.data import DataReport
 from toolkit.records.files import whole_folder
 from toolkit.specs import DatasetSpec, DataSpec, digest_of
@@ -77,17 +78,21 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     form = [dataset.format.model_dump(mode="json"), *rendering(dataset.format)]
     inner = whole / f"split-{digest_of([*divided, *form])}"
     with _locked(whole.with_suffix(".lock"), progress):
+        for folder in (whole, inner):
+            hashes.discard_damaged(folder)
         if not inner.is_dir():
             progress(PhaseStarted(phase="preparing"))
         if not whole.is_dir():
             _remove_leftovers(whole)
             with whole_folder(whole) as folder:
                 corpus.build(sources, data, folder, progress)
+                hashes.seal(folder)
         documents = corpus.load(whole)
         if not inner.is_dir():
             _remove_leftovers(inner)
             with whole_folder(inner) as folder:
                 _divide(dataset, data, weighted, documents, folder, progress)
+                hashes.seal(folder)
     with np.load(inner / "split.npz") as arrays:
         texts = {name: documents.texts.choose(arrays[name]) for name in SPLITS}
         further = np.split(arrays["further"], arrays["further_ends"][:-1])

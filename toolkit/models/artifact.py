@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import runtime
 from toolkit.models import methods
 from toolkit.models.load import load_base, load_tokenizer
-from toolkit.records import RunRecord
+from toolkit.records import RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
 from toolkit.specs import ModelSpec
@@ -24,11 +24,12 @@ def load_run(
 
     ``base`` replaces the record's base model, for a record from another machine. The weights are fp32,
     whatever the run computed in; `for_generation` rounds them. Raises UserError if a trained run's weights
-    are on another machine.
+    are on another machine, or are not as they were saved.
     """
     spec = record.spec
     if not spec.is_base:
         folder.require_artifact()
+        hashes.check_folder(folder.path, folder.artifact.name)
     return load_for_use(base or spec.model, folder.artifact, methods.quantization(spec.method))
 
 

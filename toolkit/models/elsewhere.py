@@ -14,6 +14,7 @@ from toolkit.models.messages import readable
 from toolkit.records import Costs, RunRecord
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
+from toolkit.records.run import forget_run, seal_run
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     Raises UserError if they do not fit the run's base model.
     """
     method = spec.method
+    forget_run(folder)
     files = _files(method)
     if method.adapter:
         _check_named_base(spec)
@@ -72,7 +74,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
         precision=None,
         environment={**runtime.environment(), "base_revision": locate.revision(spec.model)},
     )
-    record.write(folder.record)
+    seal_run(record, folder)
     return record
 
 

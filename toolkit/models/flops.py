@@ -67,11 +67,13 @@ def per_position_once(
     """
     file = cache / f"operations-{_digest(model, next_token, len(row[: COUNTED_TOKENS + 1]), precision)}.json"
     if file.is_file():
-        stored: float | None = json.loads(file.read_text(encoding="utf-8"))
-        return stored
+        text, _, digest = file.read_text(encoding="utf-8", errors="replace").partition("\n")
+        if digest == hashlib.sha256(text.encode()).hexdigest():
+            stored: float | None = json.loads(text)
+            return stored
     counted = per_position(model, next_token, row, precision)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, json.dumps(counted))
+    text = json.dumps(counted)
+    write_text(file, f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
     return counted
 
 

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from toolkit.errors import UserError
 from toolkit.models.messages import readable
+from toolkit.records import hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import cache_folder
 from toolkit.specs import ModelSpec
@@ -27,17 +28,19 @@ MOST_DIMENSIONS = 8
 def converted(spec: ModelSpec, files: list[Path], digest: str) -> Path:
     """Return a folder with the weights of ``files``, joined in order, as fp32 safetensors.
 
-    Made once: dequantising takes half a minute, reading two seconds. ``digest`` is the SHA-256 of the joined
-    files. Raises UserError if the spec expects another, or if they are no GGUF that transformers can read.
+    Made once, and again if a byte of it has changed: dequantising takes half a minute, reading two seconds.
+    ``digest`` is the SHA-256 of the joined files. Raises UserError if the spec expects another, or if they
+    are no GGUF that transformers can read.
     """
     if spec.sha256 and digest != spec.sha256:
         raise UserError(
             f"model {spec.name}: {', '.join(spec.gguf)} is not the expected file: its SHA-256 is {digest}"
         )
     folder = cache_folder() / "models" / f"{spec.name}-{digest[:16]}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir() or hashes.problems(folder):
         with FileLock(folder.with_suffix(".lock")):
+            hashes.discard_damaged(folder)
             if not folder.is_dir():
                 _convert(spec, files, folder)
     return folder
@@ -68,6 +71,7 @@ def _convert(spec: ModelSpec, files: list[Path], folder: Path) -> None:
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
         (target / "joined.gguf").unlink(missing_ok=True)
+        hashes.seal(target)
 
 
 def check_header(path: Path, complaint: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolkit.errors import UserError
+from toolkit.records import hashes
 from toolkit.records.files import write_text
 
 FORMAT_VERSION = 2
@@ -21,18 +22,19 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    def write(self, path: Path) -> None:
-        """Write to ``path`` as indented JSON, whole or not at all."""
+    def write(self, path: Path, *, sealed: bool = False) -> None:
+        """Write to ``path`` as indented JSON, whole or not at all; if ``sealed``, with its hash beside it."""
         value = self.model_dump(mode="json")
-        write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        _write(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", sealed)
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a record from ``path``.
 
-        Raises UserError, naming the file and the remedy, if it is missing, damaged, or of another format
-        version.
+        Raises UserError, naming the file and the remedy, if it is missing, damaged, not as it was written, or
+        of another format version.
         """
+        hashes.check(path)
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -75,15 +77,27 @@ def _refuse_other_version(path: Path, kind: type[Record], version: Any) -> None:
 R = TypeVar("R", bound=Record)
 
 
-def write_lines(path: Path, records: Iterable[Record]) -> None:
-    """Write records as JSON lines, whole or not at all."""
+def write_lines(path: Path, records: Iterable[Record], *, sealed: bool = False) -> None:
+    """Write records as JSON lines, whole or not at all; if ``sealed``, with the file's hash beside it."""
     rows = (json.dumps(r.model_dump(mode="json"), ensure_ascii=False, allow_nan=False) for r in records)
-    write_text(path, "".join(f"{row}\n" for row in rows))
+    _write(path, "".join(f"{row}\n" for row in rows), sealed)
 
 
 def read_lines(path: Path, kind: type[R]) -> list[R]:
-    """Read JSON lines; a damaged line is a UserError that names file and line."""
+    """Read JSON lines.
+
+    Raises UserError, naming the file, if it is missing or not as it was written, and the line if one is
+    damaged.
+    """
+    hashes.check(path)
     return list(_lines(path, kind))
+
+
+def _write(path: Path, text: str, sealed: bool) -> None:
+    if sealed:
+        hashes.write_sealed(path, text.encode())
+    else:
+        write_text(path, text)
 
 
 def _lines(path: Path, kind: type[R]) -> Iterator[R]:

@@ -18,7 +18,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The file is flushed to disk before it is renamed. Raises UserError if the folder can't be written.
     """
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
@@ -40,7 +40,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     A folder that is already at ``path`` is moved away just before the new one takes its place, and then
     removed. Raises UserError if the parent can't be written.
     """
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         neighbour = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
@@ -61,7 +61,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
+    """Turn an OSError on the way to writing ``path`` into a UserError that names it."""
     try:
         yield
     except OSError as error:

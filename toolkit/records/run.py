@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from toolkit.records import hashes
 from toolkit.records.base import FORMAT_VERSION, Record
+from toolkit.records.folders import RunFolder
 from toolkit.specs import EvalSpec, RunSpec
 
 
@@ -79,6 +81,18 @@ class RunRecord(Record):
     """Of computation, trainable weights and validation: `bf16 compute, fp32 weights, fp32 validation`."""
     environment: dict[str, Any]
     """Device, cores, operating system and the versions that matter; not part of the run's identity."""
+
+
+def seal_run(record: RunRecord, folder: RunFolder) -> None:
+    """Write `run.json`, last of all, and record the hashes of it and of all that the training left."""
+    weights = sorted(path for path in folder.artifact.rglob("*") if path.is_file())
+    hashes.seal(folder.path, [path for path in (folder.spec, folder.steps) if path.is_file()] + weights)
+    record.write(folder.record, sealed=True)
+
+
+def forget_run(folder: RunFolder) -> None:
+    """Drop the hashes of what a training is about to make again."""
+    hashes.forget(folder.path, *(path.name for path in (folder.record, folder.steps, folder.artifact)))
 
 
 class MergeSide(Record):

@@ -19,6 +19,7 @@ from toolkit.models import artifact as artifact_files
 from toolkit.models import load, locate, methods
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
+from toolkit.records.run import forget_run, seal_run
 from toolkit.specs import RunSpec
 from toolkit.training.fit import Fitted, costs_of, fit, prepare_data
 
@@ -42,6 +43,8 @@ def train(
     """
     precision = runtime.resolve_precision(spec.train.precision)
     began = time.perf_counter()
+    if runtime.rank() == 0:
+        forget_run(folder)
     progress(PhaseStarted(phase="loading"))
     model, tokenizer = _prepare_model(spec)
     trainable, total = methods.parameter_counts(model)
@@ -73,7 +76,7 @@ def train(
         environment=_environment(spec),
     )
     if runtime.rank() == 0:
-        record.write(folder.record)
+        seal_run(record, folder)
         shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return record
 

@@ -8,7 +8,7 @@ from experiments.design.conditions import CellSpec
 from experiments.design.study import load, written_out
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
-from toolkit.records.files import write_text
+from toolkit.records import hashes
 
 NAMED = 3
 """At most this many runs are named one by one."""
@@ -58,4 +58,4 @@ def describe_edit(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
 def write_study(grid: StudyState) -> None:
     """Write the study, names resolved, to `study.yaml` in its results; that file runs as it is."""
     path = grid.root.results(grid.study.name) / "study.yaml"
-    write_text(path, written_out(grid.study))
+    hashes.write_sealed(path, written_out(grid.study).encode())

@@ -8,8 +8,9 @@ import shutil
 import pytest
 
 from experiments.analysis.conclude import read
-from experiments.analysis.verify import verify
+from experiments.analysis.verify import verify, verify_run
 from experiments.cli import main
+from toolkit.records import hashes
 
 
 @pytest.fixture
@@ -20,10 +21,11 @@ def copy(done, tmp_path):
 
 
 def change(path, edit):
-    """Rewrite a JSON file with ``edit`` applied to its value."""
+    """Rewrite a JSON file with ``edit`` applied to its value, as somebody who changes its hash too."""
     value = json.loads(path.read_text())
     edit(value)
     path.write_text(json.dumps(value))
+    hashes.seal(path.parent, [path])
 
 
 def test_a_study_as_it_was_concluded_has_no_problem(done):
@@ -31,7 +33,7 @@ def test_a_study_as_it_was_concluded_has_no_problem(done):
     root, conclusions, _ = done
     found = verify(conclusions, root)
     assert found.problems == ()
-    assert (found.runs, found.evaluations, found.verdicts) == (3, 3, 9)
+    assert (found.runs, found.evaluations, found.verdicts, found.without_hashes) == (3, 3, 9, 0)
     assert found.values > 30
 
 
@@ -60,6 +62,7 @@ def test_a_damaged_or_swapped_record_is_named_and_the_command_fails(copy, capsys
     root, cell = copy
     outcomes = root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl"
     outcomes.write_text(outcomes.read_text()[:-40])
+    hashes.seal(outcomes.parent, [outcomes])
     full = next(root.glob("runs/tiny.full.*/run.json"))
     change(full, lambda value: value["spec"].update(learning_rate=7.0))
     with pytest.raises(SystemExit) as ended:
@@ -68,3 +71,67 @@ def test_a_damaged_or_swapped_record_is_named_and_the_command_fails(copy, capsys
     problems = json.loads(capsys.readouterr().out)["problems"]
     assert any("line 6" in problem["what"] for problem in problems)
     assert any("the spec has the id" in problem["what"] for problem in problems)
+
+
+def test_every_file_of_a_run_and_of_the_results_is_known_by_its_hash(copy):
+    """One byte of each changed, one after the other: the problem names it. Logs and locks have none."""
+    root, cell = copy
+    for folder in (root / "runs" / cell.run_id, root / "results/small"):
+        files = [p for p in folder.rglob("*") if p.is_file() and "report" not in p.parts]
+        files = [
+            p for p in files if p.name not in (hashes.FILE, hashes.LOCK, ".lock", "log.txt", "study.log")
+        ]
+        assert len(files) >= 3
+        for path in files:
+            whole = path.read_bytes()
+            path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+            assert hashes.problems(folder) == {path.relative_to(folder).as_posix(): hashes.CHANGED}
+            path.write_bytes(whole)
+
+
+def test_a_digit_that_fits_the_schema_is_named_and_no_verdict_is_computed(copy):
+    """Bits per byte of the run's record raised by a digit, as bit rot or an editor might: one problem."""
+    root, cell = copy
+    path = root / "runs" / cell.run_id / "run.json"
+    text = path.read_text()
+    path.write_text(text.replace('"validation_bits_per_byte": ', '"validation_bits_per_byte": 1', 1))
+    found = verify(read(root, "small"), root)
+    assert found.problems == ((str(path), hashes.CHANGED),)
+    assert found.verdicts == 0
+
+
+def test_records_of_an_earlier_version_are_read_and_counted(copy):
+    """Without hashes.json nothing is wrong, and 3 runs are said to have none."""
+    root, _ = copy
+    for path in root.rglob(hashes.FILE):
+        path.unlink()
+    found = verify(read(root, "small"), root)
+    assert (found.problems, found.without_hashes) == ((), 3)
+
+
+def test_a_run_is_verified_by_its_id(copy, capsys):
+    """1 run, 1 evaluation; 4 of its 6 documents scored again by the saved adapter: as they were, exit 0."""
+    root, cell = copy
+    assert (verify_run(cell.run_id, root).runs, verify_run(cell.run_id, root).evaluations) == (1, 1)
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", cell.run_id, "--root", str(root), "--json"])
+    assert ended.value.code == 0
+    value = json.loads(capsys.readouterr().out)
+    assert (value["run"], value["documents_scored"], value["problems"]) == (cell.run_id, 4, [])
+
+
+def test_outcomes_that_the_saved_model_does_not_give_are_named(copy, capsys):
+    """A likelihood of one document raised by 50 nats, hash and all: the model gives another, exit 1."""
+    root, cell = copy
+    path = root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    first = min(range(6), key=lambda index: lines[index]["document_id"])
+    lines[first]["likelihood"]["stop"]["nll"] += 50
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    hashes.seal(path.parent, [path])
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", cell.run_id, "--root", str(root)])
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert f"document {lines[first]['document_id']} has " in said
+    assert "and the saved model gives" in said

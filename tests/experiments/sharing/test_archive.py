@@ -14,7 +14,7 @@ from experiments.sharing.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from tests.experiments.small import asked, run
 from toolkit.errors import UserError
-from toolkit.records import Likelihood, Outcome, Provenance, write_lines
+from toolkit.records import Likelihood, Outcome, Provenance, hashes, write_lines
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def test_what_is_finished_here_is_never_changed(done, packed, tmp_path):
     record = json.loads(ours.read_text())
     record["costs"]["train_seconds"] += 1
     ours.write_text(json.dumps(record))
+    hashes.seal(ours.parent, [ours])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     found = import_archive(packed, tmp_path)
     assert found.kept_ours == (ours.parent.name,)

@@ -15,7 +15,7 @@ from experiments.sharing.export import export
 from experiments.sharing.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from toolkit.errors import UserError
-from toolkit.records import Conclusions, RunRecord
+from toolkit.records import Conclusions, RunRecord, hashes
 from toolkit.specs import ModelSpec
 
 HOSTILE = [
@@ -116,9 +116,10 @@ def test_an_imported_study_gives_no_permission_to_run_code(packed, tmp_path):
 
 
 def test_the_files_of_results_are_those_that_are_listed(packed, tmp_path):
-    """After the import there is no other file than the known three and the provenance."""
+    """After the import there is no other file than the known three, the provenance and the hashes."""
     import_archive(packed, tmp_path)
-    assert {path.name for path in (tmp_path / "results/small").iterdir()} <= {*OF_RESULTS, "imported.json"}
+    ours = {"imported.json", hashes.FILE, hashes.LOCK}
+    assert {path.name for path in (tmp_path / "results/small").iterdir()} <= {*OF_RESULTS, *ours}
 
 
 def forged(packed, target, code):

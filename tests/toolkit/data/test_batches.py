@@ -117,3 +117,16 @@ def test_texts_are_tokenised_once_for_a_tokenizer(tiny_tokenizer, recipe_texts, 
     assert tokens.encode_once(recipe_texts, tiny_tokenizer, longest - 1, tmp_path).too_long > 0
     with pytest.raises(TypeError):  # not kept, so it would have to be encoded
         tokens.encode_once(recipe_texts[:3], tiny_tokenizer, None, tmp_path)
+
+
+def test_damaged_tokens_are_encoded_again(tiny_tokenizer, recipe_texts, tmp_path):
+    """One bit changed at 40 places over the file, or its second half missing: never other tokens."""
+    first = tokens.encode_once(recipe_texts, tiny_tokenizer, None, tmp_path)
+    (file,) = tmp_path.glob("tokens-*.npz")
+    whole = file.read_bytes()
+    places = range(0, len(whole), max(1, len(whole) // 40))
+    damaged = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in places]
+    assert len(damaged) >= 40
+    for content in (*damaged, whole[: len(whole) // 2], b""):
+        file.write_bytes(content)
+        assert tokens.encode_once(recipe_texts, tiny_tokenizer, None, tmp_path) == first

@@ -53,3 +53,13 @@ def test_a_model_that_cannot_be_followed_is_not_tried_again(tiny_gpt2, tmp_path,
     assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
     monkeypatch.setattr(flops, "per_position", lambda *_: 1.0)
     assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
+
+
+def test_a_damaged_count_is_counted_again(tiny_gpt2, tmp_path):
+    """The first digit of the stored number changed, half of the file, or what an earlier version stored."""
+    first, _ = counted(tiny_gpt2, LORA, tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_text()
+    for text in (str(9 - int(whole[0])) + whole[1:], whole[: len(whole) // 2], whole.split("\n")[0], ""):
+        file.write_text(text)
+        assert counted(tiny_gpt2, LORA, tmp_path)[0] == first

@@ -1,0 +1,96 @@
+"""Hashes of finished files: a changed byte is noticed, and a kill between file and hash is not one."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from toolkit.errors import UserError
+from toolkit.records import Step, hashes, read_lines, write_lines
+
+STEPS = [Step(step=number, epoch=1.0, seconds=1.0, tokens=9, loss=2.5) for number in (1, 2)]
+
+
+def test_a_changed_digit_is_refused_with_the_remedy(tmp_path):
+    """A loss of 2.5 that became 3.5 fits the schema: without hashes it would be a number of the report."""
+    path = tmp_path / "steps.jsonl"
+    write_lines(path, STEPS, sealed=True)
+    assert read_lines(path, Step) == STEPS
+    path.write_text(path.read_text().replace("2.5", "3.5", 1))
+    remedy = r"steps\.jsonl: it has changed since it was written; delete run\.json beside it and"
+    with pytest.raises(UserError, match=remedy):
+        read_lines(path, Step)
+
+
+def test_what_was_written_without_hashes_is_read(tmp_path):
+    """No hashes.json, or one that does not name the file."""
+    write_lines(tmp_path / "steps.jsonl", STEPS)
+    assert hashes.problems(tmp_path) is None
+    hashes.write_sealed(tmp_path / "other", b"x")
+    assert read_lines(tmp_path / "steps.jsonl", Step) == STEPS
+
+
+def test_a_kill_while_a_file_is_replaced_leaves_one_that_fits(tmp_path, monkeypatch):
+    """Killed before the new file is there, or just after it: either fits, a third text does not."""
+    path = tmp_path / "file"
+    hashes.write_sealed(path, b"old")
+    writes = []
+
+    def stop_at(number, real=hashes._write):
+        def write(folder, files):
+            writes.append(files)
+            if len(writes) == number:
+                raise KeyboardInterrupt
+            real(folder, files)
+
+        return write
+
+    monkeypatch.setattr(hashes, "_write", stop_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        hashes.write_sealed(path, b"new")
+    assert path.read_bytes() == b"new"
+    for content, changed in ((b"new", False), (b"old", False), (b"bad", True)):
+        path.write_bytes(content)
+        assert hashes.changed(path) is changed
+
+
+def test_a_folder_of_weights_that_was_deleted_is_no_damage_but_one_missing_file_is(tmp_path):
+    """Weights may be removed to save space; half of them is damage."""
+    (tmp_path / "artifact").mkdir()
+    files = [tmp_path / "artifact" / name for name in ("a", "b")]
+    for file in files:
+        file.write_bytes(b"weights")
+    hashes.seal(tmp_path, files)
+    files[0].unlink()
+    assert hashes.problems(tmp_path) == {"artifact/a": "is missing"}
+    with pytest.raises(UserError, match=r"artifact/a: it is missing; delete .*run\.json"):
+        hashes.check_folder(tmp_path, "artifact")
+    files[1].unlink()
+    (tmp_path / "artifact").rmdir()
+    assert hashes.problems(tmp_path) == {}
+
+
+def test_damaged_hashes_are_one_line(tmp_path):
+    """Not JSON, a list, a number for a hash's list."""
+    hashes.write_sealed(tmp_path / "file", b"x")
+    for text in ("{", "[]", json.dumps({"files": {"file": 3}})):
+        (tmp_path / hashes.FILE).write_text(text)
+        with pytest.raises(UserError, match=r"hashes\.json is damaged: delete it"):
+            hashes.check(tmp_path / "file")
+
+
+def test_a_cache_that_changed_is_named_and_removed(tmp_path, caplog):
+    """One that did not, stays."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    (folder / "arrays").write_bytes(b"1234")
+    hashes.seal(folder)
+    hashes.discard_damaged(folder)
+    assert folder.is_dir()
+    (folder / "arrays").write_bytes(b"1235")
+    with caplog.at_level(logging.WARNING):
+        hashes.discard_damaged(folder)
+    assert not folder.exists()
+    assert "arrays has changed since it was written: its folder is made again" in caplog.text
