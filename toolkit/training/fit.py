@@ -138,7 +138,7 @@ def fit(
             trainer.compile(data.batches[0])
         runtime.prepare(spec.seed)  # as if nothing had been counted
     progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
-    diverged = _run(trainer, checkpoint, spec)
+    diverged = _run(trainer, checkpoint, spec, folder.data)
     return Fitted(
         trainer,
         monitor,
@@ -148,11 +148,11 @@ def fit(
     )
 
 
-def _run(trainer: TokenBudgetTrainer, checkpoint: Path | None, spec: RunSpec) -> str | None:
+def _run(trainer: TokenBudgetTrainer, checkpoint: Path | None, spec: RunSpec, cache: Path) -> str | None:
     """Train; return what showed that the run diverged, or None."""
     try:
         if checkpoint is None:
-            trainer.evaluate()
+            trainer.evaluate(cache=cache)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except DivergedError as error:
         return str(error)

@@ -129,11 +129,11 @@ class TokenBudgetTrainer(Trainer):
         if not checkpoints.load_trainable(self.model, Path(resume_from_checkpoint)):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Validate: token-weighted, over the whole validation split."""
+    def evaluate(self, *_: Any, cache: Path | None = None, **__: Any) -> dict[str, float]:
+        """Validate: token-weighted, over the whole validation split; ``cache`` is `Validation`'s."""
         began = time.perf_counter()
         model = self.model_wrapped if self._sharded else self.model
-        metrics = self._validation(model, self.next_token)
+        metrics = self._validation(model, self.next_token, None if self._sharded else cache)
         self._monitor.add_validation_seconds(time.perf_counter() - began)
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

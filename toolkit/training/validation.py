@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +16,7 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import ends_of, supervised
 from toolkit.data.conversations.turns import answer_bytes, from_text
+from toolkit.records.files import write_text
 from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.step.loss import NextToken
@@ -53,29 +56,71 @@ class Validation:
         """Tokens of the longest validation document."""
         return max(map(len, self._rows))
 
-    def __call__(self, model: PreTrainedModel, next_token: NextToken) -> dict[str, float]:
-        """Return `eval_nll`, nats per token with end-of-text, and `eval_bits_per_byte`, of the text alone."""
-        training, device = model.training, next(model.parameters()).device
+    def __call__(
+        self, model: PreTrainedModel, next_token: NextToken, cache: Path | None = None
+    ) -> dict[str, float]:
+        """Return `eval_nll`, nats per token with end-of-text, and `eval_bits_per_byte`, of the text alone.
+
+        ``cache``: a folder of results. Most methods start as the base model itself, so that a study's runs
+        would all compute the same first validation. A model that gives every token of the first batch the
+        same likelihood, bit for bit, as one validated before on these documents is taken for the same model.
+        """
+        training = model.training
         model.eval()
         with self.exact:
-            rows_nll = [self._nll(model, next_token, batch, device) for batch in self._batches]
+            sums = self._sums(model, next_token, cache)
         model.train(training)
-        total = math.fsum(whole for whole, _ in rows_nll)
-        stops = math.fsum(stop for _, stop in rows_nll)
+        total = math.fsum(whole for whole, _ in sums)
+        stops = math.fsum(stop for _, stop in sums)
         count = sum(map(supervised, self._rows))
         return {"eval_nll": total / count, "eval_bits_per_byte": (total - stops) / math.log(2) / self._bytes}
 
-    def _nll(
-        self, model: PreTrainedModel, next_token: NextToken, batch: Sequence[int], device: torch.device
-    ) -> tuple[float, float]:
-        """Return a batch's summed nll, and that of its end-of-text tokens, in nats."""
+    def _sums(
+        self, model: PreTrainedModel, next_token: NextToken, cache: Path | None
+    ) -> list[tuple[float, float]]:
+        """Return each batch's summed nll, and that of its end-of-text tokens, in nats."""
+        first = self._nll(model, next_token, self._batches[0])
+        digest = hashlib.sha256(repr((self._rows, self._precision)).encode())
+        digest.update(first.cpu().numpy().tobytes())
+        file = None if cache is None else cache / f"validation-{digest.hexdigest()[:32]}.json"
+        stored = None if file is None else _read(file)
+        if stored is not None:
+            return stored
+        rest = (self._nll(model, next_token, batch) for batch in self._batches[1:])
+        pairs = zip(self._batches, (first, *rest), strict=True)
+        sums = [self._summed([self._rows[i] for i in batch], nll) for batch, nll in pairs]
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps({"sums": sums, "sha256": _check(sums)}))
+        return sums
+
+    def _nll(self, model: PreTrainedModel, next_token: NextToken, batch: Sequence[int]) -> torch.Tensor:
+        """Return each token's nll in nats: [rows, longest], fp32."""
+        device = next(model.parameters()).device
         rows = [self._rows[i] for i in batch]
         inputs = {key: value.to(device) for key, value in tokens.collate(rows, self._pad).items()}
         with runtime.autocast(device, self._precision):
-            nll = next_token.nll(model, inputs).double()
+            return next_token.nll(model, inputs)
+
+    def _summed(self, rows: Sequence[Any], nll: torch.Tensor) -> tuple[float, float]:
         ends = [(place, index) for place, row in enumerate(rows) for index in ends_of(row)]
-        places, indices = torch.tensor(ends, device=device).reshape(-1, 2).T
+        places, indices = torch.tensor(ends, device=nll.device).reshape(-1, 2).T
+        nll = nll.double()
         return nll.sum().item(), nll[places, indices].sum().item()
+
+
+def _check(sums: Sequence[Sequence[float]]) -> str:
+    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+
+
+def _read(file: Path) -> list[tuple[float, float]] | None:
+    """Return a file's sums; None if there is none, or if it is damaged."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        sums = [(float(whole), float(stop)) for whole, stop in stored["sums"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return sums if stored.get("sha256") == _check(sums) else None
 
 
 class BestWeights:
