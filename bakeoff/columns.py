@@ -26,7 +26,7 @@ VERDICTS = {
     "within_margin": "Whether the whole interval lies inside the margin.",
     "beyond_margin": "Whether the whole interval lies outside the margin.",
     "speaks_about": "What the verdict is about: `checkpoints` (one or two seeds) or `methods` (three on).",
-    "family": "Comparisons that its p-value is corrected with: `primary`, `base` or `claims`.",
+    "family": "Comparisons that its p-value is corrected with: `primary`, `base`, `claims` or `conversions`.",
     "seeds": "Training seeds that were compared.",
     "documents": "Held-out documents that were compared.",
     "smallest_detectable": "Smallest true difference that a study of this size detects with 80 % power.",

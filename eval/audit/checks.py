@@ -25,7 +25,7 @@ def audit(
     for condition in dict.fromkeys(cell.condition for cell in cells):
         panel = [cell for cell in cells if cell.condition == condition]
         confirmed = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
-        trained = [cell for cell in confirmed if not runs[cell.run_id].spec.method.elsewhere]
+        trained = [cell for cell in confirmed if runs[cell.run_id].spec.method.trained_here]
         of_condition = [
             *_one_seed_one_stream(trained, runs),
             same("base weights", "refused", panel, runs, lambda r: r.environment.get("base_revision")),
@@ -45,6 +45,7 @@ def audit(
             same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
             *_left_out(trained, runs),
             *_elsewhere(confirmed, runs),
+            *_converted(confirmed, runs),
             *_not_finished(panel),
         ]
         findings += [finding.model_copy(update=condition._asdict()) for finding in of_condition]
@@ -63,6 +64,29 @@ def _elsewhere(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Fin
         )
         for cell in cells
         if (method := runs[cell.run_id].spec.method).elsewhere
+    ]
+
+
+_CONVERTED = {
+    "lora": "{0.convert} converted to LoRA of rank {0.rank:g}",
+    "merged": "{0.convert} merged into the base model",
+    "bf16": "{0.convert} as a whole model rounded to bf16",
+    "random": "random weights with the shapes and norms of {0.convert}, a floor and not a method",
+}
+
+
+def _converted(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """One finding per method that is converted from another; a floor of random weights is flagged."""
+    methods = {cell.method: runs[cell.run_id].spec.method for cell in cells}
+    return [
+        Finding(
+            check="converted",
+            status="flagged" if method.to == "random" else "ok",
+            text=f"{name}: {_CONVERTED[method.to].format(method)}; what converting costs is unknown",
+            methods=(name,),
+        )
+        for name, method in methods.items()
+        if method.to is not None
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from eval.audit.alike import differing
 from toolkit.records import Cell, Condition, Finding
@@ -26,15 +27,22 @@ def learning_rates(cells: Sequence[Cell]) -> list[Finding]:
     ]
 
 
-def with_edges_untuned(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the cells with `tuned` False for methods whose best rate is the first or last one tried."""
+def with_edges_untuned(
+    cells: Sequence[Cell], converted: Mapping[str, str] = MappingProxyType({})
+) -> list[Cell]:
+    """Return the cells with `tuned` False for methods whose best rate is the first or last one tried.
+
+    ``converted``: method -> the method that it is converted from, with whose rate it was trained.
+    """
     at_edge = {
         (condition, method)
         for condition in dict.fromkeys(cell.condition for cell in cells)
         for method in methods_at_edge(cells, condition)
     }
     return [
-        cell.model_copy(update={"tuned": False}) if (cell.condition, cell.method) in at_edge else cell
+        cell.model_copy(update={"tuned": False})
+        if (cell.condition, converted.get(cell.method, cell.method)) in at_edge
+        else cell
         for cell in cells
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
@@ -14,7 +14,7 @@ from experiments.design.study import StudySpec
 from toolkit.records import Comparison, Condition, Estimate, Finding
 from toolkit.specs import BASE
 
-Family = Literal["primary", "base", "claims"]
+Family = Literal["primary", "base", "claims", "conversions"]
 
 
 def estimates(statistics: Statistics) -> list[Estimate]:
@@ -69,21 +69,19 @@ def comparisons(
 ) -> list[Comparison]:
     """Compare every method with the baseline (the primary family), then with the untouched base model.
 
-    A metric is compared on the data sets whose format it says anything about. ``level``: of this look, if the
-    study is looked at several times. ``predict``: whether to say what could be detected and would decide.
+    What is converted from another method is compared with that one alone, in a family of its own: a floor or
+    a rounding added to a study changes none of its verdicts. A metric is compared on the data sets whose
+    format it says anything about. ``level``: of this look, if the study is looked at several times.
+    ``predict``: whether to say what could be detected and would decide.
     """
     result = []
     of_format = {data.name: [m for m in headline if m.defined_on(data.format)] for data in study.dataset}
-    families: tuple[tuple[Family, str], ...] = (("primary", study.baseline), ("base", BASE))
-    for family, against in families:
-        pairs = [
-            (condition, method)
-            for condition, method in statistics
-            if method not in (against, BASE) and (condition, against) in statistics
-        ]
-        priors = seed_priors_of(statistics, pairs, against, headline) if family == "primary" else {}
-        tests = sum(len(of_format[condition.dataset]) for condition, _ in pairs)
-        for condition, method in pairs:
+    for family in get_args(Family):
+        pairs = _pairs(study, statistics, family)
+        trained = [(condition, method) for condition, method, _ in pairs]
+        priors = seed_priors_of(statistics, trained, study.baseline, headline) if family == "primary" else {}
+        tests = sum(len(of_format[condition.dataset]) for condition, _, _ in pairs)
+        for condition, method, against in pairs:
             for item in of_format[condition.dataset]:
                 one = compare(
                     statistics,
@@ -102,6 +100,23 @@ def comparisons(
                 )
                 result += [] if one is None else [one]
     return result
+
+
+def _pairs(study: StudySpec, statistics: Statistics, family: Family) -> list[tuple[Condition, str, str]]:
+    """Condition, method and what it is compared with, of all comparisons of a family but a finding's own."""
+    against: dict[str, str] = {}
+    trained = dict.fromkeys(m for _, m in statistics if m not in (BASE, *study.converted))
+    if family == "primary":
+        against = {method: study.baseline for method in trained if method != study.baseline}
+    elif family == "base":
+        against = dict.fromkeys(trained, BASE)
+    elif family == "conversions":
+        against = study.converted
+    return [
+        (condition, method, against[method])
+        for condition, method in statistics
+        if method in against and (condition, against[method]) in statistics
+    ]
 
 
 def compare(

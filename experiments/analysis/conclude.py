@@ -58,7 +58,8 @@ def conclude(
     """
     study, root = grid.study, grid.root
     cells = with_edges_untuned(
-        [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))]
+        [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))],
+        study.converted,
     )
     records = StudyRecords.read(cells, root)
     runs = records.runs
@@ -219,7 +220,8 @@ def _recommendations(
     """Recommend a method under each condition; comparisons that were concluded are taken as they are."""
     concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
     metrics = {item.name: item.direction for item in study.headline_metrics() if item.direction != "neither"}
-    tests = max(1, len(study.methods) - 1) * max(1, len(metrics))
+    tests = max(1, len(study.methods) - len(study.converted) - 1) * max(1, len(metrics))
+    cells = [cell for cell in records.cells if cell.method not in study.converted]  # none is trained
     made = []
     for condition in dict.fromkeys(cell.condition for cell in records.cells) if metrics else ():
         judge = partial(compare, statistics, findings, condition, seeds=study.seeds, tests=tests, level=level)
@@ -235,5 +237,5 @@ def _recommendations(
             item = metric(name)
             return known or judge(method, other, item, margin_of(study, item))
 
-        made.append(recommend(condition, records.cells, records.runs, values, metrics, compared))
+        made.append(recommend(condition, cells, records.runs, values, metrics, compared))
     return [one for one in made if one is not None]

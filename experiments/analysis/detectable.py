@@ -126,7 +126,8 @@ def documents_of(study: StudySpec, item: Metric) -> int:
 def tests_of(study: StudySpec) -> int:
     """Return the number of comparisons of the primary family."""
     conditions = len(study.base_models) * len(study.dataset) * len(study.data.train) * len(study.train.epochs)
-    return max(1, (len(study.methods) - 1) * conditions * len(study.headline_metrics()))
+    compared = len(study.methods) - len(study.converted) - 1
+    return max(1, compared * conditions * len(study.headline_metrics()))
 
 
 def _finished(grid: StudyState) -> Statistics:

@@ -28,7 +28,8 @@ class Statistics(dict[Side, dict[int, Rows]]):
         self.clusters: dict[Condition, list[str]] = {}
         """One label per document; only of conditions in which two documents share one."""
         self.unseeded: set[str] = set()
-        """Methods that are one set of weights, trained elsewhere: they have one run, whatever the seeds."""
+        """Methods that are one set of weights, trained elsewhere, or are converted from one: they have one
+        run, whatever the seeds."""
 
 
 def statistics_of(records: StudyRecords) -> Statistics:
@@ -50,10 +51,11 @@ def statistics_of(records: StudyRecords) -> Statistics:
         clusters = clusters_of(rows)
         if clusters is not None:
             statistics.clusters[cell.condition] = clusters
-        if records.runs[cell.run_id].spec.method.elsewhere:
-            statistics.unseeded.add(cell.method)
         by_metric = {name: [row.metrics.get(name) for row in rows] for name in all_metrics()}
         statistics.setdefault((cell.condition, cell.method), {})[cell.seed] = by_metric
+    methods = {cell.method: records.runs[cell.run_id].spec.method for cell in records.evaluated}
+    once = {name for name, method in methods.items() if method.elsewhere}
+    statistics.unseeded = once | {name for name, method in methods.items() if method.convert in once}
     return statistics
 
 

@@ -138,6 +138,21 @@ def elsewhere_cell(design: Design, specs: ConditionSpec, name: str) -> CellSpec:
     return CellSpec(specs, name, "confirm", False, run)
 
 
+def converted_cell(design: Design, name: str, source: CellSpec) -> CellSpec:
+    """What is converted from a run of another method: it has that run's seed, and was tuned with it."""
+    run = RunSpec(
+        model=source.model,
+        dataset=None,
+        data=None,
+        method=design.study.methods[name].method,
+        learning_rate=None,
+        train=TrainSpec(precision=source.run.train.precision),
+        converts=source.run.run_id,
+        seed=source.run.seed,
+    )
+    return CellSpec(source.specs, name, "confirm", source.tuned, run)
+
+
 def cell_of(
     design: Design,
     specs: ConditionSpec,

@@ -7,7 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from experiments.design import learning_rates
-from experiments.design.conditions import CellSpec, ConditionSpec, Design, base_cell, cell_of, elsewhere_cell
+from experiments.design.conditions import (
+    CellSpec,
+    ConditionSpec,
+    Design,
+    base_cell,
+    cell_of,
+    converted_cell,
+    elsewhere_cell,
+)
 from experiments.design.learning_rates import ChosenRate
 from experiments.design.study import StudySpec
 from toolkit.records import RunRecord
@@ -32,20 +40,30 @@ def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> li
     for specs in design.conditions:
         tries, rates = _searched(design, specs, records, lost)
         tuning += tries
-        confirming += [
+        sources = [
             cell_of(design, specs, name, rates[name].rate, seed, "confirm", rate_choice=rates[name].choice)
             for seed in study.seeds
             for name in study.methods
             if name in rates
         ]
-        confirming += [elsewhere_cell(design, specs, name) for name in study.elsewhere]
+        sources += [elsewhere_cell(design, specs, name) for name in study.elsewhere]
+        confirming += sources
+        # Of a run that was lost, too: its conversion then fails with the reason, and is not left out.
+        confirming += [
+            converted_cell(design, name, source)
+            for name, converts in study.converted.items()
+            for source in sources
+            if source.method == converts
+            and (records.get(source.run.run_id) is not None or source.run.run_id in lost)
+        ]
     return [*bases, *tuning, *confirming]
 
 
 def more_to_come(design: Design, cells: Sequence[CellSpec]) -> int:
     """The number of cells that will at least follow ``cells`` once these have run."""
     study, conditions = design.study, len(design.conditions)
-    missing = (len(study.seeds) * len(study.trained_here) + len(study.elsewhere)) * conditions
+    seeds = {name: len(study.seeds) if name in study.trained_here else 1 for name in study.methods}
+    missing = sum(seeds[study.converted.get(name, name)] for name in study.methods) * conditions
     missing -= sum(cell.phase == "confirm" for cell in cells)
     for name, entry in study.methods.items():
         if len(entry.learning_rates) > 1:
@@ -69,6 +87,18 @@ def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]
         for seed in design.study.seeds
         for name in design.study.trained_here
         if (specs.condition, name) not in known
+    ]
+
+
+def waiting_conversions(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]:
+    """The conversions whose source has not run, or is not known yet."""
+    known = {(cell.method, cell.run.converts) for cell in cells}
+    every = [*cells, *undecided_cells(design, cells)]
+    return [
+        converted_cell(design, name, source)
+        for name, converts in design.study.converted.items()
+        for source in every
+        if source.phase == "confirm" and source.method == converts and (name, source.run.run_id) not in known
     ]
 
 

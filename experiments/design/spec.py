@@ -67,15 +67,15 @@ class StudyMethod(Spec):
     method: MethodSpec
     learning_rates: Annotated[tuple[PositiveFloat, ...], BeforeValidator(_rates)]
     """One: used as it is, and the result is labelled untuned. Several: chosen on validation data. None if it
-    was trained elsewhere."""
+    was trained elsewhere or is converted."""
     own_grid: bool = False
     """Whether the rates are the grid of `search`, which may be extended, and not written out."""
 
     @model_validator(mode="after")
     def _rates_if_trained_here(self) -> Self:
-        if self.method.elsewhere and self.learning_rates:
-            raise ValueError("learning_rates: what was trained elsewhere has none")
-        if not self.method.elsewhere and not self.learning_rates:
+        if not self.method.trained_here and self.learning_rates:
+            raise ValueError("learning_rates: what was trained elsewhere, or is converted, has none")
+        if self.method.trained_here and not self.learning_rates:
             raise ValueError("learning_rates: empty: an axis needs at least one value")
         return self
 
@@ -137,6 +137,13 @@ class StudySpec(Spec):
         for name in self.looks:
             if name not in (*self.methods, BASE):
                 raise ValueError(f"looks: {unknown_name('method of this study', name, self.methods)}")
+        sources = [name for name in self.methods if name not in self.converted]
+        for name, source in self.converted.items():
+            if source not in sources:
+                problem = unknown_name("trained method of this study", source, sources)
+                raise ValueError(f"methods: {name}: convert: {problem}")
+        if self.baseline in self.converted:
+            raise ValueError(f"baseline: '{self.baseline}' is converted; choose a method that is trained")
         both = set(self.tuning_seeds) & set(self.seeds)
         if both:
             raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")
@@ -156,12 +163,17 @@ class StudySpec(Spec):
     @property
     def trained_here(self) -> dict[str, StudyMethod]:
         """The methods that this study trains."""
-        return {name: entry for name, entry in self.methods.items() if not entry.method.elsewhere}
+        return {name: entry for name, entry in self.methods.items() if entry.method.trained_here}
 
     @property
     def elsewhere(self) -> list[str]:
         """Names of the methods that were trained elsewhere."""
-        return [name for name in self.methods if name not in self.trained_here]
+        return [name for name, entry in self.methods.items() if entry.method.elsewhere]
+
+    @property
+    def converted(self) -> dict[str, str]:
+        """Method -> the method that it converts. They are compared with that one, not with the baseline."""
+        return {name: entry.method.convert for name, entry in self.methods.items() if entry.method.convert}
 
     def headline_metrics(self) -> list[Metric]:
         """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""

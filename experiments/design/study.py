@@ -140,8 +140,8 @@ def _method(name: str, given: Any, search: Search) -> dict[str, Any]:
             "learning_rates": TUNE if given["own_grid"] else given["learning_rates"],
         }
     if isinstance(given, Mapping):
-        elsewhere = any(given.get(key) for key in PATHS)
-        rates = given.get("learning_rates", [] if elsewhere else TUNE)
+        ready = any(given.get(key) for key in (*PATHS, "convert"))
+        rates = given.get("learning_rates", [] if ready else TUNE)
         rest = {key: value for key, value in given.items() if key != "learning_rates"}
         method = config.method({"name": name, **rest} if rest else name)
     else:

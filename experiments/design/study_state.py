@@ -13,7 +13,8 @@ from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes
 from experiments.design.study import StudySpec
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
-from toolkit.models import elsewhere, locate
+from toolkit.models import locate
+from toolkit.models.without_training import elsewhere
 from toolkit.records import Failure, RunRecord, hashes
 from toolkit.records.folders import Root, cache_folder
 from toolkit.specs import DatasetSpec, DataSpec
@@ -29,6 +30,8 @@ class CellState(StrEnum):
     """Evaluated, but not with every metric that exists now: arithmetic is left."""
     DONE = "done"
     FAILED = "failed"
+    AFTER_TRAINING = "after training"
+    """Waits for the run that it converts."""
     AFTER_TUNING = "after tuning"
     """Not decided yet: its learning rate is being searched for."""
 
@@ -126,6 +129,10 @@ class StudyState:
     def undecided_cells(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
         """The confirming runs whose rate is still being searched for."""
         return design_grid.undecided_cells(self.design, cells)
+
+    def waiting_conversions(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
+        """The conversions that none of ``cells`` is yet, since the runs that they convert are missing."""
+        return design_grid.waiting_conversions(self.design, cells)
 
     def record(self, cell: CellSpec) -> RunRecord | None:
         """The run's record; None if it has not finished."""

@@ -45,11 +45,16 @@ def prepared_for(job: Job, listener: events.Listener) -> Prepared:
 
 
 def train_here(job: Job, prepared: Prepared, listener: events.Listener) -> None:
-    """Train the job's run in this process, one of several maybe; or take in what was trained elsewhere."""
+    """Train the job's run in this process, one of several maybe; or take in, or convert, what is trained."""
     if job.run.method.elsewhere:
-        from toolkit.models.elsewhere import take_in
+        from toolkit.models.without_training.elsewhere import take_in
 
         take_in(job.run, job.folder)
+        return
+    if job.run.converts:
+        from toolkit.models.without_training.conversions import convert
+
+        convert(job.run, job.folder, RunFolder(Path(job.root), job.run.converts))
         return
     with unused_packages_hidden(job):
         from toolkit.training.train import train

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from figures.gallery.breakdown import decoding_or_method, decoding_values, failures, sections, structure
 from figures.gallery.figure import FigureSpec
-from figures.gallery.methods import differences, metrics, more_metrics
+from figures.gallery.methods import conversions, differences, metrics, more_metrics
 from figures.gallery.sweeps import capacity
 from figures.gallery.training import costs, forgetting, learning, rates
 from figures.tidy.load import StudyTables
 
 FIGURES: tuple[Callable[[StudyTables], FigureSpec | None], ...] = (
     differences,
+    conversions,
     metrics,
     learning,
     structure,

@@ -36,6 +36,27 @@ def differences(part: StudyTables) -> FigureSpec | None:
     )
 
 
+def conversions(part: StudyTables) -> FigureSpec | None:
+    """Differences of conversions to what they convert, one panel per metric and converted method."""
+    pairs = part.comparisons[part.comparisons["family"] == "conversions"]
+    pairs = pairs[pairs["baseline"] != part.conclusions.baseline]  # those are in `differences` already
+    tables = [
+        table
+        for name in headline(part)
+        for _, table in pairs[pairs["metric"] == name].groupby("baseline", sort=False)
+    ]
+    if not tables:
+        return None
+    return FigureSpec(
+        name="conversions",
+        title="What is lost by converting",
+        caption="Difference of each conversion to the method that it converts, on the same documents.",
+        panels=[(forest.differences, table) for table in tables],
+        heights=[0.62 + 0.26 * len(table) for table in tables],
+        right=2.5,
+    )
+
+
 def metrics(part: StudyTables) -> FigureSpec | None:
     """A panel a headline metric: every method's value, with interval, seeds and anchors."""
     names = headline(part)

@@ -59,8 +59,17 @@ def with_axes(root: Path) -> StudyTables:
 
 
 def ten_methods(root: Path) -> StudyTables:
-    """Ten methods, several of one family."""
-    return load(*write_study(root, methods=TEN, seeds=2, rates=2, decodings=SEVERAL, extra=True))
+    """Ten methods, several of one family; two of them are converted from another one."""
+    folder, root = write_study(root, methods=TEN, seeds=2, rates=2, decodings=SEVERAL, extra=True)
+    path = folder / "comparisons.json"
+    one = Conclusions.read(path)
+    converted = {"baseline": "lora-r4", "family": "conversions"}
+    compared = [
+        pair.model_copy(update=converted) if pair.method in ("my-vera", "my-lora") else pair
+        for pair in one.comparisons
+    ]
+    one.model_copy(update={"comparisons": tuple(compared)}).write(path)
+    return load(folder, root)
 
 
 def two_bases(root: Path) -> StudyTables:

@@ -178,9 +178,9 @@ class Comparison(ConditionRecord):
     """None if refused."""
     unseeded: Literal["method", "baseline"] | None = None
     """The side that has no seed, such as the untouched base model; None for neither."""
-    family: Literal["primary", "base", "claims"] = "primary"
+    family: Literal["primary", "base", "claims", "conversions"] = "primary"
     """What its p-value is corrected with: the baseline's comparisons, those with the untouched base model,
-    or those that only published findings need."""
+    those that only published findings need, or those of conversions with what was converted."""
     seeds: int
     documents: int
     """Documents, or clusters of documents, that were compared."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,13 @@ class MethodSpec(Spec):
     """Expected SHA-256 of the files of `adapter`, `checkpoint` or `gguf`; filled in."""
     trained_by: str | None = None
     """What trained it, in words: `axolotl 0.9, 3 epochs of our chats`. Shown in the audit."""
+    convert: str | None = None
+    """Another method of the study, whose trained weights are converted, without training: see `to`."""
+    to: Literal["lora", "merged", "bf16", "random"] | None = None
+    """With `convert`: a LoRA adapter of `rank`, the adapter merged into the base, the whole model rounded to
+    bf16, or random weights of the adapter's shapes and norms, as a floor."""
+    rank: int | float | None = Field(default=None, gt=0)
+    """With `to: lora`: its rank, or below 1 the share of the squared singular values that it is to hold."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Training settings this method needs to differ in; shown in the audit."""
     note: str | None = None
@@ -39,25 +46,34 @@ class MethodSpec(Spec):
 
     @property
     def elsewhere(self) -> str | None:
-        """The folder or file of what was trained elsewhere; None for a method that is trained here."""
+        """The folder or file of what was trained elsewhere; None if it was not."""
         return self.adapter or self.checkpoint or self.gguf
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether its runs train: neither trained elsewhere nor converted. True of the untouched base."""
+        return self.elsewhere is None and self.convert is None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        kinds = (self.trainable, self.peft, self.adapter, self.checkpoint, self.gguf)
+        kinds = (self.trainable, self.peft, self.adapter, self.checkpoint, self.gguf, self.convert)
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError(
                 "give either 'trainable' (patterns of weights) or 'peft' (an adapter), or what was trained "
-                "elsewhere: 'adapter' or 'checkpoint' (a folder), or 'gguf' (a file)"
+                "elsewhere: 'adapter' or 'checkpoint' (a folder), or 'gguf' (a file), or 'convert' (a method)"
             )
         if not self.elsewhere and (self.trained_by or self.files_sha256):
             raise ValueError("'trained_by' and 'files_sha256' go with 'adapter', 'checkpoint' or 'gguf'")
-        if self.elsewhere and self.train:
-            raise ValueError("'train' has no effect on what was trained elsewhere")
+        if not self.trained_here and self.train:
+            raise ValueError("'train' has no effect on what was trained elsewhere, or is converted")
         if self.peft is not None and "peft_type" not in self.peft:
             raise ValueError("peft: 'peft_type' is missing, e.g. {peft_type: LORA, r: 16}")
         if self.peft is None and (self.optimizer or self.quantization):
             raise ValueError("'optimizer' and 'quantization' go with 'peft': an adapter on a frozen base")
+        if bool(self.convert) != bool(self.to):
+            raise ValueError("'convert' (a method) and 'to' (lora, merged, bf16 or random) go together")
+        if (self.to == "lora") != (self.rank is not None):
+            raise ValueError("'to: lora' and 'rank' go together: {convert: dora-r16, to: lora, rank: 16}")
         if self.optimizer is not None and "name" not in self.optimizer:
             raise ValueError("optimizer: 'name' is missing, e.g. {name: loraplus, loraplus_lr_ratio: 16}")
         return self

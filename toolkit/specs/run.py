@@ -27,8 +27,10 @@ class RunSpec(Spec):
     data: DataSpec | None
     method: MethodSpec
     learning_rate: float | None = Field(gt=0)
-    """No default: every method has to choose one. None for the untouched base, and if trained elsewhere."""
+    """No default: every method has to choose one. None for the untouched base, and if nothing is trained."""
     train: TrainSpec
+    converts: str | None = None
+    """Id of the run that it converts; None for a run that does not."""
     seed: int
     """Moves data order, initialisation and dropout together."""
     fingerprints: dict[str, str] = Field(default_factory=dict)
@@ -36,8 +38,8 @@ class RunSpec(Spec):
 
     @property
     def is_base(self) -> bool:
-        """Whether this is the untouched base model: no learning rate, and nothing trained elsewhere."""
-        return self.learning_rate is None and not self.method.elsewhere
+        """Whether this is the untouched base model: no learning rate, and no weights but its own."""
+        return self.learning_rate is None and self.method.trained_here
 
     @property
     def run_id(self) -> str:
@@ -56,6 +58,11 @@ class RunSpec(Spec):
             value["model"].pop("tokenizer")
         if self.model.tokenizer_sha256 is None:
             value["model"].pop("tokenizer_sha256")
+        value["method"].pop("convert")  # a name; `converts` is what it stands for
+        for part, field in (("method", "to"), ("method", "rank"), (None, "converts")):
+            holder = value[part] if part else value
+            if holder[field] is None:
+                holder.pop(field)  # runs of before these keys existed keep their identity
         for field in (*PATHS, "files_sha256", "trained_by"):
             given = value["method"].pop(field)
             if (

@@ -15,6 +15,7 @@ from toolkit.data import batches
 from toolkit.data.conversations.template import set_template
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
+from toolkit.models.without_training.conversions import merge_adapter, require_merging
 from toolkit.records import MergeRecord, MergeSide, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import AnyFormat
@@ -36,18 +37,13 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
     if spec.method.quantization:
         raise UserError(f"{record.run_id}: merging into a quantised base would round the adapter away")
     model, tokenizer = artifact_files.load_run(record, folder)
-    merger = getattr(model, "merge_and_unload", None)
-    if merger is None:
-        raise UserError(f"{record.run_id}: {type(model.active_peft_config).__name__} can't be merged")
+    require_merging(model, record.run_id)
     if not texts:
         raise UserError("merge: no text to compare on")
     form = spec.dataset.format if spec.dataset else None
     set_template(tokenizer, form)
     adapter, logits = _measure(model, tokenizer, texts, form)
-    try:
-        merged = merger(safe_merge=True)
-    except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
-        raise UserError(f"{record.run_id}: peft can't merge this adapter: {error}") from error
+    merged = merge_adapter(model, record.run_id)
     combined, merged_logits = _measure(merged, tokenizer, texts, form)
     artifact_files.save_artifact(merged, tokenizer, folder.merged)
     result = MergeRecord(

@@ -67,7 +67,7 @@ class Costs:
 
 def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
     """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
-    if cell.run.is_base or cell.run.method.elsewhere:
+    if cell.run.is_base or not cell.run.method.trained_here:
         return cell
     sizes = {"train": PROBE, "validation": HELD_OUT, "test": HELD_OUT}
     data = cell.data.model_copy(

@@ -34,7 +34,8 @@ def check(study: StudySpec) -> None:
 def plan(grid: StudyState) -> dict[str, Any]:
     """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
-    A run that waits for a search has the rate None and the status `after tuning`. Later rounds of a search,
+    A run that waits for a search has the rate None and the status `after tuning`; one that converts a run
+    which has not finished, `after training`. Later rounds of a search,
     and an extension of its grid, add runs that are not included yet.
     """
     failed = {cell.run.run_id for cell in grid.cells() if grid.state(cell) == CellState.FAILED}
@@ -49,6 +50,10 @@ def plan(grid: StudyState) -> dict[str, Any]:
             "rate_choice": None,
         }
         for cell in grid.undecided_cells(cells)
+    ]
+    rows += [
+        {**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None}
+        for cell in grid.waiting_conversions(cells)
     ]
     left = [row for row in rows if row["status"] != "done"]
     known = [row["seconds"] for row in left if row["seconds"] is not None]

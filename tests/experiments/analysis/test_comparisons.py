@@ -24,6 +24,7 @@ def test_structure_is_compared_on_documents_and_not_on_conversations():
             SimpleNamespace(name="chat", format=Conversation(name="chat")),
         ],
         margins={},
+        converted={},
         seeds=[0],
     )
     made = Statistics()
@@ -68,6 +69,7 @@ def test_one_set_of_weights_is_compared_with_every_seed_and_a_lost_seed_is_refus
         baseline="full",
         dataset=[SimpleNamespace(name="recipes", format=RECIPE)],
         margins={},
+        converted={},
         seeds=[0, 1],
     )
     made, condition = Statistics(), Condition("base", "recipes", 10, 1.0)
@@ -80,3 +82,27 @@ def test_one_set_of_weights_is_compared_with_every_seed_and_a_lost_seed_is_refus
     assert (theirs.method, theirs.unseeded, theirs.seeds, theirs.reason) == ("theirs", "method", 2, None)
     assert theirs.difference is not None
     assert (lora.verdict, lora.reason) == ("refused", "lora has no evaluated run of seed 1")
+
+
+def test_a_conversion_is_compared_with_what_it_converts_and_changes_no_other_verdict():
+    """`full`, `lora` and `lora` merged: one primary comparison with or without it, and p-values as before."""
+    condition, made = Condition("base", "recipes", 10, 1.0), Statistics()
+    for method, nats in (("full", 50.0), ("lora", 52.0), ("merged", 52.5), ("base", 70.0)):
+        made[condition, method] = {0: {"bits_per_byte": [(nats + i % 5, 40.0) for i in range(12)]}}
+    study = SimpleNamespace(
+        baseline="full",
+        dataset=[SimpleNamespace(name="recipes", format=RECIPE)],
+        margins={},
+        converted={"merged": "lora"},
+        seeds=[0],
+    )
+    every = comparisons(study, made, [metric("bits_per_byte")], [])
+    assert [(c.method, c.baseline, c.family) for c in every] == [
+        ("lora", "full", "primary"),
+        ("full", "base", "base"),
+        ("lora", "base", "base"),
+        ("merged", "lora", "conversions"),
+    ]
+    del made[condition, "merged"]
+    study.converted = {}
+    assert comparisons(study, made, [metric("bits_per_byte")], []) == every[:3]

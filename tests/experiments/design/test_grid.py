@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.analysis import detectable
 from experiments.design import study
 from experiments.design.conditions import CellSpec, Design
 from experiments.design.grid import cells_of
@@ -278,6 +279,53 @@ def test_uneven_searches_are_told_before_anything_runs(make):
     wide = plan.plan(make("methods={full: [1e-5, 1e-3], lora-r16: [1e-4, 1e-3]}"))["uneven"]
     assert "width of learning rates for all (full 2.0 decades, lora-r16 1.0 decades)" in wide
     assert plan.plan(make(BOTH))["uneven"] is None
+
+
+def test_a_conversion_waits_for_its_run_and_is_not_forgotten_if_that_was_lost(make):
+    """Two seeds of lora, merged: after training; then of a seed that finished, and of one that failed."""
+    merged = "merged: {convert: lora-r16, to: merged}"
+    grid = make(f"methods={{full: 1e-4, lora-r16: 1e-3, {merged}}}", "seeds=[0, 1]")
+    planned = plan.plan(grid)
+    waiting = [run for run in planned["runs"] if run["status"] == "after training"]
+    assert [(run["method"], run["seed"], run["run_id"]) for run in waiting] == [
+        ("merged", 0, None), ("merged", 1, None),
+    ]  # fmt: skip
+    assert (planned["left"], planned["uneven"]) == (7, None)
+    cells = grid.cells()
+    assert grid.more_to_come(cells) == 2
+    first, second = (cell for cell in cells if cell.method == "lora-r16")
+    finish(grid, first, 1.0)
+    later = StudyState(grid.study, grid.root.path).prepare()
+    converted = [cell for cell in later.cells() if cell.method == "merged"]
+    assert [(cell.run.converts, cell.run.seed, cell.run.is_base) for cell in converted] == [
+        (first.run.run_id, 0, False)
+    ]
+    lost = later.cells([second.run.run_id])
+    assert [cell.run.seed for cell in lost if cell.method == "merged"] == [0, 1]
+    assert later.more_to_come(lost) == 0
+    assert detectable.tests_of(grid.study) == 3  # lora against full, on three metrics
+
+
+@pytest.mark.parametrize(
+    ("methods", "says"),
+    [
+        (
+            "{full: 1e-4, m: {convert: fulll, to: bf16}}",
+            "methods: m: convert: unknown trained method .*'fulll'",
+        ),
+        (
+            "{full: 1e-4, m: {convert: full, to: bf16}, n: {convert: m, to: bf16}}",
+            "n: convert: unknown trained",
+        ),
+        ("{full: 1e-4, m: {convert: full, to: bf16, learning_rates: tune}}", "is converted, has none"),
+    ],
+)
+def test_a_conversion_of_nothing_that_is_trained_is_refused(methods, says):
+    """A mistyped name; a conversion of a conversion; rates, which a conversion has none of."""
+    with pytest.raises(UserError, match=says):
+        study.load("quickstart", [*SMALL, f"methods={methods}", "baseline=full"])
+    with pytest.raises(UserError, match="baseline: 'm' is converted; choose a method that is trained"):
+        study.load("quickstart", ["methods={full: 1e-4, m: {convert: full, to: bf16}}", "baseline=m"])
 
 
 def test_what_was_trained_elsewhere_makes_no_search_uneven(make, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from toolkit.errors import UserError
 from toolkit.models import locate, probe
 from toolkit.models.load import load_base, read_object
 from toolkit.models.messages import readable
-from toolkit.records import Costs, RunRecord
+from toolkit.records import Costs, RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
 from toolkit.records.run import forget_run, seal_run
@@ -54,7 +55,10 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     total = sum(weight.numel() for weight in base.parameters())
     trainable = None
     if method.adapter:
-        trainable = _check_adapter(spec, base)
+        path = Path(method.adapter).expanduser()
+        trainable = check_adapter(
+            path, base, f"method {method.name}: the adapter does not fit {spec.model.name}"
+        )
     else:
         _check_checkpoint(spec, base)
     with whole_folder(folder.artifact) as target:
@@ -86,13 +90,18 @@ def _files(method: MethodSpec) -> list[Path]:
     needed = ADAPTER_FILES[0] if method.adapter else "config.json"
     if not (folder / needed).is_file():
         raise UserError(f"method {method.name}: no {needed} in folder '{folder}'")
-    files = sorted(file for pattern in patterns for file in folder.glob(pattern))
+    files = sorted(_matching(folder, patterns))
     if not any(file.suffix == ".safetensors" for file in files):
         raise UserError(
             f"method {method.name}: no safetensors file in '{folder}'. A pickle can run code as it loads: "
             "save the weights as safetensors"
         )
     return files
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    """The folder's files of these patterns, without our own list of their hashes."""
+    return (file for pattern in patterns for file in folder.glob(pattern) if file.name != hashes.FILE)
 
 
 def _model_of(method: MethodSpec) -> ModelSpec:
@@ -108,7 +117,7 @@ def _model_of(method: MethodSpec) -> ModelSpec:
 def _dequantised(method: MethodSpec) -> list[Path]:
     """The files of the GGUF as fp32 weights, converted once per machine."""
     folder = locate.local_folder(_model_of(method))
-    return sorted(file for pattern in CHECKPOINT_FILES for file in folder.glob(pattern))
+    return sorted(_matching(folder, CHECKPOINT_FILES))
 
 
 def _check_named_base(spec: RunSpec) -> None:
@@ -122,17 +131,18 @@ def _check_named_base(spec: RunSpec) -> None:
         raise UserError(f"method {spec.method.name}: the adapter is one of '{named}', not of '{base.hub}'")
 
 
-def _check_adapter(spec: RunSpec, base: PreTrainedModel) -> int:
-    """Return how many parameters the adapter has. Raises UserError unless it is one of this base."""
+def check_adapter(folder: Path, base: PreTrainedModel, message: str) -> int:
+    """Return how many parameters an adapter has.
+
+    Raises UserError, beginning with ``message``, unless every weight is one of this base, and it runs.
+    """
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils import load_peft_weights
 
-    method, folder = spec.method, str(Path(str(spec.method.adapter)).expanduser())
-    message = f"method {method.name}: the adapter does not fit {spec.model.name}"
     with readable(message):
-        adapted: Any = PeftModel.from_pretrained(base, folder)
+        adapted: Any = PeftModel.from_pretrained(base, str(folder))
     with readable(message):
-        written = load_peft_weights(folder, device="cpu")
+        written = load_peft_weights(str(folder), device="cpu")
     expected = get_peft_model_state_dict(adapted)
     if written.keys() != expected.keys():
         odd = sorted(written.keys() ^ expected.keys())

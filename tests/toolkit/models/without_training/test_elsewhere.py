@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from tests.gguf_files import write_llama
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.models import artifact, elsewhere, load, locate, methods, probe
+from toolkit.models import artifact, load, locate, methods, probe
 from toolkit.models import gguf as conversion
+from toolkit.models.without_training import elsewhere
 from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 
