@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
 class UserError(Exception):
     """An error that the user can fix: shown as one line without a traceback, and the command exits 2.
 
-    The text says where it went wrong, what came, and the likely remedy.
+    The text says where it went wrong, what came, and the likely remedy. Line ends in it, of values that it
+    quotes, become spaces.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(re.sub(r"\s*[\r\n]\s*", " ", text))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

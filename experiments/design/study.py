@@ -62,7 +62,10 @@ def load(name: str, overrides: Sequence[str] = ()) -> StudySpec:
     written = config.absolute_paths(config.read_yaml(path), path.absolute().parent)
     value = config.absolute_paths(config.with_overrides(written, overrides), Path.cwd())
     where = path.name if not overrides else f"{path.name} with {shorten(' '.join(overrides), 200)}"
-    return config.validate(StudySpec, _resolved({"name": path.stem, **value}, where), where)
+    try:
+        return config.validate(StudySpec, _resolved({"name": path.stem, **value}, where), where)
+    except UserError as error:  # of a catalog, which knows nothing of studies
+        raise error if where in str(error) else UserError(f"{where}: {error}") from error
 
 
 def written_out(study: StudySpec) -> str:

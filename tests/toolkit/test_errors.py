@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from toolkit.errors import first_line, one_line, visible
+from toolkit.errors import UserError, first_line, one_line, visible
 
 
 def test_escape_sequences_and_bidirectional_controls_are_spelled_out():
@@ -35,3 +35,8 @@ def test_a_librarys_error_becomes_one_line():
     assert one_line(error) == "no such option. Choose another."
     assert first_line(ValueError()) == one_line(ValueError(" \n")) == "ValueError"
     assert len(one_line(ValueError("x" * 400))) == 300
+
+
+def test_a_user_error_is_one_line_whatever_it_quotes():
+    """An override with line ends, as a shell may pass it; other spaces stay."""
+    assert str(UserError("override 'a=\n  b\r\nc':  expected")) == "override 'a= b c':  expected"

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.models import methods
 from toolkit.models.artifact import for_generation, load_for_use, load_run
 from toolkit.records import RunRecord
@@ -87,7 +87,7 @@ def _shared(
             else:
                 model = PeftModel.from_pretrained(model, place, adapter_name=name)
         except (ValueError, TypeError, KeyError) as error:  # another kind of adapter than the first
-            say(f"{name}: a model of its own ({str(error).splitlines()[0][:100]})")
+            say(f"{name}: a model of its own ({first_line(error)[:100]})")
             continue
         names.add(name)
     precision = next(iter(runs.values()))[0].spec.train.precision
