@@ -22,6 +22,7 @@ def judge(
     references: Path | None = None,
     margin: float | None = None,
     shared_items: Annotated[bool, Parameter(negative="")] = False,
+    report: Path | None = None,
     as_json: Json = False,
 ) -> int:
     """Compare results that other tools wrote: difference, interval, p-value and verdict.
@@ -44,6 +45,9 @@ def judge(
         Equivalence margin in the metric's unit; without it nothing is called equivalent.
     shared_items
         Compare the items that all sides have, if some have more.
+    report
+        Write the table (CSV, Markdown, LaTeX), a forest plot per task, report.md and report.html into this
+        folder.
     """
     from eval.foreign import read
     from eval.foreign.judge import judge as compare
@@ -56,10 +60,18 @@ def judge(
     texts: dict[str, float] = {}
     if references is not None and all(len(files) == 1 for files in paths.values()):
         texts = sacrebleu_p_values({name: files[0] for name, files in paths.items()}, references, first)
+    page = None
+    if report is not None:
+        from figures.report.judged import build_judged
+
+        found = judgement.estimates, judgement.comparisons, judgement.audit, judgement.unmatched
+        page = build_judged(report, first, *found)
     if as_json:
         print_json(_as_json(judgement, texts))
     else:
         _show(judgement, texts)
+        if page is not None:
+            out.print(f"Report: {page}", soft_wrap=True, highlight=False)
     return 0
 
 

@@ -68,7 +68,7 @@ def draw_all(
     largest_first = sorted(range(len(specs)), key=lambda n: -len(specs[n].panels))
     with _own_packages_first():
         entries = Parallel(n_jobs=together, batch_size=1)(
-            delayed(_write)(specs[number], folder, style) for number in largest_first
+            delayed(write_figure)(specs[number], folder, style) for number in largest_first
         )
     return [entry for _, entry in sorted(zip(largest_first, entries, strict=True), key=lambda pair: pair[0])]
 
@@ -107,7 +107,8 @@ def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:
     return "-" + re.sub(r"[^\w.-]+", "-", words.replace(" on ", " ")), f" ({words})"
 
 
-def _write(spec: FigureSpec, folder: Path, style: Style) -> Entry:
+def write_figure(spec: FigureSpec, folder: Path, style: Style) -> Entry:
+    """Draw a figure and write it into ``folder`` in the style's formats, with the CSV behind it."""
     entry = Entry(name=spec.name, title=spec.title, caption=spec.caption)
     try:
         figure = drawn(partial(compose, spec, style.width), style)

@@ -65,8 +65,8 @@ def build(
             write_text(folder / "tables" / f"{table.name}.md", table.markdown() + "\n")
             write_text(folder / "tables" / f"{table.name}.tex", table.latex())
         facts = _facts(study, figures, made, root)
-        write_text(folder / "report.md", _render("report.md.jinja", facts, root))
-        write_text(folder / "report.html", _render("report.html.jinja", facts, root))
+        write_text(folder / "report.md", render("report.md.jinja", facts, root))
+        write_text(folder / "report.html", render("report.html.jinja", facts, root))
     return study_folder / "report" / "report.html"
 
 
@@ -147,7 +147,8 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
     }
 
 
-def _render(template: str, facts: dict[str, Any], root: Path) -> str:
+def render(template: str, facts: dict[str, Any], root: Path) -> str:
+    """Fill in a template of this room; ``root``: the folder whose paths are given from there on."""
     # Titles and generations are other people's text, and a model's: everything is escaped but our own SVG.
     environment_ = Environment(
         loader=PackageLoader("figures.report"),

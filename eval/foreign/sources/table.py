@@ -1,6 +1,6 @@
 """A CSV of (item, seed, score).
 
-Columns `item` and `score`; optionally `seed`, `model`, `metric`, `prompt` and `target`.
+Columns `item` and `score`; optionally `task`, `seed`, `model`, `metric`, `prompt` and `target`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_
 from toolkit.errors import UserError
 
 TOOL = "CSV"
+ITEMS = "items"
+"""The task of rows that name none."""
 
 
 def recognises(header: str) -> bool:
@@ -23,19 +25,20 @@ def recognises(header: str) -> bool:
 
 
 def read(path: Path) -> list[ItemScores]:
-    """One entry per model, seed and metric."""
+    """One entry per task, model, seed and metric; rows without a task are of one task in every file."""
     reader = csv.DictReader(io.StringIO(lines.text_of(path), newline=""), strict=True)
     names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
     if missing := [name for name in ("item", "score") if name not in names]:
         raise UserError(f"{path}: no column '{missing[0]}'. Columns: {', '.join(names)}")
     reader.fieldnames = names
-    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    groups: dict[tuple[str, str, str, str], list[dict[str, str]]] = {}
     try:
         for row in reader:
             if None in row or None in row.values():
                 raise UserError(f"{path}, line {reader.line_num}: {len(names)} columns expected")
             row["line"] = str(reader.line_num)
-            key = (row.get("model", ""), row.get("seed", ""), row.get("metric", "") or "score")
+            task, metric = row.get("task", "") or ITEMS, row.get("metric", "") or "score"
+            key = (task, row.get("model", ""), row.get("seed", ""), metric)
             groups.setdefault(key, []).append(row)
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: not a CSV: {error}") from error
@@ -44,7 +47,9 @@ def read(path: Path) -> list[ItemScores]:
     return [_scores(path, *key, rows) for key, rows in groups.items()]
 
 
-def _scores(path: Path, model: str, seed: str, metric: str, rows: list[dict[str, str]]) -> ItemScores:
+def _scores(
+    path: Path, task: str, model: str, seed: str, metric: str, rows: list[dict[str, str]]
+) -> ItemScores:
     table, formula = mean_of([_number(path, row) for row in rows])
     if seed and not seed.lstrip("-").isdigit():
         raise UserError(f"{path}, line {rows[0]['line']}: seed '{seed[:40]}' is not a whole number")
@@ -52,7 +57,7 @@ def _scores(path: Path, model: str, seed: str, metric: str, rows: list[dict[str,
         source=str(path),
         tool=TOOL,
         model=model or None,
-        task=path.stem if not model else "items",
+        task=task,
         seed=int(seed) if seed else None,
         metric=metric,
         direction=direction_of(metric),

@@ -126,6 +126,9 @@ def test_a_csv_groups_by_model_seed_and_metric(tmp_path):
     first, second = read(path)
     assert (first.seed, first.formula, first.statistics.tolist()) == (0, "mean", [[0.5, 1], [1, 1]])
     assert (second.seed, second.formula) == (1, "mean of 0 and 1")
+    assert first.task == second.task == "items"  # so that files of two names are of one task
+    path.write_text("task,item,score\nsums,a,0.5\n,a,1\n")
+    assert [scores.task for scores in read(path)] == ["sums", "items"]
 
 
 def test_text_files_hold_sacrebleus_counts(tmp_path):

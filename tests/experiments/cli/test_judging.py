@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import pandas as pd
 import pytest
 
 from experiments.cli import main
@@ -64,6 +65,33 @@ def test_the_table_names_the_sides_and_what_is_flagged(texts, capsys):
     assert code == 0
     assert "against theirs" in out
     assert "flagged: ours and theirs: one run per side" in out
+
+
+def test_a_report_holds_the_table_the_figure_and_what_is_refused(tmp_path, capsys):
+    """Ten items, scores of `a` 0.5 above: the CSV has the number, the page the words; a task is no markup."""
+    for name, more in (("a", 0.5), ("b", 0.0)):
+        rows = [f"{task},{item},{item % 3 + more}" for task in ("t", "<b>") for item in range(10)]
+        if name == "a":
+            rows.append("<b>,10,1")  # one item more than the other side
+        (tmp_path / f"{name}.csv").write_text("task,item,score\n" + "\n".join(rows) + "\n")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "mine.txt").write_text("kept")
+    sides = f"b={tmp_path / 'b.csv'}", f"a={tmp_path / 'a.csv'}"
+    code, out, _ = called(capsys, *sides, "--report", tmp_path / "report")
+    assert code == 0
+    assert f"Report: {tmp_path / 'report' / 'report.html'}" in out
+    folder = tmp_path / "report"
+    table = pd.read_csv(folder / "tables" / "verdicts.csv").set_index("dataset")
+    assert table.loc["t", "difference"] == pytest.approx(0.5)
+    assert (table.loc["t", "value"], table.loc["t", "baseline_value"]) == pytest.approx((1.4, 0.9))
+    assert table.loc["<b>", "verdict"] == "refused"
+    assert sorted(file.name for file in folder.glob("figures/*.pdf")) == ["differences-1-t.pdf"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert '<td data-label="task">&lt;b&gt;</td>' in page
+    assert "refused: 1 items of" in page
+    assert "<svg role=" in page
+    assert "![t: differences to b](figures/differences-1-t.png)" in (folder / "report.md").read_text()
+    assert (folder / "mine.txt").read_text() == "kept"
 
 
 @pytest.mark.parametrize(
