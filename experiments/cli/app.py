@@ -10,6 +10,7 @@ from importlib import metadata
 from cyclopts import App, CycloptsError
 
 from experiments.cli.bench import bench
+from experiments.cli.canary import canary
 from experiments.cli.judging import judge
 from experiments.cli.listing import catalog
 from experiments.cli.models import generate, merge
@@ -46,7 +47,7 @@ app = App(
 )
 COMMANDS = (
     new, run, report, plan, audit, catalog, data, generate, judge, merge, playground, push, recommend, taste,
-    verify, clean,
+    verify, canary, clean,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command)
