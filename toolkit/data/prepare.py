@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from toolkit.data import corpus
 from toolkit.data.conversations.template import rendering
 from toolkit.data.corpus import Corpus
+from toolkit.data.duplicates.prompts import near_prompts
 from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
@@ -184,8 +185,11 @@ def _divide(
     sizes = quotas(data, shares, dataset.format)
     more = quotas(data.model_copy(update={"test": data.further_test}), shares, dataset.format)["test"]
     together = data.duplicates == "together"
+    keys = group_keys(titles, documents.clusters[used]) if together else titles
+    if data.near_prompts == "together":
+        keys = group_keys(keys, near_prompts(documents.texts.choose(used), data.near_duplicate, progress))
     division = split(
-        group_keys(titles, documents.clusters[used]) if together else titles,
+        keys,
         documents.ids[used],
         origins,
         sizes,

@@ -120,6 +120,10 @@ class DataSpec(Spec):
     prompted with the title alone and writes the same text for each; or kept as if they were independent."""
     duplicates: Literal["drop", "together"] = "drop"
     """Keep one document of a cluster of near-copies, or keep the whole cluster on one side of the split."""
+    near_prompts: Literal["apart", "together"] = "apart"
+    """Whether prompts that are near-copies of each other, with other answers, are kept on one side of the
+    split: `together`. Equal prompts always are. A long instruction that all prompts share makes all of them
+    near-copies."""
 
 
 DatasetSpec.model_rebuild()  # names Component, which is defined below it: fields are whole from the start

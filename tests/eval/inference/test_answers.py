@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from eval.inference.answers import answer_likelihoods, choice_likelihoods
 from eval.inference.generation import generate
@@ -17,6 +19,7 @@ from tests.factories import FULL, small_run
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import Dialogue, Turn, from_text, to_text
 from toolkit.errors import UserError
+from toolkit.events import StepTaken, ignore
 from toolkit.models import load
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Conversation, DatasetSpec, Decoding, EvalSpec, ModelSpec
@@ -156,6 +159,36 @@ def test_a_prompt_that_fills_the_context_is_one_line(loaded):
     long = template.render([{"role": "user", "content": "stir " * 400}], prompt=True)
     with pytest.raises(UserError, match="a prompt of .* tokens fills the model's context of 256 tokens"):
         generate(model, tokenizer, [long], "prompt", GREEDY, EvalSpec(), template=template)
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_training_on_conversations_that_was_stopped_ends_with_the_same_weights(tiny_chat, tmp_path, packing):
+    """Stopped at the third of six steps and resumed: equal to the last bit, labels of answers included."""
+    dataset = DatasetSpec(name="mine", files=("x.jsonl",), format=CHATML)
+    run = small_run(tiny_chat, FULL, epochs=3, packing=packing).model_copy(update={"dataset": dataset})
+    steps = []
+
+    def stop(event):
+        if isinstance(event, StepTaken):
+            steps.append(event.step)
+            if event.step == 3:
+                raise InterruptedError
+
+    def fit(root, progress):
+        folder = RunFolder(root, run.run_id)
+        record = train(run, texts(32), texts(36)[32:], "", folder, progress=progress, checkpoint_seconds=0)
+        return record, load_file(folder.artifact / "model.safetensors")
+
+    with pytest.raises(InterruptedError):
+        fit(tmp_path / "stopped", stop)
+    assert steps == [1, 2, 3]
+    record, resumed = fit(tmp_path / "stopped", steps.append)
+    assert record.costs.interruptions == 1
+    taken = [event.step for event in steps if isinstance(event, StepTaken)]
+    assert taken[0] > 1
+    straight, whole = fit(tmp_path / "whole", ignore)
+    assert record.data == straight.data
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 @pytest.mark.parametrize("packing", [False, True])

@@ -157,6 +157,36 @@ def test_near_copies_of_a_conversation_are_dropped(tmp_path):
     assert (report.duplicates.near, report.documents) == (1, 13)
 
 
+def test_near_copies_of_a_prompt_stay_on_one_side(tmp_path):
+    """Ten prompts of thirty words, each asked thrice with one other word and another answer.
+
+    Of two such prompts 25 of 31 triples are equal, 0.81. Apart, a held-out prompt has a near-copy in
+    training; together, all three are on its side, or excluded: 4 of 10 prompts take 12 of 30 documents.
+    """
+    rows = [
+        {
+            "q": " ".join(f"v{v}" if k == 14 else f"p{n}w{k}" for k in range(30)),
+            "a": f"answer {n} {v} other{n * 3 + v} words{n}x{v}",
+        }
+        for n in range(10)
+        for v in range(3)
+    ]
+
+    def crossing(prepared):
+        held_out = {from_text(t).title.split()[0] for t in (*prepared.validation, *prepared.test)}
+        return held_out & {from_text(t).title.split()[0] for t in prepared.train}
+
+    data = DataSpec(train=15, validation=3, test=3)
+    apart, together = (
+        prepare(data_of(tmp_path, rows, **FIELDS), data.model_copy(update={"near_prompts": how}))
+        for how in ("apart", "together")
+    )
+    assert apart.report.documents == together.report.documents == 30
+    assert crossing(apart)
+    assert not crossing(together)
+    assert len(together.train) == 15
+
+
 def test_a_conversations_length_is_that_of_its_turns(tmp_path):
     """Ten questions of 5 characters, a line break, an answer of 14: 20, however they are stored."""
     rows = [{"q": f"ask {n}", "a": f"word{n} other{n} a"} for n in range(10)]
