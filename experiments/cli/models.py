@@ -26,10 +26,12 @@ def generate(
 ) -> int:
     """Write recipes for titles: the untouched base and every method of a study, side by side.
 
+    In a study of conversations the titles are questions, and the models answer through its chat template.
+
     Parameters
     ----------
     titles
-        One or more dishes: `"Banana Bread" "Lemon Cake"`.
+        One or more dishes, or questions: `"Banana Bread" "Lemon Cake"`.
     study
         A study that has been run; its first seed's models write.
     temperature

@@ -1,17 +1,20 @@
-"""Base and trained models of a study write a document for the same title, side by side."""
+"""Base and trained models of a study write for the same title, or answer the same question, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.analysis.conclude import read
 from experiments.design.study import name_of
 from experiments.playground.runs import Runs, first_runs, format_of, loadable
 from toolkit.data.format import opening
 from toolkit.errors import UserError
-from toolkit.specs import Decoding, EvalSpec, Format
+from toolkit.specs import AnyFormat, Conversation, Decoding, EvalSpec, Format
+
+if TYPE_CHECKING:
+    from toolkit.data.conversations.template import ChatTemplate
 
 
 def side_by_side(
@@ -29,23 +32,24 @@ def side_by_side(
     """Return one row per title, temperature and model: `title`, `temperature`, `method`, `text`, `ended`,
     `tokens`.
 
-    Raises UserError for a bad option, a study without finished runs or weights, and a base model that its
-    record may not decide to load.
+    In a study of conversations a title is a user's message: it is rendered by the chat template, and the text
+    is the answer alone, which ends with the turn. Raises UserError for a bad option, a study without finished
+    runs or weights, and a base model that its record may not decide to load.
     """
     cells = first_runs(read(root, name_of(study)), "generate")
-    names = [" ".join(title.split()) for title in titles]
-    if not all(names):
+    if not all(title.strip() for title in titles):
         raise UserError("generate: a title is empty")
     if max_new_tokens < 1:
         raise UserError(f"generate: --max-new-tokens is at least 1, got {max_new_tokens}")
     decodings = _decodings(temperatures, top_p)
     spec = EvalSpec(max_new_tokens=max_new_tokens, seed=seed)
     runs = loadable(cells, root, "generate", trust_remote_code=trust_remote_code)
-    document_format = _format(runs)
+    form = _format(runs)
 
     # torch only from here on: whatever is wrong above is reported at once
     from eval.inference.generation import generate
     from toolkit import runtime
+    from toolkit.data.conversations.template import ChatTemplate
     from toolkit.models.artifact import for_generation, load_run
 
     runtime.quiet_libraries()
@@ -54,17 +58,18 @@ def side_by_side(
         say(f"{method}: writing")
         model, tokenizer = load_run(run, folder)
         for_generation(model, run.spec.train.precision)
-        first = document_format.sections[0]
-        prompts = [opening(document_format, name) for name in names]
+        template = ChatTemplate(form, tokenizer) if isinstance(form, Conversation) else None
+        prompts = [_prompt(title, form, template) for title in titles]
         for decoding in decodings:
-            written = generate(model, tokenizer, prompts, first.name, decoding, spec)
+            mode = form.sections[0].name
+            written = generate(model, tokenizer, prompts, mode, decoding, spec, template=template)
             for title, generation in zip(titles, written, strict=True):
                 rows.append(
                     {
                         "title": title,
                         "temperature": decoding.temperature,
                         "method": method,
-                        "text": generation.document,
+                        "text": generation.text.strip() if template else generation.document,
                         "ended": generation.ended,
                         "tokens": generation.tokens,
                     }
@@ -82,11 +87,15 @@ def _decodings(temperatures: Sequence[float], top_p: float) -> list[Decoding]:
     return [Decoding(name=f"t{t:g}", temperature=t, top_p=top_p) for t in temperatures]
 
 
-def _format(runs: Runs) -> Format:
+def _prompt(title: str, form: AnyFormat, template: ChatTemplate | None) -> str:
+    if isinstance(form, Format):
+        return opening(form, " ".join(title.split()))
+    return template.question(title) if template else title
+
+
+def _format(runs: Runs) -> AnyFormat:
     """Return the format of the documents that the methods were trained on."""
     document_format = format_of(record for record, _ in runs.values())
     if document_format is None:
         raise UserError("generate: the study has no finished trained run yet; `bakeoff run` it first")
-    if not isinstance(document_format, Format):
-        raise UserError("generate: the study trained on conversations; use `bakeoff playground`")
     return document_format

@@ -27,8 +27,9 @@ from starlette.routing import Route
 from eval.metrics.structure.checks import check_structure
 from experiments.playground.live.arms import Arms, names_of
 from experiments.playground.live.writing import Piece, write
+from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.format import opening
-from toolkit.specs import AnyFormat, Decoding, Format
+from toolkit.specs import AnyFormat, Conversation, Decoding, Format
 
 MOST_BODY = 32_768
 CHECK_EVERY = 8
@@ -74,6 +75,9 @@ class Playground:
             study,
             report,
         )
+        self._template = None
+        if isinstance(document_format, Conversation):
+            self._template = ChatTemplate(document_format, arms.tokenizer)
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -82,11 +86,13 @@ class Playground:
         environment = Environment(
             loader=PackageLoader("experiments.playground.live"), autoescape=True, undefined=StrictUndefined
         )
-        sections = [section.name for section in self.format.sections] if self.format else []
+        form = self.format
+        sections = [section.name for section in form.sections] if isinstance(form, Format) else []
         text = environment.get_template("playground.html.jinja").render(
             study=self.study,
             arms=names_of(self.arms.arms),
             titled=bool(sections),
+            chat=self._template is not None,
             listed="ingredients" in sections[1:2],
             limits=self.limits,
             report=self.report is not None,
@@ -153,7 +159,9 @@ class Playground:
                 self._waiting -= 1
                 waiting = False
                 decoding = Decoding(temperature=asked.temperature, top_p=asked.top_p)
-                pieces = write(self.arms, asked.arms, prompt, decoding, asked.new_tokens, asked.seed)
+                pieces = write(
+                    self.arms, asked.arms, prompt, decoding, asked.new_tokens, asked.seed, self._template
+                )
                 ends = time.monotonic() + self.limits.seconds
                 async for piece in _in_thread(pieces):
                     if await request.is_disconnected():
@@ -171,7 +179,7 @@ class Playground:
         value: dict[str, Any] = {
             "arm": piece.arm, "text": piece.text, "tokens": piece.tokens, "ended": piece.ended
         }  # fmt: skip
-        if self.format is not None and (piece.ended or piece.tokens % CHECK_EVERY == 0):
+        if isinstance(self.format, Format) and (piece.ended or piece.tokens % CHECK_EVERY == 0):
             value["checks"] = check_structure(prompt + piece.text, self.format, piece.ended == "end_of_text")
         return value
 

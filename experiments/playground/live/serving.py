@@ -11,7 +11,6 @@ from experiments.design.study import name_of
 from experiments.playground.runs import first_runs, format_of, loadable
 from toolkit.errors import UserError
 from toolkit.records.folders import Root
-from toolkit.specs import Format
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -48,7 +47,7 @@ def serve(
     report = Root(root).results(conclusions.study) / "report" / "report.html"
     playground = Playground(
         arms,
-        document_format if isinstance(document_format, Format) else None,  # else a prompt as it is
+        document_format,
         Limits(new_tokens=new_tokens),
         conclusions.study,
         report if report.is_file() else None,

@@ -11,6 +11,7 @@ import torch
 from eval.inference.sampling import sample, uniforms
 from experiments.playground.live.arms import Arm, Arms
 from toolkit.data import batches
+from toolkit.data.conversations.template import ChatTemplate
 from toolkit.models import load as models
 from toolkit.specs import Decoding
 
@@ -37,15 +38,24 @@ class _State:
 
 @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is not typed here
 def write(
-    arms: Arms, chosen: Sequence[str], prompt: str, decoding: Decoding, limit: int, seed: int
+    arms: Arms,
+    chosen: Sequence[str],
+    prompt: str,
+    decoding: Decoding,
+    limit: int,
+    seed: int,
+    template: ChatTemplate | None = None,
 ) -> Iterator[Piece]:
     """Yield pieces of every chosen arm in turn until all have ended. The same seed writes the same texts.
 
-    An arm ends at end-of-text, at ``limit`` new tokens, or where the model's context is full.
+    An arm ends at end-of-text, at ``limit`` new tokens, or where the model's context is full. With
+    ``template`` the prompt is a user's message that it renders, and an arm ends at the end of its turn too.
     """
     tokenizer = arms.tokenizer
-    stop = int(tokenizer.eos_token_id)
-    start = [batches.prefix_token(tokenizer), *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
+    stops = (int(tokenizer.eos_token_id),) if template is None else template.stops
+    rendered = prompt if template is None else template.question(prompt)
+    start = [] if template else [batches.prefix_token(tokenizer)]
+    start += tokenizer(rendered, add_special_tokens=False)["input_ids"]
     states = [_State(arm) for arm in arms.arms if arm.name in chosen]
     room = min((models.context(state.arm.model) or limit + len(start) for state in states), default=0)
     limit = min(limit, room - len(start))
@@ -53,12 +63,12 @@ def write(
     while going := [state for state in states if state.ended is None]:
         for state in going:
             step = len(state.ids)
-            token = _next(state, start, numbers[:, step], decoding) if step < limit else stop
-            state.ended = "limit" if step + 1 >= limit and token != stop else None
-            if token == stop:
-                state.ended = "end_of_text" if step < limit else "limit"
+            token = _next(state, start, numbers[:, step], decoding) if step < limit else None
+            if token in stops:
+                state.ended = "end_of_text"
             else:
-                state.ids.append(token)
+                state.ended = "limit" if step + 1 >= limit else None
+                state.ids += [] if token is None else [token]
             text = tokenizer.decode(state.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
             if state.ended is None:
                 text = text.rstrip("\N{REPLACEMENT CHARACTER}")  # half of a character: the rest follows

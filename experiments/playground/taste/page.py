@@ -18,7 +18,7 @@ from toolkit.records import Conclusions, StudyRecords, read_lines, write_lines
 from toolkit.records.base import Record
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
-from toolkit.specs import AnyFormat, digest_of
+from toolkit.specs import AnyFormat, Format, digest_of
 
 
 class TasteTest(Record):
@@ -141,8 +141,12 @@ def _texts(
         for outcome in records.outcomes(cell):
             if outcome.generations and not outcome.general:
                 generation = outcome.generations[0]
-                texts[cell.method][outcome.document_id] = without_markers(generation.text, document_format)
-                prompts[outcome.document_id] = without_markers(generation.prompt, document_format)
+                text, prompt = generation.text.strip(), outcome.title  # of a conversation: no template
+                if isinstance(document_format, Format):
+                    text, prompt = (
+                        without_markers(one, document_format) for one in (generation.text, generation.prompt)
+                    )
+                texts[cell.method][outcome.document_id], prompts[outcome.document_id] = text, prompt
     return texts, prompts
 
 

@@ -97,6 +97,10 @@ class ChatTemplate:
         """Return what the model is prompted with: all turns before the last answer."""
         return self.render(dialogue.messages[:-1], prompt=True)
 
+    def question(self, text: str) -> str:
+        """Return what the model is prompted with for one user's message, to which nothing came before."""
+        return self.render([{"role": "user", "content": text}], prompt=True)
+
     def ids(self, messages: Sequence[dict[str, str]], *, prompt: bool = False) -> list[int]:
         """Return the token ids of `render`."""
         encoded = self._apply(messages, tokenize=True, return_dict=True, add_generation_prompt=prompt)
