@@ -30,8 +30,12 @@ KILLS = HOME / "kills.jsonl"
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 TARGETS = ("parent", "worker")
 STUDY = ("train.epochs=20", "train.batch_tokens=256", "methods={full: 1e-4, lora-r16: 1e-3}")
-TIMES = {"costs", "environment", "seconds", "likelihood_seconds", "train_seconds", "memory_bytes"}
-"""Fields of records that differ between any two runs: durations, memory and the state of the machine."""
+TIMES = {
+    "costs", "environment", "seconds", "likelihood_seconds", "train_seconds", "memory_bytes",
+    "recommendations",
+}  # fmt: skip
+"""Fields of records that differ between any two runs: durations, memory, the state of the machine, and what
+follows from them: a recommendation is of the method that needs least memory."""
 TRACES = ("differing", "damaged", "orphans", "repeated")
 """Fields of a kill's line that are empty if it left no trace."""
 PATIENCE = 30

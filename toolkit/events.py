@@ -67,6 +67,14 @@ class Started:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Halted:
+    """A signal has stopped a job's process: it does nothing until it is continued."""
+
+    process: int
+    """Its process id."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed:
     """A job reports its own error, in one line."""
 
@@ -81,11 +89,12 @@ class Ended:
     """Why it failed; None if it finished."""
 
 
-Event = PhaseStarted | Advanced | StepTaken | Validated | Started | Failed | Ended
+Event = PhaseStarted | Advanced | StepTaken | Validated | Started | Halted | Failed | Ended
 Listener = Callable[[Event], None]
 
 _KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (PhaseStarted, Advanced, StepTaken, Validated, Started, Failed, Ended)
+    kind.__name__: kind
+    for kind in (PhaseStarted, Advanced, StepTaken, Validated, Started, Halted, Failed, Ended)
 }
 
 

@@ -17,7 +17,7 @@ from rich.table import Column
 
 from experiments.running.lines import duration, indented, sparkline
 from toolkit.errors import visible
-from toolkit.events import Advanced, Event, Listener, PhaseStarted, StepTaken, Validated
+from toolkit.events import Advanced, Event, Halted, Listener, PhaseStarted, StepTaken, Validated
 
 QUIET_SECONDS = 20
 """At least this many seconds lie between two plain lines about the same work."""
@@ -119,6 +119,11 @@ class Board:
                 resumed = ", resumed from a checkpoint" if event.resumed else ""
                 words = "waiting for another process" if event.phase == "waiting" else event.phase
                 self._quiet_line(f"{work.name}: {words}{resumed}")
+        elif isinstance(event, Halted):
+            number = event.process
+            self.line(
+                f"{work.name}: process {number} was stopped by a signal; `kill -CONT {number}` continues it"
+            )
         elif isinstance(event, StepTaken):
             work.losses.append(event.loss)
             speed = f"{event.tokens / event.seconds:.0f} tok/s" if event.seconds else ""

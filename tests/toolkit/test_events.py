@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit import events
-from toolkit.events import Advanced, Ended, Failed, PhaseStarted, Started, StepTaken, Validated
+from toolkit.events import Advanced, Ended, Failed, Halted, PhaseStarted, Started, StepTaken, Validated
 
 EVERY = [
     PhaseStarted(phase="training", resumed=True),
@@ -13,6 +13,7 @@ EVERY = [
     StepTaken(step=1, steps=4, loss=2.5, tokens=100, seconds=0.5),
     Validated(step=4, nll=2.25, bits_per_byte=0.8),
     Started(node="worker-1"),
+    Halted(process=4711),
     Failed(error="data set d: no file\nnamed d.csv"),
     Ended(error=None),
 ]

@@ -8,12 +8,16 @@ import subprocess
 import threading
 from collections.abc import Mapping
 
+import psutil
+
 from experiments.running.job import Job
 from toolkit import runtime
-from toolkit.events import Ended, Failed, Listener, from_json
+from toolkit.events import Ended, Failed, Halted, Listener, from_json
 from toolkit.records.folders import RunFolder
 
 PATIENCE = 5  # seconds between asking a process to stop and making it
+WATCH_SECONDS = 5.0
+"""A process that a signal has stopped is reported after at most this time."""
 
 
 class WorkerProcess:
@@ -38,6 +42,7 @@ class WorkerProcess:
             )
         self._thread = threading.Thread(target=self._listen, args=(job.model_dump_json(),), daemon=True)
         self._thread.start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def stop(self) -> None:
         """End the process and what it has started."""
@@ -54,6 +59,19 @@ class WorkerProcess:
     def join(self) -> None:
         """Wait for the end."""
         self._thread.join()
+
+    def _watch(self) -> None:
+        """Report each time that the process, or one that it has started, is stopped by a signal."""
+        reported: set[int] = set()
+        while True:
+            try:
+                self._process.wait(WATCH_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                stopped = stopped_processes(self._process.pid)
+            for number in sorted(stopped - reported):
+                self._listener(Halted(process=number))
+            reported = stopped
 
     def _listen(self, job: str) -> None:
         failure: str | None = None
@@ -74,6 +92,16 @@ class WorkerProcess:
         code = process.wait()
         process.stdout.close()
         self._listener(Ended(error=_in_words(code, failure, self._folder)))
+
+
+def stopped_processes(number: int) -> set[int]:
+    """Return the ids of a process and those that it has started, of those that a signal has stopped."""
+    try:
+        process = psutil.Process(number)
+        family = [process, *process.children(recursive=True)]
+        return {one.pid for one in family if one.status() == psutil.STATUS_STOPPED}
+    except psutil.Error:  # it has just ended
+        return set()
 
 
 FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}

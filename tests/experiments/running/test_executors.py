@@ -14,10 +14,15 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
+from experiments.running.executors import process
 from experiments.running.executors.local import gpus, places
+from experiments.running.job import Job
 from tests.experiments.small import asked, environment
+from tests.factories import small_run
+from toolkit import config
 from toolkit.records import Failure, RunRecord, read_lines
 from toolkit.records import Step as StepRecord
+from toolkit.specs import DataSpec
 
 LONG = ["train.batch_tokens=256", "train.epochs=2000", "methods={full: 1e-4}"]
 ODD = "methods={odd: {peft: {peft_type: LORA, target_modules: [nowhere]}, learning_rates: [1e-3]}}"
@@ -196,7 +201,7 @@ def test_two_commands_on_one_study_train_every_run_once(tmp_path, tiny_gpt2):
 
 
 def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_path, tiny_gpt2):
-    """The system refuses files above 60 kB, so no weights are saved: told, and nothing half there.
+    """The system refuses files above 60 kB, so no weights are saved: reported, and nothing half there.
 
     Without the limit --retry-failed ends it well."""
     one = ["methods={full: 1e-4}"]
@@ -210,3 +215,39 @@ def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_pat
     again = run(tmp_path, tiny_gpt2, *one, "--retry-failed")
     assert again.returncode == 0, again.stdout + again.stderr
     assert not record.exists()
+
+
+def test_a_worker_stopped_by_a_signal_is_reported_once_and_continues(tmp_path, monkeypatch):
+    """SIGSTOP to a process and to its child: both are reported, once each; continued, none is stopped."""
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    job = Job(
+        root=str(tmp_path), run=small_run(tmp_path), dataset=config.dataset("wikibooks"),
+        data=DataSpec(train=1, validation=1, test=1), evaluate=None,
+    )  # fmt: skip
+    monkeypatch.setattr(process.runtime, "module_command", lambda *_: [sys.executable, "-c", script])
+    monkeypatch.setattr(process, "WATCH_SECONDS", 0.1)
+    reported = []
+    worker = process.WorkerProcess(job, {}, reported.append)
+    try:
+        parent = psutil.Process(worker._process.pid)
+        child = until(lambda: parent.children())[0]
+        for one in (parent, child):
+            one.suspend()
+        until(lambda: len(reported) == 2)
+        time.sleep(0.5)
+        assert {event.process for event in reported} == {parent.pid, child.pid}
+        assert len(reported) == 2
+        for one in (parent, child):
+            one.resume()
+        until(lambda: not process.stopped_processes(parent.pid))
+    finally:
+        worker.stop()
+
+
+def until(holds, seconds=30):
+    """What ``holds`` returns once it is true."""
+    ends = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    return value

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from experiments.running.board import Board
 from experiments.running.lines import duration, sparkline
-from toolkit.events import Advanced, PhaseStarted, StepTaken
+from toolkit.events import Advanced, Halted, PhaseStarted, StepTaken
 
 
 class Clock:
@@ -145,3 +145,14 @@ def test_the_log_keeps_the_lines_and_its_loss_stops_nothing(tmp_path):
         board.line("two")
     assert printed.getvalue().count("cannot write") == 1
     assert "two" in printed.getvalue()
+
+
+def test_a_stopped_process_is_named_with_what_continues_it(clock):
+    """Process 4711: a line that stays, with the command."""
+    said = io.StringIO()
+    board = Board(Console(file=said, width=120), clock=clock)
+    board.expect(1)
+    board.begin("a", 1, "tiny full")
+    board.event("a", Halted(process=4711))
+    line = "run 1 of 1 · tiny full: process 4711 was stopped by a signal; `kill -CONT 4711` continues it"
+    assert said.getvalue().splitlines()[-1] == line
