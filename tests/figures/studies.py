@@ -104,7 +104,7 @@ HOSTILE = (
 
 
 def hostile(root: Path) -> tuple[Path, Path]:
-    """A study whose titles and texts try to be something else; its arms disagree on some documents."""
+    """A study of titles and texts that try to be something else, a hash, and arms that disagree on some."""
     folder, root = write_study(root, extra=True, methods=("full", "lora-r16"))
     for path in root.glob("runs/*/eval-*.jsonl"):
         outcomes = read_lines(path, Outcome)
@@ -116,4 +116,8 @@ def hostile(root: Path) -> tuple[Path, Path]:
     failures = read_lines(folder / "failures.jsonl", FailedGeneration)
     only_base = [failure for failure in failures if failure.method == "base"]
     write_lines(folder / "failures.jsonl", only_base)
+    path = folder / "comparisons.json"
+    conclusions = Conclusions.read(path)
+    hashed = conclusions.audit[0].model_copy(update={"text": f"the same for all: {'c0ffee' * 11}"})
+    conclusions.model_copy(update={"audit": (hashed, *conclusions.audit[1:])}).write(path)
     return folder, root
