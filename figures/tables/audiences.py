@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from figures.tables.scores import BEST, decided_best
+from figures.tables.scores import BEST, decided_best, numbers, with_interval
 from figures.tables.table import Table, with_untuned
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
@@ -12,12 +13,17 @@ from figures.wording.names import MISSING, decimals, factor, number, present, va
 
 PLUS_MINUS = (
     "±: half the width of the 95 % interval, over documents with one seed, over seeds and documents with "
-    "several. "
+    "several. In brackets instead: an interval that lies unevenly about its value. "
 )
+UNEVEN = 0.25
+"""Share of half its width by which an interval's middle may miss the value and still be written as ±."""
 
 
 def paper(part: StudyTables, metrics: Sequence[str]) -> Table:
-    """Return a row per method: each headline value ± half its interval, the decided best in bold."""
+    """Return a row per method: each headline value ± half its interval, the decided best in bold.
+
+    An interval whose middle is not its value, such as that of a share near 0 %, stands in brackets.
+    """
     table = with_untuned(part.estimates[part.estimates["metric"].isin(metrics)])
     winners = {metric: decided_best(part, metric) for metric in metrics}
     rows, bold = [], set()
@@ -27,7 +33,7 @@ def paper(part: StudyTables, metrics: Sequence[str]) -> Table:
         bold |= {(y, x) for x, metric in enumerate(metrics, start=1) if winners[metric] == method}
     header = ("method", *(part.metric_labels[metric] for metric in metrics))
     return Table(name="paper", title="Headline metrics", header=header, rows=rows, note=PLUS_MINUS + BEST,
-                 bold=frozenset(bold))  # fmt: skip
+                 bold=frozenset(bold), numbers=numbers(part, metrics))  # fmt: skip
 
 
 def _plus_minus(row: dict[str, object] | None) -> str:
@@ -38,7 +44,10 @@ def _plus_minus(row: dict[str, object] | None) -> str:
     text = value_text(value, unit, places)  # type: ignore[arg-type]  # as above
     if not (present(low) and present(high)):
         return text
-    half = factor(unit) * (float(str(high)) - float(str(low))) / 2
+    ends, centre = (float(str(low)), float(str(high))), float(str(value))
+    half = factor(unit) * (ends[1] - ends[0]) / 2
+    if factor(unit) * abs(sum(ends) / 2 - centre) > UNEVEN * half:
+        return with_interval(row)
     sign = " %" if unit == "share" else ""
     return f"{text.removesuffix(sign)} ± {number(half, places)}{sign}"
 
@@ -58,4 +67,10 @@ def readme(part: StudyTables, metrics: Sequence[str]) -> Table:
         rows.append((str(of_method["label"].iloc[0]), *cells.values()))
     header = ("method", *(part.metric_labels[metric] for metric in metrics))
     note = f"Verdicts are against {part.conclusions.baseline}; undecided is not equal."
-    return Table(name="readme", title="Values and verdicts", header=header, rows=rows, note=note)
+    measured = numbers(part, metrics)
+    keys = zip(measured["method"], measured["metric"], strict=True)
+    judged: Any = [verdicts.get(key) for key in keys]
+    measured = measured.assign(verdict=judged)
+    return Table(
+        name="readme", title="Values and verdicts", header=header, rows=rows, note=note, numbers=measured
+    )

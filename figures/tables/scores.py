@@ -35,7 +35,7 @@ def results(part: StudyTables, metrics: Sequence[str]) -> Table:
         rows=rows,
         note=INTERVALS + BEST,
         bold=frozenset(bold),
-        numbers=_numbers(part, list(metrics)),
+        numbers=numbers(part, metrics),
     )
 
 
@@ -58,8 +58,8 @@ VALUES = [
 ]
 
 
-def _numbers(part: StudyTables, metrics: list[str]) -> pd.DataFrame:
-    """Values as numbers: estimates with their intervals, then anchors, then metrics without an interval."""
+def numbers(part: StudyTables, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return values as numbers: estimates with intervals, then anchors, then metrics without an interval."""
     estimates = part.estimates[part.estimates["metric"].isin(metrics)]
     known = set(zip(estimates["method"], estimates["metric"], strict=True))
     scores = part.scores[part.scores["metric"].isin(metrics)]
@@ -107,7 +107,7 @@ def all_metrics(part: StudyTables) -> Table:
         header=("metric", "better", *cells),
         rows=rows,
         note=INTERVALS,
-        numbers=_numbers(part, list(names)),
+        numbers=numbers(part, list(names)),
     )
 
 

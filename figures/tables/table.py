@@ -37,7 +37,7 @@ class Table(NamedTuple):
         return f"{text}\n\n{markdown(self.note)}" if self.note else text
 
     def latex(self) -> str:
-        r"""Return a LaTeX `tabular` with booktabs rules, escaped; needs `\usepackage{booktabs}`."""
+        r"""Return a LaTeX `table` with its note as caption, escaped; needs `\usepackage{booktabs}`."""
         lines = [
             " & ".join(
                 rf"\textbf{{{latex(cell)}}}" if (y, x) in self.bold else latex(cell)
@@ -46,10 +46,16 @@ class Table(NamedTuple):
             + r" \\"
             for y, row in enumerate((self.header, *self.rows), start=-1)
         ]
+        caption = f"{one_line(self.title)}. {one_line(self.note)}".strip()
         return "\n".join(
             [
-                f"% {one_line(self.title)}; needs \\usepackage{{booktabs}}",
-                *(f"% {line}" for line in textwrap.wrap(one_line(self.note), 100)),
+                "% needs \\usepackage{booktabs}",
+                "\\begin{table}",
+                "\\centering",
+                *textwrap.wrap(
+                    rf"\caption{{{latex(caption)}}}", 100, break_long_words=False, break_on_hyphens=False
+                ),
+                rf"\label{{tab:{self.name}}}",
                 f"\\begin{{tabular}}{{{'l' * len(self.header)}}}",
                 "\\toprule",
                 lines[0],
@@ -57,6 +63,7 @@ class Table(NamedTuple):
                 *lines[1:],
                 "\\bottomrule",
                 "\\end{tabular}",
+                "\\end{table}",
                 "",
             ]
         )

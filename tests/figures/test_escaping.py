@@ -53,10 +53,10 @@ def test_latex_has_no_command_but_those_of_escaping(text):
 
 
 def test_a_table_keeps_its_rows_whatever_its_cells_hold():
-    """Two rows of hostile cells under a hostile title: a comment, header, rules and rows, a line each."""
+    """Two rows of hostile cells under a hostile title: caption, header, rules and rows, a line each."""
     table = Table("t", "T\n\\input{x}", ("a|\n", "b&"), [(HOSTILE[5], HOSTILE[4]), ("[END]", "*")])
     lines = table.latex().splitlines()
-    assert len(lines) == 9
-    assert lines[0].startswith("% T \\input{x}")
-    assert lines[6] == "{[}END] & {*} \\\\"
+    assert len(lines) == 14
+    assert lines[3] == r"\caption{T \textbackslash{}input\{x\}.}"
+    assert lines[10] == "{[}END] & {*} \\\\"
     assert len(table.markdown().splitlines()) == 4

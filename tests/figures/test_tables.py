@@ -89,7 +89,10 @@ def test_csv_has_numbers_where_the_others_have_words(make_study: Make) -> None:
     for row in rows:
         assert float(row["difference"]) == pytest.approx(float(row["value"]) - float(row["baseline_value"]))
     part = load(*make_study())
-    for table in (scores.results(part, ["bleu"]), scores.all_metrics(part), costs.costs(part)):
+    for table in (
+        scores.results(part, ["bleu"]), scores.all_metrics(part), audiences.paper(part, ["bleu"]),
+        audiences.readme(part, ["bleu"]), costs.costs(part),
+    ):  # fmt: skip
         read = list(csv.DictReader(io.StringIO(table.csv())))
         assert read
         assert all(row["method"] for row in read)
@@ -157,6 +160,31 @@ def test_a_papers_table_has_half_the_interval_and_explains_it(make_study: Make) 
     assert all(row[1].endswith("± 0.87") for row in table.rows)
     assert "±: half the width of the 95 % interval" in table.markdown()
     assert "$\\pm$ 0.87" in table.latex()
+
+
+def test_an_interval_that_lies_unevenly_about_its_value_is_no_plus_minus(make_study: Make) -> None:
+    """0.3 in [0.0, 4.3]: the middle 2.15 misses it by 1.85, over a quarter of the half width 2.15."""
+    study = load(*make_study())
+    base = study.estimates["method"] == "base"
+    uneven = {
+        name: study.estimates[name].mask(base, number)
+        for name, number in (("value", 0.3), ("low", 0.0), ("high", 4.3))
+    }
+    table = audiences.paper(replace(study, estimates=study.estimates.assign(**uneven)), ["bleu"])
+    assert table.rows[0] == ("base", "0.3 [0.0, 4.3]")
+    assert table.rows[1][1].endswith("± 0.87")
+    assert "In brackets instead" in table.note
+
+
+def test_a_latex_table_explains_plus_minus_in_its_caption(make_study: Make) -> None:
+    """The note is typeset, not a comment; a word with a hyphen is not divided."""
+    text = audiences.paper(load(*make_study()), ["bleu"]).latex()
+    caption = text[text.index("\\caption{") : text.index("\\label{tab:paper}")]
+    assert "Headline metrics. $\\pm$: half the width" in caption
+    assert "95 \\% interval" in caption.replace("\n", " ")
+    assert [line for line in text.splitlines() if line.startswith("%")] == ["% needs \\usepackage{booktabs}"]
+    long = Table("t", "T", ("a",), [("b",)], note=f"{'x' * 60} low-rank-adaptation-of-every-layer-of-a-model")
+    assert "low-rank-adaptation-of-every-layer-of-a-model" in long.latex()
 
 
 def test_a_readmes_table_has_the_verdict_beside_the_value(make_study: Make) -> None:
