@@ -27,6 +27,7 @@ INK = "#1f2430"
 MUTED = "#687182"
 GRID = "#dfe3ea"
 BAND = "#eceff4"
+PAPER = "#fefefe"
 """Each is used for one purpose only, so that a page with a dark side can replace it."""
 
 WIDTH = 7.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,28 @@ def _with_gaps(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _end_values(ax: Axes, ends: list[tuple[float, float, str]]) -> None:
-    """The value at the end of each line, pushed apart where two would overlap."""
+    """The value at the end of each line, in a column right of all lines, moved apart where they meet."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high)
-    at = float("-inf")
-    for value, x, colour in sorted(ends):
-        at = max(value, at + (high - low) * 0.07)
-        beside(ax, f"{value:.3f}", xy=(x, at), xytext=(6, 0), va="center", color=colour)
+    column = max(x for _, x, _ in ends)
+    ordered, gap = sorted(ends), 0.07 * (high - low)
+    places = moved_apart([value for value, _, _ in ordered], gap, low + gap / 2)
+    for (value, _, colour), y in zip(ordered, places, strict=True):
+        beside(ax, f"{value:.3f}", xy=(column, y), xytext=(6, 0), va="center", color=colour)
+
+
+def moved_apart(values: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """Return the ascending values moved as little as possible to lie ``gap`` apart, none below ``lowest``.
+
+    Least squares: isotonic regression of each value less its rank times the gap.
+    """
+    blocks: list[list[float]] = []
+    for rank, value in enumerate(values):
+        blocks.append([value - rank * gap])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    fitted = [max(fmean(block), lowest) for block in blocks for _ in block]
+    return [place + rank * gap for rank, place in enumerate(fitted)]
 
 
 def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[float | None]] = {}) -> Axes:

@@ -20,7 +20,7 @@ from figures.plots.common import (
     rows_of,
     whisker,
 )
-from figures.style import MUTED, note
+from figures.style import MUTED, PAPER, note
 from figures.tidy.frames import rows
 from figures.wording.names import (
     anchor_label,
@@ -35,6 +35,8 @@ from toolkit.records import BASE
 
 TITLE = 26
 """Characters in a line of a title above one of three panels beside each other."""
+BLANK = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.4}
+"""Behind a number, so that no dashed or dotted line runs through it."""
 
 
 def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
@@ -62,7 +64,7 @@ def metric_values(table: pd.DataFrame, ax: Axes) -> Axes:
         if present(row["value"]):
             whisker(ax, row, row["value"], y, shown, scale)
             text = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
-            beside(ax, text, xy=(row["value"] * scale, y), xytext=(0, 5.5), ha="center")
+            beside(ax, text, xy=(row["value"] * scale, y), xytext=(0, 5.5), ha="center", bbox=BLANK)
             if row["method"] == BASE:
                 below = [y + 0.1, len(estimates) + len(names) - 0.4]
                 ax.plot([row["value"] * scale] * 2, below, "--", color=MUTED, linewidth=0.8, zorder=1)
@@ -97,7 +99,7 @@ def _reference(ax: Axes, value: float, y: float, text: str) -> None:
         ax.axvline(value, color=MUTED, linestyle=":", linewidth=0.7, zorder=0)
         left = value > (low + high) / 2
         beside(ax, text, xy=(value, y), xytext=(-4 if left else 4, 0), ha="right" if left else "left",
-               va="center", color=MUTED)  # fmt: skip
+               va="center", color=MUTED, bbox=BLANK)  # fmt: skip
     else:
         right = value > high
         text = f"{text} →" if right else f"← {text}"

@@ -28,7 +28,7 @@ from figures.report.sections import (
     worst,
 )
 from figures.report.texts import disagreements, marked, section_markers
-from figures.style import BAND, GRID, INK, MUTED, Style
+from figures.style import BAND, GRID, INK, MUTED, PAPER, Style
 from figures.tables import audiences, costs, decodings, failures, scores, searches, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import StudyTables, load
@@ -186,7 +186,8 @@ def _shown(value: object, root: Path) -> object:
 def _inline_svg(entry: Entry) -> Markup:
     """The figure as part of the page: its ids made its own, and its ink taken from the page's colours."""
     svg = (entry.svg or "")[(entry.svg or "").index("<svg") :]
-    for colour, variable in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid"), (BAND, "band")):
+    colours = {INK: "ink", MUTED: "muted", GRID: "grid", BAND: "band", PAPER: "page"}
+    for colour, variable in colours.items():
         svg = svg.replace(colour, f"var(--{variable})")
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{entry.name}-", svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from figures.gallery import every_figure, figure
 from figures.plots import curves, forest, values
-from figures.style import drawn, gather_legends
+from figures.plots.curves import moved_apart
+from figures.style import PAPER, drawn, gather_legends
 from figures.tidy.load import load
 from toolkit.errors import UserError
 
@@ -133,3 +136,18 @@ def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
     assert figure.get_figheight() == pytest.approx(3 + 9 * 0.16)
+
+
+def test_end_values_are_moved_apart_as_little_as_possible() -> None:
+    """1, 1.5 and 2 at a gap of 1: the middle stays, the others move by 0.5; 9 is free; nothing below 1."""
+    assert moved_apart([1.0, 1.5, 2.0, 9.0], 1.0, 0.0) == [0.5, 1.5, 2.5, 9.0]
+    assert moved_apart([1.0, 1.5, 2.0], 1.0, 1.0) == [1.0, 2.0, 3.0]
+
+
+def test_no_line_runs_through_a_number(make_study: Make) -> None:
+    """Values and reference values stand on a blank of the page's colour, dark where the page is."""
+    table = figure.with_seeds(load(*make_study(extra=True)), "self_bleu")
+    texts = values.metric_values(table, axes()).texts
+    blanks = [text for text in texts if re.fullmatch(r"\d+\.\d+", text.get_text())]
+    assert len(blanks) == 6
+    assert all(to_hex(text.get_bbox_patch().get_facecolor()) == PAPER for text in blanks)
