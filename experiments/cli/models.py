@@ -38,6 +38,8 @@ def generate(
         One or several: `--temperature 0.3 0.7 1.0 1.5`; 0 is greedy.
     top_p
         Nucleus sampling's share.
+    max_new_tokens
+        Most tokens of each text.
     seed
         Seed of the draws.
     trust_remote_code

@@ -83,6 +83,8 @@ def report(
 
     Parameters
     ----------
+    study
+        A study that has been run.
     style
         `paper` draws figures 7 inches wide, `slides` 5.5: a slide shows them larger, and so their text.
     width

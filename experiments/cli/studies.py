@@ -183,7 +183,13 @@ def plan(
 
 
 def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
-    """Check whether a study's runs may be compared: each check is ok, flagged or refused (exit code 1)."""
+    """Check whether a study's runs may be compared: each check is ok, flagged or refused (exit code 1).
+
+    Parameters
+    ----------
+    study
+        A study that has been run.
+    """
     from experiments.analysis.conclude import read
     from experiments.design import study as studies
     from figures.wording.names import condition_label

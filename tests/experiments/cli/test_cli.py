@@ -41,6 +41,23 @@ def test_every_command_has_help(command):
     assert len(done.stdout) > 200
 
 
+LEAVES = [
+    command
+    for name in COMMANDS
+    for command in ([app[name][n] for n in app[name] if n[0] != "-"] or [app[name]])
+]
+"""Commands and, of those that are groups, the commands within."""
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=lambda command: command.name[0])
+def test_every_parameter_has_help(command):
+    """No argument or option is listed with its name and default alone."""
+    arguments = command.assemble_argument_collection(parse_docstring=True)
+    shown = [argument for argument in arguments if argument.show]
+    assert shown
+    assert [argument.name for argument in shown if not argument.parameter.help] == []
+
+
 def test_help_loads_no_torch():
     """The whole of `bakeoff --help` runs without torch, transformers or matplotlib."""
     code = (
