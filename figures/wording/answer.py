@@ -25,17 +25,37 @@ def answer(conclusions: Conclusions, condition: Condition) -> list[str]:
     order = {metric: place for place, metric in enumerate(conclusions.headline)}
     here.sort(key=lambda pair: order.get(pair.metric, len(order)))
     pairs = [pair for pair in here if pair.baseline == conclusions.baseline]
+    anchored = [pair for pair in here if pair.baseline == BASE and conclusions.baseline != BASE]
     if not pairs:
-        return [f"No method could be compared with {conclusions.baseline}: see the runs and the audit below."]
+        return _nothing_compared(conclusions, condition, anchored)
     lead = [pair for pair in pairs if pair.metric == pairs[0].metric]
     rest = [pair for pair in pairs if pair.metric != pairs[0].metric]
     sentences = _one(conclusions, lead[0]) if len(lead) == 1 else [_several(lead)]
     if rest:
         sentences.append(_others(rest))
-    anchored = [pair for pair in here if pair.baseline == BASE and conclusions.baseline != BASE]
     if anchored:
         sentences.append(_against_base(anchored))
     return [*sentences, *limits(conclusions, condition)]
+
+
+def _nothing_compared(
+    conclusions: Conclusions, condition: Condition, anchored: Sequence[Comparison]
+) -> list[str]:
+    """Sentences for a condition without a comparison to the baseline: why, and what to run."""
+    cells = [cell for cell in conclusions.cells if cell.condition == condition]
+    trained = [cell for cell in cells if cell.method != BASE]
+    if all(cell.status != "finished" for cell in trained):
+        runs = "No run" if len(cells) == len(trained) or not conclusions.estimates else "No trained run"
+        return [
+            f"{runs} has finished, so nothing can be compared: fix the cause, which each run's log.txt "
+            f"names, and run `bakeoff run {conclusions.study} --retry-failed`.",
+            *limits(conclusions, condition),
+        ]
+    if anchored and {cell.method for cell in trained} == {conclusions.baseline}:
+        lead = f"{conclusions.baseline} is the only method of the study, so nothing is compared with it."
+        return [lead, _against_base(anchored), *limits(conclusions, condition)]
+    lead = f"No method could be compared with {conclusions.baseline}: see the runs and the audit below."
+    return [lead, *limits(conclusions, condition)]
 
 
 def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
@@ -137,10 +157,10 @@ def _against_base(pairs: Sequence[Comparison]) -> str:
             words.setdefault(pair.verdict, []).append(metric_of(pair))
         whole = len(words) == 1
         if whole:
+            one = len(of_method) == 1
+            metrics = metric_of(of_method[0]) if one else f"all {len(of_method)} metrics"
             verdict = next(iter(words))
-            parts.append(
-                f"{method} is {verdict} on {'it' if len(of_method) == 1 else f'all {len(of_method)} metrics'}"
-            )
+            parts.append(f"{method} is {verdict} on {metrics}")
         else:
             parts.append(
                 f"{method} is {', '.join(f'{v} on {joined(words[v])}' for v in ORDER if v in words)}"

@@ -288,6 +288,29 @@ def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None
     assert "ntuned" not in strong
 
 
+def test_a_study_with_nothing_finished_is_told_what_to_run(make_study: Make) -> None:
+    """All three runs failed; then the untouched base alone was evaluated."""
+    conclusions = load(*make_study()).conclusions
+    failed = tuple(c.model_copy(update={"status": "failed"}) for c in conclusions.cells)
+    nothing = conclusions.model_copy(update={"cells": failed, "estimates": (), "comparisons": ()})
+    first, *rest = answer(nothing, HERE)
+    assert first.startswith("No run has finished, so nothing can be compared")
+    assert first.endswith("run `bakeoff run made-up --retry-failed`.")
+    assert any("3 of 3 runs did not finish" in sentence for sentence in rest)
+    cells = (conclusions.cells[0], *failed[1:])
+    base = tuple(e for e in conclusions.estimates if e.method == "base")
+    only_base = conclusions.model_copy(update={"cells": cells, "estimates": base, "comparisons": ()})
+    assert answer(only_base, HERE)[0].startswith("No trained run has finished")
+
+
+def test_a_study_of_one_method_is_compared_with_the_base(make_study: Make) -> None:
+    """full alone: no comparison with it, and five with the untouched base."""
+    sentences = answer(load(*make_study(methods=("full",))).conclusions, HERE)
+    assert sentences[0] == "full is the only method of the study, so nothing is compared with it."
+    assert sentences[1] == "Against the untouched base, full is better on all 5 metrics."
+    assert sentences[2].startswith("One seed a method, 40 test documents")
+
+
 def test_many_methods_are_grouped_by_verdict(make_study: Make) -> None:
     """Three methods against full: ia3 is worse, the other two undecided."""
     study = load(*make_study(methods=("full", "lora-r16", "dora-r16", "ia3")))
