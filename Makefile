@@ -3,14 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow chaos gpu lint format docs results clean
+.PHONY: setup demo test test-fast test-slow chaos gpu lint format docs results lock audit clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt requirements-embedded.txt
+$(STAMP): pyproject.toml constraints.txt requirements-locked.txt requirements-embedded.txt
 	@$(PYTHON) -c 'import sys; sys.exit("bakeoff needs Python 3.11 or newer; call make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip==26.3
+	sed -n '/^pip==/,/[^\]$$/p' requirements-locked.txt > .venv/pip.txt  # first: pip can't well replace itself at work
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement .venv/pip.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-locked.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-embedded.txt
@@ -58,6 +60,19 @@ format: setup
 # Draws the reports of the studies in experiments/results again, from their records alone.
 results: setup
 	$(BIN)/python -m experiments.publishing
+
+# Writes requirements-locked.txt from constraints.txt, after a version in it has changed. Needs a connection.
+lock: setup
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet uv==0.13.9
+	head -2 requirements-locked.txt > .venv/locked.txt
+	grep -v -E '^(#|torch==)' constraints.txt | sed '$$a pip==26.3' | .venv/lock/bin/uv pip compile --quiet --no-deps \
+	    --generate-hashes --python-version 3.11.9 --no-header --no-annotate - >> .venv/locked.txt
+	mv .venv/locked.txt requirements-locked.txt
+
+# Known vulnerabilities of the locked packages; skipped, with the reason, if their list can't be reached.
+audit: setup
+	$(BIN)/python -P tests/supply_chain.py
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
