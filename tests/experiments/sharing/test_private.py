@@ -42,6 +42,10 @@ def test_paths_are_cut_by_hand(tmp_path):
     )
     value = {"folder": "/mnt/ann/tiny", "marker": "/a/b:", "title": f"{root}/x", "n": 1}
     assert without_paths_in(value, root) == {**value, "folder": "tiny"}
+    arm = {"adapter": "/mnt/ann/ours", "gguf": "/mnt/ann/ours.gguf", "trained_by": "us"}
+    assert without_paths_in(arm, root) == {"adapter": "ours", "gguf": "ours.gguf", "trained_by": "us"}
+    base = {"gguf": ["models/tiny.gguf"]}  # of a base model: names within its folder or package
+    assert without_paths_in(base, root) == base
 
 
 def test_an_export_names_no_place_of_this_machine(done, telling, tmp_path):
