@@ -92,7 +92,8 @@ def _show(result: Preferences, counted: Counted, baseline: str) -> None:
             "95 % interval": ""
             if one.low is None or one.high is None
             else f"{100 * one.low:.0f} to {100 * one.high:.0f} %",
-            "p": "" if one.p is None else f"{one.p:.3g}",
+            "p (Holm)": "" if one.p_holm is None else f"{one.p_holm:.3g}",
+            "verdict": one.verdict,
         }
         for one in result.against_baseline
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from eval.statistics.verdicts import holm
 from experiments.playground.taste.votes import Vote
 from toolkit.errors import UserError
 
@@ -29,6 +30,10 @@ class Preference(NamedTuple):
     """The 95 % interval; None with fewer than three raters and three prompts."""
     p: float | None
     """Two-sided, against no preference."""
+    p_holm: float | None = None
+    """The same, corrected over the methods of the test by Holm's procedure."""
+    verdict: Literal["better", "worse", "undecided"] = "undecided"
+    """By the corrected p and the side of 0.5; never *equal*."""
 
 
 class Preferences(NamedTuple):
@@ -82,7 +87,7 @@ def preferences(votes: Sequence[Vote], baseline: str) -> Preferences:
                 error = float(np.sqrt(max(covariance[index[method], index[method]], 0.0)))
             found.append(_preference(method, float(apart), error, freedom))
     return Preferences(
-        against_baseline=found,
+        against_baseline=_with_verdicts(found),
         tie_parameter=float(np.exp(parameters[-1])),
         votes=len(votes),
         ties=int((choice == 0).sum()),
@@ -194,6 +199,17 @@ def _preference(method: str, apart: float, error: float | None, freedom: int) ->
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     low, high = (float(1 / (1 + np.exp(-x))) for x in (apart - half, apart + half))
     return Preference(method, share, low, high, float(2 * stats.t.sf(abs(apart) / error, freedom)))
+
+
+def _with_verdicts(found: Sequence[Preference]) -> list[Preference]:
+    """Return the preferences judged by p-values that are corrected over all of them."""
+    judged = []
+    for preference, p in zip(found, holm([one.p for one in found]), strict=True):
+        verdict: Literal["better", "worse", "undecided"] = "undecided"
+        if p is not None and p < 1 - CONFIDENCE:
+            verdict = "better" if preference.share > 0.5 else "worse"
+        judged.append(preference._replace(p_holm=p, verdict=verdict))
+    return judged
 
 
 def _alpha(votes: Sequence[Vote]) -> float | None:

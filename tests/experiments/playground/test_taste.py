@@ -166,6 +166,16 @@ def test_strengths_are_those_of_the_largest_likelihood():
     assert found.tie_parameter == pytest.approx(np.exp(best[2]), abs=0.02)
 
 
+def test_verdicts_use_p_values_corrected_over_the_methods():
+    """Of two methods the smaller p doubles; full wins nearly always, and lora-r16 is as good as the base."""
+    ballots = simulated(np.random.default_rng(5), 10, 40, strengths=(0.0, 2.0, 0.0))
+    full, lora = preferences(ballots, "base").against_baseline
+    assert (full.verdict, lora.verdict) == ("better", "undecided")
+    assert full.p_holm == pytest.approx(2 * full.p)
+    assert lora.p_holm == max(lora.p, full.p_holm)
+    assert preferences(ballots, "full").against_baseline[0].verdict == "worse"
+
+
 def test_a_bias_for_the_left_is_seen_and_cancels():
     """A strong bias: the position test finds it, and the equal methods stay near one half."""
     ballots = simulated(np.random.default_rng(3), 12, 30, strengths=(0.0, 0.0), left=1.0)
@@ -194,7 +204,7 @@ def test_an_unknown_baseline_is_one_line():
 
 @pytest.mark.slow
 def test_intervals_cover_as_they_promise():
-    """8 raters x 24 prompts, 300 taste tests: between 93 and 97.5 % hold the shares of a very large one."""
+    """8 raters x 24 prompts, 300 taste tests: between 93 and 97 % hold the shares of a very large one."""
     pooled = []
     for part in range(4):
         whole = simulated(np.random.default_rng(100 + part), 100, 100)
@@ -204,4 +214,4 @@ def test_intervals_cover_as_they_promise():
     for repetition in range(300):
         found = preferences(simulated(np.random.default_rng(repetition), 8, 24), "base")
         held += [one.low <= truth[one.method] <= one.high for one in found.against_baseline]
-    assert 0.93 <= np.mean(held) <= 0.975
+    assert 0.93 <= np.mean(held) <= 0.97
