@@ -23,6 +23,8 @@ if (HOME := str(Path(__file__).resolve().parents[1])) not in sys.path:
 
 WALKTHROUGH = Path(HOME) / "experiments" / "walkthrough.ipynb"
 
+SOURCES = Path(HOME) / "docs" / "metric-sources.yaml"
+
 COLUMNS = "<!-- columns -->"
 """Where `python.md` gets the tables of the door's columns."""
 
@@ -39,14 +41,19 @@ def commands() -> str:
 
 def metrics() -> str:
     """Return the metric reference, from the metric classes."""
+    import yaml
+
     from eval.metrics import all_metrics, unavailable
 
+    sources = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
     pages = ["# Metrics\n\nEvery metric with its formula and signature. Those with a verdict come first.\n"]
     for name, item in all_metrics().items():
         module = inspect.getdoc(sys.modules[type(item).__module__]) or ""
         margin = "none" if item.margin is None else f"{item.margin:g} ({item.margin_kind})"
         facts = {
             "Name": f"`{name}`",
+            "Formula": sources[name]["formula"],
+            "Source": sources[name]["source"],
             "Unit": item.unit,
             "Better": item.direction,
             "Equivalence margin": margin,

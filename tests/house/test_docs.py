@@ -160,6 +160,7 @@ def test_reference_pages_are_made_from_the_code():
     from eval.metrics import all_metrics
 
     text = reference_pages.metrics()
+    assert text.count("\n| Formula ") == text.count("\n| Source ") == len(all_metrics())
     for name, item in all_metrics().items():
         assert f"`{name}`" in text
         assert item.signature.replace("|", "\\|") in text
