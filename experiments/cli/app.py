@@ -9,17 +9,16 @@ from importlib import metadata
 
 from cyclopts import App, CycloptsError
 
-from experiments.cli.bench import bench
-from experiments.cli.canary import canary
-from experiments.cli.judging import judge
-from experiments.cli.listing import catalog
-from experiments.cli.models import generate, merge
+from experiments.cli.commands.bench import bench
+from experiments.cli.commands.canary import canary
+from experiments.cli.commands.judging import judge
+from experiments.cli.commands.listing import catalog
+from experiments.cli.commands.models import generate, merge, playground
+from experiments.cli.commands.results import clean, recommend, report, verify
+from experiments.cli.commands.sharing import export_, import_, push
+from experiments.cli.commands.studies import audit, data, new, plan, run
+from experiments.cli.commands.tasting import taste
 from experiments.cli.output import err, out
-from experiments.cli.playing import playground
-from experiments.cli.results import clean, recommend, report, verify
-from experiments.cli.sharing import export_, import_, push
-from experiments.cli.studies import audit, data, new, plan, run
-from experiments.cli.tasting import taste
 from toolkit.catalog import FOLDERS
 from toolkit.errors import UserError
 from toolkit.runtime import wait_passively

@@ -22,7 +22,6 @@ SIBLINGS = 9
 """Modules and packages in one folder: about what a reader takes in at a glance."""
 MORE_SIBLINGS = {
     "toolkit": 11,  # the roots that every room uses (errors, runtime, events, ...) beside rooms
-    "experiments.cli": 13,  # one file per family of commands, beside app, options and output
     "eval.statistics": 11,  # a verdict's whole way, from arrays to power and looks: one formula, one file
     "eval.metrics": 11,  # seven kinds of metrics, and what they share: base, texts, words, own
     "experiments.analysis": 10,  # one file per kind of conclusion, and the one that computes them again

@@ -12,7 +12,7 @@ import pytest
 
 from eval import metrics
 from eval.metrics import all_metrics, measure, metric, own, signature
-from experiments.cli.listing import listing
+from experiments.cli.commands.listing import listing
 from toolkit.errors import UserError
 
 SOURCE = """

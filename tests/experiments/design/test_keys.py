@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cli.studies import new
+from experiments.cli.commands.studies import new
 from experiments.design import study
 from experiments.design.keys import as_markdown, keys, new_study
 from toolkit.errors import UserError
