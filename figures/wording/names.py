@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from figures.wording.escaping import one_line
 from toolkit.records import Comparison, Condition
 
 ANCHORS = {"references": "references", "unrelated": "unrelated text", "same_title": "same title"}
@@ -15,7 +16,7 @@ MINUS = "−"
 
 def metric_label(name: str, label: str | None) -> str:
     """Return a metric's label as its record carries it; the name in words for records older than labels."""
-    return label or name.replace("_", " ")
+    return one_line(label) if label else name.replace("_", " ")
 
 
 def capital(text: str) -> str:

@@ -26,6 +26,7 @@ RECIPE = catalog.document_format("recipe")
 PIECES = st.sampled_from(
     ["RECIPE:", "INGREDIENTS:", "DIRECTIONS:", "[END]", "\n", " ", ", ", "2 eggs", "“", "”", *PAYLOADS[:15]]
 )
+TEX = ("\\caption{", "\\label{tab:t}")
 TEXTS = st.lists(st.one_of(PIECES, TEXT), max_size=15).map("".join)
 
 
@@ -39,7 +40,10 @@ def through_everything(text):
         page = str(marked(text, {"RECIPE:"}, {"loop": f"“{text}”"}))
         assert not re.search(r"<(?!/?(mark|i)\b)", page)
         table = Table("t", text, ("a", text), [(text, "1")])
-        assert len(table.latex().splitlines()) == 8
+        lines = table.latex().splitlines()
+        caption, label = (next(n for n, line in enumerate(lines) if line.startswith(name)) for name in TEX)
+        assert len(lines) - (label - caption) == 12
+        assert all(map(str.strip, lines))
         assert len(table.markdown().splitlines()) == 3
         assert "\n" not in code(text)
         fence = fenced(text).partition("text")[0]

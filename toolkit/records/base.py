@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -34,9 +35,8 @@ class Record(BaseModel):
         Raises UserError, naming the file and the remedy, if it is missing, damaged, not as it was written, or
         of another format version.
         """
-        hashes.check(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = hashes.read(path).decode("utf-8")
         except UnicodeDecodeError as error:
             raise UserError(f"{path}: not UTF-8. The record is damaged; {_REMEDY}") from error
         except OSError as error:
@@ -89,7 +89,6 @@ def read_lines(path: Path, kind: type[R]) -> list[R]:
     Raises UserError, naming the file, if it is missing or not as it was written, and the line if one is
     damaged.
     """
-    hashes.check(path)
     return list(_lines(path, kind))
 
 
@@ -102,12 +101,12 @@ def _write(path: Path, text: str, sealed: bool) -> None:
 
 def _lines(path: Path, kind: type[R]) -> Iterator[R]:
     try:
-        with path.open("rb") as stream:  # bytes: a line that is not UTF-8 is refused like any damaged one
-            for number, line in enumerate(stream, start=1):
-                try:
-                    yield kind.model_validate_json(line)
-                except ValidationError as error:
-                    problem = f"{error.errors()[0]['msg']}; the file is damaged"
-                    raise UserError(f"{path}, line {number}: {problem}") from error
+        content = hashes.read(path)  # bytes: a line that is not UTF-8 is refused like any damaged one
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError as error:
+            problem = f"{error.errors()[0]['msg']}; the file is damaged"
+            raise UserError(f"{path}, line {number}: {problem}") from error

@@ -76,6 +76,19 @@ def changed(path: Path) -> bool:
     return True
 
 
+def read(path: Path) -> bytes:
+    """Return a file's bytes; raise UserError, with the remedy, if they are not as they were written.
+
+    Raises OSError if it can't be read.
+    """
+    for _ in range(2):  # twice: it may have been replaced in between
+        content = path.read_bytes()
+        hashes = _recorded(path.parent).get(path.name)
+        if hashes is None or hashlib.sha256(content).hexdigest() in hashes:
+            return content
+    raise _changed(path)
+
+
 def any_changed(*paths: Path) -> bool:
     """Whether one of the files is not as it was written; the first of them is logged."""
     damaged = next(filter(changed, paths), None)
@@ -87,12 +100,16 @@ def any_changed(*paths: Path) -> bool:
 def check(path: Path) -> None:
     """Raise UserError, with the remedy, if the file is not as it was written."""
     if changed(path):
-        if path.name.startswith(MADE_AGAIN):
-            remedy = "`bakeoff run` of its study makes it anew"
-        else:
-            it = "it" if path.name == "run.json" else "run.json beside it"
-            remedy = f"delete {it} and `bakeoff run` makes it anew"
-        raise UserError(f"{path}: it {CHANGED}; {remedy}")
+        raise _changed(path)
+
+
+def _changed(path: Path) -> UserError:
+    if path.name.startswith(MADE_AGAIN):
+        remedy = "`bakeoff run` of its study makes it anew"
+    else:
+        it = "it" if path.name == "run.json" else "run.json beside it"
+        remedy = f"delete {it} and `bakeoff run` makes it anew"
+    return UserError(f"{path}: it {CHANGED}; {remedy}")
 
 
 def check_folder(folder: Path, start: str) -> None:

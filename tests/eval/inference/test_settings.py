@@ -20,7 +20,15 @@ from tests.figures.made_up import run_record
 from toolkit import config
 from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
-from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines, read_statistics, write_lines
+from toolkit.records import (
+    EvaluationRecord,
+    Generation,
+    Outcome,
+    hashes,
+    read_lines,
+    read_statistics,
+    write_lines,
+)
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec
 
@@ -111,7 +119,7 @@ def test_a_changed_metric_rewrites_statistics_and_no_text(evaluated, recipe_text
         record.run, folder, SPEC, FORM, train=recipe_texts[6:], test=recipe_texts[:6], fingerprint="print",
         progress=lambda _: 0,
     )  # fmt: skip
-    record.write(folder.evaluation(digest))
+    record.write(folder.evaluation(digest), sealed=True)
     assert again.metrics == record.metrics
     assert len(read_statistics(folder, digest)) == 6
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
@@ -163,7 +171,7 @@ def test_clusters_of_the_data_set_take_the_place_of_prompts(evaluated, recipe_te
         record.run, folder, SPEC, FORM, train=recipe_texts[6:], test=recipe_texts[:6], fingerprint="print",
         progress=lambda _: 0,
     )  # fmt: skip
-    record.write(folder.evaluation(digest))
+    record.write(folder.evaluation(digest), sealed=True)
     assert len({row.cluster for row in read_statistics(folder, digest)}) == 6
 
 
@@ -187,7 +195,8 @@ def test_an_evaluation_without_its_settings_is_not_current(evaluated):
     last = record.settings[-1]
     less = last.model_copy(update={"metrics": {k: v for k, v in last.metrics.items() if k != "bleu"}})
     for settings in ((), record.settings[:-1], (*record.settings[:-1], less)):
-        record.model_copy(update={"settings": settings}).write(path)
+        record.model_copy(update={"settings": settings}).write(path, sealed=True)
         assert not is_current(folder, digest, contexts)
     path.write_bytes(whole)
+    hashes.seal(path.parent, [path])
     assert EvaluationRecord.read(path) == record

@@ -14,7 +14,7 @@ from tests.experiments.small import asked
 
 
 def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, monkeypatch):
-    """3 runs: run.json, evaluation, outcomes, statistics; 2 steps.jsonl, as the base has no steps."""
+    """3 runs: run.json, hashes, evaluation, outcomes, statistics; 2 steps.jsonl, as the base has no steps."""
     root, before, _ = done
     grid = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
     planned = grid.cells()
@@ -31,6 +31,7 @@ def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, mo
     build(root / "results" / "small", root, concluded.records)
     files = [path for path in opened if path.parent.parent == root / "runs"]
     kinds = Counter(re.split(r"[-.]", path.name)[0] + path.suffix for path in files)
-    assert kinds == {"run.json": 3, "eval.json": 3, "eval.jsonl": 3, "statistics.jsonl": 3, "steps.jsonl": 2}
-    assert {opened[path] for path in files} == {1}
+    once = {"run.json": 3, "eval.json": 3, "eval.jsonl": 3, "statistics.jsonl": 3, "steps.jsonl": 2}
+    assert kinds == {**once, "hashes.json": 3}
+    assert {opened[path] for path in files if path.name != "hashes.json"} == {1}
     assert concluded.conclusions == before

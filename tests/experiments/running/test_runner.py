@@ -46,7 +46,7 @@ def test_running_again_repeats_nothing(done, tiny_gpt2):
     root, conclusions, _ = done
     before = {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/*.json*")}
     again, said = run(root, tiny_gpt2, "small")
-    assert len(before) == 14  # run.json, eval-*.json(l), statistics-*.jsonl of three, steps.jsonl of two
+    assert len(before) == 17  # run, hashes, eval-*.json(l), statistics-*.jsonl of three, steps.jsonl of two
     assert {path: path.stat().st_mtime_ns for path in root.glob("runs/tiny*/*.json*")} == before
     assert again == conclusions
     assert "training" not in said
