@@ -27,7 +27,7 @@ MORE_SIBLINGS = {
     "experiments.analysis": 10,  # one file per kind of conclusion, and the one that computes them again
     "toolkit.records": 11,  # one file per record on disk, beside what reads, writes and checks them
     "eval": 10,  # four rooms, and modules on an evaluation as a whole: harness, audit, anchors, ...
-    "experiments": 10,  # eight rooms of code and two of data: studies, results
+    "experiments": 10,  # nine rooms of code and those of data: studies, results
     "figures.plots": 10,  # one file per kind of figure, beside `common` and `ticks`
     "toolkit.data": 11,  # `texts` and `conversations` beside the nine of the design
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import time
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from toolkit import runtime
 from toolkit.data import batches
-from toolkit.records.files import write_text
+from toolkit.records import hashes
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
 PRODUCT = 2048  # rows and columns of the matrices that are multiplied
@@ -66,14 +65,11 @@ def per_position_once(
     Counting takes about as long as a step, and depends on no weight: the runs of a study share it.
     """
     file = cache / f"operations-{_digest(model, next_token, len(row[: COUNTED_TOKENS + 1]), precision)}.json"
-    if file.is_file():
-        text, _, digest = file.read_text(encoding="utf-8", errors="replace").partition("\n")
-        if digest == hashlib.sha256(text.encode()).hexdigest():
-            stored: float | None = json.loads(text)
-            return stored
-    counted = per_position(model, next_token, row, precision)
-    text = json.dumps(counted)
-    write_text(file, f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
+    stored = hashes.read_value(file)
+    if stored is None:
+        stored = {"per_position": per_position(model, next_token, row, precision)}
+        hashes.write_value(file, stored)
+    counted: float | None = stored["per_position"]
     return counted
 
 

@@ -6,6 +6,7 @@ import math
 import mmap
 import shutil
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -38,12 +39,24 @@ def converted(spec: ModelSpec, files: list[Path], digest: str) -> Path:
         )
     folder = cache_folder() / "models" / f"{spec.name}-{digest[:16]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not folder.is_dir() or hashes.problems(folder):
+    if not folder.is_dir() or _damaged(folder, _written(folder)):
         with FileLock(folder.with_suffix(".lock")):
             hashes.discard_damaged(folder)
             if not folder.is_dir():
                 _convert(spec, files, folder)
     return folder
+
+
+def _written(folder: Path) -> int:
+    """When the folder's hashes were written, in nanoseconds; 0 if it has none."""
+    file = folder / hashes.FILE
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
+@lru_cache(maxsize=8)
+def _damaged(folder: Path, written: int) -> bool:
+    """Whether a file has changed since; looked at once per process: weights and tokenizer ask one by one."""
+    return bool(hashes.problems(folder))
 
 
 def _convert(spec: ModelSpec, files: list[Path], folder: Path) -> None:

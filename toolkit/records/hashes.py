@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -44,6 +45,24 @@ def write_sealed(path: Path, content: bytes) -> None:
         with whole_file(path) as neighbour:
             neighbour.write_bytes(content)
         _write(path.parent, {**recorded, path.name: [new]})
+
+
+def write_value(path: Path, value: dict[str, Any]) -> None:
+    """Write a value that can be computed again as JSON in one line, and that line's hash in a second."""
+    text = json.dumps(value)
+    write_text(path, f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}")
+
+
+def read_value(path: Path) -> dict[str, Any] | None:
+    """Return what `write_value` wrote; None if there is none, or if a byte of it has changed."""
+    try:
+        text, _, digest = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+    except FileNotFoundError:
+        return None
+    if digest != hashlib.sha256(text.encode()).hexdigest():
+        return None
+    value: dict[str, Any] = json.loads(text)
+    return value
 
 
 def seal(folder: Path, files: Iterable[Path] | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +15,7 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import ends_of, supervised
 from toolkit.data.conversations.turns import answer_bytes, from_text
-from toolkit.records.files import write_text
+from toolkit.records import hashes
 from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.step.loss import NextToken
@@ -83,15 +82,14 @@ class Validation:
         digest = hashlib.sha256(repr((self._rows, self._precision)).encode())
         digest.update(first.cpu().numpy().tobytes())
         file = None if cache is None else cache / f"validation-{digest.hexdigest()[:32]}.json"
-        stored = None if file is None else _read(file)
+        stored = None if file is None else hashes.read_value(file)
         if stored is not None:
-            return stored
+            return [(whole, stop) for whole, stop in stored["sums"]]
         rest = (self._nll(model, next_token, batch) for batch in self._batches[1:])
         pairs = zip(self._batches, (first, *rest), strict=True)
         sums = [self._summed([self._rows[i] for i in batch], nll) for batch, nll in pairs]
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps({"sums": sums, "sha256": _check(sums)}))
+            hashes.write_value(file, {"sums": sums})
         return sums
 
     def _nll(self, model: PreTrainedModel, next_token: NextToken, batch: Sequence[int]) -> torch.Tensor:
@@ -107,20 +105,6 @@ class Validation:
         places, indices = torch.tensor(ends, device=nll.device).reshape(-1, 2).T
         nll = nll.double()
         return nll.sum().item(), nll[places, indices].sum().item()
-
-
-def _check(sums: Sequence[Sequence[float]]) -> str:
-    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()
-
-
-def _read(file: Path) -> list[tuple[float, float]] | None:
-    """Return a file's sums; None if there is none, or if it is damaged."""
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        sums = [(float(whole), float(stop)) for whole, stop in stored["sums"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return sums if stored.get("sha256") == _check(sums) else None
 
 
 class BestWeights:

@@ -137,8 +137,8 @@ def playground(
         Only these methods (and `base`); all of the study when not given.
     """
     try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
+        import starlette  # noqa: F401 - tried here, so that a missing package is one line
+        import uvicorn  # noqa: F401 - the same
     except ImportError as error:
         raise UserError(
             "the playground needs two more packages: pip install 'bakeoff[playground]'"

@@ -60,6 +60,8 @@ def test_a_damaged_count_is_counted_again(tiny_gpt2, tmp_path):
     first, _ = counted(tiny_gpt2, LORA, tmp_path)
     (file,) = tmp_path.iterdir()
     whole = file.read_text()
-    for text in (str(9 - int(whole[0])) + whole[1:], whole[: len(whole) // 2], whole.split("\n")[0], ""):
+    place = next(place for place, sign in enumerate(whole) if sign.isdigit())
+    changed = whole[:place] + str(9 - int(whole[place])) + whole[place + 1 :]
+    for text in (changed, whole[: len(whole) // 2], whole.split("\n")[0], ""):
         file.write_text(text)
         assert counted(tiny_gpt2, LORA, tmp_path)[0] == first

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit import runtime
 from toolkit.errors import UserError, one_line
-from toolkit.models import artifact, locate
+from toolkit.models import artifact
 from toolkit.models.load import load_base
-from toolkit.models.without_training.elsewhere import ADAPTER_FILES, check_adapter
+from toolkit.models.without_training.elsewhere import ADAPTER_FILES, check_adapter, write_record
 from toolkit.records import Costs, RunRecord
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
-from toolkit.records.run import forget_run, seal_run
+from toolkit.records.run import forget_run
 from toolkit.specs import RunSpec
 
 if TYPE_CHECKING:
@@ -62,22 +61,15 @@ def convert(spec: RunSpec, folder: RunFolder, source: RunFolder) -> RunRecord:
     if total is not None:  # of the base alone, and then of what was added to it
         total -= (costs.trainable_parameters or 0) if (source.artifact / CONFIG).is_file() else 0
         total += trainable or 0
-    record = RunRecord(
-        run_id=spec.run_id,
-        spec=spec,
-        status="finished",
-        validation_bits_per_byte=None,
-        data=None,
-        costs=Costs(
+    return write_record(
+        spec,
+        folder,
+        Costs(
             trainable_parameters=trainable,
             total_parameters=total,
             artifact_bytes=sum(file.stat().st_size for file in folder.artifact.glob("*.safetensors")),
         ),
-        precision=None,
-        environment={**runtime.environment(), "base_revision": locate.revision(spec.model)},
     )
-    seal_run(record, folder)
-    return record
 
 
 def require_merging(model: Any, owner: str) -> None:

@@ -64,17 +64,26 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     with whole_folder(folder.artifact) as target:
         for file in _dequantised(method) if method.gguf else files:
             shutil.copyfile(file, target / file.name)
+    return write_record(
+        spec,
+        folder,
+        Costs(
+            trainable_parameters=trainable,
+            total_parameters=total + (trainable or 0),
+            artifact_bytes=sum(file.stat().st_size for file in files if file.suffix in WEIGHTS),
+        ),
+    )
+
+
+def write_record(spec: RunSpec, folder: RunFolder, costs: Costs) -> RunRecord:
+    """Write the record of a run that has its artifact and was not trained: no data, no validation."""
     record = RunRecord(
         run_id=spec.run_id,
         spec=spec,
         status="finished",
         validation_bits_per_byte=None,
         data=None,
-        costs=Costs(
-            trainable_parameters=trainable,
-            total_parameters=total + (trainable or 0),
-            artifact_bytes=sum(file.stat().st_size for file in files if file.suffix in WEIGHTS),
-        ),
+        costs=costs,
         precision=None,
         environment={**runtime.environment(), "base_revision": locate.revision(spec.model)},
     )
