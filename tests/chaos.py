@@ -117,7 +117,8 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     hit = process.poll() is None and (target == "parent" or bool(workers))
     if hit:
-        os.kill(process.pid if target == "parent" else workers[0].pid, getattr(signal, name))
+        victim = process.pid if target == "parent" else draw.choice(workers).pid  # a run, or what forks them
+        os.kill(victim, getattr(signal, name))
     stage = last_line(root)
     process.wait()
     _, alive = psutil.wait_procs(workers, timeout=PATIENCE)

@@ -159,7 +159,7 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
                 continue
             error = spread(differences(item, ours, against))
             value = float(item.aggregate(against.sum(axis=1)).mean())
-            size = f"{error.seeds} seeds x {error.documents} documents" if error.seeds > 1 else "one seed"
+            size = f"{error.seeds} seeds × {error.documents} documents" if error.seeds > 1 else "one seed"
             basis = Basis(Variances.of(error), value, f"finished runs: {method}, {size}")
             found.append((detectable(basis.variances, len(study.seeds), error.documents), basis))
         if found:
@@ -181,7 +181,7 @@ def as_rows(found: Sequence[Detectable]) -> list[dict[str, object]]:
     return [
         {
             "metric": row.metric,
-            "seeds x documents": f"{row.seeds} x {row.documents}",
+            "seeds × documents": f"{row.seeds} × {row.documents}",
             "smallest difference seen": _number(row.smallest_difference),
             "equivalent inside": _number(row.reachable_margin),
             "unit": row.unit,

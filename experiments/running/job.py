@@ -76,15 +76,20 @@ UNUSED = ("bitsandbytes", "datasets")
 that only quantised bases and data sets of the Hub need."""
 
 
+def might_need_them(job: Job) -> bool:
+    """Whether a run might need `UNUSED` packages: a quantised base, code with the weights, a tracker."""
+    return bool(job.run.method.quantization or job.run.model.trust_remote_code or job.report_to)
+
+
 @contextmanager
-def unused_packages_hidden(job: Job) -> Iterator[None]:
+def unused_packages_hidden(job: Job | None = None) -> Iterator[None]:
     """Temporarily make `UNUSED` packages look absent to the libraries that training imports.
 
-    Nothing is hidden if the run might need them: a quantised base, code that comes with the weights, a
-    tracker. Nor if transformers is imported already: it may have noted that they are there.
+    Nothing is hidden if the job might need them; None stands for any that does not. Nor if transformers is
+    imported already: it may have noted that they are there.
     """
-    might_need = job.run.method.quantization or job.run.model.trust_remote_code or job.report_to
-    names = [] if might_need or "transformers" in sys.modules else list(UNUSED)
+    needed = job is not None and might_need_them(job)
+    names = [] if needed or "transformers" in sys.modules else list(UNUSED)
     names = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None: importing it raises ImportError
     try:

@@ -127,7 +127,7 @@ def run_until_decided(
         concluded = _looked(study, conclude(work.state, work.cells, work.errors, plan), work.state)
         plan = concluded.conclusions.sequential or plan
         now = plan.planned[plan.taken - 1]
-        board.line(f"look {plan.taken} of {len(plan.planned)}, {now.seeds} x {now.documents}: {plan.state}")
+        board.line(f"look {plan.taken} of {len(plan.planned)}, {now.seeds} × {now.documents}: {plan.state}")
         if plan.state != "continue":
             return concluded
         following = plan.planned[plan.taken]
@@ -209,4 +209,4 @@ def _metrics(study: StudySpec) -> tuple[str, ...]:
 
 
 def _in_words(plan: LookPlan) -> str:
-    return ", ".join(f"{look.seeds} x {look.documents} at {look.level:.2g}" for look in plan.planned)
+    return ", ".join(f"{look.seeds} × {look.documents} at {look.level:.2g}" for look in plan.planned)

@@ -51,11 +51,11 @@ def direction_label(direction: str) -> str:
 
 
 def scope_text(speaks_about: str, seeds: int, documents: int) -> str:
-    """Word what an estimate's interval is about: ``the method (3 seeds x 40 documents)``."""
+    """Word what an estimate's interval is about: ``the method (3 seeds × 40 documents)``."""
     if seeds == 1:
         return "this checkpoint (documents only, one seed)"
     subject = "these checkpoints" if speaks_about == "checkpoints" else "the method"
-    return f"{subject} ({count(seeds, 'seed')} x {count(documents, 'document')})"
+    return f"{subject} ({count(seeds, 'seed')} × {count(documents, 'document')})"
 
 
 def needed_text(pair: Comparison) -> str:

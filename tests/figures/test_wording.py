@@ -82,8 +82,8 @@ def test_a_title_keeps_capitals_that_are_part_of_a_name() -> None:
 def test_what_an_interval_is_about_depends_on_its_seeds() -> None:
     """One seed and two: checkpoints; three: the method."""
     assert words.scope_text("checkpoints", 1, 40) == "this checkpoint (documents only, one seed)"
-    assert words.scope_text("checkpoints", 2, 40) == "these checkpoints (2 seeds x 40 documents)"
-    assert words.scope_text("methods", 3, 1) == "the method (3 seeds x 1 document)"
+    assert words.scope_text("checkpoints", 2, 40) == "these checkpoints (2 seeds × 40 documents)"
+    assert words.scope_text("methods", 3, 1) == "the method (3 seeds × 1 document)"
 
 
 def test_what_would_decide_is_a_number_with_its_range() -> None:

@@ -193,7 +193,8 @@ SECTIONS = (
     Section(
         name="start", title="From the start of a run to its first step", parts=("start",), table=_start,
         text="A run of the quickstart in a fresh process, and a script that loads the same base and takes a "
-        "step with transformers' Trainer, without probes and validation. *gguf, first time* converts it.",
+        "step with transformers' Trainer, without probes and validation. *Next run* is forked by a process "
+        "that has imported everything, as all runs of a study are. *gguf, first time* converts it.",
     ),
     Section(
         name="stats", title="Statistics", parts=("stats",), table=_pair(2, "seconds"),

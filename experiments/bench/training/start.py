@@ -1,7 +1,8 @@
 """`bakeoff bench start`: where the seconds go from the start of a run's process to its first step.
 
 `python -m experiments.bench.training.start SIDE BEGAN` is one side's process: `ours`, a run's worker with a
-stopwatch, or `baseline`, a script that loads the same base and takes a step with transformers' Trainer.
+stopwatch, or `baseline`, a script that loads the same base and takes a step with transformers' Trainer. A
+fork server starts `ours`, too, as in a study with several runs.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def bench(base: str, repeats: int, say: Callable[[str], None]) -> dict[str, Any]
     """Start runs of the quickstart's size ``repeats`` times each and return medians of each span's seconds.
 
     ``ratio`` is the time of a script of transformers' Trainer, which neither probes nor validates, over that
-    of our full fine-tuning from the same folder. A base that is a GGUF file is also started from the file,
+    of our full fine-tuning from the same folder. *Next run*: forked by a server that has forked one
+    before, as every run of a study but the first. A base that is a GGUF file is also started from the file,
     as studies do: once converted before, and once for the first time.
     """
     from experiments.bench.synthetic.shapes import base_folder, model_at
@@ -53,6 +55,8 @@ def bench(base: str, repeats: int, say: Callable[[str], None]) -> dict[str, Any]
             "script": (model_at(str(folder)), "full"),
             "full": (model_at(str(folder)), "full"),
             "lora-r16": (model_at(str(folder)), "lora-r16"),
+            "full, next run": (model_at(str(folder)), "full"),
+            "lora-r16, next run": (model_at(str(folder)), "lora-r16"),
         }
         if base in config.catalog("models") and config.model(base).gguf:
             cases |= {name: (config.model(base), "full") for name in ("gguf", "gguf, first time")}
@@ -84,28 +88,54 @@ def _medians(turns: list[dict[str, float]]) -> dict[str, float]:
 def _started(name: str, model: Any, method: str, root: Path) -> dict[str, float]:
     """Return the seconds of each span of one start, in a process with a run's settings."""
     from experiments.bench.training.jobs import job
-    from experiments.running.executors.process import FIXED
-    from toolkit.errors import UserError
-    from toolkit.runtime import ALLOCATOR, child_environment, module_command
+    from experiments.running.executors.process import ENVIRONMENT
+    from toolkit.runtime import child_environment, module_command
     from toolkit.specs import DataSpec, TrainSpec
 
     planned = job(root, model, method, DataSpec(**DOCUMENTS), train=TrainSpec(validations=2))
-    extra = {**ALLOCATOR, **FIXED}
+    if name.endswith("next run"):
+        return _forked(name, planned.model_dump_json(), root)
+    extra = dict(ENVIRONMENT)
     with tempfile.TemporaryDirectory(prefix="bakeoff-cache-") as cache:
         if name.endswith("first time"):
             extra["XDG_CACHE_HOME"] = cache  # nothing has been converted there
         side = "baseline" if name == "script" else "ours"
         done = subprocess.run(
-            module_command("experiments.bench.training.start", side, str(time.time())),
+            module_command(__name__, side, str(time.time())),
             input=planned.model_dump_json(),
             env=child_environment(extra),
             capture_output=True,
             text=True,
             check=False,
         )
-    if done.returncode:
-        raise UserError(f"bench start, {name}: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-    spans: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return _spans(name, done.returncode, done.stdout, done.stderr)
+
+
+def _forked(name: str, planned: str, root: Path) -> dict[str, float]:
+    from experiments.running.executors.forking import ForkServer
+    from experiments.running.executors.process import ENVIRONMENT
+
+    forks, log = ForkServer(ENVIRONMENT), root / "log"
+    try:
+        first = forks.start(__name__, ["nothing", "0"], {}, log)
+        first.stdin.close()
+        first.wait()
+        process = forks.start(__name__, ["ours", str(time.time())], {}, log)
+        with process.stdin as stdin:
+            stdin.write(planned)
+        text = process.stdout.read()
+        return _spans(name, process.wait(), text, log.read_text(encoding="utf-8"))
+    finally:
+        forks.close()
+
+
+def _spans(name: str, code: int, text: str, errors: str) -> dict[str, float]:
+    """The seconds that a side has written. Raises UserError with its last line if it failed."""
+    from toolkit.errors import UserError
+
+    if code:
+        raise UserError(f"bench start, {name}: {(errors.strip() or 'no message').splitlines()[-1]}")
+    spans: dict[str, float] = json.loads(text.splitlines()[-1])
     return spans
 
 
@@ -193,7 +223,11 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is not the answer
     watch = Stopwatch(began=float(sys.argv[2]))
     watch.watch_imports()
-    sides: Mapping[str, Callable[[Stopwatch, str], None]] = {"ours": ours, "baseline": baseline}
+    sides: Mapping[str, Callable[[Stopwatch, str], None]] = {
+        "ours": ours,
+        "baseline": baseline,
+        "nothing": lambda *_: None,
+    }
     with contextlib.suppress(Reached):
         sides[sys.argv[1]](watch, sys.stdin.read())
     with answer:

@@ -116,7 +116,7 @@ def _show(judgement: Judgement, texts: dict[str, float]) -> None:
             "95 % interval": "" if c.low is None or c.high is None else f"{c.low:+.4g} to {c.high:+.4g}",
             "p (Holm)": "" if c.p_holm is None else f"{c.p_holm:.3g}",
             "verdict": c.verdict,
-            "n": f"{c.seeds} x {c.documents}" if c.documents else f"{c.seeds} seeds" if c.seeds else "",
+            "n": f"{c.seeds} × {c.documents}" if c.documents else f"{c.seeds} seeds" if c.seeds else "",
             "note": c.reason or "",
         }
         for c in judgement.comparisons

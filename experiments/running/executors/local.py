@@ -6,6 +6,7 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from experiments.running.executors.base import JobListener
-from experiments.running.executors.process import WorkerProcess
+from experiments.running.executors.forking import ForkServer
+from experiments.running.executors.process import ENVIRONMENT, WorkerProcess
 from experiments.running.job import Job
 from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
@@ -34,6 +36,7 @@ class Local:
         free = deque(places(at_once, self._gpus, _cores(), each))
         running: dict[int, tuple[WorkerProcess | None, dict[str, str]]] = {}
         errors: list[str | None] = [None] * len(jobs)
+        forks = ForkServer({**ENVIRONMENT, **free[0]}) if self._forks(len(jobs)) else None
         try:
             while waiting or running:
                 while waiting and free:
@@ -41,7 +44,7 @@ class Local:
                     place = free.popleft()
                     running[index] = (None, place)
                     listener(index, Started())
-                    running[index] = (_start(index, job, place, inbox), place)
+                    running[index] = (_start(index, job, place, inbox, forks), place)
                 index, event = inbox.get()
                 if isinstance(event, Ended):
                     errors[index] = event.error
@@ -51,7 +54,13 @@ class Local:
             for process, _ in running.values():
                 if process is not None:
                     process.stop()
+            if forks is not None:
+                forks.close()
         return errors
+
+    def _forks(self, jobs: int) -> bool:
+        """Whether a fork server pays and is safe: several runs, Linux, no GPU (never tried with one)."""
+        return jobs > 1 and sys.platform == "linux" and not self._gpus
 
 
 def _take(waiting: deque[tuple[int, Job]]) -> tuple[int, Job]:
@@ -70,10 +79,14 @@ def _is_free(job: Job) -> bool:
 
 
 def _start(
-    index: int, job: Job, place: dict[str, str], inbox: queue.Queue[tuple[int, Event]]
+    index: int,
+    job: Job,
+    place: dict[str, str],
+    inbox: queue.Queue[tuple[int, Event]],
+    forks: ForkServer | None,
 ) -> WorkerProcess | None:
     try:
-        return WorkerProcess(job, place, lambda event: inbox.put((index, event)))
+        return WorkerProcess(job, place, lambda event: inbox.put((index, event)), forks)
     except OSError as error:
         text = f"cannot start: {error.filename or 'its process'}: {error.strerror}"
         inbox.put((index, Ended(error=text)))

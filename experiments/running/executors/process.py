@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import psutil
 
-from experiments.running.job import Job
+from experiments.running.executors.forking import Forked, ForkServer
+from experiments.running.job import Job, might_need_them
 from toolkit import runtime
 from toolkit.events import Ended, Failed, Halted, Listener, from_json
 from toolkit.records.folders import RunFolder
@@ -18,28 +19,29 @@ from toolkit.records.folders import RunFolder
 PATIENCE = 5  # seconds between asking a process to stop and making it
 WATCH_SECONDS = 5.0
 """A process that a signal has stopped is reported after at most this time."""
+WORKER = "experiments.running.worker"
+FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = {**runtime.ALLOCATOR, **FIXED}
+"""Of every worker."""
 
 
 class WorkerProcess:
     """A worker at its job. ``listener`` is called from a thread of its own; the last event is `Ended`.
 
-    The worker ends when this process does, however that ends: it holds the other end of a pipe.
+    The worker ends when this process does, however that ends: it holds the other end of a pipe. ``forks``
+    starts it, if given and if the job is one that it has imported everything for.
     """
 
-    def __init__(self, job: Job, environment: Mapping[str, str], listener: Listener):
+    def __init__(
+        self, job: Job, environment: Mapping[str, str], listener: Listener, forks: ForkServer | None = None
+    ):
         self._folder, self._listener = job.folder, listener
         self._folder.path.mkdir(parents=True, exist_ok=True)
-        with self._folder.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                runtime.module_command("experiments.running.worker"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                env=runtime.child_environment({**runtime.ALLOCATOR, **FIXED, **environment}),
-                start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it
-            )
+        self._process: subprocess.Popen[str] | Forked
+        if forks is None or might_need_them(job) or job.run.train.processes > 1:
+            self._process = _started(environment, self._folder)
+        else:
+            self._process = forks.start(WORKER, [], environment, self._folder.log)
         self._thread = threading.Thread(target=self._listen, args=(job.model_dump_json(),), daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -94,6 +96,21 @@ class WorkerProcess:
         self._listener(Ended(error=_in_words(code, failure, self._folder)))
 
 
+def _started(environment: Mapping[str, str], folder: RunFolder) -> subprocess.Popen[str]:
+    """Start a worker as a Python of its own."""
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            runtime.module_command(WORKER),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=runtime.child_environment({**ENVIRONMENT, **environment}),
+            start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it
+        )
+
+
 def stopped_processes(number: int) -> set[int]:
     """Return the ids of a process and those that it has started, of those that a signal has stopped."""
     try:
@@ -102,9 +119,6 @@ def stopped_processes(number: int) -> set[int]:
         return {one.pid for one in family if one.status() == psutil.STATUS_STOPPED}
     except psutil.Error:  # it has just ended
         return set()
-
-
-FIXED = {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
 
 
 def log_tail(folder: RunFolder, lines: int = 20) -> tuple[str, ...]:

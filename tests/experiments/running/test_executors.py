@@ -14,9 +14,10 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from experiments.running.executors import process
+from experiments.running.executors import local, process
 from experiments.running.executors.local import gpus, places
 from experiments.running.job import Job
+from tests.experiments import small
 from tests.experiments.small import asked, environment
 from tests.factories import small_run
 from toolkit import config
@@ -78,8 +79,9 @@ def start(root: Path, base: Path, *overrides: str) -> subprocess.Popen[str]:
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Its worker processes."""
-    return psutil.Process(process.pid).children()
+    """Its worker processes: those below it that have started none, as a fork server has."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    return [one for one in below if not one.children()]
 
 
 def test_gpus_are_dealt_out_one_each_and_cores_divided(monkeypatch):
@@ -198,6 +200,24 @@ def test_two_commands_on_one_study_train_every_run_once(tmp_path, tiny_gpt2):
     for record in tmp_path.glob("runs/tiny.full.*/run.json"):
         steps = [s.step for s in read_lines(record.parent / "steps.jsonl", StepRecord) if s.loss is not None]
         assert steps == list(range(1, RunRecord.read(record).costs.steps + 1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks its workers")
+def test_a_forked_run_leaves_what_a_process_of_its_own_leaves(tmp_path, tiny_gpt2, monkeypatch):
+    """The same study both ways: equal weights, steps and outcomes, byte for byte but for durations."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    left = []
+    for name, forked in (("forked", True), ("own", False)):
+        monkeypatch.setattr(local.Local, "_forks", lambda self, jobs, forked=forked: forked)
+        conclusions, _ = small.run(tmp_path / name, tiny_gpt2, "small", execute=local.Local())
+        assert all(cell.status != "failed" for cell in conclusions.cells)
+        files = (file for file in (tmp_path / name).glob("runs/*/**/*") if file.is_file())
+        left.append({file.relative_to(tmp_path / name): file for file in files})
+    assert sorted(left[0]) == sorted(left[1])
+    same = [path for path in left[0] if path.suffix == ".safetensors" or path.match("eval-*.jsonl")]
+    assert len(same) >= 5
+    for path in same:
+        assert left[0][path].read_bytes() == left[1][path].read_bytes(), path
 
 
 def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_path, tiny_gpt2):

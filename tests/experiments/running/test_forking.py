@@ -1,0 +1,112 @@
+"""The fork server: workers as from a process of their own, and none that outlives what it should."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from experiments.running.executors.forking import ForkServer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks its workers")
+HERE = "tests.experiments.running.test_forking"
+
+
+def main() -> int:
+    """What the forked processes of these tests run: by its argument."""
+    what = sys.argv[1]
+    if what == "answer":
+        word = sys.stdin.readline().strip()
+        print(word, os.environ["OWN"], os.getsid(0) == os.getpid(), "json" in sys.modules, flush=True)
+        print("to the log", file=sys.stderr)
+        return 3
+    if what == "fail":
+        raise ValueError("on purpose")
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while os.read(0, 1):  # until whoever started it is gone
+        pass
+    return 0
+
+
+@pytest.fixture
+def forks():
+    """A server that has imported little."""
+    server = ForkServer({}, ahead=["json"])
+    yield server
+    server.close()
+
+
+def start(forks: ForkServer, tmp_path: Path, what: str):
+    """A forked process that does ``what``, with errors in `log`."""
+    return forks.start(HERE, [what], {"OWN": "value"}, tmp_path / "log")
+
+
+def test_a_process_has_its_own_pipes_environment_session_and_exit_code(forks, tmp_path):
+    """Two of one server, at once: each hears and says its own, and `wait` may be called again."""
+    both = [start(forks, tmp_path, "answer") for _ in range(2)]
+    assert both[0].pid != both[1].pid
+    for word, process in zip(("one", "two"), reversed(both), strict=True):
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.01)
+        process.stdin.write(word + "\n")
+        process.stdin.flush()
+        assert process.stdout.read().split() == [word, "value", "True", "True"]
+        assert process.wait(10) == process.wait(10) == 3
+    assert (tmp_path / "log").read_text() == "to the log\n" * 2
+    assert "OWN" not in os.environ
+
+
+def test_crashes_are_told_apart_and_cost_one_process(forks, tmp_path):
+    """An exception is code 1, its traceback in the log; a signal is its number; and the next one works."""
+    assert start(forks, tmp_path, "fail").wait(10) == 1
+    assert "ValueError: on purpose" in (tmp_path / "log").read_text()
+    assert start(forks, tmp_path, "die").wait(10) == -signal.SIGSEGV
+    server = forks._process.pid
+    process = start(forks, tmp_path, "answer")
+    process.stdin.close()
+    assert process.wait(10) == 3
+    assert forks._process.pid == server
+
+
+def test_a_lost_server_takes_its_process_along_and_another_one_serves(forks, tmp_path):
+    """Nobody knows how its process would end, so it is killed; a request starts a server again."""
+    process = start(forks, tmp_path, "wait")
+    forks._process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+    gone(process.pid)
+    again = start(forks, tmp_path, "answer")
+    again.stdin.close()
+    assert again.wait(10) == 3
+
+
+def test_nothing_outlives_the_process_that_asked(tmp_path):
+    """It is killed: the server sees its socket close, the worker its standard input."""
+    script = f"""
+import pathlib, time
+from experiments.running.executors.forking import ForkServer
+forks = ForkServer({{}}, ahead=["json"])
+process = forks.start({HERE!r}, ["wait"], {{}}, pathlib.Path({str(tmp_path / "log")!r}))
+print(forks._process.pid, process.pid, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    server, worker = map(int, parent.stdout.readline().split())
+    parent.kill()
+    parent.wait()
+    gone(server)
+    gone(worker)
+
+
+def gone(pid: int) -> None:
+    """Wait until the process has ended; at most half a minute."""
+    ends = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
