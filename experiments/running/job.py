@@ -75,6 +75,8 @@ UNUSED = ("bitsandbytes", "datasets")
 """Packages that transformers and peft import if they are installed, a third of all imports of a training, and
 that only quantised bases and data sets of the Hub need."""
 
+IMPORTED_AHEAD = "experiments.running.executors.ahead"
+
 
 def might_need_them(job: Job) -> bool:
     """Whether a run might need `UNUSED` packages: a quantised base, code with the weights, a tracker."""
@@ -86,10 +88,11 @@ def unused_packages_hidden(job: Job | None = None) -> Iterator[None]:
     """Temporarily make `UNUSED` packages look absent to the libraries that training imports.
 
     Nothing is hidden if the job might need them; None stands for any that does not. Nor if transformers is
-    imported already: it may have noted that they are there.
+    imported already: it may have noted that they are there, unless it was imported ahead, with them hidden.
     """
     needed = job is not None and might_need_them(job)
-    names = [] if needed or "transformers" in sys.modules else list(UNUSED)
+    noted = "transformers" in sys.modules and IMPORTED_AHEAD not in sys.modules
+    names = [] if needed or noted else list(UNUSED)
     names = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None: importing it raises ImportError
     try:

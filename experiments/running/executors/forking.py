@@ -21,9 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from experiments.running.job import IMPORTED_AHEAD
 from toolkit import runtime
 
-AHEAD = ("experiments.running.executors.ahead",)
+AHEAD = (IMPORTED_AHEAD,)
 """Modules that are imported before the first fork."""
 MOST_BYTES = 65_536
 

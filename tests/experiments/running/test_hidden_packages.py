@@ -9,7 +9,7 @@ from types import SimpleNamespace as N  # noqa: N814 - many of them in a line
 
 import pytest
 
-from experiments.running.job import UNUSED, unused_packages_hidden
+from experiments.running.job import IMPORTED_AHEAD, UNUSED, unused_packages_hidden
 
 ROOT = Path(__file__).parents[3]
 CODE = """
@@ -77,3 +77,11 @@ def test_what_is_imported_already_stays(monkeypatch):
     assert seen_within(job()) == [None, "loaded"]
     monkeypatch.setitem(sys.modules, "transformers", "loaded")
     assert seen_within(job()) == [0, "loaded"]
+
+
+@pytest.mark.usefixtures("nothing_imported")
+def test_a_process_that_imported_ahead_hides_them_still(monkeypatch):
+    """Its transformers was imported while they were hidden, so it knows of neither."""
+    monkeypatch.setitem(sys.modules, "transformers", "loaded")
+    monkeypatch.setitem(sys.modules, IMPORTED_AHEAD, "loaded")
+    assert seen_within(job()) == [None, None]
