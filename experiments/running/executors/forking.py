@@ -187,7 +187,7 @@ def main() -> int:
     """Entry point of the server, and of every process that it forks."""
     descriptor, *ahead = sys.argv[1:]
     for module in ahead:
-        with contextlib.suppress(Exception):  # the worker meets it again, and its log says so
+        with contextlib.suppress(Exception):  # the worker meets it again, and reports it
             importlib.import_module(module)
     gc.collect()
     gc.freeze()  # what is shared with every worker is not touched by its collections
