@@ -6,6 +6,8 @@ import math
 import mmap
 import shutil
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,7 +31,7 @@ MOST_DIMENSIONS = 8
 def converted(spec: ModelSpec, files: list[Path], digest: str) -> Path:
     """Return a folder with the weights of ``files``, joined in order, as fp32 safetensors.
 
-    Made once, and again if a byte of it has changed: dequantising takes half a minute, reading two seconds.
+    Made once, and again if a byte of it has changed: that takes some ten seconds, reading it less than one.
     ``digest`` is the SHA-256 of the joined files. Raises UserError if the spec expects another, or if they
     are no GGUF that transformers can read.
     """
@@ -72,19 +74,38 @@ def _convert(spec: ModelSpec, files: list[Path], folder: Path) -> None:
                     with file.open("rb") as part:
                         shutil.copyfileobj(part, joined)
         check_header(source, f"model {spec.name}: cannot convert {spec.gguf[0]}")
-        with readable(f"model {spec.name}: cannot convert {spec.gguf[0]}"):
+        with _reading_once(), readable(f"model {spec.name}: cannot convert {spec.gguf[0]}"):
             model = AutoModelForCausalLM.from_pretrained(
                 source.parent,
                 gguf_file=source.name,
                 dtype=torch.float32,
                 quantization_config=GgufConfig(dequantize=True),  # plain weights, which can be saved
             )
-        with readable(f"model {spec.name}: cannot read the tokenizer in {spec.gguf[0]}"):
-            tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+            with readable(f"model {spec.name}: cannot read the tokenizer in {spec.gguf[0]}"):
+                tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         model.save_pretrained(target)
         tokenizer.save_pretrained(target)
         (target / "joined.gguf").unlink(missing_ok=True)
         hashes.seal(target)
+
+
+@contextmanager
+def _reading_once() -> Iterator[None]:
+    """Temporarily keep what the gguf package has read, which is most of the time of a conversion.
+
+    transformers reads a file's header for the configuration, the weights and the tokenizer, and builds the
+    table of tensor names once for every module.
+    """
+    import gguf
+
+    original = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    for name, build in original.items():
+        setattr(gguf, name, lru_cache(build))
+    try:
+        yield
+    finally:
+        for name, build in original.items():
+            setattr(gguf, name, build)
 
 
 def check_header(path: Path, complaint: str) -> None:

@@ -8,6 +8,7 @@ import gguf
 import numpy as np
 import pytest
 
+from tests.gguf_files import write_llama
 from toolkit.errors import UserError
 from toolkit.models import gguf as conversion
 from toolkit.models import locate
@@ -103,3 +104,19 @@ def test_a_base_of_a_damaged_file_is_refused_in_a_line_and_nothing_is_left(file,
     with pytest.raises(UserError, match="^model tiny: cannot [^\n]+$"):
         locate.local_folder(ModelSpec(name="tiny", folder=str(file.parent), gguf=(file.name,)))
     assert [path.suffix for path in (cache / "models").iterdir()] in ([".lock"], [])
+
+
+def test_a_conversion_reads_the_file_once(tiny_llama, tmp_path, monkeypatch):
+    """One reader and one table of names for all that is read; the package is left as it was."""
+    monkeypatch.setattr(conversion, "cache_folder", lambda: tmp_path / "cache")
+    built = []
+    for name in ("GGUFReader", "get_tensor_name_map"):
+        plain = getattr(gguf, name)
+        monkeypatch.setattr(gguf, name, lambda *a, plain=plain, name=name: (built.append(name), plain(*a))[1])
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    path = write_llama(tiny_llama, tmp_path / "tiny.gguf")
+    spec = ModelSpec(name="tiny", folder=str(tmp_path), gguf=("tiny.gguf",))
+    folder = conversion.converted(spec, [path], "0" * 64)
+    assert (folder / "model.safetensors").is_file()
+    assert sorted(built) == ["GGUFReader", "get_tensor_name_map"]
+    assert (gguf.GGUFReader, gguf.get_tensor_name_map) == before
