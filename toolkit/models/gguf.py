@@ -58,7 +58,10 @@ def _written(folder: Path) -> int:
 @lru_cache(maxsize=8)
 def _damaged(folder: Path, written: int) -> bool:
     """Whether a file has changed since; looked at once per process: weights and tokenizer ask one by one."""
-    return bool(hashes.problems(folder))
+    try:
+        return bool(hashes.problems(folder))
+    except UserError:  # the hashes themselves can't be read
+        return True
 
 
 def _convert(spec: ModelSpec, files: list[Path], folder: Path) -> None:

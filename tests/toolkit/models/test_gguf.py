@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 
 import gguf
@@ -120,3 +121,34 @@ def test_a_conversion_reads_the_file_once(tiny_llama, tmp_path, monkeypatch):
     assert (folder / "model.safetensors").is_file()
     assert sorted(built) == ["GGUFReader", "get_tensor_name_map"]
     assert (gguf.GGUFReader, gguf.get_tensor_name_map) == before
+
+
+def test_a_changed_byte_of_a_converted_base_is_named_and_converted_again(
+    tiny_llama, tmp_path, monkeypatch, caplog
+):
+    """One bit in each file, the weights and the list of hashes too: the folder is as it was, to the byte.
+
+    A cut and a missing file are noticed, too. A third look in the same process reads nothing again.
+    """
+    monkeypatch.setattr(conversion, "cache_folder", lambda: tmp_path / "cache")
+    source = write_llama(tiny_llama, tmp_path / "tiny.gguf")
+    spec = ModelSpec(name="tiny", folder=str(tmp_path), gguf=(source.name,))
+    folder = locate.local_folder(spec)
+    whole = {path: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ".hashes-lock"}
+    assert {"config.json", "hashes.json", "model.safetensors", "tokenizer.json"} <= {p.name for p in whole}
+    damages = {}
+    for path, content in whole.items():
+        at = 0 if path.name == "hashes.json" else len(content) // 2  # its first byte: it can't be read then
+        damages[path] = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    weights = folder / "model.safetensors"
+    for path, content in [*damages.items(), (weights, whole[weights][:-1]), (weights, None)]:
+        path.unlink() if content is None else path.write_bytes(content)
+        conversion._damaged.cache_clear()  # what another process starts with
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert locate.local_folder(spec) == folder
+        assert f"{path} {'is missing' if content is None else 'has changed'}" in caplog.text, path
+        assert {one: one.read_bytes() for one in whole} == whole
+    assert locate.local_folder(spec) == folder
+    monkeypatch.setattr(conversion.hashes, "problems", None)
+    assert locate.local_folder(spec) == folder
