@@ -1,6 +1,7 @@
 """The way from the embedded recipes to three parts."""
 
 import json
+import logging
 import random
 from collections import Counter
 from pathlib import Path
@@ -275,3 +276,34 @@ def test_what_a_killed_process_left_is_not_taken_for_a_result(tmp_path: Path) ->
     again = prepare(WIKIBOOKS, data, tmp_path)
     assert again.fingerprints == first.fingerprints
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [folder.name]
+
+
+def test_a_changed_byte_of_the_prepared_data_is_named_and_prepared_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each file of the corpus and the split, and the lists of hashes: flipped in the middle, cut, and empty.
+
+    A list of hashes is not flipped: in its middle is the hash of another file.
+    """
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(60)))
+    dataset = config.dataset({"name": "mine", "files": [str(path)]})
+    sizes, cache = DataSpec(train=20, validation=5, test=6), tmp_path / "cache"
+    first = prepare(dataset, sizes, cache)
+    known = everything(first), first.fingerprints, first.report
+    (corpus,) = cache.glob("corpus-*/")
+    names = sorted(str(one.relative_to(corpus)) for one in corpus.rglob("*.*") if ".hashes" not in one.name)
+    names = [name for name in names if (corpus / name).is_file()]
+    assert {"arrays.npz", "counts.json", "hashes.json", "texts.arrow"} < set(names)
+    assert sum(name.startswith("split-") for name in names) >= 3
+    for name in names:
+        whole = (corpus / name).read_bytes()
+        half = len(whole) // 2
+        flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
+        for content in (*([] if name.endswith("hashes.json") else [flipped]), whole[:half], b""):
+            (corpus / name).write_bytes(content)
+            caplog.clear()
+            with caplog.at_level(logging.WARNING):
+                done = prepare(dataset, sizes, cache)
+            assert f"{name} has changed since it was written: its folder is made again" in caplog.text
+            assert (everything(done), done.fingerprints, done.report) == known
