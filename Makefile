@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow chaos gpu lint format docs results lock audit clean
+.PHONY: setup demo test test-fast test-slow versions chaos gpu lint format docs results lock audit clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,15 @@ test-fast: setup
 
 test-slow: setup
 	$(PYTEST) -m "slow or not slow"
+
+# Not a test: another Python or other versions, in an environment of their own under build/versions/. For example
+# `make versions PYTHON=python3.13 STACK=newest`; STACK=lowest takes the lower bounds of pyproject.toml, STACK=tested
+# the versions of constraints.txt, TORCH=2.15.0 another torch. Needs a connection.
+STACK ?= tested
+TORCH ?=
+versions:
+	$(PYTHON) -P tests/versions.py --stack $(STACK) --torch "$(TORCH)" \
+	    $(FAST) tests/toolkit/training tests/experiments/running/test_runner.py
 
 # Not a test: hours. Kills a tiny study at random moments; the same command continues where it stopped.
 KILLS ?= 30
