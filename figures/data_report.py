@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from figures.wording.data import training_data_lines
 from toolkit.records.data import SPLITS, DataReport, Duplicates, Leak, Refusal, SourceReport
 
 BINS = 24
@@ -74,6 +75,8 @@ def show(report: DataReport, console: Console, lengths: Lengths, unit: str = "to
     for title, table in tables:
         console.print(Text(f"\n{title}", style="bold"))
         console.print(table)
+    for name, text in training_data_lines(report):
+        console.print(Text(f"\n{name}: {text}"))
     for number, text in enumerate(report.samples, start=1):
         console.print(Panel(Text(text), title=f"training document {number}", title_align="left"))
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from eval.audit import evidence
 from eval.audit.alike import on_different_sides, same
 from eval.audit.search import learning_rates
 from eval.metrics import Metric, all_metrics
-from toolkit.records import Cell, Condition, Finding, RunRecord, StudyRecords
+from toolkit.records import Cell, Condition, DataReport, Finding, RunRecord, StudyRecords
 
 
 def audit(
-    records: StudyRecords, *, matched_parameters: bool = False, metrics: Sequence[Metric] = ()
+    records: StudyRecords,
+    *,
+    matched_parameters: bool = False,
+    metrics: Sequence[Metric] = (),
+    data: Mapping[str, DataReport] = MappingProxyType({}),
 ) -> list[Finding]:
     """Return all findings, condition by condition.
 
     ``matched_parameters``: whether the study claims that. ``metrics``: those that get a verdict; default:
-    those marked as headline metrics.
+    those marked as headline metrics. ``data``: data set -> its report, for what methods from elsewhere were
+    trained on.
     """
     headline = metrics or [metric for metric in all_metrics().values() if metric.headline]
     findings: list[Finding] = []
@@ -44,7 +50,7 @@ def audit(
             same("device", "flagged", panel, runs, lambda r: r.environment.get("device")),
             same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
             *_left_out(trained, runs),
-            *_elsewhere(confirmed, runs),
+            *_elsewhere(confirmed, runs, data.get(condition.dataset)),
             *_converted(confirmed, runs),
             *_not_finished(panel),
         ]
@@ -52,19 +58,26 @@ def audit(
     return findings
 
 
-def _elsewhere(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
-    """One finding per method that was trained elsewhere: its data, steps and search are unknown here."""
-    return [
-        Finding(
-            check="trained elsewhere",
-            status="flagged",
-            text=f"{cell.method}: trained elsewhere, not tuned here ({method.trained_by or 'how: unknown'}); "
-            "its training data may hold test documents, and its costs are unknown",
-            methods=(cell.method,),
+def _elsewhere(
+    cells: Sequence[Cell], runs: Mapping[str, RunRecord], data: DataReport | None
+) -> list[Finding]:
+    """One finding per method that was trained elsewhere, and one on its training data if that is given."""
+    compared = {} if data is None else data.trained_on
+    unknown = "its costs and its training data (no `trained_on`) are unknown: that may hold test documents"
+    findings = []
+    for cell in cells:
+        method = runs[cell.run_id].spec.method
+        if not method.elsewhere:
+            continue
+        how = f"trained elsewhere, not tuned here ({method.trained_by or 'how: unknown'})"
+        rest = "its costs are unknown" if cell.method in compared else unknown
+        about = f"{cell.method}: {how}; {rest}"
+        findings.append(
+            Finding(check="trained elsewhere", status="flagged", text=about, methods=(cell.method,))
         )
-        for cell in cells
-        if (method := runs[cell.run_id].spec.method).elsewhere
-    ]
+        if cell.method in compared:
+            findings.append(evidence.training_data(cell.method, compared[cell.method]))
+    return findings
 
 
 _CONVERTED = {

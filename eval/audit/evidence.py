@@ -18,6 +18,7 @@ from toolkit.records import (
     MetricValue,
     StudyRecords,
 )
+from toolkit.records.data import ForeignTraining
 
 FEW_DOCUMENTS = 30
 """Held-out documents below which verdicts are flagged; docs/calibration.md checks them from 50 on."""
@@ -177,6 +178,26 @@ def matched_parameters(
             Finding(check="matched parameters", status="flagged", text=text, methods=tuple(sorted(counts)))
         ]
     return [Finding(check="matched parameters", status="ok", text=f"within {tolerance:.0%} ({text})")]
+
+
+def training_data(method: str, trained: ForeignTraining) -> Finding:
+    """Flag a method from elsewhere that was trained on test documents, or on near-copies of them."""
+    tested = trained.leak.held_out
+    about = f"in the {trained.documents:,} documents that {method} was trained on"
+    refused = f" ({trained.refused:,} rows of it could not be read)" if trained.refused else ""
+    if not trained.copies:
+        text = f"no copy or near-copy of the {tested:,} test documents {about}{refused}"
+        return Finding(
+            check="training data",
+            status="flagged" if trained.refused else "ok",
+            text=text,
+            methods=(method,),
+        )
+    text = (
+        f"{trained.copies:,} of {tested:,} test documents have a copy or near-copy {about}{refused}, "
+        f"{trained.exact:,} of them word for word: its scores may be of memory"
+    )
+    return Finding(check="training data", status="flagged", text=text, methods=(method,))
 
 
 def under_the_floor(comparisons: Sequence[Comparison], records: StudyRecords) -> list[Finding]:

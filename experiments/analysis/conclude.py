@@ -64,7 +64,8 @@ def conclude(
     records = StudyRecords.read(cells, root)
     runs = records.runs
     headline = study.headline_metrics()
-    findings = audit(records, matched_parameters=study.matched_parameters, metrics=headline)
+    data = {dataset.name: grid.data_report(dataset) for dataset in study.dataset}
+    findings = audit(records, matched_parameters=study.matched_parameters, metrics=headline, data=data)
     statistics = statistics_of(records)
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
@@ -102,7 +103,7 @@ def conclude(
         failures=tuple(texts.failures),
         sequential=looks,
         looks=study.looks,
-        data={dataset.name: grid.prepared(dataset).report for dataset in study.dataset},
+        data=data,
     )
     write_lines(folder / "failures.jsonl", texts.failing, sealed=True)
     conclusions.write(folder / "comparisons.json", sealed=True)

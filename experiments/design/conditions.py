@@ -126,11 +126,12 @@ def base_cell(design: Design, model: ModelSpec, dataset: DatasetSpec) -> CellSpe
 
 def elsewhere_cell(design: Design, specs: ConditionSpec, name: str) -> CellSpec:
     """What was trained elsewhere, under one condition: one set of weights, so one seed."""
+    method = design.study.methods[name].method
     run = RunSpec(
         model=specs.model,
         dataset=None,
         data=None,
-        method=design.study.methods[name].method,
+        method=method.model_copy(update={"trained_on": None}),  # it is the study that compares it
         learning_rate=None,
         train=TrainSpec(precision=design.study.train.precision),
         seed=design.study.seeds[0],

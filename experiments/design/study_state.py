@@ -11,11 +11,13 @@ from eval.harness import contexts_of, evaluation_digest, is_current
 from experiments.design import grid as design_grid
 from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
 from experiments.design.study import StudySpec
+from toolkit.data.duplicates import foreign
 from toolkit.data.prepare import Prepared, prepare
 from toolkit.events import Listener, ignore
 from toolkit.models import locate
 from toolkit.models.without_training import elsewhere
 from toolkit.records import Failure, RunRecord, hashes
+from toolkit.records.data import DataReport, ForeignTraining
 from toolkit.records.folders import Root, cache_folder
 from toolkit.specs import DatasetSpec, DataSpec
 
@@ -112,6 +114,31 @@ class StudyState:
         if key not in self._prepared:
             self._prepared[key] = prepare(dataset, sizes, self._data, listener)
         return self._prepared[key]
+
+    def training_data(self, dataset: DatasetSpec, listener: Listener = ignore) -> dict[str, ForeignTraining]:
+        """Method from elsewhere -> what it was trained on, compared with the data set's test split.
+
+        Only methods whose `trained_on` is given. Raises UserError if nothing can be read there.
+        """
+        given = {name: self.study.methods[name].method.trained_on for name in self.study.elsewhere}
+        return {
+            name: foreign.compare(
+                f"method {name}: trained_on",
+                Path(path),
+                dataset,
+                self.prepared(dataset, listener=listener).test,
+                self.study.data.near_duplicate,
+                self._data,
+                listener,
+            )
+            for name, path in given.items()
+            if path is not None
+        }
+
+    def data_report(self, dataset: DatasetSpec, listener: Listener = ignore) -> DataReport:
+        """The data report, with what methods from elsewhere were trained on."""
+        report = self.prepared(dataset, listener=listener).report
+        return report.model_copy(update={"trained_on": self.training_data(dataset, listener)})
 
     @property
     def conditions(self) -> list[ConditionSpec]:

@@ -86,8 +86,11 @@ def run_cells(
 
 
 def prepare_data(grid: StudyState, board: Board) -> None:
-    """Prepare the study's data, with its progress on the board."""
-    grid.prepare(board.listener("preparing data"))
+    """Prepare the study's data, with its progress on the board, and read what others trained on."""
+    listener = board.listener("preparing data")
+    grid.prepare(listener)
+    for dataset in grid.study.dataset:  # what cannot be read is refused before anything runs
+        grid.training_data(dataset, listener)
     board.close("preparing data")
 
 

@@ -26,7 +26,21 @@ def data_lines(report: DataReport) -> list[tuple[str, str]]:
         lines.append((f"similarity to training: {split}", f"highest {highest}; {shared}"))
         if leak.longest_common_text:
             lines.append((f"longest run of words in training: {split}", leak.longest_common_text))
+    lines += training_data_lines(report)
     return [*lines, ("first training documents", "\n\n".join(report.samples))]
+
+
+def training_data_lines(report: DataReport) -> list[tuple[str, str]]:
+    """Return one line of name and value per method from elsewhere whose training data is given."""
+    return [
+        (
+            f"training data of {method}",
+            f"{trained.documents:,} documents; {trained.refused:,} rows refused; {trained.copies:,} of "
+            f"{trained.leak.held_out:,} test documents have a copy or near-copy in it (similarity from "
+            f"{trained.threshold:g}), {trained.exact:,} of them word for word",
+        )
+        for method, trained in report.trained_on.items()
+    ]
 
 
 def _by_split(counts: Sizes | SplitCounts) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from toolkit.records.base import Record
 
 SPLITS = ("train", "validation", "test")
@@ -136,6 +138,23 @@ class Leak(Record):
     """Number of words -> held-out documents with a common run of at least that many."""
 
 
+class ForeignTraining(Record):
+    """What a method from elsewhere was trained on, compared with the test split."""
+
+    documents: int
+    """Documents that could be read."""
+    refused: int
+    """Rows that make no document, and so were not compared."""
+    threshold: float
+    """Similarity from which a test document has a near-copy: the study's `data.near_duplicate`."""
+    copies: int
+    """Test documents with a copy or near-copy in it."""
+    exact: int
+    """Those of them with a similarity of 1: no word triple differs."""
+    leak: Leak
+    """The test split against it."""
+
+
 class DataReport(Record):
     """What preparing a data set did."""
 
@@ -161,5 +180,7 @@ class DataReport(Record):
     """Split -> hash of its texts in order; except for `test`, with how conversations are rendered."""
     leak: dict[str, Leak]
     """`test` and `validation`, each against `train`."""
+    trained_on: dict[str, ForeignTraining] = Field(default_factory=dict, exclude_if=lambda value: not value)
+    """Method from elsewhere -> what it was trained on, for those whose training data is given."""
     samples: tuple[str, ...]
     """The first training documents."""

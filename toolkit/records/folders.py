@@ -157,7 +157,8 @@ class RunFolder:
 _ABSOLUTE = re.compile(
     r"(?<![\w./:<~-])(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\",:;(){}\[\]<>]+)+[\\/]([^\s\\/'\",:;(){}\[\]<>]+)"
 )
-_ABOUT_FILES = {"folder", "files", "identity", "error", "text", "reason", "adapter", "checkpoint", "gguf"}
+_WEIGHTS_AND_DATA = {"adapter", "checkpoint", "gguf", "trained_on"}
+_ABOUT_FILES = {"folder", "files", "identity", "error", "text", "reason"} | _WEIGHTS_AND_DATA
 """Keys under which records hold paths, or sentences with paths."""
 _DOCUMENTS = {"samples", "examples", "closest", "longest_common_text", "title", "reference", "generations"}
 """Keys under which records hold documents, which are left as they are."""

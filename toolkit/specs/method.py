@@ -32,6 +32,10 @@ class MethodSpec(Spec):
     """Expected SHA-256 of the files of `adapter`, `checkpoint` or `gguf`; filled in."""
     trained_by: str | None = None
     """What trained it, in words: `axolotl 0.9, 3 epochs of our chats`. Shown in the audit."""
+    trained_on: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What it was trained on: a CSV, TSV, JSONL, Parquet or text file, or a folder of them. Test documents
+    that have a copy in it are counted, and the audit names them. Read with the columns of the study's data
+    set, with those of another kind of conversation, or as texts in a column `text`."""
     convert: str | None = None
     """Another method of the study, whose trained weights are converted, without training: see `to`."""
     to: Literal["lora", "merged", "bf16", "random"] | None = None
@@ -62,8 +66,9 @@ class MethodSpec(Spec):
                 "give either 'trainable' (patterns of weights) or 'peft' (an adapter), or what was trained "
                 "elsewhere: 'adapter' or 'checkpoint' (a folder), or 'gguf' (a file), or 'convert' (a method)"
             )
-        if not self.elsewhere and (self.trained_by or self.files_sha256):
-            raise ValueError("'trained_by' and 'files_sha256' go with 'adapter', 'checkpoint' or 'gguf'")
+        for field in ("trained_by", "trained_on", "files_sha256") if not self.elsewhere else ():
+            if getattr(self, field):
+                raise ValueError(f"'{field}' goes with 'adapter', 'checkpoint' or 'gguf'")
         if not self.trained_here and self.train:
             raise ValueError("'train' has no effect on what was trained elsewhere, or is converted")
         if self.peft is not None and "peft_type" not in self.peft:

@@ -117,7 +117,8 @@ def absolute_paths(value: Any, folder: Path) -> Any:
     """Return ``value`` with every relative path in it made absolute, as seen from ``folder``.
 
     Paths are what the specs call so: a base model's `folder` and `tokenizer`, a method's `adapter`,
-    `checkpoint` and `gguf`, a data set's `files`, and a `template` that is the name of a `.jinja` file.
+    `checkpoint`, `gguf` and `trained_on`, a data set's `files`, and a `template` that is the name of a
+    `.jinja` file.
     """
     if isinstance(value, list | tuple):
         return [absolute_paths(item, folder) for item in value]
@@ -126,7 +127,7 @@ def absolute_paths(value: Any, folder: Path) -> Any:
     result = {key: absolute_paths(item, folder) for key, item in value.items()}
     if isinstance(result.get("folder"), str):
         result["folder"] = _absolute(result["folder"], folder)
-    for key in ("adapter", "checkpoint", "gguf"):  # a base model's `gguf` is a list of names
+    for key in ("adapter", "checkpoint", "gguf", "trained_on"):  # a base model's `gguf` is a list of names
         if isinstance(result.get(key), str):
             result[key] = _absolute(result[key], folder)
     if isinstance(result.get("tokenizer"), str) and is_path(result["tokenizer"]):

@@ -59,6 +59,7 @@ class RunSpec(Spec):
         if self.model.tokenizer_sha256 is None:
             value["model"].pop("tokenizer_sha256")
         value["method"].pop("convert")  # a name; `converts` is what it stands for
+        value["method"].pop("trained_on", None)  # it is compared with the test split, and changes no weight
         for part, field in (("method", "to"), ("method", "rank"), (None, "converts")):
             holder = value[part] if part else value
             if holder[field] is None:

@@ -236,15 +236,16 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     with Board(err if as_json else out) as board:
         listener = board.listener("preparing data")
         prepared = {d.name: grid.prepared(d, listener=listener) for d in spec.dataset}
+        data_reports = {d.name: grid.data_report(d, listener) for d in spec.dataset}
     tokenizer = load.load_tokenizer(spec.base_models[0])
     reports: dict[str, Any] = {}
     for name, splits in prepared.items():
         texts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         lengths = {s: [len(row) for row in encode(list(t), tokenizer).ids] for s, t in texts.items()}
-        figures = draw(splits.report, grid.root.results(spec.name) / f"data-{name}", lengths)
-        reports[name] = {**report_of(splits.report, lengths), "figures": [str(path) for path in figures]}
+        figures = draw(data_reports[name], grid.root.results(spec.name) / f"data-{name}", lengths)
+        reports[name] = {**report_of(data_reports[name], lengths), "figures": [str(path) for path in figures]}
         if not as_json:
-            show(splits.report, out, lengths)
+            show(data_reports[name], out, lengths)
             out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
     if as_json:
         print_json(reports)

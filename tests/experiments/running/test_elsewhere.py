@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from experiments.design import study
+from experiments.design.study_state import StudyState
 from figures.report.page import build
 from tests.experiments.small import run
 from toolkit.errors import UserError
@@ -12,18 +15,64 @@ from toolkit.records import EvaluationRecord, Outcome, RunRecord, read_lines
 
 
 @pytest.fixture(scope="module")
-def taken_in(done, tiny_gpt2):
-    """The small study again, with the adapter and the model that it trained as two more methods."""
+def taken_in(done, tiny_gpt2, tmp_path_factory):
+    """The small study again, with the adapter and the model that it trained as two more methods.
+
+    The adapter's training data is given: two of the six test recipes as texts, one with another title.
+    """
     root, before, _ = done
+    texts = [outcome.reference for outcome in _outcomes(root, before)[:2]]
+    theirs = tmp_path_factory.mktemp("theirs") / "train.jsonl"
+    changed = texts[1].replace("RECIPE: ", "RECIPE: Another ")
+    theirs.write_text("".join(json.dumps({"text": text}) + "\n" for text in (texts[0], changed, "")), "utf-8")
     trained = {cell.method: root / "runs" / cell.run_id / "artifact" for cell in before.cells}
     conclusions, _ = run(
         root,
         tiny_gpt2,
         "with-theirs",
-        f"methods.adapter-again={{adapter: '{trained['lora-r16']}', trained_by: peft by hand}}",
+        f"methods.adapter-again={{adapter: '{trained['lora-r16']}', trained_by: peft by hand, "
+        f"trained_on: '{theirs}'}}",
         f"methods.model-again={{checkpoint: '{trained['full']}'}}",
     )
     return root, {cell.method: cell for cell in conclusions.cells}, conclusions
+
+
+def _outcomes(root, conclusions):
+    """The outcomes of any evaluated run."""
+    cell = next(cell for cell in conclusions.cells if cell.eval_digest)
+    return read_lines(root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl", Outcome)
+
+
+def test_test_documents_in_the_given_training_data_are_counted_and_flagged(taken_in):
+    """Two of six. The model has none given, which the audit reports. No record of a run names the file."""
+    root, cells, conclusions = taken_in
+    trained = conclusions.data["wikibooks"].trained_on
+    assert list(trained) == ["adapter-again"]
+    counts = trained["adapter-again"]
+    assert (counts.documents, counts.refused, counts.copies, counts.exact) == (2, 1, 2, 2)
+    (finding,) = (finding for finding in conclusions.audit if finding.check == "training data")
+    assert (finding.status, finding.methods) == ("flagged", ("adapter-again",))
+    assert finding.text.startswith(
+        "2 of 6 test documents have a copy or near-copy in the 2 documents that adapter-again was trained on"
+    )
+    (unknown,) = (one.text for one in conclusions.audit if "no `trained_on`" in one.text)
+    assert unknown.startswith("model-again: ")
+    record = (root / "runs" / cells["adapter-again"].run_id / "run.json").read_text(encoding="utf-8")
+    assert "trained_on" not in record
+    page = build(root / "results" / "with-theirs", root).read_text(encoding="utf-8")
+    assert "training data of adapter-again" in page
+
+
+def test_the_study_as_it_was_run_names_a_file_that_nothing_reads_by_itself(taken_in, tiny_gpt2):
+    """`study.yaml`, maybe imported, is compared with an edited study: its training data stays shut."""
+    root, _, _ = taken_in
+    written = root / "results" / "with-theirs" / "study.yaml"
+    before = study.load(str(written), ["methods.adapter-again.trained_on=/nowhere/at/all"])
+    cells = StudyState(before, root).prepare().cells()
+    assert "adapter-again" in {cell.method for cell in cells}
+    arm = f"{{adapter: '{before.methods['adapter-again'].method.adapter}', trained_on: /nowhere/at/all}}"
+    with pytest.raises(UserError, match="^method again: trained_on: no file or folder /nowhere/at/all$"):
+        run(root, tiny_gpt2, "with-theirs", f"methods.again={arm}")
 
 
 @pytest.mark.parametrize(("method", "again"), [("lora-r16", "adapter-again"), ("full", "model-again")])

@@ -43,7 +43,9 @@ def test_paths_are_cut_by_hand(tmp_path):
     value = {"folder": "/mnt/ann/tiny", "marker": "/a/b:", "title": f"{root}/x", "n": 1}
     assert without_paths_in(value, root) == {**value, "folder": "tiny"}
     arm = {"adapter": "/mnt/ann/ours", "gguf": "/mnt/ann/ours.gguf", "trained_by": "us"}
-    assert without_paths_in(arm, root) == {"adapter": "ours", "gguf": "ours.gguf", "trained_by": "us"}
+    arm["trained_on"] = "/mnt/ann/ours.jsonl"
+    cut = {"adapter": "ours", "gguf": "ours.gguf", "trained_by": "us", "trained_on": "ours.jsonl"}
+    assert without_paths_in(arm, root) == cut
     base = {"gguf": ["models/tiny.gguf"]}  # of a base model: names within its folder or package
     assert without_paths_in(base, root) == base
 

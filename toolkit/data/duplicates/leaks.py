@@ -91,13 +91,16 @@ class _Closest:
 
 
 def leak_report(
-    train: Sequence[Bodies], held_out: Mapping[str, Sequence[Bodies]], progress: Listener = ignore
+    train: Sequence[Bodies],
+    held_out: Mapping[str, Sequence[Bodies]],
+    progress: Listener = ignore,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, Leak]:
     """Return split -> highest similarity to training of each held-out document: distribution, closest pairs.
 
     Documents are given as their section bodies, the title first. Similarity is the exact Jaccard similarity
     of the sets of three consecutive words, over all pairs; a run is the longest stretch of words that a
-    held-out document shares with any training document.
+    held-out document shares with any training document. ``thresholds`` are those of `Leak.at_least`.
     """
     splits = {split: [_read(bodies) for bodies in documents] for split, documents in held_out.items()}
     closest = _Closest([text for texts in splits.values() for text in texts])
@@ -120,7 +123,7 @@ def leak_report(
             train=len(train),
             held_out=len(texts),
             shared_titles=len(shared[split]),
-            **_similarities(members, closest, train),
+            **_similarities(members, closest, train, thresholds),
             **_runs(members, closest),
         )
     return leaks
@@ -136,7 +139,9 @@ def _plain(title: str) -> str:
     return " ".join(_WORDS.findall(title.lower()))
 
 
-def _similarities(members: range, closest: _Closest, train: Sequence[Bodies]) -> dict[str, Any]:
+def _similarities(
+    members: range, closest: _Closest, train: Sequence[Bodies], thresholds: Sequence[float]
+) -> dict[str, Any]:
     values = [float(closest.similarity[n]) for n in members]
     ranked = sorted(members, key=lambda n: -closest.similarity[n])
     cuts = quantiles(values, n=100, method="inclusive") if len(values) > 1 else values * 99
@@ -145,7 +150,7 @@ def _similarities(members: range, closest: _Closest, train: Sequence[Bodies]) ->
         "highest": round(max(values), 4) if values else None,
         "percentiles": {str(p): round(cuts[p - 1], 4) for p in (50, 90, 99)} if cuts else {},
         "histogram": tuple(bins[number] for number in range(BINS)),
-        "at_least": {str(t): sum(value >= t for value in values) for t in THRESHOLDS},
+        "at_least": {str(t): sum(value >= t for value in values) for t in thresholds},
         "closest": tuple(
             ClosestPair(
                 similarity=round(float(closest.similarity[n]), 4),

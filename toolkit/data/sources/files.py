@@ -30,6 +30,14 @@ class Broken(NamedTuple):
     shown: str
 
 
+class MissingColumnError(UserError):
+    """A file can be read, and lacks a column that is needed. ``present`` are the ones that it has."""
+
+    def __init__(self, text: str, present: str) -> None:
+        super().__init__(text)
+        self.present = present
+
+
 Row = Mapping[str, Any] | Broken
 Reader = Callable[[Path, Sequence[str], str | None], Iterator[Row]]
 
@@ -60,7 +68,7 @@ def check_columns(present: Sequence[str], wanted: Sequence[str], where: str, hin
         shown = ", ".join(repr(column) for column in islice(present, 20)) or "none"
         lack = ", ".join(repr(column) for column in missing)
         remedy = hint or "Map the sections to columns with `fields: {section: column}`"
-        raise UserError(f"{where}: no column {lack}; found {shown}. {remedy}")
+        raise MissingColumnError(f"{where}: no column {lack}; found {shown}. {remedy}", shown)
 
 
 def _reader(path: Path) -> Reader:

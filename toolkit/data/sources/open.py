@@ -34,7 +34,7 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
 
     ``cache`` is where a hub data set's commit is noted, for when there is no connection.
     """
-    columns = _columns(dataset)
+    columns = columns_of(dataset)
     if dataset.hub is not None:
         revision = hub.resolve(dataset, cache)
         identity: dict[str, Any] = {"hub": dataset.hub, "revision": revision}
@@ -53,8 +53,8 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
     return Source(dataset=dataset, identity=identity, rows=rows)
 
 
-def _columns(dataset: DatasetSpec) -> list[str]:
-    """Columns that must be there: the sections', or the parser's text, the filter's and the cluster's."""
+def columns_of(dataset: DatasetSpec) -> list[str]:
+    """Return the columns that must be there: sections, or the parser's text, the filter's, the cluster's."""
     if isinstance(dataset.format, Conversation):
         return _columns_of_turns(dataset, dataset.format)
     names = [section.name for section in dataset.format.sections]

@@ -72,6 +72,7 @@ def test_other_files_are_another_run_and_another_path_or_wording_is_not(tmp_path
     first = run_of(base, adapter=str(trained[0]["adapter"]))
     copy = shutil.copytree(trained[0]["adapter"], tmp_path / "copy")
     assert run_of(base, adapter=str(copy), trained_by="axolotl").run_id == first.run_id
+    assert run_of(base, adapter=str(copy), trained_on="/x/chats.jsonl").run_id == first.run_id
     weights = load_file(copy / "adapter_model.safetensors")
     save_file({name: weight + 1 for name, weight in weights.items()}, copy / "adapter_model.safetensors")
     assert run_of(base, adapter=str(copy)).run_id != first.run_id
@@ -170,5 +171,5 @@ def test_a_method_is_trained_here_or_elsewhere():
     for given in ({"adapter": "a", "trainable": ["*"]}, {"adapter": "a", "checkpoint": "b"}):
         with pytest.raises(UserError, match="give either 'trainable'"):
             config.method({"name": "theirs", **given})
-    with pytest.raises(UserError, match="'trained_by' and 'files_sha256' go with"):
+    with pytest.raises(UserError, match="'trained_by' goes with"):
         config.method({"name": "theirs", "trainable": ["*"], "trained_by": "us"})
