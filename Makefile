@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow versions chaos gpu lint format docs results lock audit clean
+.PHONY: setup demo test test-fast test-slow versions chaos neighbour gpu lint format docs results lock audit clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,10 @@ versions:
 KILLS ?= 30
 chaos: setup
 	$(BIN)/python -m tests.chaos $(KILLS)
+
+# Not a test: ten minutes on a machine that does nothing else. What three ways of waiting cost, alone and beside others.
+neighbour: setup
+	$(BIN)/python -m tests.neighbour
 
 # On a machine with one CUDA GPU, under 35 minutes after setup and without a connection: the tests marked `gpu`,
 # the quickstart and the benches; writes docs/gpu.md. Stopped, the same command continues.
