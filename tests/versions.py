@@ -70,7 +70,7 @@ def install(folder: Path, lines: list[str]) -> int:
     if not python.is_file():
         venv.create(folder / "env", with_pip=True)
     (folder / "constraints.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--disable-pip-version-check"]
     wanted = ["--constraint", str(folder / "constraints.txt"), *tools(), "--editable", str(ROOT)]
     embedded = ["--no-deps", "--require-hashes", "--requirement", str(ROOT / "requirements-embedded.txt")]
     with (folder / "install.log").open("w", encoding="utf-8") as log:
@@ -95,11 +95,9 @@ def run_tests(folder: Path, selection: list[str]) -> dict[str, Any]:
     """Run pytest over the selection, on one core; return its exit code and its last line."""
     options = ["-q", "-p", "no:cacheprovider", "-m", "not slow and not hub and not browser"]
     command = [str(folder / "env" / "bin" / "python"), "-m", "pytest", *options, *selection]
-    threads = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "tests.log").open("w", encoding="utf-8") as log:
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | threads, check=False
-        )
+        one_core = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, env=one_core, check=False)
     lines = (folder / "tests.log").read_text(encoding="utf-8").strip().splitlines() or ["no output"]
     return {"exit_code": done.returncode, "tests": lines[-1].strip("= ")}
 
