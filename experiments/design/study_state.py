@@ -194,5 +194,7 @@ class StudyState:
         if not folder.failure.is_file():
             return None
         failure = Failure.read(folder.failure)
-        trained = folder.record.is_file()  # then it was the evaluation that failed
-        return None if trained and failure.evaluate != self.study.evaluate else failure
+        if folder.record.is_file():  # then it was the evaluation that failed
+            same = failure.evaluation in (None, self.evaluation_of(cell))
+            return failure if same and failure.evaluate == self.study.evaluate else None
+        return failure

@@ -142,7 +142,7 @@ def _execute(
             board.begin(key, number, cell.label, event.node)
         elif isinstance(event, Ended):
             if event.error:
-                _note(grid, jobs[index], event.error, board)
+                _note(grid, cell, event.error, board)
             board.end(key, event.error)
         else:
             board.event(key, event)
@@ -174,10 +174,17 @@ def jobs_of(grid: StudyState, cells: Sequence[CellSpec]) -> list[Job]:
     ]
 
 
-def _note(grid: StudyState, job: Job, error: str, board: Board) -> None:
+def _note(grid: StudyState, cell: CellSpec, error: str, board: Board) -> None:
     """Record a failure. Where even that can't be written, the run is simply tried again next time."""
-    folder = grid.root.run(job.run.run_id)
-    found = Failure(run_id=job.run.run_id, error=error, evaluate=job.evaluate, log=log_tail(folder))
+    folder = grid.root.run(cell.run.run_id)
+    tuning = cell.phase == "tune"
+    found = Failure(
+        run_id=cell.run.run_id,
+        error=error,
+        evaluate=None if tuning else grid.study.evaluate,
+        evaluation=None if tuning else grid.evaluation_of(cell),
+        log=log_tail(folder),
+    )
     try:
         found.write(folder.failure)
     except UserError as problem:

@@ -140,6 +140,8 @@ class Failure(Record):
     """One line: what went wrong."""
     evaluate: EvalSpec | None
     """The evaluation that was requested with it; one with other settings has not failed."""
+    evaluation: str | None = None
+    """That evaluation's digest: one of other test documents has not failed either. None in older records."""
     log: tuple[str, ...]
     """The last lines that the run's process printed; all of them are in `log.txt`."""
 

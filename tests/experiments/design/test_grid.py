@@ -363,6 +363,28 @@ def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
     assert (said["failed"], said["done"]) == (1, 5)
 
 
+def test_a_base_that_failed_on_other_documents_has_not_failed_here(make):
+    """Studies share the base's run, and its one `failed.json`, which names the evaluation that failed."""
+    grid = make("methods={full: 1e-4}")
+    base = grid.cells()[0]
+    finish(grid, base, 1.2)
+    folder = grid.root.run(base.run.run_id)
+    for evaluation, state in (
+        (None, "FAILED"),
+        (grid.evaluation_of(base), "FAILED"),
+        ("other", "TO_EVALUATE"),
+    ):
+        failure = Failure(
+            run_id=base.run.run_id,
+            error="no memory",
+            evaluate=grid.study.evaluate,
+            evaluation=evaluation,
+            log=(),
+        )
+        failure.write(folder.failure)
+        assert grid.state(base).name == state
+
+
 def test_cells_follow_from_records_alone():
     """Two rates, the second better by 0.1: given both records the second is confirmed; no disk is read."""
     asked = study.load("quickstart", ["methods={full: [1e-4, 1e-3]}", "data.train=40"])
