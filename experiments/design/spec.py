@@ -156,6 +156,11 @@ class StudySpec(Spec):
             # A prompt that holds the last section would leave nothing to write.
             modes = [section.name for section in dataset.format.sections[:-1]]
             for mode in self.evaluate.prompts:
+                if mode not in modes and len({type(one.format) for one in self.dataset}) > 1:
+                    raise ValueError(
+                        "dataset: documents with sections and conversations are two kinds of data, which are "
+                        "prompted differently: make a study of each"
+                    )
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self

@@ -11,15 +11,18 @@ from eval.harness import contexts_of, evaluation_digest, is_current
 from experiments.design import grid as design_grid
 from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
 from experiments.design.study import StudySpec
+from toolkit.data.conversations.template import check_template
 from toolkit.data.duplicates import foreign
 from toolkit.data.prepare import Prepared, prepare
+from toolkit.errors import UserError
 from toolkit.events import Listener, ignore
 from toolkit.models import locate
+from toolkit.models.load import load_tokenizer
 from toolkit.models.without_training import elsewhere
 from toolkit.records import Failure, RunRecord, hashes
 from toolkit.records.data import DataReport, ForeignTraining
 from toolkit.records.folders import Root, cache_folder
-from toolkit.specs import DatasetSpec, DataSpec
+from toolkit.specs import Conversation, DatasetSpec, DataSpec
 
 
 class CellState(StrEnum):
@@ -139,6 +142,21 @@ class StudyState:
         """The data report, with what methods from elsewhere were trained on."""
         report = self.prepared(dataset, listener=listener).report
         return report.model_copy(update={"trained_on": self.training_data(dataset, listener)})
+
+    def check_templates(self) -> None:
+        """Raise UserError if a conversation cannot be rendered with a base's tokenizer as the study wants."""
+        for dataset in self.study.dataset:
+            form = dataset.format
+            if not isinstance(form, Conversation):
+                continue
+            splits = self.prepared(dataset)
+            for model in self.study.base_models:
+                tokenizer = load_tokenizer(model)
+                try:
+                    for texts in (splits.train, splits.validation, splits.test):
+                        check_template(form, tokenizer, texts)
+                except UserError as error:
+                    raise UserError(f"{model.name} on {dataset.name}: {error}") from error
 
     @property
     def conditions(self) -> list[ConditionSpec]:

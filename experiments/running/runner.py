@@ -91,6 +91,7 @@ def prepare_data(grid: StudyState, board: Board) -> None:
     grid.prepare(listener)
     for dataset in grid.study.dataset:  # what cannot be read is refused before anything runs
         grid.training_data(dataset, listener)
+    grid.check_templates()
     board.close("preparing data")
 
 

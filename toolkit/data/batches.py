@@ -74,7 +74,8 @@ def _within(rows: Sequence[list[int]], max_length: int | None) -> Rows:
     if not short:
         shortest = min(map(len, rows))
         raise UserError(
-            f"train.max_length={max_length} leaves no document: the shortest has {shortest} tokens. Raise it"
+            f"train.max_length={max_length} leaves no document: the shortest has {shortest} tokens. "
+            "Raise it, or give shorter documents"
         )
     return Rows(short, len(rows) - len(short))
 

@@ -241,7 +241,9 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     reports: dict[str, Any] = {}
     for name, splits in prepared.items():
         texts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        lengths = {s: [len(row) for row in encode(list(t), tokenizer).ids] for s, t in texts.items()}
+        form = next(dataset.format for dataset in spec.dataset if dataset.name == name)
+        rows = {split: encode(list(t), tokenizer, form=form).ids for split, t in texts.items()}
+        lengths = {split: [len(row) for row in ids] for split, ids in rows.items()}
         figures = draw(data_reports[name], grid.root.results(spec.name) / f"data-{name}", lengths)
         reports[name] = {**report_of(data_reports[name], lengths), "figures": [str(path) for path in figures]}
         if not as_json:

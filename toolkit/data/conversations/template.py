@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.catalog import CATALOG
 from toolkit.data.conversations.labels import CONTEXT, END, LABEL
-from toolkit.data.conversations.turns import Dialogue
+from toolkit.data.conversations.turns import Dialogue, from_text
 from toolkit.errors import UserError, one_line, unknown_name
 from toolkit.specs import AnyFormat, Conversation
 from toolkit.specs.reading import LARGEST_FILE
@@ -22,6 +22,8 @@ TEMPLATES = CATALOG / "templates"
 """The templates that come with the catalog."""
 _MARKS = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 _PROBE = "Vermilion"
+_REMEDY = "Correct it, or name another one as `template` of the format"
+_LOOKED_AT = 2_000
 
 
 def template_text(name: str) -> str:
@@ -125,7 +127,8 @@ class ChatTemplate:
             answers = [place for place, turn in enumerate(dialogue.turns) if turn.role == "assistant"]
             labels = self._between(dialogue, ids, answers)
         if dialogue.answer.strip() not in self.render(dialogue.messages) or not any(labels[1:]):
-            raise UserError(f"{self.name}: leaves out the answer '{dialogue.answer.strip()[:60]}'")
+            answer = dialogue.answer.strip()[:60]
+            raise UserError(f"{self.name}: leaves out the answer '{answer}'. {_REMEDY}")
         return ids, self._kinds(ids, labels)
 
     def last_answer(self, dialogue: Dialogue) -> tuple[list[int], bytes]:
@@ -178,7 +181,22 @@ class ChatTemplate:
             return self.tokenizer.apply_chat_template(list(messages), chat_template=self.text, **options)
         except Exception as error:  # a template is a program of somebody else's, and may raise anything
             roles = ", ".join(message["role"] for message in messages)
-            raise UserError(f"{self.name}: refuses a conversation of {roles}: {one_line(error)}") from error
+            reason = one_line(error).rstrip(".")
+            raise UserError(f"{self.name}: refuses a conversation of {roles}: {reason}. {_REMEDY}") from error
+
+
+def check_template(form: Conversation, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
+    """Encode the first stored conversation of each order of roles, among the first 2,000 of ``texts``.
+
+    Raises UserError if the tokenizer has no template, or if it raises or leaves the answer out.
+    """
+    template = ChatTemplate(form, tokenizer)
+    first: dict[tuple[str, ...], Dialogue] = {}
+    for text in texts[:_LOOKED_AT]:
+        dialogue = from_text(text)
+        first.setdefault(tuple(turn.role for turn in dialogue.turns), dialogue)
+    for dialogue in first.values():
+        template.encode(dialogue)
 
 
 def set_template(tokenizer: PreTrainedTokenizerBase, form: AnyFormat | None) -> None:
