@@ -55,7 +55,10 @@ def judge(
     keys = [key for key in every if not metrics or key[1] in metrics]
     shared = [key for key in keys if all(key in side for side in sides.values())]
     if not shared:
-        raise UserError(f"judge: no task and metric is in every result. Found: {_listed(sides)}")
+        raise UserError(
+            f"judge: no task and metric is in every result. Found: {_listed(sides)}. "
+            "Give results of one task; lm-evaluation-harness names it in the file, `samples_TASK.jsonl`"
+        )
     comparisons: list[Comparison] = []
     audit: list[Finding] = []
     for key in shared:

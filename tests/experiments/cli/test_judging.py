@@ -67,6 +67,21 @@ def test_the_table_names_the_sides_and_what_is_flagged(texts, capsys):
     assert "flagged: ours and theirs: one run per side" in out
 
 
+def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_one_line(tmp_path, capsys):
+    """Twenty items against seventeen: no verdict, the reason beside it. A NaN: exit 2, with file and item."""
+    for name, scores in (("a", range(20)), ("b", range(17)), ("c", [*range(19), "NaN"])):
+        rows = "".join(f"{item},{score}\n" for item, score in enumerate(scores))
+        (tmp_path / f"{name}.csv").write_text(f"item,score\n{rows}")
+    code, out, _ = called(capsys, tmp_path / "a.csv", tmp_path / "b.csv", "--json")
+    (pair,) = json.loads(out)["comparisons"]
+    assert (code, pair["verdict"]) == (0, "refused")
+    assert "3 items of" in pair["reason"]
+    assert "(17 are shared); --shared-items compares those" in pair["reason"]
+    code, _, errors = called(capsys, tmp_path / "a.csv", tmp_path / "c.csv")
+    assert code == 2
+    assert errors == f"bakeoff: {tmp_path / 'c.csv'}: the score of item '19' is not a finite number\n"
+
+
 def test_a_report_holds_the_table_the_figure_and_what_is_refused(tmp_path, capsys):
     """Ten items, scores of `a` 0.5 above: the CSV has the number, the page the words; a task is no markup."""
     for name, more in (("a", 0.5), ("b", 0.0)):

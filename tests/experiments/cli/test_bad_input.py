@@ -1,4 +1,4 @@
-"""Conversations that cannot be trained on: one clear line before anything runs, or a counted refusal."""
+"""Data and adapters that cannot be used: one clear line before anything runs, or a counted refusal."""
 
 from __future__ import annotations
 
@@ -114,6 +114,47 @@ def test_lengths_are_those_of_the_rendered_conversation(study, called):
     _, out, _ = called("data", study(GOOD), "--json")
     report = json.loads(out)["chats"]
     assert report["tokens"]["train"]["longest"] < report["characters"]["train"]["longest"] + 20
+
+
+MIXED = (
+    "{name: mixed, format: chat, mixture: ["
+    "{weight: 1, dataset: {name: a, files: [chats.jsonl], format: chat}}, {weight: 1, dataset: wikibooks}]}"
+)
+BOTH = "[{name: a, files: [chats.jsonl], format: chat}, wikibooks]"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "problem"),
+    [
+        (MIXED, "mixture: documents and conversations are two kinds of data: take one of them"),
+        (BOTH, "conversations are two kinds of data, which are prompted differently: make a study of each"),
+    ],
+)
+def test_two_kinds_of_data(study, called, dataset, problem):
+    """Mixed in one data set, and as two data sets of one study."""
+    code, _, errors = called("plan", study(GOOD), f"dataset={dataset}")
+    assert (code, len(errors.splitlines())) == (2, 1)
+    assert problem in errors
+
+
+def test_rows_of_another_kind_are_counted(study, called, tmp_path):
+    """Two recipes among twelve conversations, in one file."""
+    path = study(GOOD)
+    with (tmp_path / "chats.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"title": "Pie", "ingredients": ["apples"], "directions": "Bake it."}\n' * 2)
+    _, out, _ = called("data", path, "--json")
+    report = json.loads(out)["chats"]
+    assert (report["documents"], report["refused"]["no messages"]["count"]) == (12, 2)
+
+
+def test_an_adapter_as_a_pickle(study, called, tmp_path):
+    """Refused as the study is planned; the pickle is never opened."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "adapter_config.json").write_text("{}", "utf-8")
+    (tmp_path / "theirs" / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    code, _, errors = called("plan", study(GOOD), f"methods.theirs={{adapter: '{tmp_path / 'theirs'}'}}")
+    assert (code, len(errors.splitlines())) == (2, 1)
+    assert "A pickle can run code as it loads: save the weights as safetensors" in errors
 
 
 @pytest.mark.slow
