@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import resource
 from collections import Counter
 from pathlib import Path
 
@@ -254,6 +255,24 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*taken.*--root"):
         prepare(WIKIBOOKS, DataSpec(train=20, validation=4, test=6), tmp_path / "taken")
+
+
+@pytest.mark.parametrize("limit", [200, 5_000])
+def test_a_cache_without_room_is_one_line_and_is_made_later(tmp_path: Path, limit: int) -> None:
+    """The system refuses files above 200 or 5,000 bytes; 60 texts take more, and nothing is left of them."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows(60)))
+    dataset = config.dataset({"name": "mine", "files": [str(path)]})
+    sizes, cache = DataSpec(train=20, validation=5, test=6), tmp_path / "cache"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(UserError, match=r"^cannot write [^\n]*File too large\. [^\n]*--root$"):
+            prepare(dataset, sizes, cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [one.suffix for one in cache.iterdir()] == [".lock"]
+    assert prepare(dataset, sizes, cache).fingerprints == prepare(dataset, sizes).fingerprints
 
 
 def test_preparing_loads_no_torch() -> None:
