@@ -132,7 +132,8 @@ class _Filling:
     def touching_held_out(self) -> int:
         """Return the number of documents that have a key of test or validation, those in them included."""
         owned = {key for key, name in self._owner.items() if name != "train"}
-        touching = np.isin(self._keys, np.array(sorted(owned), dtype=np.uint64))
+        # By sorting: the other kind, a table, overflows in numpy 2.0 at hashes above 2**63.
+        touching = np.isin(self._keys, np.array(sorted(owned), dtype=np.uint64), kind="sort")
         for index, keys in self._claims.items():
             touching[index] |= not owned.isdisjoint(keys)
         return int(touching.sum())
@@ -141,7 +142,7 @@ class _Filling:
 def same_prompt(members: Indices, prompts: Hashes, eligible: npt.NDArray[np.bool_]) -> list[Indices]:
     """Return for each of ``members`` the other eligible documents of its prompt, by index."""
     wanted = np.unique(prompts[members])
-    others = np.flatnonzero(eligible & np.isin(prompts, wanted))
+    others = np.flatnonzero(eligible & np.isin(prompts, wanted, kind="sort"))
     by_prompt: dict[int, list[int]] = {}
     for index in others.tolist():
         by_prompt.setdefault(int(prompts[index]), []).append(index)
