@@ -52,6 +52,13 @@ def structure(part: StudyTables) -> FigureSpec | None:
     )
 
 
+MEANINGS = {
+    "loop": "Loop: a phrase three times in a row, or eight words three times.",
+    "unused_ingredients": "Unused ingredients: fewer than a quarter of those listed are mentioned again.",
+}
+"""What a class of failures is, if its name does not say it."""
+
+
 def failures(part: StudyTables) -> FigureSpec | None:
     """Classes of failures by method, at the headline's setting, and what human texts have of them."""
     table = part.failures
@@ -71,9 +78,13 @@ def failures(part: StudyTables) -> FigureSpec | None:
     return FigureSpec(
         name="failures",
         title="How generations fail",
-        caption="A text may fail in several ways. Loop: a phrase three times in a row, or eight words three "
-        "times. Unused ingredients: fewer than a quarter of those listed are mentioned again. References: "
-        "the test documents, as if generated: what such rules say of texts by people.",
+        caption=" ".join(
+            [
+                "A text may fail in several ways.",
+                *(meaning for name, meaning in MEANINGS.items() if name in occurs),
+                "References: the test documents, as if generated: what such rules say of texts by people.",
+            ]
+        ),
         panels=[(breakdown.failed_checks, shown)],
         heights=[_grid_height(shown)],
     )

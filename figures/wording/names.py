@@ -20,8 +20,9 @@ def metric_label(name: str, label: str | None) -> str:
 
 
 def capital(text: str) -> str:
-    """The text with its first letter in upper case, unless it has capitals of its own (`chrF`)."""
-    return text[:1].upper() + text[1:] if text == text.lower() else text
+    """The text with its first letter in upper case, unless its first word has capitals (`chrF`)."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first == first.lower() else text
 
 
 def anchor_label(name: str) -> str:
