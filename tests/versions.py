@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "build" / "versions"
 STACKS = ("tested", "lowest", "newest")
-TOOLS = ("hypothesis", "pytest", "pytest-timeout", "rouge-score")
+TOOLS = ("hypothesis", "pytest", "pytest-timeout", "rouge-score", "tensorboardx")
 """The packages of the group `dev` that the tests import."""
 REPORTED = ("accelerate", "datasets", "numpy", "pandas", "peft", "torch", "transformers")
 BOUND = re.compile(r"([A-Za-z0-9_.-]+)>=([0-9.]+)(?:,<[0-9.]+)?")
