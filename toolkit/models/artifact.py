@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import runtime
 from toolkit.models import methods
+from toolkit.models.kept import load_to_read
 from toolkit.models.load import load_base, load_tokenizer
 from toolkit.records import RunRecord, hashes
 from toolkit.records.files import whole_folder
@@ -59,13 +60,14 @@ def load_artifact(
 ) -> PreTrainedModel:
     """Load a run's own weights, the base with its adapter, or the untouched base if there is no artifact."""
     if not artifact.is_dir():
-        return load_base(spec)
+        return load_to_read(spec)
     if not (artifact / "adapter_config.json").is_file():
         saved = {"hub": None, "package": None, "gguf": (), "folder": str(artifact)}
         return load_base(spec.model_copy(update=saved))
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(load_base(spec, quantization=quantization), artifact)
+    base = load_base(spec, quantization=quantization) if quantization else load_to_read(spec)
+    return PeftModel.from_pretrained(base, artifact)
 
 
 def save_artifact(

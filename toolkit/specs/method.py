@@ -66,6 +66,8 @@ class MethodSpec(Spec):
                 "give either 'trainable' (patterns of weights) or 'peft' (an adapter), or what was trained "
                 "elsewhere: 'adapter' or 'checkpoint' (a folder), or 'gguf' (a file), or 'convert' (a method)"
             )
+        if "" in kinds:
+            raise ValueError("an empty path or name: no folder, file or method is meant by it")
         for field in ("trained_by", "trained_on", "files_sha256") if not self.elsewhere else ():
             if getattr(self, field):
                 raise ValueError(f"'{field}' goes with 'adapter', 'checkpoint' or 'gguf'")

@@ -2,7 +2,8 @@
 
 Importing takes seconds, and every run needs the same packages. `python -m …forking DESCRIPTOR MODULE…` is the
 server: it imports the modules, then forks for every request on its socket and reports how each worker ended.
-It runs no threads and no computation of its own, so that forking is safe.
+A base model that several runs only read is loaded by the server, once for all of them. The server has one
+thread, so that forking is safe.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TextIO
 
 from experiments.running.job import IMPORTED_AHEAD
 from toolkit import runtime
+from toolkit.specs import ModelSpec
 
 AHEAD = (IMPORTED_AHEAD,)
 """Modules that are imported before the first fork."""
@@ -59,22 +61,36 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def start(self, module: str, arguments: Sequence[str], own: Mapping[str, str], log: Path) -> Forked:
+    def start(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        own: Mapping[str, str],
+        log: Path,
+        read: ModelSpec | None = None,
+    ) -> Forked:
         """Run ``module.main()`` in a process of its own, with variables ``own`` and errors in ``log``.
 
+        ``read``: a base model that the process will not train; it finds it loaded (`toolkit.models.kept`).
         Raises OSError if no process can be started.
         """
+        request = {
+            "module": module,
+            "arguments": list(arguments),
+            "environment": dict(own),
+            "read": read and read.model_dump_json(),
+        }
         with log.open("ab") as errors:
             for attempt in (1, 2):
                 try:
-                    return self._start(module, arguments, own, errors.fileno())
+                    return self._start(request, errors.fileno())
                 except (BrokenPipeError, ConnectionError, EOFError):
                     self.close()
                     if attempt == 2:
                         raise OSError(0, "the fork server ends at once", "its process") from None
         raise AssertionError
 
-    def _start(self, module: str, arguments: Sequence[str], own: Mapping[str, str], errors: int) -> Forked:
+    def _start(self, request: Mapping[str, object], errors: int) -> Forked:
         if self._control is None:
             self._begin()
         assert self._control is not None  # noqa: S101 - set by _begin
@@ -83,10 +99,9 @@ class ForkServer:
         ended, reports = socket.socketpair()
         stdin = os.fdopen(stdin_write, "w", encoding="utf-8")
         stdout = os.fdopen(stdout_read, encoding="utf-8")
-        request = json.dumps({"module": module, "arguments": list(arguments), "environment": dict(own)})
         try:
             theirs = [stdin_read, stdout_write, errors, reports.fileno()]
-            socket.send_fds(self._control, [request.encode()], theirs)
+            socket.send_fds(self._control, [json.dumps(request).encode()], theirs)
             answer = self._control.recv(64)
             if not answer:
                 raise EOFError
@@ -140,17 +155,27 @@ def serve(control: socket.socket) -> Callable[[], int] | None:
             request, descriptors, _, _ = socket.recv_fds(control, MOST_BYTES, 4)
             if not request:
                 return None
+            asked = json.loads(request)
+            _keep(asked["read"])
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for one in (control, heard, wake, *children.values()):
                     one.close()
-                return _become(json.loads(request), descriptors)
+                return _become(asked, descriptors)
             children[pid] = socket.socket(fileno=descriptors.pop())
             for descriptor in descriptors:
                 os.close(descriptor)
             control.send(str(pid).encode())
+
+
+def _keep(base: str | None) -> None:
+    """Load a base for the process that is forked next and those after it; None: it has no use for one."""
+    kept = sys.modules.get("toolkit.models.kept")  # a server that has imported little keeps nothing
+    if kept is not None:
+        with contextlib.suppress(Exception):  # the worker meets it again, and reports it
+            kept.keep(base and ModelSpec.model_validate_json(base))
 
 
 def _report_ended(children: dict[int, socket.socket]) -> None:

@@ -41,7 +41,8 @@ class WorkerProcess:
         if forks is None or might_need_them(job) or job.run.train.processes > 1:
             self._process = _started(environment, self._folder)
         else:
-            self._process = forks.start(WORKER, [], environment, self._folder.log)
+            read = job.run.model if job.run.method.elsewhere else None
+            self._process = forks.start(WORKER, [], environment, self._folder.log, read)
         self._thread = threading.Thread(target=self._listen, args=(job.model_dump_json(),), daemon=True)
         self._thread.start()
         threading.Thread(target=self._watch, daemon=True).start()

@@ -21,9 +21,10 @@ from tests.experiments import small
 from tests.experiments.small import asked, environment
 from tests.factories import small_run
 from toolkit import config
+from toolkit.models import artifact, load, methods
 from toolkit.records import Failure, RunRecord, read_lines
 from toolkit.records import Step as StepRecord
-from toolkit.specs import DataSpec
+from toolkit.specs import DataSpec, ModelSpec
 
 LONG = ["train.batch_tokens=256", "train.epochs=2000", "methods={full: 1e-4}"]
 ODD = "methods={odd: {peft: {peft_type: LORA, target_modules: [nowhere]}, learning_rates: [1e-3]}}"
@@ -203,19 +204,30 @@ def test_two_commands_on_one_study_train_every_run_once(tmp_path, tiny_gpt2):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks its workers")
-def test_a_forked_run_leaves_what_a_process_of_its_own_leaves(tmp_path, tiny_gpt2, monkeypatch):
-    """The same study both ways: equal weights, steps and outcomes, byte for byte but for durations."""
+def test_a_forked_run_leaves_what_a_process_of_its_own_leaves(
+    tmp_path, tiny_gpt2, tiny_tokenizer, monkeypatch
+):
+    """The same study both ways: equal weights, steps and outcomes, byte for byte but for durations.
+
+    With two adapters from elsewhere, whose base the fork server holds.
+    """
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    base, theirs = ModelSpec(name="tiny", folder=str(tiny_gpt2)), []
+    for name in ("lora-r16", "pissa"):
+        artifact.save_artifact(
+            methods.apply(load.load_base(base), config.method(name)), tiny_tokenizer, tmp_path / name
+        )
+        theirs.append(f"methods.their-{name}={{adapter: '{tmp_path / name}'}}")
     left = []
     for name, forked in (("forked", True), ("own", False)):
         monkeypatch.setattr(local.Local, "_forks", lambda self, jobs, forked=forked: forked)
-        conclusions, _ = small.run(tmp_path / name, tiny_gpt2, "small", execute=local.Local())
+        conclusions, _ = small.run(tmp_path / name, tiny_gpt2, "small", *theirs, execute=local.Local())
         assert all(cell.status != "failed" for cell in conclusions.cells)
         files = (file for file in (tmp_path / name).glob("runs/*/**/*") if file.is_file())
         left.append({file.relative_to(tmp_path / name): file for file in files})
     assert sorted(left[0]) == sorted(left[1])
     same = [path for path in left[0] if path.suffix == ".safetensors" or path.match("eval-*.jsonl")]
-    assert len(same) >= 5
+    assert len(same) >= 9
     for path in same:
         assert left[0][path].read_bytes() == left[1][path].read_bytes(), path
 

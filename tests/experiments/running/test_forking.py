@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from experiments.running.executors.forking import ForkServer
+from toolkit.specs import ModelSpec
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks its workers")
 HERE = "tests.experiments.running.test_forking"
@@ -28,10 +29,26 @@ def main() -> int:
         return 3
     if what == "fail":
         raise ValueError("on purpose")
+    if what == "read":
+        return _reads_a_model_that_the_server_loaded()
     if what == "die":
         os.kill(os.getpid(), signal.SIGSEGV)
     while os.read(0, 1):  # until whoever started it is gone
         pass
+    return 0
+
+
+def _reads_a_model_that_the_server_loaded() -> int:
+    """Print whether it is there, its address, and a sum that several threads compute."""
+    import torch
+
+    from toolkit.models import kept
+
+    spec = ModelSpec.model_validate_json(sys.stdin.readline())
+    there = spec.model_dump_json() in kept._kept
+    address = kept._kept[spec.model_dump_json()].get_input_embeddings().weight.data_ptr() if there else 0
+    torch.set_num_threads(2)
+    print(there, address, len(kept._kept), torch.ones(2_000_000).add(1).sum().item(), flush=True)
     return 0
 
 
@@ -73,6 +90,29 @@ def test_crashes_are_told_apart_and_cost_one_process(forks, tmp_path):
     process.stdin.close()
     assert process.wait(10) == 3
     assert forks._process.pid == server
+
+
+def test_a_base_that_several_only_read_is_loaded_once(tmp_path, tiny_gpt2, tiny_llama):
+    """Two runs find it at the same address, another base takes its place, and one that trains finds none.
+
+    Each computes on two threads, which hangs where the server has computed on more than one.
+    """
+    forks = ForkServer({}, ahead=["toolkit.models.kept"])
+    gpt2, llama = (ModelSpec(name="tiny", folder=str(folder)) for folder in (tiny_gpt2, tiny_llama))
+    nowhere = ModelSpec(name="tiny", folder=str(tmp_path))
+    found = []
+    for read in (gpt2, gpt2, llama, None, nowhere):
+        process = forks.start(HERE, ["read"], {"OWN": ""}, tmp_path / "log", read)
+        process.stdin.write((read or llama).model_dump_json() + "\n")
+        process.stdin.flush()
+        said = process.stdout.read().split()
+        assert process.wait(60) == 0, (tmp_path / "log").read_text()
+        assert said.pop() == "4000000.0"
+        found.append(said)
+    forks.close()
+    assert found[0][0] == "True"
+    assert found[0] == found[1] != found[2]
+    assert [words[2] for words in found] == ["1", "1", "1", "0", "0"]
 
 
 def test_a_lost_server_takes_its_process_along_and_another_one_serves(forks, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import origins, runtime
 from toolkit.errors import UserError
 from toolkit.models import locate, probe
+from toolkit.models.kept import load_to_read
 from toolkit.models.load import load_base, read_object
 from toolkit.models.messages import readable
 from toolkit.records import Costs, RunRecord, hashes
@@ -51,7 +52,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     files = _files(method)
     if method.adapter:
         _check_named_base(spec)
-    base = load_base(spec.model)
+    base = load_to_read(spec.model)
     total = sum(weight.numel() for weight in base.parameters())
     trainable = None
     if method.adapter:

@@ -151,6 +151,13 @@ def test_an_adapter_that_names_another_hub_base_is_refused(tmp_path, trained):
         elsewhere.take_in(run_of(hub, adapter=str(trained[0]["adapter"])), RunFolder(tmp_path, "run"))
 
 
+@pytest.mark.parametrize("kind", ["adapter", "checkpoint", "gguf"])
+def test_an_empty_path_is_refused(kind):
+    """As of a shell's variable that was never set; it is not taken for a method that trains."""
+    with pytest.raises(ValueError, match="an empty path or name"):
+        MethodSpec(name="theirs", **{kind: ""})
+
+
 def test_a_folder_of_something_else_or_of_pickles_is_refused(tmp_path, trained):
     """Empty; an adapter's configuration beside a pickle."""
     (tmp_path / "empty").mkdir()

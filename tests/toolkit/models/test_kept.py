@@ -1,0 +1,71 @@
+"""A base that is kept is loaded once, and read by all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from toolkit import config
+from toolkit.models import artifact, kept, load, methods, probe
+from toolkit.specs import ModelSpec
+
+
+@pytest.fixture
+def base(tiny_gpt2):
+    """The tiny GPT-2; nothing is kept before and after."""
+    yield ModelSpec(name="tiny", folder=str(tiny_gpt2))
+    kept.keep(None)
+
+
+def logits(model):
+    """Of the model for the tokens that every probe uses."""
+    return probe.logits(model.eval(), probe.token_ids(model))
+
+
+def test_several_adapters_are_read_on_one_loaded_base(tmp_path, base, tiny_tokenizer, monkeypatch):
+    """Two methods, one of which rewrites the base's weights as it loads, twice each: logits as from disk."""
+    folders = {}
+    for name in ("lora-r16", "pissa"):
+        model = methods.apply(load.load_base(base), config.method(name))
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.add_(0.05)
+        folders[name] = tmp_path / name
+        artifact.save_artifact(model, tiny_tokenizer, folders[name])
+    alone = {name: logits(artifact.load_artifact(base, folder)) for name, folder in folders.items()}
+    untouched = logits(load.load_base(base))
+    kept.keep(base)
+    monkeypatch.setattr(kept, "load_base", None)
+    kept.keep(base)  # it is there
+    for name in [*folders, *folders]:
+        assert torch.equal(logits(artifact.load_artifact(base, folders[name])), alone[name])
+        assert torch.equal(logits(kept.load_to_read(base)), untouched)
+
+
+def test_a_reader_has_a_model_of_its_own_on_the_same_memory(base):
+    """Rounding one leaves the others as they are; tied weights stay tied; nothing is kept at the end."""
+    kept.keep(base)
+    one, other = kept.load_to_read(base), kept.load_to_read(base)
+    weights = [model.get_input_embeddings().weight for model in (one, other)]
+    assert weights[0] is not weights[1]
+    assert weights[0].data_ptr() == weights[1].data_ptr()
+    assert weights[0] is one.get_output_embeddings().weight
+    before = logits(other)
+    one.to(torch.bfloat16)
+    assert weights[1].dtype == torch.float32
+    assert torch.equal(logits(other), before)
+    kept.keep(None)
+    again = kept.load_to_read(base).get_input_embeddings().weight
+    assert again.data_ptr() != weights[1].data_ptr()
+    assert torch.equal(again, weights[1])
+
+
+def test_a_base_that_cannot_be_loaded_is_not_kept_and_threads_stay(tmp_path, base):
+    """The one before is given up; as many threads as before compute."""
+    threads = torch.get_num_threads()
+    kept.keep(base)
+    with pytest.raises(Exception, match="no config"):
+        kept.keep(ModelSpec(name="tiny", folder=str(tmp_path)))
+    assert not kept._kept
+    assert torch.get_num_threads() == threads
