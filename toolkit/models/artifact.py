@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import runtime
 from toolkit.models import methods
-from toolkit.models.kept import load_to_read
-from toolkit.models.load import load_base, load_tokenizer
+from toolkit.models.load import load_base, load_to_read, load_tokenizer
 from toolkit.records import RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder

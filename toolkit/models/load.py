@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit import runtime
 from toolkit.errors import UserError, first_line
 from toolkit.models import probe
 from toolkit.models.locate import local_folder, tokenizer_folder
@@ -22,6 +24,8 @@ LIMITS = {
     "vocab_size": 10_000_000,
 }
 """Fields of config.json, and values beyond every published model's."""
+_kept: dict[str, PreTrainedModel] = {}
+"""A specification as JSON -> its model; one at most."""
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model", "merges.txt", "*.tiktoken", "tokenization*.py")
 
 
@@ -102,6 +106,51 @@ def load_base(
     # An end-of-text token that doubles as padding is learned like any other; the padding itself never is.
     model.get_input_embeddings().padding_idx = None
     return model
+
+
+def keep(spec: ModelSpec | None) -> None:
+    """Load a base and keep it, instead of the one that was kept before; None: keep none.
+
+    Computes on one thread: a process whose OpenMP threads have run can fork no process that uses some.
+    """
+    import torch
+
+    key = None if spec is None else spec.model_dump_json()
+    if key in _kept:
+        return
+    if _kept:
+        _kept.clear()
+        runtime.release()
+        runtime.trim_heap()  # else the processes that are forked from here on begin with its size
+    if spec is None or key is None:
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _kept[key] = load_base(spec)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def load_to_read(spec: ModelSpec) -> PreTrainedModel:
+    """Return the base in fp32, without dropout: `load_base`, unless it is kept.
+
+    The model is new, so that an adapter may be added to it, but its weights may be those of other models:
+    they may be replaced and must not be changed in place.
+    """
+    model = _kept.get(spec.model_dump_json())
+    return load_base(spec) if model is None else _sharing(model)
+
+
+def _sharing(model: PreTrainedModel) -> PreTrainedModel:
+    """Copy a model's modules; the parameters are new ones with the same memory, tied where they were."""
+    import torch
+
+    shared = {
+        id(weight): torch.nn.Parameter(weight.detach(), requires_grad=weight.requires_grad)
+        for weight in model.parameters()
+    }
+    return copy.deepcopy(model, shared)
 
 
 def context(model: PreTrainedModel) -> int | None:

@@ -71,7 +71,7 @@ class ForkServer:
     ) -> Forked:
         """Run ``module.main()`` in a process of its own, with variables ``own`` and errors in ``log``.
 
-        ``read``: a base model that the process will not train; it finds it loaded (`toolkit.models.kept`).
+        ``read``: a base model that the process will not train; it finds it loaded (`toolkit.models.load`).
         Raises OSError if no process can be started.
         """
         request = {
@@ -172,10 +172,10 @@ def serve(control: socket.socket) -> Callable[[], int] | None:
 
 def _keep(base: str | None) -> None:
     """Load a base for the process that is forked next and those after it; None: it has no use for one."""
-    kept = sys.modules.get("toolkit.models.kept")  # a server that has imported little keeps nothing
-    if kept is not None:
+    load = sys.modules.get("toolkit.models.load")  # a server that has imported little keeps nothing
+    if load is not None:
         with contextlib.suppress(Exception):  # the worker meets it again, and reports it
-            kept.keep(base and ModelSpec.model_validate_json(base))
+            load.keep(base and ModelSpec.model_validate_json(base))
 
 
 def _report_ended(children: dict[int, socket.socket]) -> None:

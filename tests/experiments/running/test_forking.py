@@ -42,13 +42,13 @@ def _reads_a_model_that_the_server_loaded() -> int:
     """Print whether it is there, its address, and a sum that several threads compute."""
     import torch
 
-    from toolkit.models import kept
+    from toolkit.models import load
 
     spec = ModelSpec.model_validate_json(sys.stdin.readline())
-    there = spec.model_dump_json() in kept._kept
-    address = kept._kept[spec.model_dump_json()].get_input_embeddings().weight.data_ptr() if there else 0
+    there = spec.model_dump_json() in load._kept
+    address = load._kept[spec.model_dump_json()].get_input_embeddings().weight.data_ptr() if there else 0
     torch.set_num_threads(2)
-    print(there, address, len(kept._kept), torch.ones(2_000_000).add(1).sum().item(), flush=True)
+    print(there, address, len(load._kept), torch.ones(2_000_000).add(1).sum().item(), flush=True)
     return 0
 
 
@@ -97,7 +97,7 @@ def test_a_base_that_several_only_read_is_loaded_once(tmp_path, tiny_gpt2, tiny_
 
     Each computes on two threads, which hangs where the server has computed on more than one.
     """
-    forks = ForkServer({}, ahead=["toolkit.models.kept"])
+    forks = ForkServer({}, ahead=["toolkit.models.load"])
     gpt2, llama = (ModelSpec(name="tiny", folder=str(folder)) for folder in (tiny_gpt2, tiny_llama))
     nowhere = ModelSpec(name="tiny", folder=str(tmp_path))
     found = []

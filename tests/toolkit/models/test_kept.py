@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from toolkit import config
-from toolkit.models import artifact, kept, load, methods, probe
+from toolkit.models import artifact, load, methods, probe
 from toolkit.specs import ModelSpec
 
 
@@ -14,7 +14,7 @@ from toolkit.specs import ModelSpec
 def base(tiny_gpt2):
     """The tiny GPT-2; nothing is kept before and after."""
     yield ModelSpec(name="tiny", folder=str(tiny_gpt2))
-    kept.keep(None)
+    load.keep(None)
 
 
 def logits(model):
@@ -35,18 +35,18 @@ def test_several_adapters_are_read_on_one_loaded_base(tmp_path, base, tiny_token
         artifact.save_artifact(model, tiny_tokenizer, folders[name])
     alone = {name: logits(artifact.load_artifact(base, folder)) for name, folder in folders.items()}
     untouched = logits(load.load_base(base))
-    kept.keep(base)
-    monkeypatch.setattr(kept, "load_base", None)
-    kept.keep(base)  # it is there
+    load.keep(base)
+    monkeypatch.setattr(load, "load_base", None)
+    load.keep(base)  # it is there
     for name in [*folders, *folders]:
         assert torch.equal(logits(artifact.load_artifact(base, folders[name])), alone[name])
-        assert torch.equal(logits(kept.load_to_read(base)), untouched)
+        assert torch.equal(logits(load.load_to_read(base)), untouched)
 
 
 def test_a_reader_has_a_model_of_its_own_on_the_same_memory(base):
     """Rounding one leaves the others as they are; tied weights stay tied; nothing is kept at the end."""
-    kept.keep(base)
-    one, other = kept.load_to_read(base), kept.load_to_read(base)
+    load.keep(base)
+    one, other = load.load_to_read(base), load.load_to_read(base)
     weights = [model.get_input_embeddings().weight for model in (one, other)]
     assert weights[0] is not weights[1]
     assert weights[0].data_ptr() == weights[1].data_ptr()
@@ -55,8 +55,8 @@ def test_a_reader_has_a_model_of_its_own_on_the_same_memory(base):
     one.to(torch.bfloat16)
     assert weights[1].dtype == torch.float32
     assert torch.equal(logits(other), before)
-    kept.keep(None)
-    again = kept.load_to_read(base).get_input_embeddings().weight
+    load.keep(None)
+    again = load.load_to_read(base).get_input_embeddings().weight
     assert again.data_ptr() != weights[1].data_ptr()
     assert torch.equal(again, weights[1])
 
@@ -64,8 +64,8 @@ def test_a_reader_has_a_model_of_its_own_on_the_same_memory(base):
 def test_a_base_that_cannot_be_loaded_is_not_kept_and_threads_stay(tmp_path, base):
     """The one before is given up; as many threads as before compute."""
     threads = torch.get_num_threads()
-    kept.keep(base)
+    load.keep(base)
     with pytest.raises(Exception, match="no config"):
-        kept.keep(ModelSpec(name="tiny", folder=str(tmp_path)))
-    assert not kept._kept
+        load.keep(ModelSpec(name="tiny", folder=str(tmp_path)))
+    assert not load._kept
     assert torch.get_num_threads() == threads

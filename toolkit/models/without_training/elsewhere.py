@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import origins, runtime
 from toolkit.errors import UserError
 from toolkit.models import locate, probe
-from toolkit.models.kept import load_to_read
-from toolkit.models.load import load_base, read_object
+from toolkit.models.load import load_base, load_to_read, read_object
 from toolkit.models.messages import readable
 from toolkit.records import Costs, RunRecord, hashes
 from toolkit.records.files import whole_folder
