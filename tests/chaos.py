@@ -2,7 +2,8 @@
 
 Not part of the tests: a kill takes as long as two studies. Each kill is one line of
 `build/chaos/kills.jsonl`; the same command continues where it was stopped. `python -m tests.chaos 30` adds
-kills until there are 30.
+kills until there are 30. With the extra `ray` some studies run on a cluster of this machine, lose a worker or
+a node of it, and are resumed without it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from experiments.running.executors.process import WORKER
 from tests.conftest import recipes, save_tiny, tokenizer_of
 from tests.experiments.small import asked, environment
 from toolkit.records import hashes
@@ -28,8 +33,10 @@ from toolkit.records import hashes
 HOME = Path("build") / "chaos"
 KILLS = HOME / "kills.jsonl"
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
-TARGETS = ("parent", "worker")
+ON_RAY = ("ray worker", "ray node")
+TARGETS = ("parent", "worker", *(ON_RAY if find_spec("ray") else ()))
 STUDY = ("train.epochs=20", "train.batch_tokens=256", "methods={full: 1e-4, lora-r16: 1e-3}")
+NODE = {"object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
 TIMES = {
     "costs", "environment", "seconds", "likelihood_seconds", "train_seconds", "memory_bytes",
     "recommendations",
@@ -42,16 +49,51 @@ PATIENCE = 30
 """Seconds after which a worker whose parent was killed has to be gone."""
 
 
-def command(root: Path) -> list[str]:
+def command(root: Path, *options: str) -> list[str]:
     """The study on the tiny base; failed cells, which a killed worker leaves, are tried again."""
     study = ["quickstart", *asked((HOME / "base").absolute(), "chaos", *STUDY)]
-    return [sys.executable, "-m", "experiments.cli", "run", *study, "--retry-failed", "--root", str(root)]
+    more = ["--retry-failed", "--root", str(root.absolute()), *options]
+    return [sys.executable, "-m", "experiments.cli", "run", *study, *more]
 
 
-def start(root: Path) -> subprocess.Popen[str]:
+def start(root: Path, *options: str) -> subprocess.Popen[str]:
     """Start the study; its lines go to a file beside the root."""
     with root.with_suffix(".log").open("a") as log:
-        return subprocess.Popen(command(root), env=environment(), stdout=log, stderr=log, text=True)
+        return subprocess.Popen(command(root, *options), env=environment(), stdout=log, stderr=log, text=True)
+
+
+@contextmanager
+def cluster() -> Iterator[Any]:
+    """A Ray cluster on loopback whose head runs nothing, with one node of one core."""
+    os.environ.update(environment(), RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0")  # both are read on import
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False, **NODE}
+    found = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        yield found
+    finally:
+        found.shutdown()
+
+
+def hurt(found: Any, node: Any, target: str, signal_name: str, draw: random.Random) -> None:
+    """Send the signal to a process that a run is made of, or take its node away and add another."""
+    if target == "ray worker":
+        os.kill(draw.choice(runs_on_ray()).pid, getattr(signal, signal_name))
+        return
+    found.add_node(num_cpus=1, **NODE)
+    found.remove_node(node, allow_graceful=False)
+
+
+def runs_on_ray() -> list[psutil.Process]:
+    """Ray's worker that has a run, and the process in which it runs; this process has started their node."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            words = " ".join(process.cmdline())
+            if words.startswith("ray::_one") or WORKER in words:
+                found.append(process)
+    return found if any(WORKER in " ".join(process.cmdline()) for process in found) else []
 
 
 def finish(root: Path) -> float:
@@ -103,6 +145,31 @@ def without_times(value: Any) -> Any:
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
+def disturbed(
+    root: Path, target: str, name: str, moment: float, draw: random.Random, on_ray: Any
+) -> tuple[bool, str, int]:
+    """Run the study to its end, with a signal at a moment, on Ray not before it has begun a run.
+
+    Returns whether anything was hit, what the study printed last before, and how many workers outlived it.
+    """
+    node = on_ray and on_ray.add_node(num_cpus=1, **NODE)
+    process = start(root, *(("--executor", "ray", "--address", on_ray.address) if on_ray else ()))
+    ends = time.monotonic() + moment
+    while process.poll() is None and (time.monotonic() < ends or (on_ray and not runs_on_ray())):
+        time.sleep(0.05)
+    there = process.poll() is None
+    workers = psutil.Process(process.pid).children(recursive=True) if there else []
+    hit = there and (target != "worker" or bool(workers))
+    if hit and on_ray:
+        hurt(on_ray, node, target, name, draw)
+    elif hit:  # a run, or what forks them
+        os.kill(process.pid if target == "parent" else draw.choice(workers).pid, getattr(signal, name))
+    stage = last_line(root)
+    process.wait()
+    _, alive = psutil.wait_procs(runs_on_ray() if on_ray else workers, timeout=PATIENCE)
+    return hit, stage, len(alive)
+
+
 def kill(number: int, seconds: float) -> dict[str, Any]:
     """Start a study, send a signal at a random moment, resume, and return what became of it."""
     draw = random.Random(number)
@@ -110,18 +177,8 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     root = HOME / f"kill-{number}"
     shutil.rmtree(root, ignore_errors=True)
     root.with_suffix(".log").unlink(missing_ok=True)
-    process = start(root)
-    ends = time.monotonic() + moment
-    while time.monotonic() < ends and process.poll() is None:
-        time.sleep(0.05)
-    workers = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    hit = process.poll() is None and (target == "parent" or bool(workers))
-    if hit:
-        victim = process.pid if target == "parent" else draw.choice(workers).pid  # a run, or what forks them
-        os.kill(victim, getattr(signal, name))
-    stage = last_line(root)
-    process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
+    with cluster() if target in ON_RAY else nullcontext() as on_ray:
+        hit, stage, alive = disturbed(root, target, name, moment, draw, on_ray)
     before = {path.parent.name: path.stat().st_mtime_ns for path in root.glob("runs/*/run.json")}
     finish(root)
     again = [run for run, at in before.items() if (root / "runs" / run / "run.json").stat().st_mtime_ns != at]
@@ -129,7 +186,7 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     differing = sorted(path for path in {*ours, *whole} if ours.get(path) != whole.get(path))
     result = {
         "kill": number, "target": target, "signal": name, "hit": hit, "seconds": round(moment, 1),
-        "stage": stage, "orphans": len(alive), "repeated": again, "differing": differing,
+        "stage": stage, "orphans": alive, "repeated": again, "differing": differing,
         "damaged": damaged(root), "files": len(whole),
     }  # fmt: skip
     if not differing:
