@@ -33,7 +33,7 @@ class Imported(NamedTuple):
     busy: tuple[str, ...]
     """Being worked on here at the moment; left alone."""
     results: bool
-    """Whether the study's conclusions were taken too: only if there were none here."""
+    """Whether the study's conclusions were taken too: only if there were none here, and every run is theirs."""
     left_out: tuple[str, ...]
     """Report files of an archive of the first version, which are never taken."""
 
@@ -57,6 +57,7 @@ def import_archive(path: Path, root: Path) -> Imported:
     fates: dict[str, list[str]] = {}
     for run, members in checked.runs.items():
         fates.setdefault(_add_run(run, members, folders, provenance), []).append(run)
+    apart = fates.keys() & {"kept_ours", "busy"}  # their conclusions are not about the runs that are here
     return Imported(
         study=checked.study,
         added=tuple(fates.get("added", ())),
@@ -64,7 +65,7 @@ def import_archive(path: Path, root: Path) -> Imported:
         here_already=tuple(fates.get("here_already", ())),
         kept_ours=tuple(fates.get("kept_ours", ())),
         busy=tuple(fates.get("busy", ())),
-        results=_add_results(checked, folders, provenance),
+        results=not apart and _add_results(checked, folders, provenance),
         left_out=checked.left_out,
     )
 

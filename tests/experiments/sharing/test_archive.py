@@ -103,7 +103,10 @@ def test_half_of_a_study_is_exported_and_the_other_half_counted(packed, tmp_path
 
 
 def test_a_run_that_is_being_worked_on_is_left_alone(packed, tmp_path):
-    """Its lock is held: it is named as busy, and nothing is written into it."""
+    """Its lock is held: it is named as busy, and nothing is written into it.
+
+    Nor are the conclusions taken, which are about another run than the one that is made here.
+    """
     from filelock import FileLock
 
     with zipfile.ZipFile(packed) as file:
@@ -115,6 +118,8 @@ def test_a_run_that_is_being_worked_on_is_left_alone(packed, tmp_path):
     assert found.busy == (run_id,)
     assert len(found.added) == 2
     assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert not found.results
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_damaged_or_foreign_file_is_told_in_one_line(packed, tmp_path):
