@@ -15,6 +15,14 @@ from toolkit.training.step.compiled import CompiledBlocks, _repeated
 from toolkit.training.train import train
 
 
+def compiler() -> str | None:
+    """The C++ compiler that torch finds; None without one."""
+    try:
+        return cpp_builder.get_cpp_compiler()
+    except InvalidCxxCompiler:
+        return None
+
+
 def curves(root, base, texts, method, **settings):
     """Train on twelve recipes in bf16; return the losses of the steps, and the validations."""
     run = small_run(base, method, precision="bf16", batch_tokens=128, validations=1, **settings)
@@ -28,6 +36,7 @@ def curves(root, base, texts, method, **settings):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="torch.compile on a CPU needs a C++ compiler")
 @pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
 def test_compiled_steps_give_the_same_curve_within_rounding(tiny_llama, tmp_path, recipe_texts, method):
     """Losses within 1 %; the first validation equal to the bit; a second run equal too."""
