@@ -135,6 +135,7 @@ def _execute(
         what = f"{len(old)} of {len(cells)} {_what(cells)} runs"
         board.line(f"{what} failed before and are left alone; --retry-failed tries them again")
     jobs = jobs_of(grid, [cell for _, cell in todo])
+    whole: set[int] = set()
 
     def listener(index: int, event: Event) -> None:
         number, cell = todo[index]
@@ -142,7 +143,10 @@ def _execute(
         if isinstance(event, Started):
             board.begin(key, number, cell.label, event.node)
         elif isinstance(event, Ended):
-            if event.error:
+            if event.error and grid.state(cell) == CellState.DONE:  # killed when all was on disk
+                whole.add(index)
+                event = Ended()
+            elif event.error:
                 _note(grid, cell, event.error, board)
             board.end(key, event.error)
         else:
@@ -153,9 +157,9 @@ def _execute(
     except KeyboardInterrupt:
         _tell_what_is_kept(grid, todo, board)
         raise
-    for (_, cell), error in zip(todo, ended, strict=True):
+    for index, ((_, cell), error) in enumerate(zip(todo, ended, strict=True)):
         errors.pop(cell.run.run_id, None)
-        if error:
+        if error and index not in whole:
             errors[cell.run.run_id] = error
     return errors
 

@@ -33,7 +33,7 @@ class Imported(NamedTuple):
     busy: tuple[str, ...]
     """Being worked on here at the moment; left alone."""
     results: bool
-    """Whether the study's conclusions were taken too: only if there were none here, and every run is theirs."""
+    """Whether the study's conclusions were taken too: only if none were here and every run is theirs."""
     left_out: tuple[str, ...]
     """Report files of an archive of the first version, which are never taken."""
 

@@ -29,7 +29,8 @@ def judge(
 
     Reads lm-evaluation-harness samples (`--log_samples`), Every Eval Ever instances, PEFT method_comparison
     records, `trainer_state.json`, CSV files with the columns item and score (and seed), and text files with
-    `--references`. Items are paired; results with other items, prompts or targets are refused.
+    `--references`. Items are paired; results with other items, prompts or targets are refused. Exit code 1
+    if nothing could be compared.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def judge(
         _show(judgement, texts)
         if page is not None:
             out.print(f"Report: {page}", soft_wrap=True, highlight=False)
-    return 0
+    return 1 if all(pair.verdict == "refused" for pair in judgement.comparisons) else 0
 
 
 def _named(results: tuple[str, ...]) -> dict[str, list[Path]]:

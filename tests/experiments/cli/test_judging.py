@@ -74,7 +74,7 @@ def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_
         (tmp_path / f"{name}.csv").write_text(f"item,score\n{rows}")
     code, out, _ = called(capsys, tmp_path / "a.csv", tmp_path / "b.csv", "--json")
     (pair,) = json.loads(out)["comparisons"]
-    assert (code, pair["verdict"]) == (0, "refused")
+    assert (code, pair["verdict"]) == (1, "refused")
     assert "3 items of" in pair["reason"]
     assert "(17 are shared); --shared-items compares those" in pair["reason"]
     code, _, errors = called(capsys, tmp_path / "a.csv", tmp_path / "c.csv")

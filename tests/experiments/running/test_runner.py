@@ -10,11 +10,13 @@ import pytest
 
 from eval.harness import metrics_for
 from experiments.analysis.conclude import read
+from experiments.running.executors.local import Local
 from experiments.sharing.merge import merge
 from figures.report.page import build
 from tests.experiments.small import run
 from tests.factories import RECIPE
 from toolkit.errors import UserError
+from toolkit.events import Ended
 from toolkit.records import EvaluationRecord, FailedGeneration, RunRecord, read_lines
 
 
@@ -191,6 +193,22 @@ def test_a_failed_cell_is_named_and_costs_the_others_nothing(tmp_path, tiny_gpt2
     assert "nowhere" in status["odd"][1]
     assert "failed: method odd" in said
     assert {c.method for c in conclusions.comparisons} == {"full"}
+
+
+def test_a_worker_killed_when_all_is_on_disk_has_done_its_run(tmp_path, tiny_gpt2):
+    """Its end is not known, its run is whole: no failure is recorded, and nothing runs again."""
+    local = Local(1)
+
+    def killed(jobs, listener):
+        def told(index, event):
+            listener(index, Ended(error="killed") if isinstance(event, Ended) else event)
+
+        return ["killed" for _ in local(jobs, told)]
+
+    conclusions, said = run(tmp_path, tiny_gpt2, "killed", "methods={full: 1e-3}", execute=killed)
+    assert [cell.status for cell in conclusions.cells] == ["finished", "finished"]
+    assert not list(tmp_path.glob("runs/*/failed.json"))
+    assert "failed" not in said
 
 
 def test_a_damaged_record_is_told_with_its_file(tmp_path, tiny_gpt2):
