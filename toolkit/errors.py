@@ -61,12 +61,19 @@ def first_line(error: BaseException) -> str:
     return lines[0].rstrip(".")[:300] if lines else type(error).__name__
 
 
+def last_reason(written: str) -> str:
+    """Return the first line of the last exception that a process wrote; its last line if there is none."""
+    lines = written.strip().splitlines() or ["no message"]
+    return next((line for line in reversed(lines) if _EXCEPTION.match(line)), lines[-1])
+
+
 def one_line(error: BaseException) -> str:
     """Return all of a library's error on one line, or its start; its type if it has no text."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:299]}…"
 
 
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt): ")
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
 """What torch's CPU allocator raises, on Linux and elsewhere, in a plain RuntimeError."""
 

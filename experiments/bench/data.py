@@ -22,7 +22,7 @@ from toolkit.data import corpus
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
 from toolkit.data.duplicates.shingles import Shingler
 from toolkit.data.prepare import prepare
-from toolkit.errors import UserError
+from toolkit.errors import UserError, last_reason
 from toolkit.runtime import child_environment, machine, module_command
 from toolkit.specs import DataSpec
 
@@ -45,7 +45,7 @@ def bench(rows: int = 50_000, seed: int = 0) -> dict[str, Any]:
         environment = child_environment()
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode:
-            raise UserError(f"bench data failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
+            raise UserError(f"bench data failed: {last_reason(done.stderr)}")
         measured = json.loads(done.stdout)
         documents = corpus.load(folder / "cache" / measured.pop("corpus"))
         measured |= quality(truth, documents.clusters)

@@ -11,7 +11,7 @@ from typing import Any
 
 from toolkit import config
 from toolkit.data.prepare import prepare
-from toolkit.errors import UserError
+from toolkit.errors import UserError, last_reason
 from toolkit.runtime import ALLOCATOR, child_environment, module_command
 from toolkit.specs import DataSpec
 
@@ -41,7 +41,7 @@ def in_a_process(module: str, side: str, asked: dict[str, Any]) -> dict[str, Any
         check=False,
     )
     if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        last = last_reason(done.stderr)
         raise UserError(f"{module.rpartition('.')[2]} bench, {side} side: {last}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from experiments.canary.drift import Drift, Verdict, drifts, overall
 from experiments.canary.environments import environment_for, pins, releases
-from toolkit.errors import UserError, visible
+from toolkit.errors import UserError, last_reason, visible
 from toolkit.runtime import wait_passively
 
 Tell = Callable[[str], None]
@@ -103,7 +103,7 @@ def _make_bases(folder: Path) -> None:
 
 
 def _measured(side: dict[str, str], bases: Path, seeds: int) -> dict[str, Any]:
-    """Run a side in its environment; a version that can't run is a UserError with its last line."""
+    """Run a side in its environment; a version that can't run is a UserError with its reason."""
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1"}
     wait_passively(environment)
@@ -117,8 +117,7 @@ def _measured(side: dict[str, str], bases: Path, seeds: int) -> dict[str, Any]:
     )
     named = " ".join(f"{name}=={version}" for name, version in side.items())
     if done.returncode:
-        last = visible((done.stderr.strip() or "no message").splitlines()[-1])[:300]
-        raise UserError(f"canary: the runs fail with {named}: {last}")
+        raise UserError(f"canary: the runs fail with {named}: {visible(last_reason(done.stderr))[:300]}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     for name, version in side.items():
         if result["versions"][name].partition("+")[0] != version.partition("+")[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from toolkit.errors import UserError, first_line, one_line, visible
+from toolkit.errors import UserError, first_line, last_reason, one_line, visible
 
 
 def test_escape_sequences_and_bidirectional_controls_are_spelled_out():
@@ -40,3 +40,11 @@ def test_a_librarys_error_becomes_one_line():
 def test_a_user_error_is_one_line_whatever_it_quotes():
     """An override with line ends, as a shell may pass it; other spaces stay."""
     assert str(UserError("override 'a=\n  b\r\nc':  expected")) == "override 'a= b c':  expected"
+
+
+def test_the_reason_of_a_process_is_its_last_exception():
+    """Not the advice below it, nor the one that it was raised from; without any the last line."""
+    traceback = "Traceback …\nKeyError: 'a'\n\nTraceback …\n\nlib.ImportError: needs b>=2, found 1\nTry: pip\n"
+    assert last_reason(traceback) == "lib.ImportError: needs b>=2, found 1"
+    assert last_reason("bakeoff: no study\n") == "bakeoff: no study"
+    assert last_reason(" \n") == "no message"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.performance.parts import PARTS, Part
-from toolkit.errors import UserError
+from toolkit.errors import UserError, last_reason
 from toolkit.records import Record
 from toolkit.runtime import child_environment, module_command
 
@@ -50,7 +50,7 @@ def environment() -> dict[str, Any]:
         env=child_environment(),
     )
     if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        last = last_reason(done.stderr)
         raise UserError(f"bench all: cannot load torch: {last}")
     facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return facts

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from toolkit import config
-from toolkit.errors import UserError
+from toolkit.errors import UserError, last_reason
 from toolkit.models import load, locate
 from toolkit.runtime import child_environment, module_command
 from toolkit.specs import ModelSpec
@@ -75,7 +75,7 @@ def base_folder(base: str) -> Iterator[Path]:
         command = module_command("experiments.bench.synthetic.shapes", base, str(folder))
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=child_environment())
         if done.returncode:
-            last = (done.stderr.strip() or "no message").splitlines()[-1]
+            last = last_reason(done.stderr)
             raise UserError(f"bench: cannot make a model of shape {base}: {last}")
         yield folder
 
