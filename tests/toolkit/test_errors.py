@@ -44,7 +44,7 @@ def test_a_user_error_is_one_line_whatever_it_quotes():
 
 def test_the_reason_of_a_process_is_its_last_exception():
     """Not the advice below it, nor the one that it was raised from; without any the last line."""
-    traceback = "Traceback …\nKeyError: 'a'\n\nTraceback …\n\nlib.ImportError: needs b>=2, found 1\nTry: pip\n"
+    traceback = "Traceback …\nKeyError: 'a'\n\nTraceback …\nlib.ImportError: needs b>=2, found 1\nTry: pip\n"
     assert last_reason(traceback) == "lib.ImportError: needs b>=2, found 1"
     assert last_reason("bakeoff: no study\n") == "bakeoff: no study"
     assert last_reason(" \n") == "no message"
