@@ -38,7 +38,7 @@ from figures.wording.escaping import code, fenced, markdown
 from figures.wording.evidence import looks_text, recommendation_text
 from figures.wording.names import condition_label
 from toolkit.errors import UserError, visible
-from toolkit.records import StudyRecords
+from toolkit.records import StudyRecords, hashes
 from toolkit.records.files import whole_folder, write_text
 from toolkit.records.folders import from_here, without_paths
 
@@ -57,6 +57,7 @@ def build(
     folder can't be written.
     """
     study = load(study_folder, root, records)
+    hashes.forget(study_folder, "report/")
     with whole_folder(study_folder / "report") as folder:
         figures = draw_all(study, folder / "figures", style)
         made = _tables(study)
@@ -67,7 +68,9 @@ def build(
         facts = _facts(study, figures, made, root)
         write_text(folder / "report.md", render("report.md.jinja", facts, root))
         write_text(folder / "report.html", render("report.html.jinja", facts, root))
-    return study_folder / "report" / "report.html"
+    drawn = study_folder / "report"
+    hashes.seal(study_folder, (path for path in drawn.rglob("*") if path.is_file()))
+    return drawn / "report.html"
 
 
 def draw_only(study_folder: Path, root: Path, only: Sequence[str], style: Style) -> list[Path]:

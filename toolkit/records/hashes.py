@@ -125,6 +125,8 @@ def check(path: Path) -> None:
 def _changed(path: Path) -> UserError:
     if path.name.startswith(MADE_AGAIN):
         remedy = "`bakeoff run` of its study makes it anew"
+    elif path.name == "merge.json":
+        remedy = "`bakeoff merge` makes it anew"
     else:
         it = "it" if path.name == "run.json" else "run.json beside it"
         remedy = f"delete {it} and `bakeoff run` makes it anew"

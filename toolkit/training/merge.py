@@ -16,7 +16,7 @@ from toolkit.data.conversations.template import set_template
 from toolkit.errors import UserError
 from toolkit.models import artifact as artifact_files
 from toolkit.models.without_training.conversions import merge_adapter, require_merging
-from toolkit.records import MergeRecord, MergeSide, RunRecord
+from toolkit.records import MergeRecord, MergeSide, RunRecord, hashes
 from toolkit.records.folders import RunFolder
 from toolkit.specs import AnyFormat
 from toolkit.training.step.loss import NextToken
@@ -45,7 +45,9 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
     adapter, logits = _measure(model, tokenizer, texts, form)
     merged = merge_adapter(model, record.run_id)
     combined, merged_logits = _measure(merged, tokenizer, texts, form)
+    hashes.forget(folder.path, folder.merged.name)
     artifact_files.save_artifact(merged, tokenizer, folder.merged)
+    hashes.seal(folder.path, (path for path in folder.merged.rglob("*") if path.is_file()))
     result = MergeRecord(
         run_id=record.run_id,
         documents=len(texts),
@@ -54,7 +56,7 @@ def merge(record: RunRecord, folder: RunFolder, texts: Sequence[str]) -> MergeRe
         logit_difference=(logits - merged_logits).abs().max().item(),
         environment=runtime.environment(),
     )
-    result.write(folder.merge)
+    result.write(folder.merge, sealed=True)
     return result
 
 
