@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub, unless it is marked `hub`
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models are tiny, and tests run beside each other
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+):  # as a shell's background jobs have it, and all they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def recipes(count: int) -> list[str]:

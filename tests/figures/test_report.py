@@ -72,7 +72,7 @@ def test_a_report_is_figures_tables_and_two_texts(report: Path) -> None:
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert len(found) == 7 * 4 + 8 * 3 + 2
     assert {"figures/differences.pdf", "tables/verdicts.tex", "report.md", "report.html"} <= set(found)
-    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".report")] == []
 
 
 def test_the_page_asks_nobody_for_anything(report: Path) -> None:
