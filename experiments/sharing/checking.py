@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from experiments.sharing.archive import FORMAT, MANIFEST, OF_A_RUN, OF_RESULTS, READABLE, Manifest, sha256
-from toolkit.errors import UserError
+from toolkit.errors import UserError, first_line
 from toolkit.records import (
     Conclusions,
     DocumentStatistics,
@@ -97,7 +97,9 @@ def _one_line(file: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UserError(f"{file} is damaged, or not a file of `bakeoff export`: {error}") from error
+        raise UserError(
+            f"{file} is damaged, or not a file of `bakeoff export`: {first_line(error)}"
+        ) from error
 
 
 def _check_sizes(packed: zipfile.ZipFile, file: Path) -> None:
@@ -113,7 +115,7 @@ def _check_sizes(packed: zipfile.ZipFile, file: Path) -> None:
         if size > LARGEST_FILE or size > 2**20 and size > HIGHEST_RATIO * max(1, entry.compress_size):
             raise UserError(f"{file}: {name!r} unpacks to {size:,} bytes, too many for a record: {NOTHING}")
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG) or entry.is_dir() or entry.flag_bits & 1:
+        if not name or kind not in (0, stat.S_IFREG) or entry.is_dir() or entry.flag_bits & 1:
             raise UserError(f"{file}: {name!r} is not a plain file: {NOTHING}")
     total = sum(entry.file_size for entry in entries)
     if total > MOST_BYTES:

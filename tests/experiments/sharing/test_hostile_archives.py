@@ -49,6 +49,21 @@ def test_a_file_that_is_not_a_record_is_refused_and_nothing_is_written(packed, t
     assert not (tmp_path / "root").exists()
 
 
+def test_a_file_without_a_name_and_a_name_of_thousands_of_bytes_are_one_short_line(packed, tmp_path):
+    """Both found by fuzzing: a byte of a name's length changed in the directory, or before the file."""
+    nameless, long = tmp_path / "nameless.zip", tmp_path / "long.zip"
+    with zipfile.ZipFile(nameless, "w") as file:
+        file.writestr(zipfile.ZipInfo(""), "x")
+    content = bytearray(packed.read_bytes())
+    content[27] = 7  # the high byte of the first name's length
+    long.write_bytes(content)
+    for file, words in ((nameless, "is not a plain file"), (long, "is damaged, or not a file of")):
+        with pytest.raises(UserError, match=words) as refusal:
+            import_archive(file, tmp_path / "root")
+        assert "\n" not in str(refusal.value)
+        assert len(str(refusal.value)) < 600
+
+
 def test_a_zip_bomb_a_link_and_a_repeated_name_are_refused_before_reading(packed, tmp_path):
     """20 MB of zeros in 20 kB, a symbolic link, one name twice, a named pipe as the archive."""
     bomb, link, twice = (tmp_path / f"{name}.zip" for name in ("bomb", "link", "twice"))
