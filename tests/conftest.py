@@ -11,9 +11,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the hub, unless it is marked `hub`
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models are tiny, and tests run beside each other
-if (
-    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-):  # as a shell's background jobs have it, and all they start
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell's background jobs ignore it, and so does all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
