@@ -67,9 +67,8 @@ def more_to_come(design: Design, cells: Sequence[CellSpec]) -> int:
     missing -= sum(cell.phase == "confirm" for cell in cells)
     for name, entry in study.methods.items():
         if len(entry.learning_rates) > 1:
-            rounds = learning_rates.rungs(study.search, len(entry.learning_rates))
-            alive = [len(entry.learning_rates), *(rung.keep for rung in rounds[:-1])]
-            tries = sum(alive) * len(study.tuning_seeds) * conditions
+            fewest = learning_rates.fewest_runs(study.search, len(entry.learning_rates))
+            tries = fewest * len(study.tuning_seeds) * conditions
             missing += max(0, tries - sum(cell.phase == "tune" and cell.method == name for cell in cells))
     return missing
 
@@ -116,8 +115,28 @@ def _searched(
         if len(entry.learning_rates) == 1
     }
     grids = {name: entry.learning_rates for name, entry in methods.items() if name not in fixed}
+    search = _by_brackets if design.study.search.strategy == "bracket" else _by_rounds
+    cells, scores = search(design, specs, grids, records, lost)
+    if scores is None:
+        return cells, fixed
+    rates = {name: learning_rates.confirming_rate(scores[name], design.study.search.choose) for name in grids}
+    return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
+
+
+Scores = dict[str, dict[float, float]]
+"""Method -> rate -> mean validation bits per byte."""
+
+
+def _by_rounds(
+    design: Design,
+    specs: ConditionSpec,
+    grids: Mapping[str, Sequence[float]],
+    records: Records,
+    lost: Collection[str],
+) -> tuple[list[CellSpec], Scores | None]:
+    """Every rate of every grid, in one round or in several; no scores while a run is missing."""
     cells: list[CellSpec] = []
-    scores: dict[str, dict[float, float]] = {}
+    scores: Scores = {}
     decided = True
     for name, grid in grids.items():
         alive: Sequence[float] = grid
@@ -129,9 +148,10 @@ def _searched(
                 break
             scores[name], alive = means, learning_rates.best(means, rung.keep)
     if not decided:
-        return cells, fixed
+        return cells, None
     chosen = {name: rate for name in grids for rate in learning_rates.best(scores[name], 1)}
-    for side in _sides_to_extend(design.study, grids, chosen):
+    sides = learning_rates.sides(chosen, grids) if _may_extend(design.study, grids) else []
+    for side in sides:
         for name, grid in grids.items():
             rate = learning_rates.beyond(grid, design.study.search.step, side)
             last = learning_rates.rungs(design.study.search, len(grid))[-1]
@@ -139,18 +159,50 @@ def _searched(
             cells += tries
             decided &= means is not None
             scores[name] |= means or {}
+    return cells, scores if decided else None
+
+
+def _by_brackets(
+    design: Design,
+    specs: ConditionSpec,
+    grids: Mapping[str, Sequence[float]],
+    records: Records,
+    lost: Collection[str],
+) -> tuple[list[CellSpec], Scores | None]:
+    """Rates until the best one is bracketed, then as many for every method as some method needed."""
+    step = design.study.search.step
+    cells: list[CellSpec] = []
+    scores: Scores = {name: {} for name in grids}
+    if _may_extend(design.study, grids):
+        grids = {
+            name: (*grid, *(learning_rates.beyond(grid, step, side) for side in (-1, 1)))
+            for name, grid in grids.items()
+        }
+    decided = True
+
+    def tried(name: str, rates: Sequence[float]) -> bool:
+        tries, means = _tried(design, specs, name, rates, 1.0, records, lost)
+        cells.extend(tries)
+        scores[name] |= means or {}
+        return means is not None
+
+    for name, grid in grids.items():
+        while rates := learning_rates.downhill(grid, scores[name]):
+            if not tried(name, rates):
+                decided = False
+                break
     if not decided:
-        return cells, fixed
-    rates = {name: learning_rates.confirming_rate(scores[name], design.study.search.choose) for name in grids}
-    return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
+        return cells, None
+    most = max(map(len, scores.values()), default=0)
+    for name, grid in grids.items():
+        if more := learning_rates.beside(grid, scores[name], most - len(scores[name])):
+            decided &= tried(name, more)
+    return cells, scores if decided else None
 
 
-def _sides_to_extend(
-    study: StudySpec, grids: Mapping[str, Sequence[float]], chosen: Mapping[str, float]
-) -> list[int]:
-    """On which sides one more rate is tried; rates that a study writes out are taken as written."""
-    own = all(study.methods[name].own_grid for name in grids)
-    return learning_rates.sides(chosen, grids) if own and study.search.at_edge == "extend" else []
+def _may_extend(study: StudySpec, grids: Mapping[str, Sequence[float]]) -> bool:
+    """Whether a rate beyond the grid may be tried; rates that a study writes out are taken as written."""
+    return study.search.at_edge == "extend" and all(study.methods[name].own_grid for name in grids)
 
 
 def _tried(

@@ -29,8 +29,9 @@ class Search(Spec):
     """Factor from one rate to the next."""
     centre: PositiveFloat = 1e-4
     """Middle of the grid for methods that move all weights; that of an adapter is ten times it."""
-    strategy: Literal["grid", "halving"] = "grid"
-    """Every rate in full, or short runs first, of which the better half gets twice the budget."""
+    strategy: Literal["grid", "bracket", "halving"] = "grid"
+    """Every rate in full; or from the middle towards lower loss until the best rate has a worse one on either
+    side; or short runs first, of which the better half gets twice the budget."""
     at_edge: Literal["extend", "flag"] = "extend"
     """If a best rate is the first or last: one more rate on that side for all methods, or a flag."""
     choose: Literal["interpolated", "grid"] = "interpolated"
@@ -76,10 +77,45 @@ def rungs(search: Search, rates: int) -> list[Rung]:
     doubles the budget, so that a single one would be left for the whole budget; that last run decides nothing
     and is not made. Four rates: a quarter of the epochs for four, half for two.
     """
-    if search.strategy == "grid":
+    if search.strategy != "halving":
         return [Rung(1.0, 1)]
     rounds = math.ceil(math.log2(rates))
     return [Rung(0.5 ** (rounds - k), max(1, math.ceil(rates / 2 ** (k + 1)))) for k in range(rounds)]
+
+
+def fewest_runs(search: Search, rates: int) -> int:
+    """How many runs a search among so many rates has at least, with one tuning seed."""
+    if search.strategy == "bracket":
+        return min(3, rates)
+    return rates + sum(rung.keep for rung in rungs(search, rates)[:-1])
+
+
+def downhill(grid: Sequence[float], scores: Mapping[float, float]) -> list[float]:
+    """The rates that a bracketing search tries next; none once the best rate has a worse one on either side.
+
+    ``scores``: rate -> validation loss of those tried, next to each other in ``grid``. The first two are the
+    middle ones. None either where the grid ends. If all diverged, the next one is lower.
+    """
+    rates = sorted(grid)
+    if not scores:
+        first = (len(rates) - 1) // 2
+        return rates[first : first + 2]
+    leader = min(scores, key=lambda rate: (scores[rate], rate))
+    low, high = rates.index(min(scores)), rates.index(max(scores))
+    if leader == rates[low]:
+        return rates[max(0, low - 1) : low]
+    return rates[high + 1 : high + 2] if leader == rates[high] else []
+
+
+def beside(grid: Sequence[float], scores: Mapping[float, float], count: int) -> list[float]:
+    """So many rates next to those tried, those nearest to the best one first; fewer where the grid ends.
+
+    Of two that are as near, the one that comes first in ``grid``.
+    """
+    rates = sorted(grid)
+    leader = rates.index(min(scores, key=lambda rate: (scores[rate], rate)))
+    left = [rate for rate in grid if rate not in scores]
+    return sorted(left, key=lambda rate: abs(rates.index(rate) - leader))[:count]
 
 
 def best(scores: Mapping[float, float], keep: int) -> list[float]:

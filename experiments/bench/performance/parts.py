@@ -55,6 +55,13 @@ PARTS = (
         minutes=45,
     ),
     Part(
+        name="train-distilgpt2",
+        arguments=("train", "--base", "distilgpt2-shape"),
+        quick=("train", *TINY, "--recipes", "8", "--no-trl"),
+        minutes=30,
+        fewer=ONCE,
+    ),
+    Part(
         name="generate",
         arguments=("generate",),
         quick=("generate", *TINY, "--prompts", "4", "--baseline-prompts", "2"),

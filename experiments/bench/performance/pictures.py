@@ -70,7 +70,7 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
             if span in measured["spans"][case]
         ]
         yield speed.divided, pd.DataFrame(rows)
-    elif section.name == "train":
+    elif "sides" in measured:
         for key, unit, scale in (("tokens_per_second", SPEED, 1.0), ("memory", MEMORY, 1e9)):
             rows = [
                 {

@@ -161,6 +161,12 @@ SECTIONS = (
         "(checkpointing, batch, grouping by length, packing, chunked loss), tried on a third of the recipes.",
     ),
     Section(
+        name="train-distilgpt2", title="The same with DistilGPT2's shape", parts=("train-distilgpt2",),
+        table=_train,
+        text="As above. The weights are random, which are as fast and learn from further off: bits per byte "
+        "compare the sides, and nothing else.",
+    ),
+    Section(
         name="generate", title="Generation", parts=("generate",), table=_pair(1, "tokens/s"),
         text="Baseline: one prompt at a time in fp32, by transformers. Ours: all prompts in batches.",
     ),

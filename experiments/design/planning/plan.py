@@ -35,13 +35,14 @@ def plan(grid: StudyState) -> dict[str, Any]:
     """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
     A run that waits for a search has the rate None and the status `after tuning`; one that converts a run
-    which has not finished, `after training`. Later rounds of a search,
-    and an extension of its grid, add runs that are not included yet.
+    which has not finished, `after training`. Runs that a search has not asked for yet are counted at their
+    fewest under `left_to_search`, and are in no other number; an extension of a grid adds more.
     """
     failed = {cell.run.run_id for cell in grid.cells() if grid.state(cell) == CellState.FAILED}
     cells = grid.cells(failed)
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
+    undecided, conversions = grid.undecided_cells(cells), grid.waiting_conversions(cells)
     rows += [
         {
             **_row(grid, costs, cell, CellState.AFTER_TUNING),
@@ -49,12 +50,9 @@ def plan(grid: StudyState) -> dict[str, Any]:
             "run_id": None,
             "rate_choice": None,
         }
-        for cell in grid.undecided_cells(cells)
+        for cell in undecided
     ]
-    rows += [
-        {**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None}
-        for cell in grid.waiting_conversions(cells)
-    ]
+    rows += [{**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None} for cell in conversions]
     left = [row for row in rows if row["status"] != "done"]
     known = [row["seconds"] for row in left if row["seconds"] is not None]
     memory = [row["memory_bytes"] for row in left if row["memory_bytes"] is not None]
@@ -66,6 +64,7 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "done": len(rows) - len(left),
         "failed": sum(row["status"] == "failed" for row in rows),
         "left": len(left),
+        "left_to_search": max(0, grid.more_to_come(cells) - len(undecided) - len(conversions)),
         "left_seconds": sum(known) if known or not left else None,
         "left_of_unknown_cost": len(left) - len(known),
         "largest_memory_bytes": max(memory, default=None),
@@ -97,6 +96,8 @@ def lines(planned: dict[str, Any]) -> list[dict[str, Any]]:
 def total(planned: dict[str, Any]) -> str:
     """What is left, in a sentence."""
     words = f"{planned['done']} done, {planned['failed']} failed, {planned['left']} left"
+    if planned["left_to_search"]:
+        words += f" and at least {planned['left_to_search']} more to search"
     if not planned["left"]:
         return words
     if planned["left_seconds"] is None:

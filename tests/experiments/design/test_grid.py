@@ -177,6 +177,30 @@ def test_halving_gives_the_better_half_twice_the_budget(make):
     assert cells[-1].run.train.epochs == 2
 
 
+def test_a_bracketing_search_leaves_out_what_lies_behind_a_worse_rate(make):
+    """Four rates; full is best at the second, LoRA at the third: three runs each."""
+    grid = make(BOTH, "search={rates: 4, strategy: bracket}")
+    assert grid.more_to_come(grid.cells()) == 2 * (3 - 2) + 2
+    cells = play(grid, bowl(full=6e-5, lora=1.8e-3))
+    assert rates(cells, "full", "tune") == [5.6e-5, 1.8e-4, 1.8e-5]
+    assert rates(cells, "lora-r16", "tune") == [5.6e-4, 1.8e-3, 5.6e-3]
+    whole = play(make(BOTH, "search.rates=4"), bowl(full=6e-5, lora=1.8e-3))
+    for name in ("full", "lora-r16"):
+        assert rates(cells, name, "confirm") == rates(whole, name, "confirm")
+
+
+def test_a_bracketing_search_gives_every_method_as_many_tries(make):
+    """LoRA needs a fourth rate, past its grid: full tries a fourth, beside its own. Once past, no further."""
+    cells = play(make(BOTH, "search={rates: 4, strategy: bracket}"), bowl(full=6e-5, lora=1e-2))
+    assert rates(cells, "lora-r16", "tune") == [5.6e-4, 1.8e-3, 5.6e-3, 1.8e-2]
+    assert rates(cells, "full", "tune") == [5.6e-5, 1.8e-4, 1.8e-5, 5.6e-4]
+    flagged = play(
+        make(BOTH, "search={rates: 4, strategy: bracket, at_edge: flag}"), bowl(full=6e-5, lora=1e-2)
+    )
+    assert rates(flagged, "lora-r16", "tune") == [5.6e-4, 1.8e-3, 5.6e-3]
+    assert rates(flagged, "lora-r16", "confirm") == [5.6e-3]
+
+
 def test_every_condition_searches_on_its_own(make):
     """With 20 recipes the best rate is 3.2e-4, with 40 it is 1e-4: each size is confirmed at its own."""
     grid = make("methods={full: tune}", "data.train=[20, 40]", "search.at_edge=flag")

@@ -32,7 +32,7 @@ def test_every_key_has_a_meaning():
     [
         ("train.epochs", "one, or a list, of number", "1.0"),
         ("seeds", "one, or a list, of whole number", "0"),
-        ("search.strategy", "`grid` or `halving`", "grid"),
+        ("search.strategy", "`grid` or `bracket` or `halving`", "grid"),
         ("data.train", "one, or a list, of whole number", "required"),
         ("evaluate.prompts", "list of text", '["title"]'),
         ("evaluate.decodings[].temperature", "number", "0.8"),

@@ -6,7 +6,18 @@ import math
 
 import pytest
 
-from experiments.design.learning_rates import Search, best, beyond, confirming_rate, own_rates, rungs, sides
+from experiments.design.learning_rates import (
+    Search,
+    beside,
+    best,
+    beyond,
+    confirming_rate,
+    downhill,
+    fewest_runs,
+    own_rates,
+    rungs,
+    sides,
+)
 from toolkit import config
 from toolkit.specs import MethodSpec
 
@@ -52,6 +63,47 @@ def test_halving_doubles_the_budget_and_halves_the_rates(rates, rounds, cost):
     assert found == rounds
     alive = [rates, *(rung.keep for rung in found[:-1])]
     assert sum(n * rung.budget for n, rung in zip(alive, found, strict=True)) == cost
+
+
+@pytest.mark.parametrize(
+    ("losses", "tried"),
+    [
+        ({1: 4, 2: 3, 4: 2, 8: 3, 16: 9}, [4, 8, 2]),
+        ({1: 4, 2: 2, 4: 3, 8: 4, 16: 9}, [4, 8, 2, 1]),
+        ({1: 6, 2: 5, 4: 4, 8: 3, 16: 9}, [4, 8, 16]),
+        ({1: 6, 2: 5, 4: 4, 8: 3, 16: 2}, [4, 8, 16]),
+        ({1: 1, 2: 5, 4: 6, 8: 7, 16: 8}, [4, 8, 2, 1]),
+        ({1: 2, 2: 3, 4: math.inf, 8: math.inf, 16: math.inf}, [4, 8, 2, 1]),
+    ],
+)
+def test_a_bracketing_search_goes_downhill_from_the_middle(losses, tried):
+    """Five rates: the middle and the next, then towards lower loss, until it rises or the grid ends."""
+    scores = {}
+    while rates := downhill(list(losses), scores):
+        scores |= {rate: losses[rate] for rate in rates}
+    assert list(scores) == tried
+
+
+def test_the_middle_of_an_even_grid_are_two_rates():
+    """Of four the inner ones; of two both; of three the middle and the higher one."""
+    assert downhill([1, 2, 3, 4], {}) == [2, 3]
+    assert downhill([1, 2], {}) == [1, 2]
+    assert downhill([1, 2, 3], {}) == [2, 3]
+
+
+def test_rates_beside_those_tried_keep_a_grid_without_gaps():
+    """Of 1 to 32, with 4, 8 and 16 tried and 8 best: 2 and 32 are as near, 2 lies past the grid; then 1."""
+    grid, scores = [4, 8, 16, 32, 2, 1], {4: 0.9, 8: 0.8, 16: 0.9}
+    assert beside(grid, scores, 1) == [32]
+    assert beside(grid, scores, 2) == [32, 2]
+    assert beside(grid, scores, 9) == [32, 2, 1]
+    assert beside(grid, scores, 0) == []
+
+
+def test_the_fewest_runs_of_a_search():
+    """Eight rates: all; three to bracket a best one; 8 + 4 + 2 by halving."""
+    assert [fewest_runs(Search(strategy=name), 8) for name in ("grid", "bracket", "halving")] == [8, 3, 14]
+    assert fewest_runs(Search(strategy="bracket"), 2) == 2
 
 
 def test_a_diverged_rate_is_no_candidate():

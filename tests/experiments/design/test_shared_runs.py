@@ -15,9 +15,10 @@ OF_THE_BOARD = ["forgetting", "rank-sweep", "variants", "where-to-adapt", "witho
 def tuning_runs(name: str) -> dict[str, set[str]]:
     """Method -> ids of the runs that choose its rate, as if every split's content followed from its sizes.
 
-    Test is filled first, then validation, so validation depends on both sizes; training on its own alone.
+    Of every rate of the grid: a search that brackets tries some of them. Test is filled first, then
+    validation, so validation depends on both sizes; training on its own alone.
     """
-    spec = study.load(name)
+    spec = study.load(name, ["search.strategy=grid"])
     fingerprints = {}
     for dataset in spec.dataset:
         for size in spec.data.train:

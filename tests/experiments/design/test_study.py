@@ -105,7 +105,7 @@ MISTAKES = {
     "a seed that tunes": (["tuning_seeds=[0, 5]"], "tuning_seeds: 0 is one of the seeds"),
     "an unknown strategy": (
         ["search.strategy=halvin"],
-        "'strategy' is 'halvin'; it should be 'grid' or 'halving'",
+        "'strategy' is 'halvin'; it should be 'grid', 'bracket' or 'halving'",
     ),
     "one rate to search": (["search.rates=1"], "search: 'rates' is 1"),
     "a search in words": (["search=halving"], "e.g. {rates: 5}, got 'halving'"),

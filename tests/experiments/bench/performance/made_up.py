@@ -47,7 +47,7 @@ def result(part: str, **changes: Any) -> PartResult:
         points = [{**POINT, "value": value, "tokens_per_second": 420.0} for value in ("1", "2")]
         measured = {"axis": part, "points": points, "repeats": 3}
     else:
-        measured = MEASURED[part]
+        measured = MEASURED[entry.arguments[0]]
     given = {
         "part": part,
         "command": entry.command(False),
