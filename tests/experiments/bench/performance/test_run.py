@@ -79,9 +79,9 @@ def test_parts_are_chosen_by_name_in_the_pages_order():
 
 
 def test_a_gpu_measures_growth_once_and_no_large_files():
-    """Thirteen of sixteen parts; training keeps its three turns."""
+    """Fourteen of seventeen parts; training keeps its three turns."""
     parts = {one.name: one.arguments for one in for_gpu()}
-    assert len(parts) == 13
+    assert len(parts) == 14
     assert parts["size"] == ("growth", "size", "--repeats", "1")
     assert parts["train"] == ("train",)
     assert "data-2M" not in parts
