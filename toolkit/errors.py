@@ -11,10 +11,11 @@ class UserError(Exception):
     """An error that the user can fix: shown as one line without a traceback, and the command exits 2.
 
     The text says where it went wrong, what came, and the likely remedy. Line ends in it, of values that it
-    quotes, become spaces.
+    quotes, become spaces; of what it quotes without a space, at most the first 500 characters are shown.
     """
 
     def __init__(self, text: str) -> None:
+        text = re.sub(r"(\S{500})\S{500,}", r"\1…", text)
         super().__init__(re.sub(r"\s*[\r\n]\s*", " ", text))
 
 

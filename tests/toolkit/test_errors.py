@@ -42,6 +42,16 @@ def test_a_user_error_is_one_line_whatever_it_quotes():
     assert str(UserError("override 'a=\n  b\r\nc':  expected")) == "override 'a= b c':  expected"
 
 
+def test_an_error_quotes_the_start_of_an_endless_name():
+    """5,000 nines, and a path as long as paths may be in one part: the first is cut, the second is whole."""
+    text = str(UserError(f"unknown method '{9:9<5000}': correct it"))
+    assert len(text) < 600
+    assert text.startswith("unknown method '999")
+    assert text.endswith("9… correct it")
+    path = f"cannot read /{'a' * 255}/{'b' * 255}: no such file"
+    assert str(UserError(path)) == path
+
+
 def test_the_reason_of_a_process_is_its_last_exception():
     """Not the advice below it, nor the one that it was raised from; without any the last line."""
     traceback = "Traceback …\nKeyError: 'a'\n\nTraceback …\nlib.ImportError: needs b>=2, found 1\nTry: pip\n"
