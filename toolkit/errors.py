@@ -11,7 +11,7 @@ class UserError(Exception):
     """An error that the user can fix: shown as one line without a traceback, and the command exits 2.
 
     The text says where it went wrong, what came, and the likely remedy. Line ends in it, of values that it
-    quotes, become spaces; of what it quotes without a space, at most the first 500 characters are shown.
+    quotes, become spaces; of 1,000 characters or more without a space, the first 500 are shown.
     """
 
     def __init__(self, text: str) -> None:

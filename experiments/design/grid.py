@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from experiments.design import learning_rates
@@ -115,92 +115,81 @@ def _searched(
         if len(entry.learning_rates) == 1
     }
     grids = {name: entry.learning_rates for name, entry in methods.items() if name not in fixed}
+    cells: list[CellSpec] = []
+
+    def tried(name: str, rates: Sequence[float], budget: float = 1.0) -> Losses | None:
+        tries, means = _tried(design, specs, name, rates, budget, records, lost)
+        cells.extend(tries)
+        return means
+
     search = _by_brackets if design.study.search.strategy == "bracket" else _by_rounds
-    cells, scores = search(design, specs, grids, records, lost)
+    scores = search(design.study, grids, tried)
     if scores is None:
         return cells, fixed
     rates = {name: learning_rates.confirming_rate(scores[name], design.study.search.choose) for name in grids}
     return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
 
 
-Scores = dict[str, dict[float, float]]
-"""Method -> rate -> mean validation bits per byte."""
+Losses = dict[float, float]
+"""Learning rate -> mean validation bits per byte."""
+Grids = Mapping[str, Sequence[float]]
+Tried = Callable[..., Losses | None]
+"""Asks for runs of a method at some rates and a budget; returns their losses, None while a run is missing."""
 
 
-def _by_rounds(
-    design: Design,
-    specs: ConditionSpec,
-    grids: Mapping[str, Sequence[float]],
-    records: Records,
-    lost: Collection[str],
-) -> tuple[list[CellSpec], Scores | None]:
-    """Every rate of every grid, in one round or in several; no scores while a run is missing."""
-    cells: list[CellSpec] = []
-    scores: Scores = {}
-    decided = True
+def _by_rounds(study: StudySpec, grids: Grids, tried: Tried) -> dict[str, Losses] | None:
+    """Losses at every rate of every grid, in one round or in several; None while a run is missing."""
+    scores: dict[str, Losses] = {}
     for name, grid in grids.items():
         alive: Sequence[float] = grid
-        for rung in learning_rates.rungs(design.study.search, len(grid)):
-            tries, means = _tried(design, specs, name, alive, rung.budget, records, lost)
-            cells += tries
+        for rung in learning_rates.rungs(study.search, len(grid)):
+            means = tried(name, alive, rung.budget)
+            if means is None:
+                scores.pop(name, None)
+                break
+            scores[name], alive = means, learning_rates.best(means, rung.keep)
+    if len(scores) < len(grids):
+        return None
+    chosen = {name: rate for name in grids for rate in learning_rates.best(scores[name], 1)}
+    decided = True
+    for side in learning_rates.sides(chosen, grids) if _may_extend(study, grids) else []:
+        for name, grid in grids.items():
+            rate = learning_rates.beyond(grid, study.search.step, side)
+            means = tried(name, [rate], learning_rates.rungs(study.search, len(grid))[-1].budget)
+            decided &= means is not None
+            scores[name] |= means or {}
+    return scores if decided else None
+
+
+def _by_brackets(study: StudySpec, grids: Grids, tried: Tried) -> dict[str, Losses] | None:
+    """Losses until the best rate is bracketed, then at as many rates of every method as one needed."""
+    scores: dict[str, Losses] = {name: {} for name in grids}
+    if _may_extend(study, grids):
+        ends = {
+            name: [learning_rates.beyond(grid, study.search.step, side) for side in (-1, 1)]
+            for name, grid in grids.items()
+        }
+        grids = {name: (*grid, *ends[name]) for name, grid in grids.items()}
+    decided = True
+    for name, grid in grids.items():
+        while rates := learning_rates.downhill(grid, scores[name]):
+            means = tried(name, rates)
             if means is None:
                 decided = False
                 break
-            scores[name], alive = means, learning_rates.best(means, rung.keep)
+            scores[name] |= means
     if not decided:
-        return cells, None
-    chosen = {name: rate for name in grids for rate in learning_rates.best(scores[name], 1)}
-    sides = learning_rates.sides(chosen, grids) if _may_extend(design.study, grids) else []
-    for side in sides:
-        for name, grid in grids.items():
-            rate = learning_rates.beyond(grid, design.study.search.step, side)
-            last = learning_rates.rungs(design.study.search, len(grid))[-1]
-            tries, means = _tried(design, specs, name, [rate], last.budget, records, lost)
-            cells += tries
-            decided &= means is not None
-            scores[name] |= means or {}
-    return cells, scores if decided else None
-
-
-def _by_brackets(
-    design: Design,
-    specs: ConditionSpec,
-    grids: Mapping[str, Sequence[float]],
-    records: Records,
-    lost: Collection[str],
-) -> tuple[list[CellSpec], Scores | None]:
-    """Rates until the best one is bracketed, then as many for every method as some method needed."""
-    step = design.study.search.step
-    cells: list[CellSpec] = []
-    scores: Scores = {name: {} for name in grids}
-    if _may_extend(design.study, grids):
-        grids = {
-            name: (*grid, *(learning_rates.beyond(grid, step, side) for side in (-1, 1)))
-            for name, grid in grids.items()
-        }
-    decided = True
-
-    def tried(name: str, rates: Sequence[float]) -> bool:
-        tries, means = _tried(design, specs, name, rates, 1.0, records, lost)
-        cells.extend(tries)
-        scores[name] |= means or {}
-        return means is not None
-
-    for name, grid in grids.items():
-        while rates := learning_rates.downhill(grid, scores[name]):
-            if not tried(name, rates):
-                decided = False
-                break
-    if not decided:
-        return cells, None
+        return None
     most = max(map(len, scores.values()), default=0)
     for name, grid in grids.items():
         if more := learning_rates.beside(grid, scores[name], most - len(scores[name])):
-            decided &= tried(name, more)
-    return cells, scores if decided else None
+            means = tried(name, more)
+            decided &= means is not None
+            scores[name] |= means or {}
+    return scores if decided else None
 
 
-def _may_extend(study: StudySpec, grids: Mapping[str, Sequence[float]]) -> bool:
+def _may_extend(study: StudySpec, grids: Grids) -> bool:
     """Whether a rate beyond the grid may be tried; rates that a study writes out are taken as written."""
     return study.search.at_edge == "extend" and all(study.methods[name].own_grid for name in grids)
 
