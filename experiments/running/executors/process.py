@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
 import psutil
 
@@ -114,12 +115,14 @@ def _started(environment: Mapping[str, str], folder: RunFolder) -> subprocess.Po
 
 def stopped_processes(number: int) -> set[int]:
     """Return the ids of a process and those that it has started, of those that a signal has stopped."""
-    try:
+    stopped = set()
+    with suppress(psutil.Error):  # it has just ended
         process = psutil.Process(number)
-        family = [process, *process.children(recursive=True)]
-        return {one.pid for one in family if one.status() == psutil.STATUS_STOPPED}
-    except psutil.Error:  # it has just ended
-        return set()
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                if one.status() == psutil.STATUS_STOPPED:
+                    stopped.add(one.pid)
+    return stopped
 
 
 def log_tail(folder: RunFolder, lines: int = 20) -> tuple[str, ...]:

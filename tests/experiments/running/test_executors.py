@@ -263,6 +263,8 @@ def test_a_worker_stopped_by_a_signal_is_reported_once_and_continues(tmp_path, m
     try:
         parent = psutil.Process(worker._process.pid)
         child = until(lambda: parent.children())[0]
+        # Until the child has begun its own program, its parent waits for it where no signal stops it.
+        until(lambda: child.cmdline()[-1:] == ["import time; time.sleep(60)"])
         for one in (parent, child):
             one.suspend()
         until(lambda: len(reported) == 2)
