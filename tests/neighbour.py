@@ -1,9 +1,10 @@
 """Measure what waiting threads cost, alone and beside busy neighbours: `make neighbour`. Not a test.
 
 A thread of OpenMP that waits for the others spins for a while before it sleeps. Spinning is quick if the
-machine is free, and takes the neighbours' time if it is not. Three policies are measured with the same work,
+machine is free, and takes the neighbours' time if it is not. Four policies are measured with the same work,
 the training steps of a small GPT-2 on all cores: alone, beside one busy loop per core, and beside a copy of
-itself. Run it on a machine that does nothing else: about ten minutes on two cores.
+itself. The last one uses half the cores. Run it on a machine that does nothing else: about 15 minutes on
+two cores.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ POLICIES = {
     "default": {"GOMP_SPINCOUNT": "300000"},  # what libgomp does if nothing is set
     "passive": {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"},
     "bounded": dict(WAITING),  # what bakeoff sets
+    "half the threads": {**WAITING, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))},
 }
 SITUATIONS = ("alone", "busy", "copy")
 """Nothing else; one busy loop per core; a copy of the work, with the same policy."""
@@ -60,9 +62,9 @@ def work(steps: int) -> float:
 
 def measure(policy: str, situation: str, steps: int) -> float:
     """Return the seconds of the work in a process of its own, in a situation."""
-    others = {name: value for name, value in os.environ.items() if name not in WAITING}
+    settable = {*WAITING, "OMP_NUM_THREADS"}  # all cores, unless the policy says otherwise
+    others = {name: value for name, value in os.environ.items() if name not in settable}
     environment = {**others, **POLICIES[policy]}
-    environment.pop("OMP_NUM_THREADS", None)  # all cores
     own = [sys.executable, "-m", "tests.neighbour", "--work", str(steps)]
     beside = {"alone": [], "busy": [[sys.executable, "-c", BUSY]] * (os.cpu_count() or 1)}
     # Its copy works until it is ended: ten times as long as it could be needed.

@@ -24,21 +24,21 @@ def test_costs_are_of_the_quickest_alone_and_of_twice_that_beside():
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|")
 
 
-def test_what_bakeoff_sets_is_one_of_three_policies():
+def test_what_bakeoff_sets_is_one_of_the_policies():
     """Each sets what libgomp reads, so none is changed by the environment that it is measured in."""
     assert neighbour.POLICIES["bounded"] == WAITING
-    assert len(neighbour.POLICIES) == 3
+    assert len(neighbour.POLICIES) == 4
     assert all("GOMP_SPINCOUNT" in policy for policy in neighbour.POLICIES.values())
 
 
 @pytest.mark.slow
 def test_all_situations_are_measured_and_no_neighbour_is_left(monkeypatch, tmp_path, capsys):
-    """One step and one repetition: nine measurements in a table of three rows."""
+    """One step and one repetition: twelve measurements in a table of four rows."""
     monkeypatch.setattr(neighbour, "HOME", tmp_path)
     monkeypatch.setattr(neighbour.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(sys, "argv", ["neighbour", "--repeats", "1", "--steps", "1"])
     assert neighbour.main() == 0
     captured = capsys.readouterr()
-    assert captured.out.count("x |") == 6
-    assert captured.err.count(" s\n") == 9
+    assert captured.out.count("x |") == 8
+    assert captured.err.count(" s\n") == 12
     assert (tmp_path / "seconds.json").is_file()
