@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from eval.audit import evidence
 from eval.audit.alike import on_different_sides, same
+from eval.audit.costs import busy_machine
 from eval.audit.search import learning_rates
 from eval.metrics import Metric, all_metrics
 from toolkit.records import Cell, Condition, DataReport, Finding, RunRecord, StudyRecords
@@ -49,6 +50,7 @@ def audit(
             *learning_rates(panel),
             same("device", "flagged", panel, runs, lambda r: r.environment.get("device")),
             same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
+            *busy_machine(trained, runs),
             *_left_out(trained, runs),
             *_elsewhere(confirmed, runs, data.get(condition.dataset)),
             *_converted(confirmed, runs),

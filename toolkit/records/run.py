@@ -50,6 +50,8 @@ class Costs(Record):
     """Floating-point operations of all training steps: counted on one document, times positions."""
     peak_flops_per_second: float | None = None
     """Measured just before training, on a product of two square matrices in the run's precision."""
+    cores_of_others: float | None = None
+    """Cores that other processes took while steps ran, on average: times beside them can't be compared."""
     processes: int = 1
     interruptions: int = 0
     """How often the run was killed and resumed from a checkpoint. Seconds are those of all its attempts."""

@@ -170,11 +170,14 @@ def costs_of(fitted: Fitted, totals: StepTotals) -> dict[str, Any]:
     """Return the fields of Costs that are known when training has ended."""
     clock, step = fitted.monitor.clock, fitted.trainer.state.global_step
     allocated, reserved = runtime.cuda_peaks()
+    # With several processes each would count the others as other work.
+    others = clock.others / clock.train if clock.train and runtime.processes() == 1 else None
     return {
         "steps": step,
         "train_seconds": clock.train,
         "validate_seconds": clock.validate,
         "interruptions": clock.interruptions,
+        "cores_of_others": None if others is None else max(0.0, others),
         "supervised_tokens_per_second": totals.tokens[step] / max(clock.train, 1e-9),
         "peak_memory_bytes": runtime.summed(runtime.peak_memory_bytes()),
         "flops": fitted.flops,

@@ -18,6 +18,7 @@ from toolkit.events import Listener, StepTaken, Validated
 from toolkit.records import Step, read_lines, write_lines
 from toolkit.records.folders import RunFolder, step_of
 from toolkit.training import checkpoints
+from toolkit.training.neighbours import seconds_of_others
 from toolkit.training.validation import BestWeights
 
 MAX_RISE = 0.5  # nats per token above the start, at a validation, from which a run counts as diverged
@@ -34,6 +35,8 @@ class Clock(NamedTuple):
     validate: float = 0.0
     save: float = 0.0
     interruptions: int = 0
+    others: float = 0.0
+    """Processor seconds of other processes while steps ran."""
 
     @classmethod
     def of(cls, checkpoint: Path | None) -> Clock:
@@ -100,6 +103,7 @@ class Monitor(TrainerCallback):
         self._checkpoint_seconds = checkpoint_seconds
         self.clock = Clock.of(resumed_from)
         self._began = self._last_save = time.perf_counter()
+        self._others = seconds_of_others()
         self.last_bits: float | None = None
         self._first_nll: float | None = None
         lines = _lines_through(folder.steps, step_of(resumed_from)) if resumed_from else []
@@ -111,14 +115,15 @@ class Monitor(TrainerCallback):
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
-        self._began = time.perf_counter()
+        self._began, self._others = time.perf_counter(), seconds_of_others()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Stop the clock; request a validation or a checkpoint if one is due."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         now = time.perf_counter()
-        self.clock = self.clock._replace(train=self.clock.train + now - self._began)
+        others = self.clock.others + seconds_of_others() - self._others
+        self.clock = self.clock._replace(train=self.clock.train + now - self._began, others=others)
         control.should_evaluate = state.global_step in self._validate_at
         due = runtime.agreed(now - self._last_save >= self._checkpoint_seconds)
         control.should_save = due and state.global_step < self._totals.steps

@@ -245,6 +245,34 @@ def test_another_device_other_versions_and_other_training_settings_are_flagged(s
     assert study.allowed("full", "lora-r16")
 
 
+@pytest.mark.parametrize(
+    ("others", "threads", "more", "flagged"),
+    [
+        (0.1, 2, {}, False),  # within a tenth of its two threads
+        (0.5, 2, {}, True),
+        (1.0, 1, {}, False),  # a run of one thread on the other core, as with --jobs 2
+        (1.3, 1, {}, True),
+        (1.9, 2, {"cuda": "13.0"}, False),  # a GPU does the work
+        (None, 2, {}, False),  # unknown
+    ],
+)
+def test_times_beside_other_work_are_flagged(
+    others: float | None, threads: int, more: dict[str, str], flagged: bool, study: Study
+) -> None:
+    """Two cores; what others took of them is measured for full fine-tuning, and nothing for the rest."""
+    for run_id, run in study.runs.items():
+        known = {**run.environment, "cores": 2, "threads": threads, **more}
+        study.runs[run_id] = run.model_copy(update={"environment": known})
+        if run_id.startswith("full.1."):
+            costs = run.costs.model_copy(update={"cores_of_others": others})
+            study.change(run_id, study.runs, costs=costs)
+    found = study.findings()
+    assert list(found) == (["busy machine"] if flagged else [])
+    if flagged:
+        assert found["busy machine"].methods == ("full",)
+        assert f"(full: {others} to {others})" in found["busy machine"].text
+
+
 @pytest.mark.parametrize(("count", "words"), [(1, "one seed: "), (2, "2 seeds: ")])
 def test_one_or_two_seeds_are_flagged(count: int, words: str, study: Study) -> None:
     """Three are not."""

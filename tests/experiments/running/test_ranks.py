@@ -115,6 +115,8 @@ def test_two_processes_train_the_same_curve_as_one(job):
     two, together = run(job(2, method, **settings))
     assert one.run_id == two.run_id
     assert (one.costs.processes, two.costs.processes) == (1, 2)
+    assert one.costs.cores_of_others is not None
+    assert two.costs.cores_of_others is None
     assert (one.data, one.costs.steps) == (two.data, two.costs.steps)
     assert len(alone) == len(together) == 8  # five steps, three validations
     for a, b in zip(alone, together, strict=True):

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -57,6 +58,7 @@ def test_training_lowers_validation_loss_and_leaves_a_whole_record(tiny_gpt2, tm
     assert record.data.end_labels == 1.0
     assert record.costs.artifact_bytes == sum(f.stat().st_size for f in folder.artifact.glob("*.safetensors"))
     assert record.costs.trainable_parameters <= record.costs.total_parameters
+    assert 0 <= record.costs.cores_of_others <= psutil.cpu_count() + 0.5
 
 
 def test_full_and_lora_see_the_same_tokens_in_the_same_order(tiny_gpt2, tmp_path, recipe_texts):
