@@ -51,7 +51,7 @@ KILLS ?= 30
 chaos: setup
 	$(BIN)/python -m tests.chaos $(KILLS)
 
-# Not a test: ten minutes on a machine that does nothing else. What three ways of waiting cost, alone and beside others.
+# Not a test: a quarter of an hour on a machine that does nothing else. What four ways of waiting cost, alone and beside others.
 neighbour: setup
 	$(BIN)/python -m tests.neighbour
 

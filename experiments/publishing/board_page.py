@@ -33,16 +33,16 @@ RULE = f"""## How to read it
 A method may be called *better* than the baseline only if both chose their learning rates among equally many,
 with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's correction over the whole
 board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
-whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. Under twenty
-names LoRA itself is practically never called better ([simulated boards](calibration.md#a-board-of-names)).
-*Cheaper*: clearly less memory, time or disk on the same machine (by 5 %), and not clearly more
-memory or time. The best of many values is partly luck: the verdicts say what is more than that."""
+whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. If LoRA
+itself is entered under twenty names, practically none is called better
+([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk on the same
+machine (by 5 %), and not clearly more memory or time. The best of many values is partly luck: the verdicts say what is more than that."""
 REPEAT = """## Repeat it
 
 ```console
-$ bakeoff run board                                      # hours on two CPU cores; stopped, it continues
-$ bakeoff recommend board --by memory
-$ python -m experiments.publishing --root . board        # keep the records and write this page again
+$ .venv/bin/bakeoff run board                            # hours on two CPU cores; stopped, it continues
+$ .venv/bin/bakeoff recommend board --by memory
+$ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
 
 

@@ -34,13 +34,13 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> 
     parts = ["# Findings", " ".join(opening(kept)), WRITTEN]
     parts += ["## Published findings", _overview(concluded).markdown()]
     for published in published_findings():
-        parts += _finding(published, judged(published, concluded), concluded)
+        parts += _finding(published, judged(published, concluded), kept)
     parts.append("## What each study answered")
-    for name, conclusions in concluded.items():
-        parts += _study(name, conclusions, pictures.get(name))
+    for name, one in kept.items():
+        parts += _study(name, one, pictures.get(name))
     if not concluded:
         parts.append("None has been run and kept yet.")
-    parts += ["## What failed", _lost(concluded), "## Not run yet", _not_run(concluded)]
+    parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(concluded)]
     parts.append("## What else we learnt")
     parts.append(f"<!-- by hand -->\n{by_hand.group(1) if by_hand else ''}\n<!-- end -->")
     return "\n\n".join(parts) + "\n"
@@ -55,9 +55,7 @@ def _overview(concluded: Mapping[str, Conclusions]) -> Table:
     return Table("findings", "Findings", ("finding", "source", "here", "judged by"), rows)
 
 
-def _finding(
-    published: PublishedFinding, entries: Sequence[Judged], concluded: Mapping[str, Conclusions]
-) -> list[str]:
+def _finding(published: PublishedFinding, entries: Sequence[Judged], kept: Mapping[str, Kept]) -> list[str]:
     parts = [f"### {published.text}", f"**{status(entries).capitalize()}.** {published.source}."]
     if not entries:
         names = [name for name in bundled() if published.name in studies_of.load(name).claims]
@@ -65,13 +63,14 @@ def _finding(
         return [*parts, f"Judged by {commands}."]
     lines = []
     for study, claim in entries:
-        among = concluded[study].conditions
+        among = kept[study].conclusions.conditions
         where = condition_label(claim.condition, among) if len(among) > 1 else claim.base_model
-        lines.append(f"- {claim.verdict} by `bakeoff run {study}` ({where}): {evidence_text(claim)}")
+        lines.append(f"- {claim.verdict} by `{kept[study].command}` ({where}): {evidence_text(claim)}")
     return [*parts, "\n".join(lines)]
 
 
-def _study(name: str, conclusions: Conclusions, picture: str | None) -> list[str]:
+def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
+    conclusions = kept.conclusions
     parts = [f"### {conclusions.question or name}"]
     for condition in conclusions.conditions:
         words = " ".join(answer(conclusions, condition))
@@ -83,7 +82,7 @@ def _study(name: str, conclusions: Conclusions, picture: str | None) -> list[str
         parts.append("\n".join(f"- {words}" for words in effects))
     if picture:
         parts.append(f"![{conclusions.question or name}]({picture})")
-    parts.append(f"`bakeoff run {name}`; its report is `experiments/results/{name}/report/report.md`.")
+    parts.append(f"`{kept.command}`; its report is `experiments/results/{name}/report/report.md`.")
     return parts
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
 import lzma
+import shlex
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from experiments.design import study as studies
 from experiments.sharing.export import export
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, RunRecord
 from toolkit.records.files import whole_file
+from toolkit.specs.reading import parse_yaml
 
 RESULTS = Path(__file__).parents[1] / "results"
 RECORDS = "records.bakeoff.zip.xz"
 """What `bakeoff export` writes, without its own compression, and then xz over the whole: runs of one study
 repeat each other's references and settings, which takes two to four times less space."""
+SETTINGS = ("data", "search", "seeds", "tuning_seeds", "train", "evaluate", "metrics")
+"""Keys of a study file in which a kept study may differ from the file of now."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of every entry: the same records give the same bytes."""
 
@@ -30,6 +36,13 @@ class Kept(NamedTuple):
     conclusions: Conclusions
     runs: dict[str, RunRecord]
     """By run id."""
+    overrides: tuple[str, ...] = ()
+    """What makes the study file of now the one that ran."""
+
+    @property
+    def command(self) -> str:
+        """The command that runs it again."""
+        return shlex.join(["bakeoff", "run", self.conclusions.study, *self.overrides])
 
 
 def kept(results: Path = RESULTS) -> list[str]:
@@ -86,7 +99,33 @@ def _read(content: bytes, study: str) -> Kept:
             RunRecord.model_validate_json(packed.read(name)) for name in names if name.endswith("/run.json")
         ]
         conclusions = Conclusions.model_validate_json(packed.read(concluded[0]))
-    return Kept(conclusions, {run.run_id: run for run in runs})
+        ran = [parse_yaml(packed.read(n).decode(), n) for n in names if n.endswith("/study.yaml")]
+    overrides = overrides_of(study, ran[0]) if ran else ()
+    return Kept(conclusions, {run.run_id: run for run in runs}, overrides)
+
+
+def overrides_of(study: str, ran: Mapping[str, Any]) -> tuple[str, ...]:
+    """The `key=value` pairs in which a study that ran differs from the file of that name of now."""
+    if not (studies.STUDIES / f"{study}.yaml").is_file():
+        return ()
+    now = studies.load(study).model_dump(mode="json")
+    found = []
+    for key, value in _leaves({key: ran[key] for key in SETTINGS if key in ran}):
+        at: Any = now
+        for part in key.split("."):
+            at = at.get(part) if isinstance(at, dict) else None
+        if at != value:
+            one = value[0] if isinstance(value, list) and len(value) == 1 else value
+            found.append(f"{key}={one if isinstance(one, str) else json.dumps(one)}")
+    return tuple(found)
+
+
+def _leaves(value: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _leaves(inner, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", inner
 
 
 def _without_compression(packed: Path) -> bytes:

@@ -9,13 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.publishing.kept import RECORDS, RESULTS, archive, keep, kept, read
+from experiments.design import study as studies
+from experiments.publishing.kept import RECORDS, RESULTS, Kept, archive, keep, kept, overrides_of, read
 from experiments.publishing.rebuild import rebuild
 from experiments.sharing.checking import check_archive
 from figures.tables.searches import claims, optima
 from figures.tables.verdicts import undecided, verdicts
 from tests.experiments.small import asked
 from toolkit.errors import UserError
+from toolkit.records import Conclusions
 
 MOST_BYTES = 12_000_000
 """Of one study's records: git keeps each version of them for good."""
@@ -76,6 +78,20 @@ def test_conclusions_are_read_without_unpacking(packed, done):
     found = read("small", packed)
     assert found.conclusions == done[1]
     assert found.runs.keys() == {cell.run_id for cell in done[1].cells}
+
+
+def test_the_command_names_what_the_file_of_now_has_otherwise():
+    """A study file that changed after its study ran: the settings that ran, as overrides that are taken."""
+    now = studies.load("full-vs-lora-embedded").model_dump(mode="json")
+    train = {**now["train"], "warmup": 0.1}
+    ran = {**now, "data": {**now["data"], "train": [180]}, "seeds": [0, 1], "train": train}
+    nothing = {"question": None, "baseline": "full", "headline": ()}
+    empty = {"cells": (), "estimates": (), "comparisons": ()}
+    concluded = Conclusions(study="full-vs-lora-embedded", **nothing, **empty)
+    again = Kept(concluded, {}, overrides_of("full-vs-lora-embedded", ran))
+    assert again.command == "bakeoff run full-vs-lora-embedded data.train=180 'seeds=[0, 1]' train.warmup=0.1"
+    assert studies.load("full-vs-lora-embedded", again.overrides).train.warmup == 0.1
+    assert overrides_of("full-vs-lora-embedded", now) == overrides_of("a study of somebody", ran) == ()
 
 
 def test_what_is_not_kept_is_named(packed):
