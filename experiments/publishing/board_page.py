@@ -35,8 +35,9 @@ with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's 
 board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
 whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. If LoRA
 itself is entered under twenty names, practically none is called better
-([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk on the same
-machine (by 5 %), and not clearly more memory or time. The best of many values is partly luck: the verdicts say what is more than that."""
+([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk on the
+same machine (by 5 %), and not clearly more memory or time. The best of many values is partly luck: the
+verdicts say what is more than that."""
 REPEAT = """## Repeat it
 
 ```console

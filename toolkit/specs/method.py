@@ -34,8 +34,8 @@ class MethodSpec(Spec):
     """What trained it, in words: `axolotl 0.9, 3 epochs of our chats`. Shown in the audit."""
     trained_on: str | None = Field(default=None, exclude_if=lambda value: value is None)
     """What it was trained on: a CSV, TSV, JSON, JSONL, Parquet or text file, or a folder of them. Test
-    documents that have a copy in it are counted, and the audit names them. Read with the columns of the study's data
-    set, with those of another kind of conversation, or as texts in a column `text`."""
+    documents that have a copy in it are counted, and the audit names them. Read with the columns of the
+    study's data set, with those of another kind of conversation, or as texts in a column `text`."""
     convert: str | None = None
     """Another method of the study, whose trained weights are converted, without training: see `to`."""
     to: Literal["lora", "merged", "bf16", "random"] | None = None
