@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from eval.foreign.sources import lines
 from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_of, number
 from toolkit.errors import UserError
 
 TOOL = "Every Eval Ever"
+UNNAMED = "score"
+"""A metric that the file does not name: which way is better is not known by that."""
 NEEDED = ("evaluation_id", "model_id", "evaluation_name", "sample_id", "input", "evaluation")
 
 
@@ -48,8 +50,9 @@ def _scores(path: Path, key: tuple[str, str, str], rows: list[tuple[str, dict[st
             hash_of("\n".join(map(str, references)) if isinstance(references, list) else str(references))
         )
     table, formula = mean_of(values)
-    metric = result.rpartition("/")[2] or "score"
-    known = direction_of(metric)
+    metadata = rows[0][1].get("metadata")
+    told = metadata if isinstance(metadata, dict) else {}
+    metric = result.rpartition("/")[2] or str(told.get("metric") or UNNAMED)
     return ItemScores(
         source=str(path),
         tool=TOOL,
@@ -57,13 +60,25 @@ def _scores(path: Path, key: tuple[str, str, str], rows: list[tuple[str, dict[st
         task=evaluation,
         seed=_seed(rows[0][1]),
         metric=metric,
-        direction="higher" if metric == "score" or formula == "mean of 0 and 1" else known,
+        direction=_direction(metric, told.get("direction"), [line for _, line in rows]),
         formula=formula,
         items=tuple(str(line["sample_id"]) for _, line in rows),
         statistics=table,
         prompts=tuple(prompts),
         targets=tuple(targets),
     )
+
+
+def _direction(
+    metric: str, told: object, rows: list[dict[str, Any]]
+) -> Literal["lower", "higher", "neither"]:
+    """Which way is better: as the file tells, as the metric's name does, or 1 for what is marked correct."""
+    if told in ("lower", "higher", "neither"):
+        return told
+    known = "neither" if metric == UNNAMED else direction_of(metric)
+    scored = [row["evaluation"] for row in rows]
+    marked = all(one.get("is_correct") is bool(one["score"]) and one["score"] in (0, 1) for one in scored)
+    return "higher" if known == "neither" and marked else known
 
 
 def _seed(line: dict[str, Any]) -> int | None:

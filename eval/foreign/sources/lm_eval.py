@@ -17,6 +17,8 @@ from toolkit.errors import UserError
 
 TOOL = "lm-evaluation-harness"
 WEIGHTED: dict[str, Formula] = {"word_perplexity": "exp", "byte_perplexity": "exp", "bits_per_byte": "bits"}
+LIKELIHOOD = "perplexity"
+"""Logged as the log-likelihood of each document's target; the value is exp of minus their mean."""
 """Metrics whose samples are pairs of a log-likelihood, in nats, and a count of words or bytes."""
 NAME = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d.:-]+)?$")
 
@@ -64,7 +66,10 @@ def _scores(
         table = np.asarray([_weighted(where, line.get(metric), metric) for where, line in samples])
     elif isinstance(samples[0][1].get(metric), int | float):
         values = [number(line.get(metric), f"{where}: {metric}") for where, line in samples]
-        table, formula = mean_of(values)
+        if metric == LIKELIHOOD:
+            table, formula = np.asarray([(-value, 1.0) for value in values]), "exp"
+        else:
+            table, formula = mean_of(values)
     else:
         return None
     task = NAME.match(path.stem)

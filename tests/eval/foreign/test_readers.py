@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 
-import numpy as np
 import pytest
 
 from eval.foreign import read
+from eval.foreign.measures import metric_of
 from toolkit.errors import UserError
 
 SAMPLE = {
@@ -97,6 +97,38 @@ def test_every_eval_ever_instances_group_by_model_and_evaluation(tmp_path):
     assert a.items == b.items == ("1", "2")
     assert a.prompts == b.prompts
     assert a.direction == "higher"
+
+
+@pytest.mark.parametrize(
+    ("told", "score", "correct", "direction", "name"),
+    [
+        ({"metric": "bits_per_byte", "direction": "lower"}, 0.0, False, "lower", "bits_per_byte"),
+        ({"metric": "bits_per_byte"}, 1.0, False, "lower", "bits_per_byte"),  # by its name
+        ({}, 1.0, True, "higher", "score"),  # 1 is marked as correct
+        ({}, 1.0, False, "neither", "score"),  # it is not, and nothing else tells
+        ({}, 0.7, True, "neither", "score"),
+    ],
+)
+def test_every_eval_ever_tells_which_way_is_better_or_nobody_knows(
+    told, score, correct, direction, name, tmp_path
+):
+    """The metadata as we export it, the name of the metric, what is marked as correct; never a guess."""
+    line = {**INSTANCE, "metadata": told, "evaluation": {"score": score, "is_correct": correct}}
+    (scores,) = read(jsonl(tmp_path / "x_samples.jsonl", line))
+    assert (scores.direction, scores.metric) == (direction, name)
+
+
+def test_a_logged_log_likelihood_is_a_perplexity_of_which_less_is_better(tmp_path):
+    """LAMBADA logs log-likelihoods of -1 and -3 nats as `perplexity`: exp(2) = 7.389, lower is better."""
+    rows = [
+        {**SAMPLE, "doc_id": i, "metrics": ["perplexity"], "perplexity": ll}
+        for i, ll in ((0, -1.0), (1, -3.0))
+    ]
+    (scores,) = read(jsonl(tmp_path / "samples_lambada.jsonl", *rows))
+    assert scores.statistics.tolist() == [[1, 1], [3, 1]]
+    value = metric_of(scores).aggregate(scores.statistics.sum(axis=0))
+    assert math.isclose(value, math.exp(2))
+    assert scores.direction == "lower"
 
 
 def test_a_peft_record_is_a_share_of_gsm8ks_questions(tmp_path):
@@ -221,6 +253,8 @@ def test_what_is_not_there_or_no_file_is_one_line(tmp_path):
             call()
 
 
-def test_bits_and_perplexity_follow_from_the_weights():
-    """12 nats over 8 bytes are 12 / 8 / ln 2 = 2.164 bits per byte."""
-    assert math.isclose(12 / 8 / np.log(2), 2.1640425613334453)
+def test_bits_follow_from_the_weights(tmp_path):
+    """6 nats over 4 bytes twice, 12 over 8: 12 / 8 / ln 2 = 2.164 bits per byte."""
+    _, bits = read(jsonl(tmp_path / "samples_x.jsonl", SAMPLE, {**SAMPLE, "doc_id": 1}))
+    value = metric_of(bits).aggregate(bits.statistics.sum(axis=0))
+    assert math.isclose(value, 2.1640425613334453)
