@@ -11,27 +11,30 @@ CROWDED = 0.1
 """Share of a run's threads that may lack a core before its times are flagged."""
 
 
-def busy_machine(trained: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
-    """Flag methods that trained on a CPU whose cores were taken by other work; nothing where it is unknown.
+def had_its_cores(run: RunRecord) -> bool | None:
+    """Whether a run's threads had a core each, or a GPU did the work; None if it was not measured.
 
-    A run's threads lack cores if they and what others took are more than the machine has.
+    They lacked cores if they and what others took are more than the machine has.
     """
-    taken: defaultdict[str, list[float]] = defaultdict(list)
-    crowded = set()
-    cores = 0
-    for cell in trained:
-        run = runs[cell.run_id]
-        others, has = run.costs.cores_of_others, run.environment
-        if others is None or "cuda" in has or not has.get("cores") or not has.get("threads"):
-            continue
-        taken[cell.method].append(others)
-        cores = has["cores"]
-        if others > cores - (1 - CROWDED) * has["threads"]:
-            crowded.add(cell.method)
-    if not taken:
+    others, machine = run.costs.cores_of_others, run.environment
+    if "cuda" in machine:
+        return True
+    if others is None or not machine.get("cores") or not machine.get("threads"):
+        return None
+    return bool(others <= machine["cores"] - (1 - CROWDED) * machine["threads"])
+
+
+def busy_machine(trained: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """Flag methods that trained on a CPU whose cores were taken by other work; nothing if it is unknown."""
+    known = {cell: alone for cell in trained if (alone := had_its_cores(runs[cell.run_id])) is not None}
+    if not known:
         return []
+    crowded = {cell.method for cell, alone in known.items() if not alone}
     if not crowded:
         return [Finding(check="busy machine", status="ok", text="no other work beside the runs")]
+    taken: defaultdict[str, list[float]] = defaultdict(list)
+    for cell in known:
+        taken[cell.method].append(runs[cell.run_id].costs.cores_of_others or 0.0)
     spans = "; ".join(f"{name}: {min(taken[name]):.1f} to {max(taken[name]):.1f}" for name in sorted(taken))
-    text = f"other work took some of {cores} cores while steps ran ({spans}): times can't be compared"
+    text = f"other work took some of the cores while steps ran ({spans}): times can't be compared"
     return [Finding(check="busy machine", status="flagged", text=text, methods=tuple(sorted(crowded)))]

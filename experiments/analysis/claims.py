@@ -2,22 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
+from eval.audit import had_its_cores
+from eval.metrics import all_metrics, metric
 from eval.statistics.optimum import Located, located
-from eval.statistics.verdicts import Support, supports
+from eval.statistics.verdicts import Support, supports, with_holm
+from experiments.analysis.comparisons import KnownComparisons, compare, margin_of
+from experiments.analysis.statistics import Statistics
 from experiments.design.findings import Band, Pair, PublishedFinding, published_findings
+from experiments.design.study import StudySpec
 from toolkit.records import (
     Cell,
     Claim,
     Comparison,
     ComparisonEvidence,
     Condition,
+    Finding,
     Optimum,
     RatioEvidence,
     RunRecord,
+    StudyRecords,
 )
+
+
+def claims_of(
+    study: StudySpec,
+    statistics: Statistics,
+    findings: Sequence[Finding],
+    records: StudyRecords,
+    found: Sequence[Optimum],
+    concluded: KnownComparisons,
+    level: float,
+) -> list[Claim]:
+    """Judge the published findings that the study names.
+
+    A comparison that the study makes anyway is taken as it is concluded; those that only a finding needs are
+    a family of their own.
+    """
+    conditions = list(dict.fromkeys(cell.condition for cell in records.cells))
+    pairs = [(condition, pair) for condition in conditions for pair in pairs_of(study.claims)]
+    compared: dict[tuple[Condition, Pair], Comparison] = {}
+    apart: dict[tuple[Condition, Pair], Comparison] = {}
+    for condition, pair in pairs:
+        if pair.metric not in all_metrics():
+            continue
+        item = metric(pair.metric)
+        sides = pair.method, pair.against
+        alone = partial(
+            compare,
+            statistics,
+            findings,
+            condition,
+            *sides,
+            item,
+            margin_of(study, item, pair.margin),
+            seeds=study.seeds,
+            tests=len(pairs),
+            family="claims",
+            level=level,
+        )
+        known = concluded.get(condition, *sides, item.name, alone, own_margin=pair.margin is None)
+        if known is not None:
+            compared[condition, pair] = known
+        elif (one := alone()) is not None:
+            apart[condition, pair] = one
+    compared |= dict(zip(apart, with_holm(list(apart.values())), strict=True))
+
+    def ratio(condition: Condition, band: Band) -> Located:
+        here = [cell for cell in records.cells if cell.condition == condition]
+        mine = [one for one in found if one.condition == condition]
+        return measured_ratio(band, here, records.runs, mine, study.baseline)
+
+    untuned = {
+        (cell.condition, cell.method)
+        for cell in records.cells
+        if cell.phase == "confirm" and not cell.tuned and cell.learning_rate is not None
+    }
+    return judge(study.claims, conditions, study.methods, compared, ratio, untuned)
 
 
 def pairs_of(names: Sequence[str]) -> list[Pair]:
@@ -28,21 +92,26 @@ def pairs_of(names: Sequence[str]) -> list[Pair]:
 def judge(
     names: Sequence[str],
     conditions: Sequence[Condition],
-    compared: Callable[[Condition, Pair], Comparison | None],
+    methods: Collection[str],
+    compared: Mapping[tuple[Condition, Pair], Comparison],
     ratio: Callable[[Condition, Band], Located],
+    untuned: Collection[tuple[Condition, str]] = (),
 ) -> list[Claim]:
     """Judge each finding under each condition.
 
     A finding is reproduced if all its evidence supports it, contradicted if any contradicts it, undecided
-    otherwise. ``compared`` returns the comparison of a pair, None if the study lacks one of its methods;
-    ``ratio`` returns that of a band, with an interval if there are several seeds.
+    otherwise. ``methods``: of the study, whether or not their runs ended well; a pair of them that is not in
+    ``compared`` has no evaluated run. ``ratio`` returns that of a band, with an interval if there are several
+    seeds. Results of one or two seeds, and of ``untuned`` methods, are shown and judge nothing.
     """
     claims = []
     for condition in conditions:
         for published in published_findings():
             if published.name in names:
-                pairs = _in_study(published, condition, compared)
-                comparisons = tuple(_of_pair(pair, compared(condition, pair)) for pair in pairs)
+                comparisons = tuple(
+                    _of_pair(pair, condition, methods, compared.get((condition, pair)), untuned)
+                    for pair in _in_study(published, methods)
+                )
                 ratios = tuple(_of_band(band, ratio(condition, band)) for band in published.bands)
                 claims.append(
                     Claim(
@@ -58,17 +127,14 @@ def judge(
     return claims
 
 
-def _in_study(
-    published: PublishedFinding,
-    condition: Condition,
-    compared: Callable[[Condition, Pair], Comparison | None],
-) -> list[Pair]:
-    """Return the pairs to judge by: a finding about several methods is judged on those that the study has."""
-    known = {(pair.against, pair.metric) for pair in published.pairs if compared(condition, pair)}
+def _in_study(published: PublishedFinding, methods: Collection[str]) -> list[Pair]:
+    """Return the pairs to judge by: a finding about several methods is judged on those that the study has.
+
+    Not on those whose runs ended well: a method that diverges with every seed is no evidence for the others.
+    """
+    known = {(pair.against, pair.metric) for pair in published.pairs if pair.method in methods}
     return [
-        pair
-        for pair in published.pairs
-        if compared(condition, pair) or (pair.against, pair.metric) not in known
+        pair for pair in published.pairs if pair.method in methods or (pair.against, pair.metric) not in known
     ]
 
 
@@ -81,7 +147,8 @@ def measured_ratio(
 ) -> Located:
     """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
 
-    Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it.
+    Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it, and
+    for times if a run shared its cores with other work, or nobody knows.
     """
     if band.what == "optimum":
         for optimum in optima:
@@ -94,6 +161,8 @@ def measured_ratio(
         run = runs.get(cell.run_id)
         if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
             value = _cost(band.what, run)
+            if band.what == "seconds_per_token" and had_its_cores(run) is not True:
+                return Located(None, None, None)
             if value is not None and run.status == "finished":
                 spent.setdefault(cell.method, {})[cell.seed] = value
                 machines.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
@@ -111,16 +180,28 @@ def _cost(what: str, run: RunRecord) -> float | None:
     return None if not speed else 1 / speed
 
 
-def _of_pair(pair: Pair, comparison: Comparison | None) -> ComparisonEvidence:
+def _of_pair(
+    pair: Pair,
+    condition: Condition,
+    methods: Collection[str],
+    comparison: Comparison | None,
+    untuned: Collection[tuple[Condition, str]],
+) -> ComparisonEvidence:
     if comparison is None:
+        there = pair.method in methods and pair.against in methods
         return ComparisonEvidence(
             method=pair.method,
             against=pair.against,
             metric=pair.metric,
             expected=pair.expected,
             verdict=None,
+            reason="no evaluated run" if there else None,
             support="undecided",
         )
+    weak = [name for name in (pair.method, pair.against) if (condition, name) in untuned]
+    why = f"{' and '.join(weak)} untuned" if weak else None
+    if comparison.speaks_about == "checkpoints":
+        why = "one or two seeds"
     return ComparisonEvidence(
         method=pair.method,
         against=pair.against,
@@ -132,8 +213,8 @@ def _of_pair(pair: Pair, comparison: Comparison | None) -> ComparisonEvidence:
         low=comparison.low,
         high=comparison.high,
         verdict=comparison.verdict,
-        reason=comparison.reason if comparison.verdict == "refused" else None,
-        support=supports(comparison, pair.expected),
+        reason=comparison.reason if comparison.verdict == "refused" else why,
+        support="undecided" if why else supports(comparison, pair.expected),
     )
 
 

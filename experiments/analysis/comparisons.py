@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
 from eval.statistics.crossed import ALPHA, SeedPrior
+from eval.statistics.verdicts import judged
 from experiments.analysis.statistics import Statistics, count, seed_priors_of, unmeasured
 from experiments.design.study import StudySpec
 from toolkit.records import Comparison, Condition, Estimate, Finding
@@ -172,6 +173,55 @@ def compare(
         predict=predict,
     )
     return _comparison(shared, found)
+
+
+class KnownComparisons:
+    """Comparisons that a study has concluded, by their two methods in either order."""
+
+    def __init__(self, comparisons: Iterable[Comparison]):
+        self._known = {(one.condition, one.method, one.baseline, one.metric): one for one in comparisons}
+
+    def get(
+        self,
+        condition: Condition,
+        method: str,
+        against: str,
+        metric: str,
+        with_margin: Callable[[], Comparison | None],
+        *,
+        own_margin: bool = True,
+    ) -> Comparison | None:
+        """Return what is concluded, so that one report cannot disagree with itself; None if nothing is.
+
+        Its interval and p-value stay. Its margin is taken from ``with_margin``, the comparison of the two by
+        itself, if ``own_margin`` is False, or the other way round: a share of the baseline is of another one.
+        """
+        known = self._known.get((condition, method, against, metric))
+        if known is not None and own_margin:
+            return known
+        if known is None and (other := self._known.get((condition, against, method, metric))):
+            known = _turned(other)
+        apart = None if known is None else with_margin()
+        if known is None or apart is None or "refused" in (known.verdict, apart.verdict):
+            return known
+        return judged(known.model_copy(update={"margin": apart.margin}), known.p_holm)
+
+
+def _turned(one: Comparison) -> Comparison:
+    """The comparison of the same two methods the other way round, without margin and verdict."""
+    low, high = (None if end is None else -end for end in (one.high, one.low))
+    return one.model_copy(
+        update={
+            "method": one.baseline,
+            "baseline": one.method,
+            "difference": None if one.difference is None else -one.difference,
+            "low": low,
+            "high": high,
+            "margin": None,
+            "verdict": one.verdict if one.verdict == "refused" else "undecided",
+            "unseeded": {"method": "baseline", "baseline": "method"}.get(one.unseeded or ""),
+        }
+    )
 
 
 def _comparison(shared: dict[str, Any], found: stats.Difference) -> Comparison:

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from eval.audit import audit, under_the_floor, with_edges_untuned
-from eval.metrics import all_metrics, metric
+from eval.metrics import metric
 from eval.statistics.crossed import ALPHA
-from eval.statistics.optimum import Located
-from eval.statistics.verdicts import judged, with_holm
-from experiments.analysis import claims, optima
-from experiments.analysis.comparisons import compare, comparisons, estimates, margin_of
+from eval.statistics.verdicts import with_holm
+from experiments.analysis import optima
+from experiments.analysis.claims import claims_of
+from experiments.analysis.comparisons import KnownComparisons, compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
 from experiments.analysis.recommend import recommend
 from experiments.analysis.statistics import Statistics, statistics_of
 from experiments.design.conditions import CellSpec
-from experiments.design.findings import Band, Pair
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
-    Claim,
     Comparison,
     Conclusions,
     Condition,
     Estimate,
     Finding,
     LookPlan,
-    Optimum,
     Recommendation,
-    RunRecord,
     StudyRecords,
     write_lines,
 )
@@ -74,6 +70,7 @@ def conclude(
     looks = sequential or (before.sequential if before else None)
     level = looks.now.level if looks else ALPHA
     compared = with_holm(comparisons(study, statistics, headline, findings, level=level))
+    concluded = KnownComparisons(compared)
     values = estimates(statistics)
     names = tuple(m.name for m in headline)
     changes = family_changes(before, names, compared)
@@ -94,9 +91,9 @@ def conclude(
         ),
         family_changes=changes,
         optima=tuple(found),
-        claims=tuple(_claims(study, statistics, findings, cells, runs, found, compared, level)),
+        claims=tuple(claims_of(study, statistics, findings, records, found, concluded, level)),
         recommendations=tuple(
-            _recommendations(study, statistics, findings, records, values, compared, level)
+            _recommendations(study, statistics, findings, records, values, concluded, level)
         ),
         settings=tuple(texts.settings),
         decoding=tuple(texts.decoding),
@@ -153,73 +150,16 @@ def _cell(grid: StudyState, cell: CellSpec, error: str | None) -> Cell:
     )
 
 
-def _claims(
-    study: StudySpec,
-    statistics: Statistics,
-    findings: Sequence[Finding],
-    cells: Sequence[Cell],
-    runs: Mapping[str, RunRecord],
-    found: Sequence[Optimum],
-    primary: Sequence[Comparison],
-    level: float,
-) -> list[Claim]:
-    """Judge the published findings that the study names.
-
-    A comparison that the study makes anyway is taken as it is concluded, so that one report cannot disagree
-    with itself; those that only a finding needs are a family of their own.
-    """
-    conditions = list(dict.fromkeys(cell.condition for cell in cells))
-    pairs = [(condition, pair) for condition in conditions for pair in claims.pairs_of(study.claims)]
-    concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
-    compared: dict[tuple[Condition, Pair], Comparison] = {}
-    apart: dict[tuple[Condition, Pair], Comparison] = {}
-    for condition, pair in pairs:
-        if pair.metric in all_metrics():
-            item = metric(pair.metric)
-            sides = pair.method, pair.against
-            known = concluded.get((condition, *sides, item.name))
-            if known is not None and pair.margin is None:
-                compared[condition, pair] = known
-                continue
-            one = compare(
-                statistics,
-                findings,
-                condition,
-                *sides,
-                item,
-                margin_of(study, item, pair.margin),
-                seeds=study.seeds,
-                tests=len(pairs),
-                family="claims",
-                level=level,
-            )
-            if one is not None and known is not None:  # its own margin, the study's interval and p-value
-                compared[condition, pair] = judged(
-                    known.model_copy(update={"margin": one.margin, "verdict": one.verdict}), known.p_holm
-                )
-            elif one is not None:
-                apart[condition, pair] = one
-    compared |= dict(zip(apart, with_holm(list(apart.values())), strict=True))
-
-    def ratio(condition: Condition, band: Band) -> Located:
-        here = [cell for cell in cells if cell.condition == condition]
-        mine = [one for one in found if one.condition == condition]
-        return claims.measured_ratio(band, here, runs, mine, study.baseline)
-
-    return claims.judge(study.claims, conditions, lambda c, pair: compared.get((c, pair)), ratio)
-
-
 def _recommendations(
     study: StudySpec,
     statistics: Statistics,
     findings: Sequence[Finding],
     records: StudyRecords,
     values: Sequence[Estimate],
-    primary: Sequence[Comparison],
+    concluded: KnownComparisons,
     level: float,
 ) -> list[Recommendation]:
     """Recommend a method under each condition; comparisons that were concluded are taken as they are."""
-    concluded = {(c.condition, c.method, c.baseline, c.metric): c for c in primary}
     metrics = {item.name: item.direction for item in study.headline_metrics() if item.direction != "neither"}
     tests = max(1, len(study.methods) - len(study.converted) - 1) * max(1, len(metrics))
     cells = [cell for cell in records.cells if cell.method not in study.converted]  # none is trained
@@ -234,9 +174,9 @@ def _recommendations(
             condition: Condition = condition,
             judge: Callable[..., Comparison | None] = judge,
         ) -> Comparison | None:
-            known = concluded.get((condition, method, other, name))
             item = metric(name)
-            return known or judge(method, other, item, margin_of(study, item))
+            apart = partial(judge, method, other, item, margin_of(study, item))
+            return concluded.get(condition, method, other, name, apart) or apart()
 
         made.append(recommend(condition, cells, records.runs, values, metrics, compared))
     return [one for one in made if one is not None]

@@ -39,13 +39,15 @@ def _comparison(evidence: ComparisonEvidence) -> str:
     metric = metric_label(evidence.metric, evidence.label)
     label = f"{evidence.method} against {evidence.against}, {metric}"
     if evidence.verdict is None:
-        return f"{label}: not in this study"
+        return f"{label}: {evidence.reason or 'not in this study'}"
     if evidence.verdict == "refused":
         return f"{label}: refused ({evidence.reason})"
     unit = evidence.unit or ""
     places = decimals(unit, evidence.low, evidence.high)
     size = difference_text(evidence.difference, unit, places)
-    return f"{label}: {size} ({interval_text(evidence.low, evidence.high, unit, places)}), {evidence.verdict}"
+    interval = interval_text(evidence.low, evidence.high, unit, places)
+    weak = f", which judges nothing: {evidence.reason}" if evidence.reason else ""
+    return f"{label}: {size} ({interval}), {evidence.verdict}{weak}"
 
 
 def _ratio(evidence: RatioEvidence) -> str:

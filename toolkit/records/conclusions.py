@@ -41,9 +41,9 @@ class ComparisonEvidence(Record):
     high: float | None = None
     """Method minus the other one, with its 95 % interval."""
     verdict: Literal["better", "worse", "equivalent", "undecided", "refused"] | None
-    """None if the study lacks one of the two methods."""
+    """None if the study lacks one of the two methods, or an evaluated run of it."""
     reason: str | None = None
-    """Why it was refused."""
+    """Why it was refused, is not there, or is shown and judges nothing."""
     support: Support
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from eval.audit import audit, refused, under_the_floor, with_edges_untuned
 from eval.audit.evidence import heavy
+from eval.audit.search import widths
 from tests.figures.made_up import evaluation, run_record
 from toolkit.records import (
     Cell,
@@ -162,6 +163,32 @@ def test_unequal_tuning_seeds_and_grid_widths_are_refused(study: Study) -> None:
     assert (finding.status, finding.methods) == ("refused", ("full",))
     assert "4.0 decades" in finding.text
     assert not wide.allowed("full", "lora-r16")
+
+
+def test_searches_as_wide_but_for_rounding_are_alike() -> None:
+    """1.6e-5 to 5.8e-4 are 1.559 decades, 9.6e-5 to 3.5e-3 are 1.562: the same."""
+    assert widths({"full": [1.6e-5, 9.6e-5, 5.8e-4], "lora": [9.6e-5, 5.8e-4, 3.5e-3]}) == {
+        "full": "1.6 decades",
+        "lora": "1.6 decades",
+    }
+    # 1.549 and 1.557 have other words when rounded; a decade more is another width.
+    some = widths({"a": [1e-5, 3.54e-4], "b": [1e-5, 3.61e-4], "c": [1e-5, 3.54e-3], "d": []})
+    assert some == {"a": "1.5 decades", "b": "1.5 decades", "c": "2.5 decades", "d": "none"}
+
+
+def test_a_rate_beside_one_that_diverged_is_flagged(study: Study) -> None:
+    """LoRA confirms at 1e-3; its 1e-2 diverged. The others' do not concern it, and it stays tuned."""
+    study.cells = [
+        c.model_copy(update={"status": "diverged"})
+        if (c.method, c.phase, c.learning_rate) == ("lora-r16", "tune", 1e-2)
+        else c
+        for c in study.cells
+    ]
+    finding = study.findings()["beside a diverged rate"]
+    assert (finding.status, finding.methods) == ("flagged", ("lora-r16",))
+    assert "lora-r16 at 0.001 lies beside 0.01" in finding.text
+    assert study.allowed("lora-r16", "full")
+    assert all(c.tuned for c in with_edges_untuned(study.cells) if c.phase == "confirm")
 
 
 def test_a_best_rate_at_the_edge_is_flagged_and_not_tuned(study: Study) -> None:

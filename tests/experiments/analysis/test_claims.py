@@ -7,6 +7,7 @@ import pytest
 from eval.metrics import all_metrics
 from eval.statistics.optimum import Located
 from experiments.analysis.claims import judge, measured_ratio, pairs_of
+from experiments.analysis.comparisons import KnownComparisons
 from experiments.design.findings import Band, published_findings
 from figures.wording.evidence import evidence_text
 from tests.factories import small_run
@@ -17,7 +18,7 @@ HERE = Condition("b", "d", 100, 1.0)
 UNKNOWN = Located(None, None, None)
 
 
-def compared(verdict: str, pair) -> Comparison:
+def compared(verdict: str, pair, speaks_about: str = "methods") -> Comparison:
     """A comparison with that verdict; `better beyond` is beyond the margin."""
     return Comparison(
         **HERE._asdict(),
@@ -33,21 +34,25 @@ def compared(verdict: str, pair) -> Comparison:
         margin=0.008,
         verdict=verdict.removesuffix(" beyond"),
         beyond_margin=verdict.endswith(" beyond"),
-        speaks_about="methods",
+        speaks_about=speaks_about,
         seeds=3,
         documents=48,
         unit="bits per byte",
     )
 
 
-def only(name: str, verdicts: dict[str, str], ratio: Located = UNKNOWN) -> Claim:
-    """The judgement of one finding; ``verdicts``: method -> verdict of its comparison, if there is one."""
-    (claim,) = judge(
-        [name],
-        [HERE],
-        lambda _, pair: compared(verdicts[pair.method], pair) if pair.method in verdicts else None,
-        lambda *_: ratio,
-    )
+def only(
+    name: str, verdicts: dict[str, str], ratio: Located = UNKNOWN, lost: tuple[str, ...] = (), **more
+) -> Claim:
+    """The judgement of one finding; ``verdicts``: method -> verdict of its comparison, if there is one.
+
+    ``lost``: methods of the study without an evaluated run.
+    """
+    about = more.pop("speaks_about", "methods")
+    pairs = [pair for pair in pairs_of([name]) if pair.method in verdicts]
+    given = {(HERE, pair): compared(verdicts[pair.method], pair, about) for pair in pairs}
+    methods = {*verdicts, *lost, *(pair.against for pair in pairs_of([name]))}
+    (claim,) = judge([name], [HERE], methods, given, lambda *_: ratio, **more)
     return claim
 
 
@@ -86,6 +91,52 @@ def test_a_finding_about_several_is_judged_on_those_that_are_there():
     assert beyond.verdict == "contradicted"
     assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "better"}).verdict == "undecided"
     assert only("variants-peak-alike", {"dora": "equivalent", "pissa": "undecided"}).verdict == "undecided"
+
+
+def test_a_method_that_was_lost_is_no_evidence_for_the_others():
+    """DoRA diverged with every seed and PiSSA is equivalent: undecided, in words; a refused pair likewise."""
+    claim = only("variants-peak-alike", {"pissa": "equivalent"}, lost=("dora",))
+    assert claim.verdict == "undecided"
+    assert "dora against lora-r16, bits per byte: no evaluated run" in evidence_text(claim)
+    assert only("variants-peak-alike", {"pissa": "equivalent", "dora": "refused"}).verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("weak", "words"),
+    [
+        ({"speaks_about": "checkpoints"}, "better, which judges nothing: one or two seeds"),
+        ({"untuned": {(HERE, "lora-attention")}}, "better, which judges nothing: lora-attention untuned"),
+        ({"untuned": {(Condition("other", "d"), "lora-r16")}}, "better"),
+    ],
+)
+def test_one_or_two_seeds_and_untuned_methods_judge_nothing(weak, words):
+    """*Better* would agree with all layers against attention; here it is shown, and the finding undecided."""
+    claim = only("all-layers-beat-attention", {"lora-r16": "better"}, **weak)
+    assert claim.verdict == ("reproduced" if words == "better" else "undecided")
+    assert evidence_text(claim).endswith(words)
+
+
+def test_a_comparison_concluded_the_other_way_round_is_taken_turned():
+    """Attention against all layers: +0.02 (0.005 to 0.03), p .02 of its family; turned, they are better.
+
+    The margin is that of the comparison by itself, 0.001: *better by more than the margin*.
+    """
+    (pair,) = pairs_of(["all-layers-beat-attention"])
+    known = compared("worse", pair).model_copy(
+        update={
+            "method": pair.against, "baseline": pair.method, "difference": 0.02, "low": 0.005, "high": 0.03,
+            "unseeded": "method",
+        }
+    )  # fmt: skip
+    apart = compared("undecided", pair).model_copy(update={"margin": 0.001, "p": 0.9, "p_holm": None})
+    one = KnownComparisons([known]).get(HERE, pair.method, pair.against, pair.metric, lambda: apart)
+    assert (one.method, one.baseline, one.unseeded) == (pair.method, pair.against, "baseline")
+    assert (one.difference, one.low, one.high) == (-0.02, -0.03, -0.005)
+    assert (one.verdict, one.p_holm, one.margin, one.beyond_margin) == ("better", 0.02, 0.001, True)
+    assert KnownComparisons([known]).get(HERE, pair.against, pair.method, pair.metric, lambda: apart) is known
+    assert KnownComparisons([]).get(HERE, pair.method, pair.against, pair.metric, lambda: apart) is None
+    refusal = KnownComparisons([known.model_copy(update={"verdict": "refused"})])
+    assert refusal.get(HERE, pair.method, pair.against, pair.metric, lambda: apart).verdict == "refused"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +187,34 @@ def test_costs_are_paired_by_seed():
     assert measured_ratio(band, cells, runs, [], "full") == pytest.approx((0.5, 0.5, 0.5))
     slow = Band(what="seconds_per_token", method="lora-r16", against="full", low=0.8, high=1.25)
     assert measured_ratio(slow, cells, runs, [], "full") == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("others", "ratio"),
+    [
+        (0.1, (0.5, None, None)),  # of two cores, one seed: 200 tokens a second against 100
+        (0.9, (None, None, None)),  # other work had a core of one of them
+        (None, (None, None, None)),  # nobody knows
+    ],
+)
+def test_times_beside_other_work_give_no_ratio(others, ratio):
+    """LoRA trains twice as fast; how busy the machine was is known for full fine-tuning."""
+    cells, runs = [], {}
+    for method, speed, taken in (("full", 100.0, 0.0), ("lora-r16", 200.0, others)):
+        spec = small_run(config.model("gpt2"), config.method(method), 1e-3)
+        costs = Costs(supervised_tokens_per_second=speed, cores_of_others=taken)
+        cells.append(
+            Cell(
+                **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+                run_id=spec.run_id, eval_digest=None, status="finished",
+            )
+        )  # fmt: skip
+        runs[spec.run_id] = RunRecord(
+            run_id=spec.run_id, spec=spec, status="finished", validation_bits_per_byte=1.0, data=None,
+            costs=costs, precision=None, environment={"cores": 2, "threads": 2},
+        )  # fmt: skip
+    band = Band(what="seconds_per_token", method="lora-r16", against="full", low=0.8, high=1.25)
+    assert measured_ratio(band, cells, runs, [], "full") == ratio
 
 
 def test_the_ratio_of_optima_is_the_baselines():
