@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal, NamedTuple
 
+from eval.audit import had_its_cores
+from eval.statistics.optimum import Located, located
 from experiments.analysis.recommend import By
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import may_be_called_better
-from toolkit.records import BASE, Candidate, Comparison, Condition, Estimate
+from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
 
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
 COSTS: tuple[tuple[By, str], ...] = (
@@ -35,6 +38,8 @@ class Row(NamedTuple):
     standing: Standing
     confirmed: bool
     """Whether *better* meets the board's rule; True of every other standing."""
+    ratios: Mapping[By, Located]
+    """What it takes over what the baseline takes."""
 
 
 def standing_of(comparison: Comparison | None, tuned: bool) -> tuple[Standing, bool]:
@@ -90,6 +95,7 @@ def rows_of(kept: Kept, condition: Condition) -> list[Row]:
                 fmean(known) if known else None,
                 "refused" if standing == "baseline" and method != concluded.baseline else standing,
                 confirmed,
+                ratios_of(kept, cells, method, concluded.baseline),
             )
         )
     lower = all(one.direction == "lower" for one in compared.values())
@@ -102,19 +108,48 @@ def rows_of(kept: Kept, condition: Condition) -> list[Row]:
     )
 
 
-def cheaper_on(row: Row, baseline: Row) -> list[str]:
+def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
+    """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
+
+    No time if a run shared its cores with other work, or if that is not known.
+    """
+    spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
+    quiet = True
+    for cell in cells:
+        run = kept.runs.get(cell.run_id)
+        if run is None or cell.method not in (method, baseline):
+            continue
+        quiet = quiet and had_its_cores(run) is True
+        costs = run.costs
+        values: dict[By, float | None] = {
+            "memory": costs.cuda_allocated_bytes or costs.peak_memory_bytes,
+            "time": costs.train_seconds,
+            "size": costs.artifact_bytes,
+        }
+        for by, value in values.items():
+            if value:
+                spent[by].setdefault(cell.method, {})[cell.seed] = value
+    found = {}
+    for by, both in spent.items():
+        ours, theirs = both.get(method, {}), both.get(baseline, {})
+        if by != "time" or quiet:
+            found[by] = located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
+    return found
+
+
+def cheaper_on(row: Row) -> list[str]:
     """Return of what a method clearly takes less than the baseline.
 
-    Empty if it clearly takes more memory or time.
+    Clearly: by 5 %, and the whole interval over seeds is below one. Empty if it clearly takes more memory or
+    time.
     """
     less = []
     for by, label in COSTS:
-        ours = row.candidate and row.candidate.cost(by)
-        theirs = baseline.candidate and baseline.candidate.cost(by)
-        if not ours or not theirs:
+        ratio = row.ratios.get(by, Located(None, None, None))
+        if ratio.value is None or ratio.low is None or ratio.high is None:
             continue
-        if by != "size" and ours > theirs * (1 + CLEARLY):
+        if by != "size" and ratio.value > 1 + CLEARLY and ratio.low > 1:
             return []
-        if ours < theirs * (1 - CLEARLY):
-            less.append(f"{ours / theirs:.2g} of the {label}")
+        if ratio.value < 1 - CLEARLY and ratio.high < 1:
+            less.append(f"{ratio.value:.2g} of the {label}")
     return less

@@ -35,9 +35,9 @@ with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's 
 board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
 whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. If LoRA
 itself is entered under twenty names, practically none is called better
-([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk on the
-same machine (by 5 %), and not clearly more memory or time. The best of many values is partly luck: the
-verdicts say what is more than that."""
+([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk (by
+5 %, and with the whole interval over seeds), and not clearly more memory or time; time counts only if no
+other work had the cores. The best of many values is partly luck: the verdicts say what is more than that."""
 REPEAT = """## Repeat it
 
 ```console
@@ -50,7 +50,6 @@ $ .venv/bin/python -m experiments.publishing --root . board  # keep the records 
 def answer(rows: Sequence[Row], baseline: str) -> str:
     """Return the board in sentences: what is better, what is as good and cheaper, what is worse, the rest."""
     by = {name: [row for row in rows if row.standing == name] for name in ("better", "equivalent", "worse")}
-    own = next(row for row in rows if row.method == baseline)
     others = len(rows) - 1
     better = joined([f"`{row.method}`" for row in by["better"]])
     sentences = [
@@ -60,7 +59,7 @@ def answer(rows: Sequence[Row], baseline: str) -> str:
     ]
     words = []
     for row in by["equivalent"]:
-        less = cheaper_on(row, own)
+        less = cheaper_on(row)
         words.append(f"`{row.method}`" + (f" (cheaper: {', '.join(less)})" if less else ""))
     if words:
         sentences.append(f"As good, within the margin: {joined(words)}.")

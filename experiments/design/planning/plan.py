@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eval.audit.search import width
+from eval.audit.search import widths
 from experiments.design.conditions import CellSpec
 from experiments.design.planning.costs import Cost, Costs, probe_of
 from experiments.design.planning.edits import describe_edit
@@ -115,8 +115,8 @@ def total(planned: dict[str, Any]) -> str:
 def _uneven(grid: StudyState) -> str | None:
     """One line if methods search unequally many or far apart rates, which the audit refuses at the end."""
     searches = {name: entry.learning_rates for name, entry in grid.study.trained_here.items()}
-    for what, of in (("number", len), ("width", width)):
-        values = {name: of(rates) for name, rates in searches.items()}
+    numbers = {name: str(len(rates)) for name, rates in searches.items()}
+    for what, values in (("number", numbers), ("width", widths(searches))):
         if len(set(values.values())) > 1:
             each = ", ".join(f"{name} {value}" for name, value in values.items())
             return f"not the same {what} of learning rates for all ({each}): the audit will refuse it"
