@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from experiments.design.findings import PublishedFinding
-from experiments.publishing.board import rows_of
+from experiments.publishing.board import COSTS, ratios_of, rows_of
 from experiments.publishing.kept import Kept
 from figures.wording.names import (
     amount,
@@ -58,6 +58,16 @@ def status(entries: Sequence[Judged]) -> Status:
     return next(iter(decided), "undecided")
 
 
+def status_words(entries: Sequence[Judged]) -> str:
+    """Return the same, and in how many studies, if others could not tell: studies may share their runs."""
+    together = status(entries)
+    studies = {entry.study for entry in entries}
+    decided = {entry.study for entry in entries if entry.claim.verdict == together}
+    if together not in ("reproduced", "contradicted") or decided == studies:
+        return together
+    return f"{together} in {len(decided)} of {len(studies)} studies"
+
+
 def decoding_words(concluded: Conclusions) -> list[str]:
     """Return how far decodings and methods lie apart on each metric, from the first prompt's texts.
 
@@ -100,23 +110,23 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     if HEADLINE not in studies:
         return f"Whether LoRA is as good as full fine-tuning has not been run yet (`bakeoff run {HEADLINE}`)."
     concluded = studies[HEADLINE].conclusions
-    parts = []
-    for condition in concluded.conditions:
-        one = next(
-            (
-                one
-                for one in concluded.comparisons
-                if one.condition == condition and (one.method, one.baseline) == (LORA, FULL)
-            ),
-            None,
-        )
-        if one is not None:
-            parts.append(_in_words(one, count(condition.train_size or 0, "recipe")))
-    seeds = max((one.seeds for one in concluded.comparisons), default=0)
-    return (
-        f"Tuned alike, with {count(seeds, 'seed')} per method, LoRA of rank 16 is, against full fine-tuning, "
-        f"{joined(parts)}."
+    pairs = {
+        condition: one
+        for condition in concluded.conditions
+        for one in concluded.comparisons
+        if (one.condition, one.method, one.baseline) == (condition, LORA, FULL)
+        and one.metric == concluded.headline[0]
+    }
+    if not pairs:
+        return f"The kept records of `{HEADLINE}` do not compare LoRA with full fine-tuning."
+    fewest, most = (of(one.seeds for one in pairs.values()) for of in (min, max))
+    seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
+    tuned = all(
+        cell.tuned for cell in concluded.cells if cell.phase == "confirm" and cell.method in (FULL, LORA)
     )
+    how = "Tuned alike" if tuned else "Not both tuned"
+    parts = [_in_words(one, count(place.train_size or 0, "recipe")) for place, one in pairs.items()]
+    return f"{how}, with {seeds} per method, LoRA of rank 16 is, against full fine-tuning, {joined(parts)}."
 
 
 def _in_words(one: Comparison, recipes: str) -> str:
@@ -130,24 +140,34 @@ def _in_words(one: Comparison, recipes: str) -> str:
 
 
 def _cost(studies: Mapping[str, Kept]) -> str:
+    """What LoRA takes, with intervals over seeds; no time if other work had the cores, or nobody knows."""
     if HEADLINE not in studies:
         return "What it saves has not been measured in a kept study."
-    recommendations = studies[HEADLINE].conclusions.recommendations
+    kept = studies[HEADLINE]
+    recommendations = kept.conclusions.recommendations
     largest = max(recommendations, key=lambda one: one.train_size or 0, default=None)
-    found = {one.method: one for one in largest.candidates} if largest else {}
-    ours, theirs = found.get(LORA), found.get(FULL)
+    if largest is None:
+        return "What it saves was not measured on one machine."
+    of_method = {one.method: one for one in largest.candidates}
+    cells = [c for c in kept.conclusions.cells if c.condition == largest.condition and c.phase == "confirm"]
     parts = []
-    if ours and theirs:
-        for noun, kind, mine, other in (
-            ("peak memory", "bytes", ours.memory_bytes, theirs.memory_bytes),
-            ("training time", "seconds", ours.train_seconds, theirs.train_seconds),
-            ("saved size", "bytes", ours.saved_bytes, theirs.saved_bytes),
-        ):
-            if mine and other:
-                parts.append(
-                    f"{mine / other:.2g} of the {noun} ({amount(mine, kind)} against {amount(other, kind)})"
-                )
-    return f"LoRA takes {joined(parts)}." if parts else "What it saves was not measured on one machine."
+    for by, noun in COSTS:
+        ratio = ratios_of(kept, cells, LORA, FULL).get(by)
+        if ratio is None or ratio.value is None or not {LORA, FULL} <= of_method.keys():
+            continue
+        kind = "seconds" if by == "time" else "bytes"
+        sides = " against ".join(amount(of_method[name].cost(by), kind) for name in (LORA, FULL))
+        ends = ratio.low, ratio.high
+        wide = None not in ends and f"{ends[0]:.2g}" != f"{ends[1]:.2g}"
+        interval = f", {ends[0]:.2g} to {ends[1]:.2g}" if wide else ""
+        parts.append(f"{ratio.value:.2g} of the {noun} ({sides}{interval})")
+    if not parts:
+        return "What it saves was not measured on one machine."
+    sizes = len({one.train_size for one in recommendations})
+    where = f" with {count(largest.train_size or 0, 'recipe')}" if sizes > 1 else ""
+    timed = any("training time" in part for part in parts)
+    rest = "" if timed else ". Its time was not measured on a machine that did nothing else"
+    return f"LoRA takes {joined(parts)}{where}{rest}."
 
 
 def _others(studies: Mapping[str, Kept]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing.findings import Judged, decoding_words, judged, opening, status
+from experiments.publishing.findings import Judged, decoding_words, judged, opening, status_words
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.answer import answer
@@ -51,12 +51,12 @@ def _overview(concluded: Mapping[str, Conclusions]) -> Table:
     for published in published_findings():
         entries = judged(published, concluded)
         names = ", ".join(dict.fromkeys(entry.study for entry in entries))
-        rows.append((published.text, published.source, status(entries), names))
+        rows.append((published.text, published.source, status_words(entries), names))
     return Table("findings", "Findings", ("finding", "source", "here", "judged by"), rows)
 
 
 def _finding(published: PublishedFinding, entries: Sequence[Judged], kept: Mapping[str, Kept]) -> list[str]:
-    parts = [f"### {published.text}", f"**{status(entries).capitalize()}.** {published.source}."]
+    parts = [f"### {published.text}", f"**{status_words(entries).capitalize()}.** {published.source}."]
     if not entries:
         names = [name for name in bundled() if published.name in studies_of.load(name).claims]
         commands = " or ".join(f"`bakeoff run {name}`" for name in names)

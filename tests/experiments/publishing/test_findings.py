@@ -10,7 +10,15 @@ import pytest
 from experiments.design.findings import published_findings
 from experiments.publishing import findings_page, pages
 from experiments.publishing.__main__ import main
-from experiments.publishing.findings import HEADLINE, Judged, decoding_words, judged, opening, status
+from experiments.publishing.findings import (
+    HEADLINE,
+    Judged,
+    decoding_words,
+    judged,
+    opening,
+    status,
+    status_words,
+)
 from experiments.publishing.kept import Kept
 from tests.figures.conftest import write_study
 from toolkit.records import (
@@ -70,8 +78,18 @@ def kept(tmp_path) -> Kept:
         status="equivalent", candidates=candidates,
     )  # fmt: skip
     changed = {"cells": cells, "comparisons": pairs, "recommendations": (recommendation,)}
-    ids = {cell.run_id for cell in cells}
-    runs = {run: RunRecord.read(root / "runs" / run / "run.json") for run in ids}
+    runs = {}
+    for cell in cells:
+        memory, seconds, size = costs.get(cell.method, (1e9, 1.0, 0.0))
+        record = RunRecord.read(root / "runs" / cell.run_id / "run.json")
+        spent = {"peak_memory_bytes": int(memory), "cuda_allocated_bytes": None, "cores_of_others": 0.0}
+        more = {"train_seconds": seconds, "artifact_bytes": int(size)}
+        machine = {key: value for key, value in record.environment.items() if key != "cuda"}
+        update = {
+            "costs": record.costs.model_copy(update=spent | more),
+            "environment": {**machine, "cores": 2, "threads": 2},
+        }
+        runs[cell.run_id] = record.model_copy(update=update)
     return Kept(concluded.model_copy(update=changed), runs)
 
 
@@ -89,6 +107,18 @@ def test_what_is_decided_anywhere_is_decided_unless_studies_disagree(verdicts, e
     """A study that cannot tell takes nothing back; two that disagree are not averaged."""
     entries = [Judged("a", claim("higher-bleu", verdict)) for verdict in verdicts]
     assert status(entries) == expected
+
+
+def test_a_finding_that_one_of_two_studies_decides_is_said_to_be():
+    """Two studies share documents and may share runs: one verdict of two is not written as that of both."""
+    one, other = (
+        Judged("a", claim("higher-bleu", "reproduced")),
+        Judged("b", claim("higher-bleu", "undecided")),
+    )
+    assert status_words([one, other]) == "reproduced in 1 of 2 studies"
+    assert status_words([one]) == "reproduced"
+    assert status_words([other]) == "undecided"
+    assert status_words([]) == "not run yet"
 
 
 def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
@@ -115,19 +145,44 @@ def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
 
 
 def test_the_page_opens_with_the_answer_in_three_sentences(kept):
-    """Quality with its interval; 3.3 GB of 4.6 GB are 0.72, 60 of 70 s 0.86; the board has not been run."""
+    """Quality with its interval; costs at each of three seeds; the board has not been run.
+
+    3.3 GB of 4.6 GB are 0.72, 60 of 70 s 0.86, 19 MB of 540 MB 0.035.
+    """
     quality, cost, others = opening({HEADLINE: kept})
     assert quality == (
         "Tuned alike, with 3 seeds per method, LoRA of rank 16 is, against full fine-tuning, equivalent on "
         "bits per byte with 180 recipes (−0.0012, 95 % interval −0.0050 to +0.0026)."
     )
-    assert cost.startswith("LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the")
+    assert cost.startswith(
+        "LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the training"
+    )
     assert "has not been run" in others
+
+
+def test_the_opening_says_no_more_than_is_known(kept):
+    """An untuned method; times that were taken beside other work; records that do not compare the two."""
+    cells = tuple(
+        cell.model_copy(update={"tuned": False}) if cell.method == "full" else cell
+        for cell in kept.conclusions.cells
+    )
+    busy = {
+        run: record.model_copy(update={"costs": record.costs.model_copy(update={"cores_of_others": 1.0})})
+        for run, record in kept.runs.items()
+    }
+    untuned = Kept(kept.conclusions.model_copy(update={"cells": cells}), busy)
+    quality, cost, _ = opening({HEADLINE: untuned})
+    assert quality.startswith("Not both tuned, with 3 seeds")
+    assert "training time" not in cost
+    assert cost.endswith("Its time was not measured on a machine that did nothing else.")
+    alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
+    assert "do not compare LoRA with full fine-tuning" in opening({HEADLINE: alone})[0]
 
 
 def test_every_finding_is_on_the_page_with_its_verdict_and_command(kept):
     """One that was judged shows numbers and the command; the others name the studies that judge them."""
-    concluded = kept.conclusions.model_copy(update={"claims": (claim("higher-bleu", "contradicted"),)})
+    update = {"claims": (claim("higher-bleu", "contradicted"),), "study": HEADLINE}
+    concluded = kept.conclusions.model_copy(update=update)
     text = findings_page.page({HEADLINE: kept._replace(conclusions=concluded)}, {}, "")
     assert len(published_findings()) >= 8
     for published in published_findings():
