@@ -192,7 +192,7 @@ def test_costs_are_paired_by_seed():
 @pytest.mark.parametrize(
     ("others", "ratio"),
     [
-        (0.1, (0.5, None, None)),  # of two cores, one seed: 200 tokens a second against 100
+        (0.1, (0.5, None, None)),  # of two cores, one seed: 200 tokens per second against 100
         (0.9, (None, None, None)),  # other work had a core of one of them
         (None, (None, None, None)),  # nobody knows
     ],
