@@ -3,88 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from experiments.analysis import detectable
 from experiments.design import study
-from experiments.design.conditions import CellSpec, Design
+from experiments.design.conditions import Design
 from experiments.design.grid import cells_of
 from experiments.design.planning import edits, plan
 from experiments.design.planning.costs import Costs
 from experiments.design.study_state import CellState, StudyState
-from toolkit import runtime
+from tests.experiments.design.grids import BOTH, SMALL, bowl, finish, play, rates
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Event, PhaseStarted
 from toolkit.records import Costs as RunCosts
-from toolkit.records import DataCounts, EvaluationRecord, Failure, MetricValue, RunRecord
+from toolkit.records import EvaluationRecord, Failure, MetricValue, RunRecord
 from toolkit.specs import EvalSpec
-
-SMALL = ["data={train: 40, validation: 10, test: 10, max_characters: 1000}"]
-BOTH = "methods={full: tune, lora-r16: tune}"
-Response = Callable[[CellSpec], float]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared data, read once."""
-    root = tmp_path_factory.mktemp("data")
-    StudyState(study.load("quickstart", SMALL), root).prepare()
-    return root / "runs" / ".data"
-
-
-@pytest.fixture
-def make(tmp_path: Path, data: Path) -> Callable[..., StudyState]:
-    """A grid of the quickstart with overrides, on a root of its own."""
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / ".data").symlink_to(data)
-    return lambda *overrides: StudyState(study.load("quickstart", [*SMALL, *overrides]), tmp_path).prepare()
-
-
-def finish(grid: StudyState, cell: CellSpec, score: float, **costs: float) -> None:
-    """Write the record of a finished run; of a diverged one where the score is infinite."""
-    record = RunRecord(
-        run_id=cell.run.run_id,
-        spec=cell.run,
-        status="finished" if math.isfinite(score) else "diverged",
-        validation_bits_per_byte=score if math.isfinite(score) else None,
-        data=DataCounts(
-            documents=cell.data.train,
-            left_out_too_long=0,
-            tokens=100 * cell.data.train,
-            padding_share=0.0,
-            stream_hash="c0ffee",
-            end_labels=1.0,
-        ),
-        costs=RunCosts(**costs),
-        precision="fp32",
-        environment=runtime.machine(),
-    )
-    record.write(grid.root.run(cell.run.run_id).record)
-
-
-def play(grid: StudyState, response: Response) -> list[CellSpec]:
-    """Finish every cell that the grid asks for until it asks for no more."""
-    known: dict[str, CellSpec] = {}
-    while new := [cell for cell in grid.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
-        for cell in new:
-            finish(grid, cell, response(cell))
-            known[f"{cell.run.run_id}{cell.phase}"] = cell
-    return list(known.values())
-
-
-def bowl(**best: float) -> Response:
-    """0.8 + (decades from the method's best rate)²."""
-    return lambda c: (
-        0.8 + math.log10((c.run.learning_rate or 1) / best.get(c.method.partition("-")[0], 1)) ** 2
-    )
-
-
-def rates(cells: list[CellSpec], method: str, phase: str) -> list[float]:
-    """Rates of a method's cells of one phase, in order of asking."""
-    return [c.run.learning_rate for c in cells if (c.method, c.phase) == (method, phase)]
 
 
 def test_the_best_rate_of_each_goes_on_with_fresh_seeds(make):
