@@ -30,7 +30,7 @@ from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from experiments.running.board import Board
 from experiments.running.executors.base import Executor
-from experiments.running.runner import prepare_data, run_cells
+from experiments.running.runner import Work, prepare_data, run_cells
 from figures.wording.names import amount
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Look, LookPlan
@@ -121,7 +121,7 @@ def run_until_decided(
     size = Size(plan.now.seeds, plan.now.documents) if plan else sizes(len(study.seeds), study.data.test)[0]
     work = run_cells(grown(study, size), root, board, execute=execute, retry_failed=retry_failed)
     if plan is None:
-        plan = _planned(study, work.state, root, board, budget - (clock() - started), budget)
+        plan = _planned(study, work, root, board, budget - (clock() - started), budget)
         board.line(f"planned looks: {_in_words(plan)}")
     while True:
         concluded = _looked(study, conclude(work.state, work.cells, work.errors, plan), work.state)
@@ -133,7 +133,7 @@ def run_until_decided(
         following = plan.planned[plan.taken]
         before, size = Size(now.seeds, now.documents), Size(following.seeds, following.documents)
         larger = _state_at(study, size, work.state, board)
-        seconds = seconds_between(_state_at(study, before, work.state), larger)
+        seconds = seconds_between(_state_at(study, before, work.state), larger, work.errors)
         left = budget - (clock() - started)
         if seconds is None or seconds > left:
             cost = "an unknown time" if seconds is None else f"about {amount(seconds, 'seconds')}"
@@ -158,9 +158,8 @@ def plan_of(study: StudySpec, root: Path) -> LookPlan | None:
     return plan if same else None
 
 
-def _planned(
-    study: StudySpec, state: StudyState, root: Path, board: Board, left: float, budget: float
-) -> LookPlan:
+def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float, budget: float) -> LookPlan:
+    state = work.state
     possible = sizes(len(study.seeds), study.data.test)
     states = [state]
     for size in possible[1:]:
@@ -171,7 +170,7 @@ def _planned(
         if training_of(states[-1]) != training_of(state):
             states.pop()
             break
-    steps = [seconds_between(one, other) for one, other in zip(states, states[1:], strict=False)]
+    steps = [seconds_between(one, other, work.errors) for one, other in zip(states, states[1:], strict=False)]
     before = (Root(root).results(study.name) / "comparisons.json").is_file()
     return LookPlan(
         planned=looks_at(affordable(possible[: len(states)], steps, left)),

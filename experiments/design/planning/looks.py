@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from eval.statistics.sequential import levels
@@ -18,6 +19,8 @@ SEEDS = (3, 5, 8, 12)
 """Seeds of the sizes: a claim about methods needs three, and each step adds about half as many again."""
 DOCUMENTS = (2, 4)
 """Times as many test documents, once there are most seeds."""
+SEED_LIMIT = 2**32
+"""Seeds are below it."""
 UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -50,11 +53,12 @@ def sizes(seeds: int, documents: int) -> list[Size]:
 def grown(study: StudySpec, size: Size) -> StudySpec:
     """Return the study at a size: seeds are added after its largest, documents beyond its test split.
 
-    A limit on the texts that are generated grows with the documents.
+    If no seed is left above its largest, the smallest unused ones are added. A limit on the texts that are
+    generated grows with the documents.
     """
     seeds = list(study.seeds)
     while len(seeds) < size.seeds:
-        seeds.append(next(n for n in range(max(seeds) + 1, 2**32) if n not in study.tuning_seeds))
+        seeds.append(_fresh_seed((*seeds, *study.tuning_seeds), after=max(seeds)))
     further = size.documents - study.data.test
     data = study.data.model_copy(update={"further_test": further})
     evaluate = study.evaluate
@@ -62,6 +66,11 @@ def grown(study: StudySpec, size: Size) -> StudySpec:
         texts = math.ceil(evaluate.generations * size.documents / study.data.test)
         evaluate = evaluate.model_copy(update={"generations": texts})
     return study.model_copy(update={"seeds": tuple(seeds), "data": data, "evaluate": evaluate})
+
+
+def _fresh_seed(used: Collection[int], after: int) -> int:
+    """Return the smallest unused seed above ``after``, or of all if there is none above it."""
+    return next(n for n in chain(range(after + 1, SEED_LIMIT), range(after)) if n not in used)
 
 
 def affordable(possible: Sequence[Size], costs: Sequence[float | None], seconds: float) -> list[Size]:
@@ -94,13 +103,16 @@ def looks_at(planned: Sequence[Size]) -> tuple[Look, ...]:
     )
 
 
-def seconds_between(now: StudyState, larger: StudyState) -> float | None:
-    """Return the seconds from one size to the next, one run at a time; None if a cell's cost is not known."""
+def seconds_between(now: StudyState, larger: StudyState, lost: Collection[str]) -> float | None:
+    """Return the seconds from one size to the next, one run at a time; None if a cell's cost is not known.
+
+    ``lost``: ids of runs that failed, without which a search continues.
+    """
     costs = Costs(larger)
-    finished = {cell.run.run_id for cell in now.cells()}
+    finished = {cell.run.run_id for cell in now.cells(lost)}
     more_documents = now.study.data != larger.study.data
     total = 0.0
-    for cell in larger.cells():
+    for cell in larger.cells(lost):
         there = cell.run.run_id in finished
         if cell.phase == "tune" or (there and not more_documents):
             continue

@@ -11,13 +11,12 @@ from experiments.design import study
 from experiments.design.conditions import Design
 from experiments.design.grid import cells_of
 from experiments.design.planning import edits, plan
-from experiments.design.planning.costs import Costs
-from experiments.design.study_state import CellState, StudyState
+from experiments.design.study_state import StudyState
 from tests.experiments.design.grids import BOTH, SMALL, bowl, finish, play, rates
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Event, PhaseStarted
 from toolkit.records import Costs as RunCosts
-from toolkit.records import EvaluationRecord, Failure, MetricValue, RunRecord
+from toolkit.records import Failure, RunRecord
 from toolkit.specs import EvalSpec
 
 
@@ -178,43 +177,6 @@ def test_a_damaged_file_of_before_is_reported_and_stops_nothing(make):
     with pytest.raises(UserError):
         edits.no_longer_included(grid, grid.cells())
     assert "study.yaml" in edits.describe_edit(grid, grid.cells())
-
-
-def test_costs_are_scaled_from_finished_runs(make):
-    """40 recipes of 100 tokens at 50 a second: 80 s; twice the epochs 160 s. See the sum.
-
-    Seed 0 took: loading 10 s, saving 2 s, 2 x 10 validation documents in 6 s (once before, once after), the
-    test of 10 documents: likelihood 5 s, metrics 1 s, generation 30 s. Two epochs with two validations:
-    10 + 160 + 9 + 2, loading again 10, evaluation 36: 227 s.
-    """
-    fixed = ["methods={full: 1e-4}", "train.validations=1"]
-    first = make(*fixed)
-    cell = first.cells()[1]
-    spent = {"load_seconds": 10, "supervised_tokens_per_second": 50, "validate_seconds": 6, "save_seconds": 2}
-    finish(first, cell, 0.8, **spent, peak_memory_bytes=3_000_000_000)
-    value = MetricValue(value=1.0, documents=10, unit="share", direction="higher", signature="made-up")
-    EvaluationRecord(
-        digest="e0",
-        spec=first.study.evaluate,
-        test="t",
-        format="recipe",
-        metrics={"a": value},
-        anchors={},
-        seconds={"likelihood": 5, "generation": 30, "metrics": 1},
-        run=RunRecord.read(first.root.run(cell.run.run_id).record),
-    ).write(first.root.run(cell.run.run_id).evaluation("e0"))
-    said = plan.plan(make("methods={full: 1e-4}", "train={epochs: 2, validations: 2}"))
-    anchor, run = said["runs"]
-    assert anchor["seconds"] is None
-    assert run["seconds"] == pytest.approx(227)
-    assert run["memory_bytes"] == 3_000_000_000
-    assert (said["left"], said["left_of_unknown_cost"], said["left_seconds"]) == (2, 1, pytest.approx(227))
-    assert "about 3.8 min one at a time, up to 3.00 GB of memory; 1 more of unknown cost" in plan.total(said)
-    for state, seconds in ((CellState.TO_EVALUATE, 46), (CellState.TO_MEASURE, 1)):
-        left = Costs(first)(cell, state)
-        assert (left.seconds, left.memory_bytes) == (pytest.approx(seconds), None)
-    other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"))
-    assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
 
 
 def test_a_plan_shows_what_waits_for_tuning(make):

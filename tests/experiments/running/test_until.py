@@ -77,6 +77,12 @@ def test_added_seeds_are_fresh_and_documents_lie_beyond_the_test_split():
     assert (larger.data.test, larger.data.further_test, larger.evaluate.generations) == (48, 48, 20)
 
 
+def test_the_smallest_unused_seeds_are_added_if_none_is_above():
+    """2^32 - 1 is the largest seed there is: 0 is used, 1 tunes, so 2 follows."""
+    study = studies.load("quickstart", ["seeds=[4294967295, 0]", "tuning_seeds=1"])
+    assert grown(study, Size(3, study.data.test)).seeds == (4294967295, 0, 2)
+
+
 def test_a_chance_is_that_of_the_clearest_undecided_primary_comparison():
     """Nothing undecided, another family, beyond the margin without a direction: 0. Unknown variances: 1."""
     sizes_of = {"bits_per_byte": 200}

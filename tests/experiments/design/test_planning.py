@@ -1,0 +1,56 @@
+"""What a study will cost, and whether the next size of a growing one fits its budget. No training."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.design.planning import plan
+from experiments.design.planning.costs import Costs
+from experiments.design.planning.looks import seconds_between
+from experiments.design.study_state import CellState
+from tests.experiments.design.grids import evaluate, finish
+
+SPENT = {"load_seconds": 10, "supervised_tokens_per_second": 50, "validate_seconds": 6, "save_seconds": 2}
+
+
+def test_costs_are_scaled_from_finished_runs(make):
+    """40 recipes of 100 tokens at 50 a second: 80 s; twice the epochs 160 s. See the sum.
+
+    Seed 0 took: loading 10 s, saving 2 s, 2 x 10 validation documents in 6 s (once before, once after), the
+    test of 10 documents: likelihood 5 s, metrics 1 s, generation 30 s. Two epochs with two validations:
+    10 + 160 + 9 + 2, loading again 10, evaluation 36: 227 s.
+    """
+    fixed = ["methods={full: 1e-4}", "train.validations=1"]
+    first = make(*fixed)
+    cell = first.cells()[1]
+    finish(first, cell, 0.8, **SPENT, peak_memory_bytes=3_000_000_000)
+    evaluate(first, cell)
+    said = plan.plan(make("methods={full: 1e-4}", "train={epochs: 2, validations: 2}"))
+    anchor, run = said["runs"]
+    assert anchor["seconds"] is None
+    assert run["seconds"] == pytest.approx(227)
+    assert run["memory_bytes"] == 3_000_000_000
+    assert (said["left"], said["left_of_unknown_cost"], said["left_seconds"]) == (2, 1, pytest.approx(227))
+    assert "about 3.8 min one at a time, up to 3.00 GB of memory; 1 more of unknown cost" in plan.total(said)
+    for state, seconds in ((CellState.TO_EVALUATE, 46), (CellState.TO_MEASURE, 1)):
+        left = Costs(first)(cell, state)
+        assert (left.seconds, left.memory_bytes) == (pytest.approx(seconds), None)
+    other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"))
+    assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
+
+
+def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make):
+    """Two rates, one of which failed: two more seeds at the other are two confirming runs of 144 s, not 0 s.
+
+    Each: loading 10, training 40 x 100 / 50 = 80, validation 6, saving 2, loading again 10, evaluation 36.
+    """
+    rates = ["methods={full: [1e-4, 1e-3]}", "train.validations=1"]
+    now, larger = make(*rates), make(*rates, "seeds=[0, 1, 2]")
+    _, tried, failed = now.cells()
+    finish(now, tried, 0.8)
+    lost = {failed.run.run_id: "no memory"}
+    confirming = now.cells(lost)[-1]
+    assert (confirming.phase, confirming.run.learning_rate) == ("confirm", 1e-4)
+    finish(now, confirming, 0.8, **SPENT)
+    evaluate(now, confirming)
+    assert seconds_between(now, larger, lost) == pytest.approx(2 * 144)
