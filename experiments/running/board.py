@@ -111,8 +111,10 @@ class Board:
         self.line(f"{name}: starting{' again' if again else ''}{f' on {node}' if node else ''}")
 
     def event(self, key: str, event: Event) -> None:
-        """Show an event of a run."""
-        work = self._works[key]
+        """Show an event of a run; nothing happens if it has ended, or was never begun."""
+        work = self._works.get(key)
+        if work is None:
+            return
         if isinstance(event, PhaseStarted):
             self._enter(work, event.phase, None)
             if event.phase not in QUIET_PHASES:
@@ -137,14 +139,15 @@ class Board:
             self.line(f"{work.name}: validation at step {event.step}: {bits}")
 
     def end(self, key: str, error: str | None) -> None:
-        """Count a run as done or failed."""
-        work = self._works[key]
+        """Count a run as done or failed, also one that never began."""
+        work = self._works.get(key)
         self.close(key)
         self._ended += 1
         self._failed += bool(error)
         self._refresh_study()
-        seconds = self._clock() - work.began
-        self.line(f"{work.name}: {f'failed: {error}' if error else 'done'} ({seconds:.0f} s)")
+        name = work.name if work else f"run {key} of {self._total}"
+        took = f" ({self._clock() - work.began:.0f} s)" if work else ""
+        self.line(f"{name}: {f'failed: {error}' if error else 'done'}{took}")
         if self._seconds_left():
             self._quiet_line(self._summary())
 

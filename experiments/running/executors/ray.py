@@ -57,14 +57,18 @@ class OnRay:
         for job in jobs:
             RunFolder(Path(job.root), job.run.run_id).path.mkdir(parents=True, exist_ok=True)
         waiting = {task.remote(index, job, mail): index for index, job in enumerate(jobs)}
+        started: set[int] = set()
         try:
             while waiting:
                 ready, _ = ray.wait(list(waiting), timeout=0.5)
                 for index, event in mail.get_nowait_batch(mail.size()):
+                    started.add(index)
                     listener(index, event)
                 for reference in ready:
                     index = waiting.pop(reference)
                     errors[index] = _outcome(ray, reference)
+                    if index not in started:  # its node is gone, or cannot import bakeoff
+                        listener(index, Started())
                     listener(index, Ended(error=errors[index]))
         finally:
             for reference in waiting:

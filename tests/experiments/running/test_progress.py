@@ -88,6 +88,21 @@ def test_time_left_follows_from_the_runs_that_ended(clock):
     assert text.splitlines()[-1] == "3 of 10 runs done, 2 failed · about 2 min left"
 
 
+def test_a_run_that_never_began_counts_as_failed_and_late_events_of_one_that_ended_as_nothing(clock):
+    """Run 1 of 2 is lost before it starts: 0 done, 1 failed. Run 2 ends, and then its process is stopped."""
+    printed = io.StringIO()
+    board = Board(Console(file=printed, width=120), clock=clock)
+    board.expect(2)
+    board.end("1", "its node was lost")
+    board.begin("2", 2, "tiny full")
+    clock.now += 30
+    board.end("2", None)
+    board.event("2", Halted(process=4711))
+    lines = printed.getvalue().splitlines()
+    assert lines[0] == "run 1 of 2: failed: its node was lost"
+    assert lines[-1] == "run 2 of 2 · tiny full: done (30 s)"
+
+
 def test_a_resumed_runs_rate_counts_only_what_it_did_now(clock):
     """It resumes at step 60 and takes one step per second: after 20 of them, the last 20 take 20 s."""
     printed = io.StringIO()
