@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from eval.statistics.power import Variances, decided
 from eval.statistics.sequential import State, state
@@ -64,10 +64,14 @@ def chance_of(
     return max(chances)
 
 
+LookState = State | Literal["refused", "missing"]
+"""As `state`; else no primary comparison is undecided, but the audit refused one, or there is none."""
+
+
 class NextStep(NamedTuple):
     """What to do after a look."""
 
-    state: State
+    state: LookState
     chance: float | None
     """As `chance_of`; None if no primary comparison is undecided."""
 
@@ -94,10 +98,11 @@ def after_look(
         tests_of(study),
     )
     primary = [one.verdict for one in comparisons if one.family == "primary"]
-    verdict = "undecided" if "undecided" in primary else "decided"
-    return NextStep(
-        state(verdict, chance, last=taken == len(planned)), chance if verdict == "undecided" else None
-    )
+    if "undecided" in primary:
+        return NextStep(state("undecided", chance, last=taken == len(planned)), chance)
+    if "refused" in primary:
+        return NextStep("refused", None)
+    return NextStep("decided" if primary else "missing", None)
 
 
 def run_until_decided(
@@ -112,9 +117,9 @@ def run_until_decided(
 ) -> Concluded:
     """Bring a study up to date, look at it, and grow it until its primary comparisons are decided.
 
-    It stops when none of them is undecided, when those that are have little chance at the largest size, at
-    the largest size that was planned, or when the next size does not fit into what is left of ``budget``
-    (seconds of this call). The first size is run whatever it costs.
+    It stops when none of them is undecided (decided, refused or missing), when those that are have little
+    chance at the largest size, at the largest size that was planned, or when the next size does not fit into
+    what is left of ``budget`` (seconds of this call). The first size is run whatever it costs.
     """
     started = clock()
     plan = plan_of(study, root)

@@ -67,6 +67,9 @@ def looks_text(plan: LookPlan) -> str:
     now = plan.now
     stopped = {
         "decided": "Nothing primary is undecided.",
+        "refused": "Nothing primary is undecided, but the audit refused a primary comparison: it gives the "
+        "reason, and no more was added.",
+        "missing": "There is no primary comparison: nothing is decided, and no more was added.",
         "futile": "What is undecided would hardly be decided at the largest size, and no more was added.",
         "exhausted": "This is the largest size that was planned, whatever is undecided.",
         "continue": "It stopped for its budget; the same command continues it.",

@@ -153,9 +153,10 @@ class LookPlan(Record):
     """In their order; the last is the largest size that the budget allows."""
     taken: int
     """Looks taken so far; the conclusions are those of the last of them."""
-    state: Literal["decided", "continue", "futile", "exhausted"] | None = None
-    """After it: nothing primary is undecided, the study may grow, it would hardly be decided if it did, or it
-    is at its largest size. None if that is not known yet."""
+    state: Literal["decided", "refused", "missing", "continue", "futile", "exhausted"] | None = None
+    """After it: every primary comparison is decided; none is undecided, but the audit refused some; there is
+    none at all; the study may grow; it would hardly be decided if it did; or it is at its largest size. None
+    if that is not known yet."""
     chance: float | None = None
     """Of a primary decision at the largest size, at the differences seen; None if nothing is undecided."""
     budget_seconds: float

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.statistics.sequential import State
 from eval.statistics.verdicts import with_holm
 from experiments.analysis.comparisons import comparisons
 from experiments.analysis.conclude import read
@@ -18,7 +17,7 @@ from experiments.bench.calibration.draws import DOCUMENT, REST, SEED
 from experiments.design import study as studies
 from experiments.design.planning.looks import SEEDS, Size, grown, looks_at, sizes
 from experiments.design.study import StudySpec
-from experiments.running.until import after_look
+from experiments.running.until import LookState, after_look
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Condition, Finding, Look, StudyRecords
 from toolkit.records.folders import Root
@@ -36,7 +35,7 @@ class Replay(NamedTuple):
 
     taken: int
     """Looks, of those planned."""
-    state: State
+    state: LookState
     comparisons: tuple[Comparison, ...]
     """The primary ones at the last look taken."""
 

@@ -12,12 +12,13 @@ from experiments.analysis.verify import verify
 from experiments.design import study as studies
 from experiments.design.planning.looks import Size, affordable, grown, looks_at, seconds_of, sizes
 from experiments.running.board import Board
-from experiments.running.until import chance_of, run_until_decided
+from experiments.running.until import after_look, chance_of, run_until_decided
 from experiments.running.worker import work
+from figures.wording.evidence import looks_text
 from tests.experiments.small import asked
 from toolkit.errors import UserError
 from toolkit.events import Ended, Started, ignore
-from toolkit.records import Comparison, Conclusions
+from toolkit.records import Comparison, Conclusions, LookPlan
 
 VARIANCES = {"bits_per_byte": Variances(seed=0.0, document=1e-4, rest=1e-4)}
 
@@ -98,6 +99,37 @@ def test_a_chance_is_that_of_the_clearest_undecided_primary_comparison():
     assert chance(compared(difference=0.0)) > 0.99
     assert chance(compared(difference=0.0, margin=None)) < 0.06
     assert chance(compared(difference=0.0, margin=None), compared(margin=None)) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state"),
+    [
+        (["better", "equivalent"], "decided"),
+        (["better", "undecided", "refused"], "continue"),
+        (["better", "refused"], "refused"),
+        (["refused"], "refused"),
+        ([], "missing"),
+    ],
+)
+def test_a_look_that_decides_nothing_is_not_called_decided(verdicts, state):
+    """Refused comparisons, and none at all, end a study under a name of their own; undecided ones come first.
+
+    The base family does not count.
+    """
+    study = studies.load("quickstart", ["metrics=[bits_per_byte]"])
+    planned = looks_at([Size(3, 48), Size(5, 48)])
+    compared_here = [compared(verdict=verdict) for verdict in verdicts]
+    step = after_look(study, [*compared_here, compared(verdict="better", family="base")], {}, planned, 1)
+    assert step == (state, 1.0 if state == "continue" else None)
+    plan = LookPlan(
+        planned=planned, taken=1, state=step.state, budget_seconds=60, concluded_before=False,
+        methods=("full",), metrics=("bits_per_byte",),
+    )  # fmt: skip
+    words = {
+        "decided": "Nothing primary is undecided.", "continue": "the same command continues it",
+        "refused": "the audit refused", "missing": "There is no primary comparison",
+    }  # fmt: skip
+    assert words[state] in looks_text(plan)
 
 
 def in_this_process(jobs, listener):
