@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from eval.metrics import held_out
 from experiments.design.conditions import CellSpec, ConditionSpec
 from experiments.design.study_state import CellState, StudyState
 from toolkit import runtime
+from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.records.folders import Root
 from toolkit.specs import EvalSpec, TrainSpec
 
 LATEST = 5
-"""An estimate uses at most this many of the latest finished runs."""
+"""An estimate uses at most this many of the latest finished runs that were evaluated, and of the others."""
 PROBE = 32
 """Training documents of a probe."""
 HELD_OUT = 4
@@ -85,27 +87,49 @@ def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
 def _finished(root: Root, cell: CellSpec) -> Iterator[tuple[RunRecord, EvaluationRecord | None]]:
     """The latest finished runs with the cell's base model and method, made on a machine like this one.
 
-    Each comes with an evaluation in which the model was run, or None.
+    Each comes with an evaluation in which the model was run, or None. Records that can't be read, such as
+    those of another version, tell nothing about costs and are left out.
     """
     wanted, here = cell.run, runtime.machine()
     paths = root.runs.glob(f"{wanted.model.name}.{wanted.method.name}.s*/run.json")
     latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-    count = 0
+    left = {True: LATEST, False: LATEST}
     for path in latest:
-        if count == LATEST:
+        if not any(left.values()):
             return
-        record = RunRecord.read(path)
+        record = _readable(RunRecord, path)
+        if record is None:
+            continue
         same = record.spec.model == wanted.model and record.spec.method == wanted.method
         about = record.spec.dataset
         same &= about is None or about.name == cell.dataset.name
         near = all(record.environment.get(fact) == here[fact] for fact in ("processor", "cores"))
         if same and near and record.status == "finished":
-            count += 1
-            evaluations = [EvaluationRecord.read(file) for file in sorted(path.parent.glob("eval-*.json"))]
-            yield (
-                record,
-                next((e for e in evaluations if {"likelihood", "generation"} <= e.seconds.keys()), None),
-            )
+            evaluation = _evaluation(path.parent)
+            evaluated = evaluation is not None
+            if left[evaluated]:
+                left[evaluated] -= 1
+                yield record, evaluation
+
+
+def _evaluation(folder: Path) -> EvaluationRecord | None:
+    """An evaluation in a run's folder in which the model was run; None if there is none."""
+    for path in sorted(folder.glob("eval-*.json")):
+        evaluation = _readable(EvaluationRecord, path)
+        if evaluation is not None and {"likelihood", "generation"} <= evaluation.seconds.keys():
+            return evaluation
+    return None
+
+
+R = TypeVar("R", RunRecord, EvaluationRecord)
+
+
+def _readable(kind: type[R], path: Path) -> R | None:
+    """A record; None if it can't be read."""
+    try:
+        return kind.read(path)
+    except UserError:
+        return None
 
 
 def _seconds(

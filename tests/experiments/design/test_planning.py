@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from experiments.design.planning import plan
@@ -37,6 +39,39 @@ def test_costs_are_scaled_from_finished_runs(make):
         assert (left.seconds, left.memory_bytes) == (pytest.approx(seconds), None)
     other = plan.plan(make("methods={full: 1e-4}", "train.batch_tokens=512"))
     assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
+
+
+def test_records_that_cannot_be_read_tell_nothing_about_costs(make):
+    """A run of version 1, a damaged one and a damaged evaluation, all of the cell's base and method.
+
+    The whole run tells 144 s as without them: 10 + 80 + 6 + 2 for training, 10 + 36 for its evaluation.
+    """
+    grid = make("methods={full: 1e-4}", "train.validations=1", "seeds=[0, 1]")
+    _, done, planned = grid.cells()
+    finish(grid, done, 0.8, **SPENT)
+    evaluate(grid, done)
+    folder = grid.root.run(done.run.run_id)
+    folder.evaluation("c0").write_text("{")
+    for seed, text in (("s8", '{"version": 1}'), ("s9", folder.record.read_text()[:100])):
+        other = grid.root.runs / f"{planned.model.name}.full.{seed}-abc" / "run.json"
+        other.parent.mkdir()
+        other.write_text(text)
+    assert list(grid.root.runs.glob("*.full.s*/run.json"))[2:]
+    assert Costs(grid)(planned) == (pytest.approx(144), None, 1)
+
+
+def test_recent_tuning_runs_do_not_hide_older_evaluated_ones(make):
+    """One evaluated run, and then six later ones that are not: a confirming run is still known, 144 s."""
+    seeds = {"seeds": "seeds=[0, 1]", "tuning_seeds": "tuning_seeds=[10, 11, 12]"}
+    grid = make("methods={full: [1e-4, 1e-3]}", "train.validations=1", *seeds.values())
+    for cell in grid.cells()[1:]:
+        finish(grid, cell, cell.run.learning_rate, **SPENT)
+    *tries, done, planned = grid.cells()[1:]
+    assert len(tries) == 6
+    finish(grid, done, 0.8, **SPENT)
+    evaluate(grid, done)
+    os.utime(grid.root.run(done.run.run_id).record, (0, 0))
+    assert Costs(grid)(planned).seconds == pytest.approx(144)
 
 
 def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make):
