@@ -18,7 +18,7 @@ def grids() -> list[tuple[str, dict[float, float]]]:
     """
     found = {}
     for study in kept():
-        concluded, runs = read(study)
+        concluded, runs = read(study)[:2]
         losses = defaultdict(lambda: defaultdict(list))
         for cell in concluded.cells:
             if cell.phase == "tune":
