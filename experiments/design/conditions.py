@@ -68,6 +68,11 @@ class CellSpec:
         return self.specs.data
 
     @property
+    def key(self) -> str:
+        """Its identity: one run may tune under one condition and confirm under another."""
+        return f"{self.run.run_id} {self.phase} {self.condition}"
+
+    @property
     def label(self) -> str:
         """`smollm2-135m-embedded full at 0.0001, seed 0`."""
         rate = "" if self.run.learning_rate is None else f" at {self.run.learning_rate:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -38,7 +39,8 @@ def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> li
     tuning: list[CellSpec] = []
     confirming: list[CellSpec] = []
     for specs in design.conditions:
-        tries, rates = _searched(design, specs, records, lost)
+        tries, searched = _searched(design, specs, records, lost)
+        rates = {name: rate for name, rate in searched.items() if rate is not None}
         tuning += tries
         sources = [
             cell_of(design, specs, name, rates[name].rate, seed, "confirm", rate_choice=rates[name].choice)
@@ -59,23 +61,40 @@ def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> li
     return [*bases, *tuning, *confirming]
 
 
-def more_to_come(design: Design, cells: Sequence[CellSpec]) -> int:
-    """The number of cells that will at least follow ``cells`` once these have run."""
-    study, conditions = design.study, len(design.conditions)
+def more_to_come(
+    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
+) -> int:
+    """The number of cells that will at least follow ``cells`` once these have run.
+
+    ``records`` and ``lost``: as for `cells_of`. A search that is over asks for nothing more, and a method
+    without a rate is not confirmed.
+    """
+    study = design.study
     seeds = {name: len(study.seeds) if name in study.trained_here else 1 for name in study.methods}
-    missing = sum(seeds[study.converted.get(name, name)] for name in study.methods) * conditions
-    missing -= sum(cell.phase == "confirm" for cell in cells)
-    for name, entry in study.methods.items():
-        if len(entry.learning_rates) > 1:
-            fewest = learning_rates.fewest_runs(study.search, len(entry.learning_rates))
-            tries = fewest * len(study.tuning_seeds) * conditions
-            missing += max(0, tries - sum(cell.phase == "tune" and cell.method == name for cell in cells))
+    made = Counter((cell.condition, cell.method, cell.phase) for cell in cells)
+    missing = -sum(cell.phase == "confirm" for cell in cells)
+    for specs in design.conditions:
+        _, searched = _searched(design, specs, records, lost)
+        hopeless = {name for name, rate in searched.items() if rate is None}
+        sources = (study.converted.get(name, name) for name in study.methods)
+        missing += sum(seeds[name] for name in sources if name not in hopeless)
+        for name, entry in study.trained_here.items():
+            if name not in searched:
+                fewest = learning_rates.fewest_runs(study.search, len(entry.learning_rates))
+                missing += max(0, fewest * len(study.tuning_seeds) - made[specs.condition, name, "tune"])
     return missing
 
 
-def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]:
-    """The confirming runs whose rate is still being searched for; here it is the middle of the grid."""
+def undecided_cells(
+    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
+) -> list[CellSpec]:
+    """The confirming runs whose rate is still being searched for; here it is the middle of the grid.
+
+    A method whose search is over without a rate, since every one diverged or failed, has none.
+    """
     known = {(cell.condition, cell.method) for cell in cells if cell.phase == "confirm"}
+    for specs in design.conditions:
+        known |= {(specs.condition, name) for name in _searched(design, specs, records, lost)[1]}
     middle = {
         name: sorted(entry.learning_rates)[len(entry.learning_rates) // 2]
         for name, entry in design.study.trained_here.items()
@@ -89,10 +108,12 @@ def undecided_cells(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]
     ]
 
 
-def waiting_conversions(design: Design, cells: Sequence[CellSpec]) -> list[CellSpec]:
+def waiting_conversions(
+    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
+) -> list[CellSpec]:
     """The conversions whose source has not run, or is not known yet."""
     known = {(cell.method, cell.run.converts) for cell in cells}
-    every = [*cells, *undecided_cells(design, cells)]
+    every = [*cells, *undecided_cells(design, cells, records, lost)]
     return [
         converted_cell(design, name, source)
         for name, converts in design.study.converted.items()
@@ -103,13 +124,14 @@ def waiting_conversions(design: Design, cells: Sequence[CellSpec]) -> list[CellS
 
 def _searched(
     design: Design, specs: ConditionSpec, records: Records, lost: Collection[str]
-) -> tuple[list[CellSpec], dict[str, ChosenRate]]:
-    """The tuning cells of a condition, and method -> learning rate as far as it is decided.
+) -> tuple[list[CellSpec], dict[str, ChosenRate | None]]:
+    """The tuning cells of a condition, and method -> learning rate as far as its search is over.
 
-    A method waits for the others: a grid that has to be extended is extended for all of them.
+    The rate is None if none of those tried has a finite loss. A method waits for the others: a grid that has
+    to be extended is extended for all of them.
     """
     methods = design.study.trained_here
-    fixed = {
+    fixed: dict[str, ChosenRate | None] = {
         name: ChosenRate(entry.learning_rates[0], "fixed")
         for name, entry in methods.items()
         if len(entry.learning_rates) == 1
@@ -126,8 +148,11 @@ def _searched(
     scores = search(design.study, grids, tried)
     if scores is None:
         return cells, fixed
-    rates = {name: learning_rates.confirming_rate(scores[name], design.study.search.choose) for name in grids}
-    return cells, fixed | {name: rate for name, rate in rates.items() if rate is not None}
+    choose = design.study.search.choose
+    return cells, fixed | {
+        name: learning_rates.confirming_rate(scores[name], choose, {*grid, *scores[name]})
+        for name, grid in grids.items()
+    }
 
 
 Losses = dict[float, float]

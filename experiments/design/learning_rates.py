@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
 from eval.statistics import optimum
+from toolkit.errors import UserError
 from toolkit.records import RateChoice
 from toolkit.specs import MethodSpec, Spec
 
@@ -17,6 +18,8 @@ ADAPTERS = 10.0
 Without Regret*)."""
 PROMPTS = 100.0
 """The same for methods that train a few vectors in front of the text (published rates: 1e-3 to 3e-1)."""
+SMALLEST_SAFE_STEP = 1.1
+"""From 1.0 times a power of ten on, rates this far apart differ in their second digit."""
 PROMPT_TYPES = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CARTRIDGE")
 
 
@@ -37,6 +40,7 @@ class Search(Spec):
     choose: Literal["interpolated", "grid"] = "interpolated"
     """Confirm at the minimum of a parabola through the best rate and its neighbours, or at the best rate.
 
+    In a search by halving, neighbours that were left behind have no comparable loss: the best rate is taken.
     By chance a grid suits one method better than another: two equally good ones are called different at its
     best rate in 13 to 18 % of studies of three or five seeds, and in 3 to 5 % at the interpolated rate."""
 
@@ -58,11 +62,24 @@ class Rung(NamedTuple):
 
 
 def own_rates(method: MethodSpec, search: Search) -> tuple[float, ...]:
-    """The method's grid: even steps on a log scale about the centre of its family, two digits each."""
+    """The method's grid: even steps on a log scale about the centre of its family, two digits each.
+
+    Raises UserError if two rates, or one and that past the grid, are the same to two digits.
+    """
     middle = search.centre * _family(method)
-    return tuple(
+    rates = tuple(
         _two_digits(middle * search.step ** (k - (search.rates - 1) / 2)) for k in range(search.rates)
     )
+    every = [*rates]
+    if search.at_edge == "extend":
+        every += [beyond(rates, search.step, side) for side in (-1, 1)]
+    twice = [rate for place, rate in enumerate(every) if rate in every[:place]]
+    if twice:
+        raise UserError(
+            f"search.step: {search.step:g} from one rate to the next gives {twice[0]:g} twice, as rates have "
+            f"two digits; choose {SMALLEST_SAFE_STEP:g} or more"
+        )
+    return rates
 
 
 def beyond(rates: Sequence[float], step: float, side: int) -> float:
@@ -124,17 +141,27 @@ def best(scores: Mapping[float, float], keep: int) -> list[float]:
     return sorted(finite, key=lambda rate: (scores[rate], rate))[:keep]
 
 
-def confirming_rate(scores: Mapping[float, float], choose: str) -> ChosenRate | None:
+def confirming_rate(
+    scores: Mapping[float, float], choose: str, tried: Collection[float] | None = None
+) -> ChosenRate | None:
     """The rate that confirming runs use; None if every rate diverged.
 
-    ``scores``: rate -> mean validation bits per byte over the tuning seeds. ``choose``: see `Search`.
+    ``scores``: rate -> mean validation bits per byte over the tuning seeds, after equally long training.
+    ``choose``: see `Search`. ``tried``: all rates of the search, of which a round may have left some behind;
+    those of ``scores`` unless given. The best is at the edge if it is the first or last of them, and a
+    parabola goes through it and its neighbours among them.
     """
     leaders = best(scores, 1)
     if not leaders:
         return None
-    if choose == "grid":
-        return ChosenRate(leaders[0], "edge" if leaders[0] in (min(scores), max(scores)) else "grid")
-    return ChosenRate(*optimum.confirming_rate({0: scores}))
+    rates, leader = sorted(tried or scores), leaders[0]
+    if leader in (rates[0], rates[-1]):
+        return ChosenRate(leader, "edge")
+    place = rates.index(leader)
+    near = {rate: scores[rate] for rate in rates[place - 1 : place + 2] if rate in scores}
+    if choose == "grid" or len(near) < 3:
+        return ChosenRate(leader, "grid")
+    return ChosenRate(*optimum.confirming_rate({0: near}))
 
 
 def sides(chosen: Mapping[str, float], tried: Mapping[str, Sequence[float]]) -> list[int]:

@@ -167,17 +167,29 @@ class StudyState:
         """The cells that the records decide so far. ``lost`` are ids of runs that failed."""
         return design_grid.cells_of(self.design, self._records, lost)
 
-    def more_to_come(self, cells: Sequence[CellSpec]) -> int:
+    def more_to_come(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> int:
         """The number of cells that will at least follow ``cells`` once these have run."""
-        return design_grid.more_to_come(self.design, cells)
+        return design_grid.more_to_come(self.design, cells, self._records, lost)
 
-    def undecided_cells(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
+    def undecided_cells(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> list[CellSpec]:
         """The confirming runs whose rate is still being searched for."""
-        return design_grid.undecided_cells(self.design, cells)
+        return design_grid.undecided_cells(self.design, cells, self._records, lost)
 
-    def waiting_conversions(self, cells: Sequence[CellSpec]) -> list[CellSpec]:
+    def waiting_conversions(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> list[CellSpec]:
         """The conversions that none of ``cells`` is yet, since the runs that they convert are missing."""
-        return design_grid.waiting_conversions(self.design, cells)
+        return design_grid.waiting_conversions(self.design, cells, self._records, lost)
+
+    def failed(self) -> set[str]:
+        """Ids of the runs that failed and are left alone: of the cells that the search asks for without them.
+
+        Repeated until none is added: what follows from a failed run may have failed too.
+        """
+        lost: set[str] = set()
+        known: set[str] = set()
+        while new := [cell for cell in self.cells(lost) if cell.key not in known]:
+            known |= {cell.key for cell in new}
+            lost |= {cell.run.run_id for cell in new if self.state(cell) == CellState.FAILED}
+        return lost
 
     def record(self, cell: CellSpec) -> RunRecord | None:
         """The run's record; None if it has not finished."""

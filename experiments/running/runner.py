@@ -77,11 +77,12 @@ def run_cells(
     cells: list[CellSpec] = []
     known: set[str] = set()
     # Finished runs decide the next ones: a wider grid, the next round of a search, the confirming runs.
-    while new := [cell for cell in grid.cells(errors) if _key(cell) not in known]:
-        board.expect(len(cells) + len(new) + grid.more_to_come([*cells, *new]))
+    while new := [cell for cell in grid.cells(errors) if cell.key not in known]:
+        board.expect(len(cells) + len(new) + grid.more_to_come([*cells, *new], errors))
         errors |= _execute(grid, new, board, execute, retry_failed, len(cells))
         cells += new
-        known |= {_key(cell) for cell in new}
+        known |= {cell.key for cell in new}
+    board.expect(len(cells) + grid.more_to_come(cells, errors))  # a method that always diverged has no more
     return Work(grid, cells, errors)
 
 
@@ -93,11 +94,6 @@ def prepare_data(grid: StudyState, board: Board) -> None:
         grid.training_data(dataset, listener)
     grid.check_templates()
     board.close("preparing data")
-
-
-def _key(cell: CellSpec) -> str:
-    """The identity of a cell: one run may tune under one condition and confirm under another."""
-    return f"{cell.run.run_id} {cell.phase} {cell.condition}"
 
 
 def run_probes(grid: StudyState, probes: Sequence[CellSpec], board: Board) -> None:

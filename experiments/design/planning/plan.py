@@ -38,11 +38,11 @@ def plan(grid: StudyState) -> dict[str, Any]:
     which has not finished, `after training`. Runs that a search has not asked for yet are counted at their
     fewest under `left_to_search`, and are in no other number; an extension of a grid adds more.
     """
-    failed = {cell.run.run_id for cell in grid.cells() if grid.state(cell) == CellState.FAILED}
+    failed = grid.failed()
     cells = grid.cells(failed)
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
-    undecided, conversions = grid.undecided_cells(cells), grid.waiting_conversions(cells)
+    undecided, conversions = grid.undecided_cells(cells, failed), grid.waiting_conversions(cells, failed)
     rows += [
         {
             **_row(grid, costs, cell, CellState.AFTER_TUNING),
@@ -64,7 +64,7 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "done": len(rows) - len(left),
         "failed": sum(row["status"] == "failed" for row in rows),
         "left": len(left),
-        "left_to_search": max(0, grid.more_to_come(cells) - len(undecided) - len(conversions)),
+        "left_to_search": max(0, grid.more_to_come(cells, failed) - len(undecided) - len(conversions)),
         "left_seconds": sum(known) if known or not left else None,
         "left_of_unknown_cost": len(left) - len(known),
         "largest_memory_bytes": max(memory, default=None),

@@ -75,6 +75,18 @@ def test_a_method_that_always_diverges_is_not_confirmed(make):
     cells = play(grid, lambda c: math.inf if c.method == "lora-r16" else inner(c))
     assert rates(cells, "full", "confirm") == [1e-4]
     assert rates(cells, "lora-r16", "confirm") == []
+    planned = plan.plan(grid)
+    assert {run["status"] for run in planned["runs"]} == {"done", "to evaluate"}
+    assert (planned["left_to_search"], grid.more_to_come(cells)) == (0, 0)
+
+
+def test_a_search_that_is_over_asks_for_nothing_more(make):
+    """Halving of four rates, three of which diverge: five tries, of at least six while it was under way."""
+    grid = make("methods={full: tune}", "search={rates: 4, strategy: halving, at_edge: flag}")
+    assert grid.more_to_come(grid.cells()) == 2 + 1
+    cells = play(grid, lambda c: 0.8 if c.run.learning_rate == 5.6e-5 else math.inf)
+    assert len(rates(cells, "full", "tune")) == 5
+    assert grid.more_to_come(cells) == 0
 
 
 def test_half_a_search_chooses_nothing(make):
@@ -107,7 +119,7 @@ def test_halving_gives_the_better_half_twice_the_budget(make):
         (0.5, 1.0, 1.8e-4), (0.5, 1.0, 5.6e-4),
     ]  # fmt: skip
     assert rates(cells, "full", "confirm") == [1.8e-4]
-    assert cells[-1].run.train.epochs == 2
+    assert (cells[-1].run.train.epochs, cells[-1].rate_choice) == (2, "grid")  # 5.6e-5 was left behind
 
 
 def test_a_bracketing_search_leaves_out_what_lies_behind_a_worse_rate(make):
@@ -281,6 +293,46 @@ def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
     said = plan.plan(grid)
     assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
     assert (said["failed"], said["done"]) == (1, 5)
+
+
+def fail(grid, cell):
+    """Write that a run failed."""
+    failure = Failure(run_id=cell.run.run_id, error="no memory", evaluate=None, log=())
+    failure.write(grid.root.run(cell.run.run_id).failure)
+
+
+def test_a_plan_goes_on_without_what_failed_because_something_had_failed(make):
+    """3.2e-5 failed, 3.2e-4 is best, so 1e-3 was tried, and failed: 3.2e-4 is confirmed, and is there."""
+    grid = make("methods={full: tune}")
+    _, low, middle, high = grid.cells()
+    fail(grid, low)
+    finish(grid, middle, 0.9)
+    finish(grid, high, 0.8)
+    lost = {low.run.run_id}
+    further = grid.cells(lost)[-1]
+    assert (further.phase, further.run.learning_rate) == ("tune", 1e-3)
+    fail(grid, further)
+    confirming = grid.cells({*lost, further.run.run_id})[-1]
+    finish(grid, confirming, 0.8)
+    planned = [(run["phase"], run["learning_rate"], run["status"]) for run in plan.plan(grid)["runs"]]
+    assert planned == [
+        ("base", None, "to do"), ("tune", 3.2e-5, "failed"), ("tune", 1e-4, "done"), ("tune", 3.2e-4, "done"),
+        ("tune", 1e-3, "failed"), ("confirm", 3.2e-4, "to evaluate"),
+    ]  # fmt: skip
+
+
+def test_a_conversion_of_a_run_that_failed_is_planned_also_if_a_tuning_run_failed(make):
+    """Its tuning run at 1e-3 failed, and its confirming run at 1e-4: it is to do, not after training."""
+    grid = make("methods={full: [1e-4, 1e-3], merged: {convert: full, to: bf16}}")
+    _, tried, lost = grid.cells()
+    finish(grid, tried, 0.8)
+    fail(grid, lost)
+    confirming = grid.cells({lost.run.run_id})[-1]
+    fail(grid, confirming)
+    assert grid.failed() == {lost.run.run_id, confirming.run.run_id}
+    assert [(run["method"], run["status"]) for run in plan.plan(grid)["runs"][-2:]] == [
+        ("full", "failed"), ("merged", "to do"),
+    ]  # fmt: skip
 
 
 def test_a_base_that_failed_on_other_documents_has_not_failed_here(make):

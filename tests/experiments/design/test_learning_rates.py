@@ -19,6 +19,7 @@ from experiments.design.learning_rates import (
     sides,
 )
 from toolkit import config
+from toolkit.errors import UserError
 from toolkit.specs import MethodSpec
 
 
@@ -32,6 +33,20 @@ def test_an_adapters_grid_is_ten_times_that_of_full_fine_tuning():
 def test_an_even_grid_lies_about_its_centre():
     """Two rates, a factor of 4 apart, about 1e-4: 1e-4 / 2 and 1e-4 * 2."""
     assert own_rates(config.method("full"), Search(rates=2, step=4)) == (5e-5, 2e-4)
+
+
+def test_steps_that_two_digits_cannot_tell_apart_are_refused():
+    """1e-4 x 1.04^-.5 and 1e-4 x 1.04^.5 are 9.8e-5 and 1.0e-4; one step past, 1.04e-4, is 1.0e-4 again.
+
+    If the grid is not extended, both are rates; of three, 9.6e-5, 1e-4 and 1.04e-4, two are the same.
+    """
+    with pytest.raises(UserError, match=r"search\.step: 1\.04 .* gives 0\.0001 twice.*; choose 1\.1 or more"):
+        own_rates(config.method("full"), Search(rates=2, step=1.04))
+    assert own_rates(config.method("full"), Search(rates=2, step=1.04, at_edge="flag")) == (9.8e-5, 1e-4)
+    with pytest.raises(UserError, match="twice"):
+        own_rates(config.method("full"), Search(rates=3, step=1.04, at_edge="flag"))
+    for centre in (1e-4, 3.14e-4, 9.99e-4):
+        own_rates(config.method("full"), Search(rates=100, step=1.1, centre=centre))
 
 
 def test_patterns_of_some_weights_and_prompts_have_families_of_their_own():
@@ -136,3 +151,19 @@ def test_the_confirming_rate_is_the_vertex_of_the_parabola():
     assert confirming_rate(skewed, "grid") == (1e-4, "grid")
     assert confirming_rate({1e-5: 1.0, 1e-4: 2.0}, "interpolated") == (1e-5, "edge")
     assert confirming_rate({1e-5: math.inf}, "interpolated") is None
+
+
+def test_a_parabola_goes_through_neighbours_of_the_whole_search_alone():
+    """Halving left 3.2e-5 behind, between 3.2e-6 and 1e-4: no parabola; the edge is that of all five rates.
+
+    Half a decade apart, losses 1, 0, 3 about 10^-3.5: log10 -3.5 - .5 (3 - 1) / (2 (3 + 1)).
+    """
+    tried = [3.2e-6, 1e-5, 3.2e-5, 1e-4, 3.2e-4]
+    scores = {1e-4: 0.80, 3.2e-4: 0.83, 3.2e-6: 2.5}
+    assert confirming_rate(scores, "interpolated", tried) == (1e-4, "grid")
+    assert confirming_rate({1e-4: 0.83, 3.2e-4: 0.80}, "interpolated", tried) == (3.2e-4, "edge")
+    assert confirming_rate({3.2e-5: 0.83, 1e-4: 0.80}, "interpolated", tried) == (1e-4, "grid")
+    half = math.sqrt(10)
+    three = {1e-4: 1.0, 1e-4 * half: 0.0, 1e-3: 3.0}
+    vertex = float(f"{10 ** (-3.5 - 0.5 * 2 / 8):.2e}")
+    assert confirming_rate(three, "interpolated", [1e-5, *three, 1e-2]) == (vertex, "interpolated")
