@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from eval.audit import evidence
+from eval.audit import evidence, seeds
 from eval.audit.alike import on_different_sides, same
 from eval.audit.costs import busy_machine
 from eval.audit.search import learning_rates
@@ -18,13 +18,14 @@ def audit(
     *,
     matched_parameters: bool = False,
     metrics: Sequence[Metric] = (),
+    margins: Mapping[str, float] = MappingProxyType({}),
     data: Mapping[str, DataReport] = MappingProxyType({}),
 ) -> list[Finding]:
     """Return all findings, condition by condition.
 
     ``matched_parameters``: whether the study claims that. ``metrics``: those that get a verdict; default:
-    those marked as headline metrics. ``data``: data set -> its report, for what methods from elsewhere were
-    trained on.
+    those marked as headline metrics. ``margins``: the study's own, by metric. ``data``: data set -> its
+    report, for what methods from elsewhere were trained on.
     """
     headline = metrics or [metric for metric in all_metrics().values() if metric.headline]
     findings: list[Finding] = []
@@ -33,6 +34,7 @@ def audit(
         panel = [cell for cell in cells if cell.condition == condition]
         confirmed = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
         trained = [cell for cell in confirmed if runs[cell.run_id].spec.method.trained_here]
+        untouched = [cell for cell in panel if cell.phase == "base"]
         of_condition = [
             *_one_seed_one_stream(trained, runs),
             same("base weights", "refused", panel, runs, lambda r: r.environment.get("base_revision")),
@@ -43,8 +45,8 @@ def audit(
             *evidence.documents(panel, evaluations),
             *evidence.seeds(trained),
             *evidence.weights(panel, records),
-            *evidence.odd_seeds(trained, evaluations, headline),
-            *evidence.uneven(trained, evaluations, headline),
+            *seeds.odd_seeds(trained, evaluations, headline, untouched, margins),
+            *seeds.uneven(trained, evaluations, headline),
             *(evidence.matched_parameters(trained, records) if matched_parameters else []),
             *([_end_labels(trained, runs), *_training_settings(trained, runs)] if trained else []),
             *learning_rates(panel),

@@ -1,4 +1,4 @@
-"""What a verdict rests on: documents, seeds, and values that mean something."""
+"""What a verdict rests on: documents, the number of seeds, and values that mean something."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
-from eval.metrics import Metric, held_out
-from eval.statistics.variance_components import odd_seed, uneven_methods
+from eval.metrics import held_out
 from toolkit.records import (
     Cell,
     Comparison,
@@ -103,60 +102,6 @@ def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
         if sum(lengths) > 0:
             return lengths
     return []
-
-
-def odd_seeds(
-    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
-) -> list[Finding]:
-    """Flag a seed that stands apart from the others of its method, and by more than the metric's margin."""
-    findings = []
-    for metric, values in _by_metric(trained, evaluations, metrics).items():
-        for number, (method, by_seed) in enumerate(values.items()):
-            odd = odd_seed([list(of.values()) for of in values.values()], number)
-            if odd is None or odd.p >= 0.05:
-                continue
-            seed = list(by_seed)[odd.place]
-            others = fmean(value for other, value in by_seed.items() if other != seed)
-            scale = abs(others) if metric.margin_kind == "relative" else 1.0
-            if abs(by_seed[seed] - others) > (metric.margin or 0.0) * scale:
-                text = f"seed {seed} of {method} stands apart in {metric.label}: {by_seed[seed]:.4g}"
-                findings.append(Finding(check="odd seed", status="flagged", text=text, methods=(method,)))
-    return findings
-
-
-def _by_metric(
-    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
-) -> dict[Metric, dict[str, dict[int, float]]]:
-    """Return metric -> method -> seed -> value; methods by name, seeds in ascending order."""
-    cells = sorted(trained, key=lambda cell: (cell.method, cell.seed))
-    result: dict[Metric, dict[str, dict[int, float]]] = {}
-    for metric in metrics:
-        of_metric = result.setdefault(metric, {})
-        for cell in cells:
-            record = evaluations.get(cell.run_id)
-            measured = record.metrics.get(metric.name) if record else None
-            if measured is not None and measured.value is not None:
-                of_metric.setdefault(cell.method, {})[cell.seed] = measured.value
-    return result
-
-
-def uneven(
-    trained: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], metrics: Sequence[Metric]
-) -> list[Finding]:
-    """Flag a method whose seeds vary more than the others', which then do not inform its intervals."""
-    measured = _by_metric(trained, evaluations, metrics)
-    methods = sorted({cell.method for cell in trained})
-    values = [[list(of.get(method, {}).values()) for method in methods] for of in measured.values()]
-    return [
-        Finding(
-            check="uneven seeds",
-            status="flagged",
-            text=f"the seeds of {methods[number]} vary more than those of the other methods in "
-            f"{list(measured)[found.metric].label} (p {found.p:.1g}): comparisons with it know its own alone",
-            methods=(methods[number],),
-        )
-        for number, found in sorted(uneven_methods(values).items())
-    ]
 
 
 def matched_parameters(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import ALPHA
 from eval.statistics.observations import complete
@@ -62,19 +64,37 @@ def margin_in_unit(
 ) -> float | None:
     """Return a margin in the metric's unit; None without one, or if what it is a share of is unknown.
 
-    Relative: of the baseline's value ``against``. Gain: of what the baseline gained over the untouched
-    ``base``, but at least the metric's `margin_floor`.
+    ``base``: statistics of the untouched base model; see `margin_of_values` for what is done with them.
+    """
+    before = None
+    if base is not None and (kind or metric.margin_kind) == "gain":
+        (whole,), _ = complete(metric, base)
+        before = number(metric.aggregate(whole.sum(axis=1)).mean()) if whole.shape[1] else None
+    return margin_of_values(metric, margin, against, before, kind)
+
+
+def margin_of_values(
+    metric: Metric,
+    margin: float | None,
+    against: float | None,
+    before: float | None,
+    kind: MarginKind | None = None,
+) -> float | None:
+    """Return a margin in the metric's unit; None without one, or if what it is a share of is unknown.
+
+    Relative: of the baseline's value ``against``. Gain: of what the baseline gained over the untouched base
+    model's value ``before``, but at least the metric's `margin_floor`; a baseline that gained nothing, or is
+    worse than the untouched base, leaves the floor alone.
     """
     kind = kind or metric.margin_kind
     if margin is None or kind == "absolute":
         return margin
     if kind == "relative":
         return None if against is None else margin * abs(against)
-    if base is None or against is None:
+    if before is None or against is None:
         return None
-    (whole,), _ = complete(metric, base)
-    before = number(metric.aggregate(whole.sum(axis=1)).mean()) if whole.shape[1] else None
-    return None if before is None else max(metric.margin_floor, margin * abs(against - before))
+    sign = {"higher": 1.0, "lower": -1.0, "neither": float(np.sign(against - before))}[metric.direction]
+    return max(metric.margin_floor, margin * sign * (against - before))
 
 
 def speaks_about(seeds: int) -> SpeaksAbout:

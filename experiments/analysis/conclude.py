@@ -61,7 +61,8 @@ def conclude(
     runs = records.runs
     headline = study.headline_metrics()
     data = {dataset.name: grid.data_report(dataset) for dataset in study.dataset}
-    findings = audit(records, matched_parameters=study.matched_parameters, metrics=headline, data=data)
+    claimed = study.matched_parameters
+    findings = audit(records, matched_parameters=claimed, metrics=headline, margins=study.margins, data=data)
     statistics = statistics_of(records)
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)

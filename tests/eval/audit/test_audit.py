@@ -12,6 +12,7 @@ import pytest
 from eval.audit import audit, refused, under_the_floor, with_edges_untuned
 from eval.audit.evidence import heavy
 from eval.audit.search import widths
+from eval.metrics import metric
 from tests.figures.made_up import evaluation, run_record
 from toolkit.records import (
     Cell,
@@ -366,6 +367,34 @@ def test_a_seed_apart_from_the_others_is_flagged(study: Study) -> None:
     finding = study.findings()["odd seed"]
     assert (finding.status, finding.methods) == ("flagged", ("full",))
     assert "seed 2 of full stands apart in bits per byte" in finding.text
+
+
+def _measure(study: Study, name: str, base: float | None, full: tuple[float, float, float]) -> None:
+    """Set a metric of the untouched base, if any, and of full fine-tuning's seeds; the others are equal."""
+    for run_id, record in study.evaluations.items():
+        method, seed = run_id.split(".")[:2]
+        value = {"base": base, "full": full[int(seed)]}.get(method, full[0])
+        bleu = record.metrics["bleu"].model_copy(update={"value": value})
+        study.change(run_id, study.evaluations, metrics={**record.metrics, name: bleu})
+
+
+@pytest.mark.parametrize(
+    ("base", "margins", "flagged"),
+    [
+        (0.0, {}, True),  # the gain of .095 gives a margin of .0095, below the gap of .03
+        (None, {}, True),  # unknown: any gap counts
+        (-0.4, {}, False),  # a gain of .495 gives .0495
+        (0.0, {"rouge_l": 0.02}, True),  # the study's own, in ROUGE-L
+        (0.0, {"rouge_l": 0.04}, False),
+    ],
+)
+def test_an_odd_seed_counts_by_the_margin_in_the_metrics_unit(
+    base: float | None, margins: dict[str, float], flagged: bool, study: Study
+) -> None:
+    """ROUGE-L of full .095, .0951 and .125: .03 apart, where a share of 10 % taken as .1 would hide it."""
+    _measure(study, "rouge_l", base, (0.095, 0.0951, 0.125))
+    found = audit(study.records(), metrics=[metric("rouge_l")], margins=margins)
+    assert ["odd seed"] * flagged == [f.check for f in found if f.check == "odd seed"]
 
 
 def test_claimed_matched_parameters_are_checked(study: Study) -> None:

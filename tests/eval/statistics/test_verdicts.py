@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from eval.metrics import metric
 from eval.statistics.compare import holm, judge
-from eval.statistics.verdicts import margin_in_unit, supports
+from eval.statistics.verdicts import margin_in_unit, margin_of_values, supports
 from toolkit.errors import UserError
 from toolkit.records import Comparison
 
@@ -92,3 +93,12 @@ def test_a_margin_can_be_a_share_of_the_gain_over_the_untouched_base(mean, table
     assert margin_in_unit(mean, 0.05, 4.0, None, "gain") is None
     assert margin_in_unit(mean, 0.05, -4.0, None, "relative") == pytest.approx(0.2)
     assert margin_in_unit(mean, 0.05, None, None, "absolute") == 0.05
+
+
+def test_a_baseline_that_lost_against_the_base_leaves_only_the_least_margin(lower):
+    """BLEU from 23.8 to 3.0: 10 % of the loss would be 2.08; the floor is 0.1. Less is better: 4 to 2 is a gain."""
+    bleu = metric("bleu")
+    assert margin_of_values(bleu, 0.1, 3.0, 23.8) == bleu.margin_floor == 0.1
+    assert margin_of_values(bleu, 0.1, 23.8, 3.0) == pytest.approx(2.08)
+    assert margin_of_values(lower, 0.05, 2.0, 4.0, "gain") == pytest.approx(0.1)
+    assert margin_of_values(lower, 0.05, 4.0, 2.0, "gain") == lower.margin_floor == 0.0
