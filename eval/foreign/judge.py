@@ -192,7 +192,8 @@ def _unpaired(
             "speaks_about": speaks_about(seeds),
             "seeds": seeds,
             "documents": documents,
-            "reason": "unpaired",
+            "reason": "unpaired"
+            + ("; no seed differs: no error can be estimated" if result.p is None else ""),
         }
     )
     return comparison, findings

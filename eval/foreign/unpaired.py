@@ -8,46 +8,48 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.statistics.crossed import CONFIDENCE
+from eval.statistics.estimates import wilson
 
 
 class Unpaired(NamedTuple):
-    """A difference of two independent values, with its 95 % interval and two-sided p-value."""
+    """A difference of two independent values, with its 95 % interval and two-sided p-value.
+
+    Without an interval and p-value if no error can be estimated.
+    """
 
     difference: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
 
 
 def welch(ours: Sequence[float], theirs: Sequence[float]) -> Unpaired:
-    """Welch's (1947) t of two groups of seeds, at least two each."""
+    """Welch's (1947) t of two groups of seeds, at least two each; no interval if none differs in either."""
     from scipy import stats
 
     difference = float(np.mean(ours) - np.mean(theirs))
-    if len(set(ours)) == len(set(theirs)) == 1:
-        return _without_error(difference)
+    largest = max(map(abs, (*ours, *theirs)))
+    if max(np.ptp(ours), np.ptp(theirs)) <= 1e-12 * largest:
+        return Unpaired(difference, None, None, None)
     result = stats.ttest_ind(ours, theirs, equal_var=False)
     interval = result.confidence_interval(CONFIDENCE)
     return Unpaired(difference, float(interval.low), float(interval.high), float(result.pvalue))
 
 
 def shares(ours: float, our_trials: int, theirs: float, their_trials: int) -> Unpaired:
-    """Two independent shares: the z-test with unpooled standard errors that lm-evaluation-harness uses.
+    """Two independent shares: Newcombe's (1998, method 10) interval from Wilson's, and Fisher's exact test.
 
-    Its standard error of a mean has n - 1 below: sqrt(p (1 - p) / (n - 1)).
+    Neither takes 0 of n for certain, as the unpooled z-test that lm-evaluation-harness uses does.
     """
     from scipy import stats
 
-    errors = [np.sqrt(p * (1 - p) / (n - 1)) for p, n in ((ours, our_trials), (theirs, their_trials))]
-    error = float(np.hypot(*errors))
+    passed = round(ours * our_trials), round(theirs * their_trials)
+    table = [[passed[0], our_trials - passed[0]], [passed[1], their_trials - passed[1]]]
+    (low, high), (their_low, their_high) = wilson(passed[0], our_trials), wilson(passed[1], their_trials)
     difference = ours - theirs
-    if error == 0:
-        return _without_error(difference)
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * error
     return Unpaired(
-        difference, difference - half, difference + half, float(2 * stats.norm.sf(abs(difference) / error))
+        difference,
+        difference - float(np.hypot(ours - low, their_high - theirs)),
+        difference + float(np.hypot(high - ours, theirs - their_low)),
+        float(stats.fisher_exact(np.array(table)).pvalue),
     )
-
-
-def _without_error(difference: float) -> Unpaired:
-    return Unpaired(difference, difference, difference, 1.0 if difference == 0 else 0.0)

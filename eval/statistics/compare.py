@@ -1,20 +1,20 @@
-"""Intervals and p-values of a metric, or of the difference of two methods on it, with a verdict."""
+"""Interval, p-value and verdict of the difference of two methods on a metric."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.changes import needed
-from eval.statistics.crossed import ALPHA, CONFIDENCE, SeedPrior, Spread, influence, spread, student
-from eval.statistics.observations import complete, differences, same_shape, stack
+from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
+from eval.statistics.estimates import Interval, estimate, wilson
+from eval.statistics.observations import complete, differences, same_shape, stack, without_error
 from eval.statistics.power import Variances, detectable
-from eval.statistics.proportions import mcnemar, wilson, with_both
-from eval.statistics.resampling import DRAWS, Studentised, randomisation, studentised
+from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
 from eval.statistics.verdicts import (
     MarginKind,
     Verdict,
@@ -43,19 +43,11 @@ __all__ = [
     "wilson",
 ]
 
-INTERVAL_DRAWS = 4_000
-"""Bootstrap draws of an interval without a p-value."""
 DRAWS_PER_TEST = 40
 """Draws for each comparison of a family, so that the smallest p-value can pass the correction."""
-
-
-class Interval(NamedTuple):
-    """A value with its 95 % interval, and what the interval speaks about."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    speaks_about: SpeaksAbout
+ALIKE = 30
+"""Documents, all of them alike on both sides, from which on that is a difference of zero: at 30, fewer than
+one document in ten differs (95 %; the rule of three, Hanley and Lippman-Hand, 1983)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,40 +87,6 @@ class Difference:
     """Why there is no interval."""
 
 
-def estimate(
-    metric: Metric, statistics: Floats, *, clusters: Sequence[Hashable] | None = None, seed: int = 0
-) -> Interval:
-    """Return the metric with its 95 % interval, from statistics ``[seeds, documents, k]`` (nan: undefined).
-
-    The value is the mean of the seeds' values. One seed: Wilson's interval for a share of documents, else
-    the bootstrap-t over documents; several: seeds and documents crossed, both random, about the jackknife's
-    bias-corrected value. ``clusters``: one label per document, whose documents are not independent.
-    """
-    (whole,), _ = complete(metric, statistics, clusters=clusters)
-    seeds, documents = whole.shape[:2]
-    about = speaks_about(seeds)
-    share = metric.binary and clusters is None
-    value = number(metric.aggregate(whole.sum(axis=1)).mean()) if documents else None
-    if value is None or (documents < 2 and not share):
-        return Interval(value, None, None, about)
-    if seeds == 1 and share:
-        low, high = wilson(float(whole[0, :, 0].sum()), documents)
-        return Interval(value, low, high, about)
-    values = with_both(whole[:, :, 0]) if share else influence(metric, whole)
-    if not np.isfinite(values).all():
-        return Interval(value, None, None, about)
-    error, centre = spread(values), float(values.mean())
-    if seeds == 1:
-        drawn = studentised(metric, (whole[0],), draws=INTERVAL_DRAWS, seed=seed)
-        ends = _one_seed_interval(drawn, value, centre, error)
-        return Interval(value, None, None, about) if ends is None else Interval(value, *ends, about)
-    half = error.quantile(CONFIDENCE)
-    low, high = min(centre - half, value), max(centre + half, value)
-    if metric.binary:
-        low, high = max(0.0, low), min(1.0, high)
-    return Interval(value, low, high, about)
-
-
 def compare(
     metric: Metric,
     method: Floats,
@@ -158,6 +116,9 @@ def compare(
     seeds' variance. ``tests``: comparisons that p will be corrected over. ``level``: of one look of several
     (`sequential.levels`): the interval has a confidence of 1 - level, and p is multiplied by .05 / level.
     ``predict``: whether to say what could be detected and what would decide. UserError on unequal shapes.
+
+    If every document differs by the same amount, there is no error to estimate: no interval, no p, and
+    *undecided*. If none differs at all, on `ALIKE` documents or more, the interval is zero to zero.
     """
     same_shape(metric, method, baseline)
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
@@ -190,6 +151,8 @@ def compare(
         why = "the metric rests on a single document: without it, it is not defined"
         return replace(result, reason=why)
     error, centre = spread(apart), float(apart.mean())
+    if without_error(error, values):
+        return _alike(result, apart)
     if seeds == 1:
         draws = max(draws, DRAWS_PER_TEST * tests)
         share = metric.binary and clusters is None
@@ -214,6 +177,18 @@ def compare(
     )
 
 
+def _alike(result: Difference, apart: Floats) -> Difference:
+    """Finish a comparison whose error can't be estimated, since no document differs from another."""
+    if np.abs(apart).max() > 0:
+        why = "every document differs by the same amount: no error can be estimated"
+        return replace(result, reason=why)
+    if result.documents < ALIKE:
+        why = f"no document differs, and {result.documents} are too few to call that no difference"
+        return replace(result, reason=why)
+    judged = judge(0.0, 0.0, 1.0, margin=result.margin, direction="neither")
+    return replace(result, low=0.0, high=0.0, p=1.0, **judged._asdict())
+
+
 def _one_seed(
     metric: Metric,
     ours: Floats,
@@ -230,19 +205,17 @@ def _one_seed(
         half = student(np.inf, (1 + confidence) / 2) * error.error
         return max(-1.0, centre - half), min(1.0, centre + half), mcnemar(ours[:, 0], theirs[:, 0])
     drawn = studentised(metric, (ours, theirs), draws=draws, seed=seed)
-    interval = _one_seed_interval(drawn, difference, centre, error, confidence)
+    interval = one_seed_interval(drawn, difference, centre, error, confidence)
     exchanged = randomisation(metric, ours, theirs, draws=draws, seed=seed)
     if interval is None or drawn is None or exchanged is None:
         return None
     return *interval, max(exchanged, drawn.p(difference), error.p(centre))
 
 
-def _one_seed_interval(
-    drawn: Studentised | None, value: float, centre: float, error: Spread, confidence: float = CONFIDENCE
-) -> tuple[float, float] | None:
-    """The bootstrap-t's interval, never narrower than Student's: three documents resample to too little."""
-    if drawn is None:
-        return None
-    half = error.quantile(confidence)
-    low, high = drawn.interval(value, confidence)
-    return min(low, centre - half), max(high, centre + half)
+def mcnemar(method: Floats, baseline: Floats) -> float:
+    """McNemar's exact two-sided p-value from 0/1 outcomes ``[N]`` of the same documents."""
+    from scipy.stats import binomtest
+
+    gained = int(((method == 1) & (baseline == 0)).sum())
+    lost = int(((method == 0) & (baseline == 1)).sum())
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -77,19 +77,19 @@ class Spread:
         return float(np.hypot(self.by_seed, self.by_document))
 
     def p(self, mean: float) -> float:
-        """Return the two-sided p-value of a mean, exact to nine digits however small it is."""
+        """Return the two-sided p-value of a mean, exact to nine digits however small; 1 without an error."""
         if self.error == 0:
-            return 1.0 if mean == 0 else 0.0
+            return 1.0
         weights, seeds, freedoms = self._mixture()
         tails = two_sided(abs(mean), seeds, self.by_document, freedoms, self.documents - 1)
         return float(min(1.0, (weights * tails).sum()))
 
     def quantile(self, confidence: float) -> float:
-        """Return half the width of the interval of that (two-sided) confidence, at any number below 1."""
+        """Return half the width of an interval of that confidence below 1; infinite without an error."""
         from scipy.optimize import brentq
 
         if self.error == 0:
-            return 0.0
+            return float(np.inf)
         alpha = 1 - confidence
         weights, seeds, freedoms = self._mixture()
         documents = self.by_document * student(self.documents - 1, 1 - alpha / 2)

@@ -1,4 +1,7 @@
-"""Arrays of statistics ``[seeds, documents, k]``: stacked, complete, by cluster, and differences of two."""
+"""Arrays of statistics ``[seeds, documents, k]``: stacked, complete, by cluster, and differences of two.
+
+Shares get documents added, for what 0 of n hides.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.metrics.base import Floats, Metric
-from eval.statistics.crossed import influence
-from eval.statistics.proportions import with_discordant
+from eval.statistics.crossed import Spread, influence
 from toolkit.errors import UserError
 
 Rows = Sequence[tuple[float, ...] | None]
@@ -85,3 +87,27 @@ def differences(metric: Metric, ours: Floats, theirs: Floats, *, share: bool | N
         return with_discordant(ours[:, :, 0] - theirs[:, :, 0])
     values = influence(metric, ours) - influence(metric, theirs)
     return with_discordant(values) if metric.binary else values
+
+
+def with_discordant(differences: Floats) -> Floats:
+    """Differences ``[S, N]`` with one document more in favour of each side.
+
+    At one seed, the mean and variance of the result are Bonett and Price's (2012) adjusted Wald interval of
+    paired shares, which keeps its coverage where few or no documents differ.
+    """
+    ones = np.ones((len(differences), 1))
+    return np.hstack([differences, ones, -ones])
+
+
+def with_both(values: Floats) -> Floats:
+    """Outcomes ``[S, N]`` with two passed and two failed documents more (Agresti and Coull, 1998)."""
+    ones = np.ones((len(values), 2))
+    return np.hstack([values, ones, 0 * ones])
+
+
+def without_error(error: Spread, values: Sequence[Floats]) -> bool:
+    """Return whether an error is zero but for rounding of `values`, the metric by side and seed.
+
+    Then no document or seed was seen to differ from another: an error of zero is not estimated, but unknown.
+    """
+    return error.error <= 1e-12 * max(float(np.abs(of).max()) for of in values)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.metrics.base import Floats, Metric
-from eval.statistics.crossed import CONFIDENCE
+from eval.statistics.crossed import CONFIDENCE, Spread
 
 DRAWS = 10_000
 BLOCK = 2_500_000
@@ -88,6 +88,20 @@ def studentised(
     drawn = np.concatenate(scaled)
     defined = drawn[np.isfinite(drawn)]
     return Studentised(float(error[0]), defined) if len(defined) >= 0.99 * len(drawn) else None
+
+
+def one_seed_interval(
+    drawn: Studentised | None, value: float, centre: float, error: Spread, confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Return the bootstrap-t's interval, or Student's where that is wider; None without draws.
+
+    Three documents resample to too little.
+    """
+    if drawn is None:
+        return None
+    half = error.quantile(confidence)
+    low, high = drawn.interval(value, confidence)
+    return min(low, centre - half), max(high, centre + half)
 
 
 def _studentise(metric: Metric, sums: Floats, width: int, sides: int, n: int) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from eval.foreign import read
 from eval.foreign.judge import judge
-from eval.foreign.unpaired import shares
+from eval.foreign.unpaired import shares, welch
 from toolkit.errors import UserError
 
 # 30 items that only A has right, 12 that only B has, 68 that both have, 110 that neither has: n = 220
@@ -45,14 +45,32 @@ def _task(scores, task):
 
 
 def test_the_worked_example_of_lm_evaluation_harness_3868(tmp_path):
-    """n = 220, 30 against 12 discordant: McNemar's exact p is .008, the unpaired z-test's .080."""
+    """n = 220, 30 against 12 discordant: McNemar's exact p is .008, Fisher's unpaired one .099."""
     (one,) = judged(tmp_path, A, B).comparisons
     assert round(one.p, 3) == round(binomtest(12, 42).pvalue, 3) == 0.008
     assert one.verdict == "better"
     assert one.difference == pytest.approx(18 / 220)
     apart = shares(98 / 220, 220, 80 / 220, 220)
-    assert round(apart.p, 3) == 0.080
+    assert round(apart.p, 3) == 0.099
     assert apart.low < 0 < apart.high
+
+
+def test_a_share_of_zero_is_not_taken_for_certain():
+    """0 and 5 of 1,319: 2 x (1/2)^5 = .0625 but for drawing without replacement; the z-test has .025.
+
+    Wilson's ends are 0 and z2 / (n + z2) = .002904 for none; for five .001620 and .008844. Newcombe: -.003791
+    - sqrt(0 + .005053^2) to -.003791 + sqrt(.002904^2 + .002171^2) = -.008844 to -.000165.
+    """
+    found = shares(0.0, 1319, 5 / 1319, 1319)
+    assert found.p == pytest.approx(0.0621, abs=5e-4)
+    assert (found.low, found.high) == pytest.approx((-0.008844, -0.000165), abs=2e-6)
+
+
+def test_seeds_that_do_not_differ_have_no_interval():
+    """Seeds .5, .5 and .52, .52: their error is unknown, not zero; .50, .51 against .52, .52 has one."""
+    assert welch([0.5, 0.5], [0.52, 0.52])[1:] == (None, None, None)
+    assert welch([0.1 + 0.2, 0.3], [0.52, 0.52])[1:] == (None, None, None)
+    assert welch([0.5, 0.51], [0.52, 0.52]).low < -0.015 < welch([0.5, 0.51], [0.52, 0.52]).high
 
 
 def test_other_items_are_refused_unless_the_shared_ones_are_asked_for(tmp_path):
@@ -99,7 +117,7 @@ def test_seeds_of_a_csv_are_crossed_with_its_items(tmp_path):
 
 
 def test_peft_records_are_compared_as_shares_and_flagged_as_unpaired(tmp_path):
-    """636 against 600 of 1,319: z = 0.0273 / 0.0194 = 1.40, undecided."""
+    """636 against 600 of 1,319: z = (0.0273 - 1 / 1319) / 0.0194 = 1.36 with continuity, undecided."""
     results = {}
     for name, right in (("a", 636), ("b", 600)):
         path = tmp_path / f"{name}.json"
@@ -108,7 +126,7 @@ def test_peft_records_are_compared_as_shares_and_flagged_as_unpaired(tmp_path):
         results[name] = read(path)
     result = judge(results, "b")
     assert result.comparisons[0].verdict == "undecided"
-    assert result.comparisons[0].p == pytest.approx(0.16, abs=0.005)
+    assert result.comparisons[0].p == pytest.approx(0.174, abs=0.005)
     assert any("unpaired" in f.text for f in result.audit)
 
 
@@ -146,11 +164,12 @@ def test_a_difference_within_or_beyond_the_margin_says_so(tmp_path):
     assert (within.verdict, within.within_margin, within.beyond_margin) == ("better", True, False)
 
 
-def test_seeds_that_all_have_one_value_are_compared(tmp_path):
-    """1.0 twice against 1.0 twice: no difference and p 1, where Welch's t is 0 / 0."""
+def test_seeds_that_all_have_one_value_are_undecided(tmp_path):
+    """1.0 twice against 1.0 twice: Welch's t is 0 / 0, and what two seeds vary by is not known to be 0."""
     sides = {name: [_loss(tmp_path / f"{name}{i}", 1.0) for i in range(2)] for name in "ab"}
     (one,) = judge(sides, "b", margin=0.1).comparisons
-    assert (one.difference, one.p, one.p_holm, one.verdict) == (0.0, 1.0, 1.0, "equivalent")
+    assert (one.difference, one.p, one.p_holm, one.verdict) == (0.0, None, None, "undecided")
+    assert one.reason == "unpaired; no seed differs: no error can be estimated"
 
 
 def test_a_seed_whose_scores_are_all_0_or_1_does_not_make_a_share_of_the_others(tmp_path):

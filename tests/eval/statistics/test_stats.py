@@ -166,6 +166,33 @@ def test_the_same_checkpoint_against_itself_is_no_difference(mean, share, table)
     assert found.verdict == "undecided"  # 0 of 40 on both sides does not show two points
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_constant_difference_has_no_error_that_could_be_estimated(seeds, mean, table):
+    """.1 more on each of three documents and every seed: it was p = 0 and *better*; rounding is no error."""
+    base = _noise((seeds, 3))
+    found = compare(mean, table(base + 0.1), table(base), margin=0.01)
+    assert found.difference == pytest.approx(0.1)
+    assert (found.low, found.high, found.p, found.verdict) == (None, None, None, "undecided")
+    assert found.reason == "every document differs by the same amount: no error can be estimated"
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_few_documents_without_a_difference_are_not_equivalent(seeds, mean, table):
+    """Both score 0: on 29 documents undecided, and on 30 equivalent, since then fewer than 3 / 30 differ."""
+    few, enough = table(np.zeros((seeds, 29))), table(np.zeros((seeds, 30)))
+    found = compare(mean, few, few, margin=0.01)
+    assert (found.low, found.p, found.verdict) == (None, None, "undecided")
+    assert found.reason == "no document differs, and 29 are too few to call that no difference"
+    found = compare(mean, enough, enough, margin=0.01)
+    assert (found.low, found.high, found.p, found.verdict) == (0, 0, 1, "equivalent")
+
+
+def test_equal_documents_have_a_value_and_no_interval(mean, table):
+    """7 on every document of every seed: how much documents differ is unknown."""
+    for seeds in (1, 3):
+        assert estimate(mean, table(np.full((seeds, 40), 7.0)))[:3] == (7.0, None, None)
+
+
 def test_a_share_that_never_differs_has_an_interval_that_shrinks_with_the_documents(share, table):
     """Bonett and Price: +-1.96 sqrt(2 / (N + 2) / (N + 1)) with no discordant document; N = 40: 0.0668."""
     found = compare(share, table(np.zeros((1, 40))), table(np.zeros((1, 40))), margin=0.02)

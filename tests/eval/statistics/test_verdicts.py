@@ -96,7 +96,7 @@ def test_a_margin_can_be_a_share_of_the_gain_over_the_untouched_base(mean, table
 
 
 def test_a_baseline_that_lost_against_the_base_leaves_only_the_least_margin(lower):
-    """BLEU from 23.8 to 3.0: 10 % of the loss would be 2.08; the floor is 0.1. Less is better: 4 to 2 is a gain."""
+    """BLEU from 23.8 to 3.0: 10 % of the loss would be 2.08; the floor is 0.1. Lower: 4 to 2 is a gain."""
     bleu = metric("bleu")
     assert margin_of_values(bleu, 0.1, 3.0, 23.8) == bleu.margin_floor == 0.1
     assert margin_of_values(bleu, 0.1, 23.8, 3.0) == pytest.approx(2.08)

@@ -1,0 +1,75 @@
+"""The value of a metric with its interval, and that of a share."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.metrics.base import Floats, Metric, number
+from eval.statistics.crossed import CONFIDENCE, influence, spread
+from eval.statistics.observations import complete, with_both, without_error
+from eval.statistics.resampling import one_seed_interval, studentised
+from eval.statistics.verdicts import speaks_about
+from toolkit.records import SpeaksAbout
+
+INTERVAL_DRAWS = 4_000
+"""Bootstrap draws of an interval without a p-value."""
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % interval, and what the interval speaks about."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    speaks_about: SpeaksAbout
+
+
+def estimate(
+    metric: Metric, statistics: Floats, *, clusters: Sequence[Hashable] | None = None, seed: int = 0
+) -> Interval:
+    """Return the metric with its 95 % interval, from statistics ``[seeds, documents, k]`` (nan: undefined).
+
+    The value is the mean of the seeds' values. One seed: Wilson's interval for a share of documents, else
+    the bootstrap-t over documents; several: seeds and documents crossed, both random, about the jackknife's
+    bias-corrected value. ``clusters``: one label per document, whose documents are not independent. No
+    interval with one document, or if all documents have the same value: no error can be estimated.
+    """
+    (whole,), _ = complete(metric, statistics, clusters=clusters)
+    seeds, documents = whole.shape[:2]
+    about = speaks_about(seeds)
+    share = metric.binary and clusters is None
+    if not documents:
+        return Interval(None, None, None, about)
+    by_seed = metric.aggregate(whole.sum(axis=1))
+    value = number(by_seed.mean())
+    if value is None or (documents < 2 and not share):
+        return Interval(value, None, None, about)
+    if seeds == 1 and share:
+        low, high = wilson(float(whole[0, :, 0].sum()), documents)
+        return Interval(value, low, high, about)
+    values = with_both(whole[:, :, 0]) if share else influence(metric, whole)
+    if not np.isfinite(values).all():
+        return Interval(value, None, None, about)
+    error, centre = spread(values), float(values.mean())
+    if without_error(error, [by_seed]):
+        return Interval(value, None, None, about)
+    if seeds == 1:
+        drawn = studentised(metric, (whole[0],), draws=INTERVAL_DRAWS, seed=seed)
+        ends = one_seed_interval(drawn, value, centre, error)
+        return Interval(value, None, None, about) if ends is None else Interval(value, *ends, about)
+    half = error.quantile(CONFIDENCE)
+    low, high = min(centre - half, value), max(centre + half, value)
+    if metric.binary:
+        low, high = max(0.0, low), min(1.0, high)
+    return Interval(value, low, high, about)
+
+
+def wilson(passed: float, documents: float) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share: 0 of 16 gives (0, 0.194)."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(round(passed), round(documents)).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
