@@ -9,7 +9,7 @@ import numpy as np
 from eval.foreign.sources.scores import Formula, ItemScores
 from eval.metrics.base import Context, Floats, Metric, ratio
 from eval.metrics.likelihood.likelihood import exp
-from eval.metrics.reference.bleu import corpus_bleu
+from eval.metrics.reference.bleu import corpus_bleu, few_matches
 from eval.metrics.reference.chrf import corpus_chrf
 from toolkit.records import Outcome
 
@@ -41,6 +41,10 @@ class ForeignMetric(Metric):
         if self.formula == "exp":
             return exp(per_unit)
         return per_unit / np.log(2) if self.formula == "bits" else per_unit
+
+    def unsupported(self, sums: Floats) -> bool:
+        """Whether it is BLEU with few matches."""
+        return self.formula == "bleu" and few_matches(sums)
 
 
 def metric_of(scores: ItemScores, margin: float | None = None) -> Metric:

@@ -152,6 +152,10 @@ class Metric(ABC):
         k is at least `value_columns`.
         """
 
+    def unsupported(self, sums: Floats) -> bool:
+        """Return whether values with these sums ``[seeds, k]`` rest on too little for an interval."""
+        return False
+
     def defined_on(self, form: AnyFormat) -> bool:
         """Return whether it says anything about documents of a format; if not, it is not measured on them."""
         return True

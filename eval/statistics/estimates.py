@@ -35,7 +35,8 @@ def estimate(
     The value is the mean of the seeds' values. One seed: Wilson's interval for a share of documents, else
     the bootstrap-t over documents; several: seeds and documents crossed, both random, about the jackknife's
     bias-corrected value. ``clusters``: one label per document, whose documents are not independent. No
-    interval with one document, or if all documents have the same value: no error can be estimated.
+    interval with one document, if all documents have the same value, so that no error can be estimated, or
+    if the metric says that it rests on too little, as BLEU with few matches.
     """
     (whole,), _ = complete(metric, statistics, clusters=clusters)
     seeds, documents = whole.shape[:2]
@@ -43,9 +44,10 @@ def estimate(
     share = metric.binary and clusters is None
     if not documents:
         return Interval(None, None, None, about)
-    by_seed = metric.aggregate(whole.sum(axis=1))
+    sums = whole.sum(axis=1)
+    by_seed = metric.aggregate(sums)
     value = number(by_seed.mean())
-    if value is None or (documents < 2 and not share):
+    if value is None or (documents < 2 and not share) or metric.unsupported(sums):
         return Interval(value, None, None, about)
     if seeds == 1 and share:
         low, high = wilson(float(whole[0, :, 0].sum()), documents)

@@ -10,7 +10,9 @@ from sacrebleu.metrics.bleu import BLEU
 
 from eval.anchors import references
 from eval.metrics import Context, measure, metric
+from eval.metrics.reference.bleu import corpus_bleu
 from eval.metrics.texts import without_markers
+from eval.statistics.compare import compare, estimate
 
 WORDS = [
     "beat",
@@ -133,3 +135,38 @@ def test_words_without_their_marker_still_count_and_text_after_the_end_does_not(
     assert unmarked.value == pytest.approx(100)
     assert unmarked.details["directions"] == 0  # no such section was written
     assert rambled.value == pytest.approx(100)
+
+
+def _few(fours: float) -> np.ndarray:
+    """Counts of 48 texts of 60 words, 400, 60 and 2 matches of orders 1 to 3, and these many of order 4."""
+    return np.array([2880.0, 3360, 400, 60, 2, fours, 2880, 2832, 2784, 2736])
+
+
+def test_between_whole_counts_bleu_is_continuous():
+    """No 4-gram counts half a match: flat up to .5, a straight share of 1 from .75: (.75 / .5)^(1/4) higher.
+
+    Before, .02 of a match scored (.02 / .5)^(1/4) of what none does: a slope that was negative and steep.
+    """
+    none = corpus_bleu(_few(0))
+    assert corpus_bleu(_few(0.02)) == corpus_bleu(_few(0.5)) == none
+    assert corpus_bleu(_few(0.75)) == pytest.approx(none * 1.5**0.25)
+    assert corpus_bleu(_few(1)) == pytest.approx(none * 2**0.25)
+    steps = np.array([corpus_bleu(_few(x)) for x in np.linspace(0, 2, 2001)])
+    assert (np.diff(steps) >= 0).all()
+    assert np.diff(steps).max() < 0.001 * none
+    empty = np.array([2880.0, 3360, 0.25, 0, 0, 0, 2880, 2832, 2784, 2736])
+    assert 0 < corpus_bleu(empty) < corpus_bleu(empty + 0.75 * (np.arange(10) == 2))
+
+
+def test_bleu_with_few_matches_has_no_interval():
+    """48 texts with five 4-grams matched in five of them have an interval, with four have none."""
+    table = np.tile(_few(0) / 48, (1, 48, 1))
+    table[0, :, 2:5] = [[9, 2, i % 3 > 0] for i in range(48)]
+    for matches, known in ((5, True), (4, False)):
+        table[0, :matches, 5] = 1
+        table[0, matches:, 5] = 0
+        found = estimate(metric("bleu"), table)
+        assert found.value > 0
+        assert (found.low is not None) == (found.high is not None) == known
+    differing = compare(metric("bleu"), table, table[:, ::-1], margin=None)
+    assert differing.low is not None  # a difference keeps its interval
