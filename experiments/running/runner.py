@@ -122,13 +122,14 @@ def _execute(
         or (retry_failed and states[number] == CellState.FAILED)
     ]
     old = [cell for number, cell in numbered if states[number] == CellState.FAILED]
-    errors = {cell.run.run_id: failure.error for cell in old if (failure := grid.failure(cell))}
+    left_alone = [] if retry_failed else old
+    errors = {cell.run.run_id: failure.error for cell in left_alone if (failure := grid.failure(cell))}
     there = sum(state == CellState.DONE for state in states.values())
-    board.skip(there, 0 if retry_failed else len(old))
+    board.skip(there, len(left_alone))
     if there:
         board.line(f"{there} of {len(cells)} {_what(cells)} runs are there already")
-    if old and not retry_failed:
-        what = f"{len(old)} of {len(cells)} {_what(cells)} runs"
+    if left_alone:
+        what = f"{len(left_alone)} of {len(cells)} {_what(cells)} runs"
         board.line(f"{what} failed before and are left alone; --retry-failed tries them again")
     jobs = jobs_of(grid, [cell for _, cell in todo])
     whole: set[int] = set()
@@ -154,8 +155,7 @@ def _execute(
         _tell_what_is_kept(grid, todo, board)
         raise
     for index, ((_, cell), error) in enumerate(zip(todo, ended, strict=True)):
-        errors.pop(cell.run.run_id, None)
-        if error and index not in whole:
+        if error and index not in whole:  # of a base, perhaps on one of several data sets
             errors[cell.run.run_id] = error
     return errors
 

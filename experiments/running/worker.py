@@ -11,14 +11,16 @@ import errno
 import os
 import re
 import sys
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from experiments.running.job import Job, exit_when_parent_exits, prepared_for, stdout_listener, train_here
 from toolkit import config
+from toolkit.data.prepare import Prepared
 from toolkit.errors import UserError
 from toolkit.events import Failed, Listener, PhaseStarted
-from toolkit.records import RunRecord
+from toolkit.records import Failure, RunRecord
 from toolkit.records.files import write_text
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -36,7 +38,8 @@ def work(job: Job, listener: Listener) -> None:
         held = lock.acquire()
     with held:
         prepared = prepared_for(job, listener)
-        if not folder.record.is_file():
+        trained = folder.record.is_file()
+        if not trained:
             write_text(folder.spec, config.dump_yaml(job.run.model_dump(mode="json")))
             if job.run.train.processes > 1:
                 from experiments.running.processes import train_in_processes
@@ -61,7 +64,27 @@ def work(job: Job, listener: Listener) -> None:
                 base=job.run.model,  # as resolved here: an imported record's is not this machine's
                 progress=listener,
             )
-        folder.failure.unlink(missing_ok=True)
+        if not trained or _is_of(folder.failure, job, prepared):
+            folder.failure.unlink(missing_ok=True)
+
+
+def _is_of(path: Path, job: Job, prepared: Prepared) -> bool:
+    """Whether a recorded failure is of this job's evaluation: studies and data sets share a base's run.
+
+    Also if it names none, or can't be read.
+    """
+    try:
+        failure = Failure.read(path) if path.is_file() else None
+    except UserError:
+        return True
+    if failure is None or failure.evaluation is None:
+        return True
+    if job.evaluate is None:
+        return False
+    from eval.harness import evaluation_digest
+
+    test = prepared.fingerprints["test"]
+    return failure.evaluation == evaluation_digest(job.evaluate, test, job.dataset.format)
 
 
 def main() -> int:
