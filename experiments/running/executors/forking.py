@@ -98,7 +98,7 @@ class ForkServer:
         stdout_read, stdout_write = os.pipe()
         ended, reports = socket.socketpair()
         stdin = os.fdopen(stdin_write, "w", encoding="utf-8")
-        stdout = os.fdopen(stdout_read, encoding="utf-8")
+        stdout = os.fdopen(stdout_read, encoding="utf-8", errors="replace")
         try:
             theirs = [stdin_read, stdout_write, errors, reports.fileno()]
             socket.send_fds(self._control, [json.dumps(request).encode()], theirs)

@@ -14,6 +14,7 @@ import psutil
 from experiments.running.executors.forking import Forked, ForkServer
 from experiments.running.job import Job, might_need_them
 from toolkit import runtime
+from toolkit.errors import first_line
 from toolkit.events import Ended, Failed, Halted, Listener, from_json
 from toolkit.records.folders import RunFolder
 
@@ -78,6 +79,19 @@ class WorkerProcess:
             reported = stopped
 
     def _listen(self, job: str) -> None:
+        """Report the process's events, and its end whatever happens: an executor waits for that."""
+        error: str | None = None
+        try:
+            failure = self._report(job)
+            error = _in_words(self._process.wait(), failure, self._folder)
+        except Exception as problem:  # noqa: BLE001 - it is the run's end, and costs the others nothing
+            error = f"its worker was ended, as its events could not be reported: {first_line(problem)}"
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._listener(Ended(error=error))
+
+    def _report(self, job: str) -> str | None:
+        """Send the job and report events until there are no more; the failure that the worker reported."""
         failure: str | None = None
         process = self._process
         assert process.stdin is not None  # noqa: S101 - tells the type checker what PIPE means
@@ -88,14 +102,21 @@ class WorkerProcess:
         except BrokenPipeError:
             pass  # it died before it read; its code and its log say why
         for line in process.stdout:
-            event = from_json(line)
+            try:
+                event = from_json(line)
+            except ValueError:  # printed by what the worker imports, before it could redirect it
+                self._log(line)
+                continue
             if isinstance(event, Failed):
                 failure = event.error
             else:
                 self._listener(event)
-        code = process.wait()
         process.stdout.close()
-        self._listener(Ended(error=_in_words(code, failure, self._folder)))
+        return failure
+
+    def _log(self, line: str) -> None:
+        with suppress(OSError), self._folder.log.open("a", encoding="utf-8") as log:
+            log.write(line)
 
 
 def _started(environment: Mapping[str, str], folder: RunFolder) -> subprocess.Popen[str]:
@@ -108,6 +129,7 @@ def _started(environment: Mapping[str, str], folder: RunFolder) -> subprocess.Po
             stderr=log,
             text=True,
             encoding="utf-8",
+            errors="replace",  # a line that is no event may be any bytes
             env=runtime.child_environment({**ENVIRONMENT, **environment}),
             start_new_session=True,  # Ctrl-C reaches the one who started it, who stops it
         )
@@ -144,6 +166,7 @@ def _in_words(code: int, failure: str | None, folder: RunFolder) -> str | None:
     if code == -signal.SIGKILL:
         return "killed by the operating system, probably out of memory: lower train.batch_tokens or --jobs"
     if code < 0:
-        return f"ended by signal {signal.Signals(-code).name} (log: {folder.log})"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"ended by signal {known.get(-code, -code)} (log: {folder.log})"
     last = log_tail(folder, 1)
     return f"{last[0][:300] if last else f'ended with code {code}'} (log: {folder.log})"

@@ -21,6 +21,7 @@ from tests.experiments import small
 from tests.experiments.small import asked, environment
 from tests.factories import small_run
 from toolkit import config
+from toolkit.events import Ended, PhaseStarted
 from toolkit.models import artifact, load, methods
 from toolkit.records import Failure, RunRecord, read_lines
 from toolkit.records import Step as StepRecord
@@ -249,17 +250,59 @@ def test_a_disk_that_takes_no_more_is_one_line_and_the_run_goes_on_later(tmp_pat
     assert not record.exists()
 
 
-def test_a_worker_stopped_by_a_signal_is_reported_once_and_continues(tmp_path, monkeypatch):
-    """SIGSTOP to a process and to its child: both are reported, once each; continued, none is stopped."""
-    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+STRAY = """
+import os, sys
+sys.stdin.readline()
+os.write(1, b"deprecated \\xff\\n")
+print('{"event": "PhaseStarted", "phase": "loading"}', flush=True)
+print("3", flush=True)
+"""
+
+
+def worker_of(script, tmp_path, monkeypatch, listener):
+    """A worker that runs a script instead of a job."""
     job = Job(
         root=str(tmp_path), run=small_run(tmp_path), dataset=config.dataset("wikibooks"),
         data=DataSpec(train=1, validation=1, test=1), evaluate=None,
     )  # fmt: skip
     monkeypatch.setattr(process.runtime, "module_command", lambda *_: [sys.executable, "-c", script])
+    return process.WorkerProcess(job, {}, listener), job.folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has signal 35")
+def test_lines_that_are_no_events_go_to_the_log_and_any_signal_ends_a_run(tmp_path, monkeypatch):
+    """Bytes that are no UTF-8, and a number, around one event; then signal 35, which has no name."""
+    reported = []
+    script = STRAY + "os.kill(os.getpid(), 35)"
+    worker, folder = worker_of(script, tmp_path, monkeypatch, reported.append)
+    worker.join()
+    assert reported == [
+        PhaseStarted(phase="loading"), Ended(error=f"ended by signal 35 (log: {folder.log})"),
+    ]  # fmt: skip
+    assert folder.log.read_text(encoding="utf-8").splitlines() == ["deprecated \ufffd", "3"]
+
+
+def test_a_run_ends_also_if_an_event_cannot_be_reported(tmp_path, monkeypatch):
+    """The listener raises at the first event: the worker, which would sleep for a minute, is ended."""
+    reported = []
+
+    def listen(event):
+        if not isinstance(event, Ended):
+            raise RuntimeError("no room\nfor it")
+        reported.append(event)
+
+    worker, _ = worker_of(STRAY + "import time; time.sleep(60)", tmp_path, monkeypatch, listen)
+    worker.join()
+    assert reported == [Ended(error="its worker was ended, as its events could not be reported: no room")]
+    assert until(lambda: worker._process.poll() == -signal.SIGKILL)
+
+
+def test_a_worker_stopped_by_a_signal_is_reported_once_and_continues(tmp_path, monkeypatch):
+    """SIGSTOP to a process and to its child: both are reported, once each; continued, none is stopped."""
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     monkeypatch.setattr(process, "WATCH_SECONDS", 0.1)
     reported = []
-    worker = process.WorkerProcess(job, {}, reported.append)
+    worker, _ = worker_of(script, tmp_path, monkeypatch, reported.append)
     try:
         parent = psutil.Process(worker._process.pid)
         child = until(lambda: parent.children())[0]

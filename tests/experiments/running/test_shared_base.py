@@ -1,4 +1,4 @@
-"""One base on two data sets is one run with two evaluations: the failure of one is not lost with the other."""
+"""One base on two data sets is one run with two evaluations: a failure of one is not lost with the other."""
 
 from __future__ import annotations
 
