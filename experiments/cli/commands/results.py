@@ -207,7 +207,8 @@ def clean(
 ) -> int:
     """List what no study needs: checkpoints of finished runs, leftovers of killed ones. --yes removes it.
 
-    Finished records and weights are never removed, nor anything of a run in progress.
+    Finished records and weights are never removed, nor anything of a run in progress, nor temporary files
+    younger than an hour.
 
     Parameters
     ----------
@@ -222,9 +223,9 @@ def clean(
     from figures.wording.names import amount
 
     items = removable(root, failed=failed, data=data)
-    size = amount(float(sum(item.bytes for item in items)), "bytes")
     if yes:
-        remove(items)
+        items = remove(items)
+    size = amount(float(sum(item.bytes for item in items)), "bytes")
     if as_json:
         listed = [{"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in items]
         print_json({"removed": yes, "items": listed})

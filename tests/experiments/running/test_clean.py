@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
+
 import pytest
 from filelock import FileLock
 
@@ -22,6 +25,7 @@ def root(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    os.utime(tmp_path / "runs/done/.eval-a.json.k2j", (0, 0))
     return tmp_path
 
 
@@ -39,7 +43,7 @@ def test_checkpoints_of_finished_runs_and_leftovers_can_go(root):
 
 def test_what_is_listed_is_removed_and_the_rest_stays(root):
     """24 bytes in all; the record, the weights and the conclusions stay."""
-    assert remove(removable(root, failed=True, data=True)) == 24
+    assert sum(item.bytes for item in remove(removable(root, failed=True, data=True))) == 24
     names = {path.name for path in root.rglob("*") if path.is_file()}
     assert {"run.json", "model.safetensors", "comparisons.json", ".gitignore"} <= names
     assert not names & {"failed.json", "rows", ".eval-a.json.k2j"}
@@ -50,6 +54,37 @@ def test_a_run_in_progress_is_left_alone(root):
     """Its lock is held: none of its files is listed."""
     with FileLock(root / "runs/done/.lock"):
         assert listed(root) == []
+
+
+def test_what_a_process_has_begun_to_work_on_since_it_was_listed_stays(root):
+    """The locks of the finished run, of the failed one and of the data are held, then released: 24 bytes go.
+
+    A failed run that has finished meanwhile stays for good, 20 bytes go.
+    """
+    items = removable(root, failed=True, data=True)
+    locks = [FileLock(root / f"runs/{name}") for name in ("done/.lock", "broken/.lock", ".data/d1.lock")]
+    with ExitStack() as held:
+        for lock in locks:
+            held.enter_context(lock)
+        assert remove(items) == []
+    assert listed(root, failed=True, data=True) == [(i.kind, i.path.name, i.bytes) for i in items]
+    (root / "runs/broken/run.json").write_text("{}")
+    assert [item.kind for item in remove(items)] == ["checkpoints", "temporary", "data"]
+    assert (root / "runs/broken/failed.json").is_file()
+
+
+def test_a_temporary_file_is_left_for_an_hour(root):
+    """One that was written to in the future, whatever the clock: a file, and a folder that holds one."""
+    later = 2**32
+    for name in ("runs/done/.eval-a.json.k2j", "runs/.data/.corpus-1.x2/texts", "results/s/.report.y1/page"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("abc")
+        os.utime(path, (later, later))
+    assert listed(root, data=True) == [("checkpoints", "checkpoints", 10), ("data", "d1", 7)]
+    for path in (root / "results/s/.report.y1/page", root / "results/s/.report.y1"):
+        os.utime(path, (0, 0))
+    assert ("temporary", ".report.y1", 3) in listed(root)
 
 
 def test_the_command_removes_only_on_yes(root, capsys):
