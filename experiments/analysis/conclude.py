@@ -75,7 +75,8 @@ def conclude(
     values = estimates(statistics)
     names = tuple(m.name for m in headline)
     changes = family_changes(before, names, compared)
-    looked = flagged_looks(looks, len(study.seeds), study.data.test + study.data.further_test)
+    size = len(study.seeds), study.data.test + study.data.further_test
+    looked = flagged_looks(looks, *size, tuple(study.methods), names)
     conclusions = Conclusions(
         study=study.name,
         question=study.question,

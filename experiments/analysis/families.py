@@ -56,10 +56,12 @@ def flagged(changes: Sequence[FamilyChange]) -> list[Finding]:
     ]
 
 
-def flagged_looks(looks: LookPlan | None, seeds: int, documents: int) -> list[Finding]:
+def flagged_looks(
+    looks: LookPlan | None, seeds: int, documents: int, methods: Sequence[str], metrics: Sequence[str]
+) -> list[Finding]:
     """Return a finding for each look at a study that its planned levels do not include.
 
-    ``seeds`` and test ``documents``: of these conclusions.
+    ``seeds``, test ``documents``, ``methods`` and headline ``metrics``: of these conclusions.
     """
     if looks is None:
         return []
@@ -73,6 +75,12 @@ def flagged_looks(looks: LookPlan | None, seeds: int, documents: int) -> list[Fi
             f"the study was looked at {looks.taken} times, last with {looks.now.seeds} seeds and "
             f"{looks.now.documents} test documents; these conclusions are of {seeds} and {documents}, "
             "which was not planned, at the level of that look"
+        )
+    planned = (looks.methods, looks.metrics)
+    if planned != (tuple(methods), tuple(metrics)):
+        texts.append(
+            f"the looks were planned for {', '.join(looks.methods)} on {', '.join(looks.metrics)}; these "
+            "conclusions are of others, at the level of the last look"
         )
     return [Finding(check="looks", status="flagged", text=text) for text in texts]
 

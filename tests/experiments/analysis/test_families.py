@@ -57,8 +57,11 @@ def test_looks_that_were_not_planned_are_flagged():
         methods=("full",),
         metrics=("bleu",),
     )
-    assert flagged_looks(None, 5, 48) == flagged_looks(plan, 5, 48) == []
-    (other,) = flagged_looks(plan, 8, 48)
+    of = (["full"], ["bleu"])
+    assert flagged_looks(None, 5, 48, *of) == flagged_looks(plan, 5, 48, *of) == []
+    (other,) = flagged_looks(plan, 8, 48, *of)
     assert "last with 5 seeds and 48 test documents; these conclusions are of 8 and 48" in other.text
-    (before,) = flagged_looks(plan.model_copy(update={"concluded_before": True}), 5, 48)
+    (before,) = flagged_looks(plan.model_copy(update={"concluded_before": True}), 5, 48, *of)
     assert "concluded before" in before.text
+    (edited,) = flagged_looks(plan, 5, 48, ["full", "dora"], ["bleu"])
+    assert "planned for full on bleu; these conclusions are of others" in edited.text
