@@ -29,9 +29,11 @@ def audit(
     """
     headline = metrics or [metric for metric in all_metrics().values() if metric.headline]
     findings: list[Finding] = []
-    cells, runs, evaluations = records.cells, records.runs, records.evaluations
+    cells, runs = records.cells, records.runs
     for condition in dict.fromkeys(cell.condition for cell in cells):
         panel = [cell for cell in cells if cell.condition == condition]
+        keys = [(cell.run_id, cell.eval_digest) for cell in panel]  # one evaluation of a run per condition
+        evaluations = {key[0]: records.evaluations[key] for key in keys if key in records.evaluations}
         confirmed = [cell for cell in panel if cell.phase == "confirm" and cell.run_id in runs]
         trained = [cell for cell in confirmed if runs[cell.run_id].spec.method.trained_here]
         untouched = [cell for cell in panel if cell.phase == "base"]

@@ -158,7 +158,7 @@ def under_the_floor(comparisons: Sequence[Comparison], records: StudyRecords) ->
 def _below(pair: Comparison, records: StudyRecords) -> list[Finding]:
     sides = {pair.method, pair.baseline}
     here = [c for c in records.evaluated if c.condition == pair.condition and c.method in sides]
-    evaluations = [records.evaluations[cell.run_id] for cell in here]
+    evaluations = [records.evaluations[cell.run_id, cell.eval_digest] for cell in here]
     floors = _values(e.anchors.get("unrelated", {}).get(pair.metric) for e in evaluations)
     values = _values(e.metrics.get(pair.metric) for e in evaluations)
     if not floors or not values:

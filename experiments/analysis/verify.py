@@ -68,10 +68,17 @@ def verify(conclusions: Conclusions, root: Path) -> Verified:
     an exception.
     """
     folders = Root(root)
-    finished = {cell.run_id: cell for cell in conclusions.cells if cell.status != "failed"}
-    checked = [_checked(run_id, cell.eval_digest, folders) for run_id, cell in finished.items()]
+    digests: dict[str, set[str]] = {}  # a base has an evaluation on each data set, a tuning run has none
+    for cell in conclusions.cells:
+        if cell.status != "failed":
+            digests.setdefault(cell.run_id, set()).update([cell.eval_digest] if cell.eval_digest else [])
+    checked = [
+        _checked(run_id, digest, folders)
+        for run_id, own in digests.items()
+        for digest in sorted(own) or [None]
+    ]
     problems = list(_hashes(folders.results(conclusions.study)))
-    problems += [problem for one in checked for problem in one.problems]
+    problems += dict.fromkeys(problem for one in checked for problem in one.problems)
     verdicts = 0
     if not problems:
         records = StudyRecords.read(conclusions.cells, folders)
@@ -84,18 +91,16 @@ def verify_run(run_id: str, root: Path) -> Verified:
     """Check one run and every evaluation of it in the same way; it has no verdicts."""
     folders = Root(root)
     folder = folders.run(run_id)
-    digests: list[str | None] = [
-        path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))
-    ]
+    digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
     checked = [_checked(run_id, digest, folders) for digest in digests or [None]]
     problems = dict.fromkeys(problem for one in checked for problem in one.problems)
-    return _together(run_id, checked, list(problems), 0)._replace(runs=1)
+    return _together(run_id, checked, list(problems), 0)
 
 
 def _together(name: str, checked: list[Verified], problems: list[Problem], verdicts: int) -> Verified:
     return Verified(
         name=name,
-        runs=len(checked),
+        runs=len({one.name for one in checked}),
         evaluations=sum(one.evaluations for one in checked),
         values=sum(one.values for one in checked),
         verdicts=verdicts,

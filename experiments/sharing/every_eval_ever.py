@@ -16,6 +16,7 @@ from toolkit.records import (
     Cell,
     Conclusions,
     DocumentStatistics,
+    EvaluationKey,
     EvaluationRecord,
     Generation,
     Outcome,
@@ -29,7 +30,7 @@ SCHEMA_VERSION = "0.2.1"
 
 
 def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -> int:
-    """Write every evaluated run's per-document scores to ``target``; return the number of lines.
+    """Write every evaluation's per-document scores to ``target``; return the number of lines.
 
     The score of a document is its metric's value on that document alone. For a metric that is a ratio of
     sums, such as bits per byte or BLEU, the study's own value is not the mean of these. `is_correct` is true
@@ -41,10 +42,11 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
         raise UserError(f"export: study '{conclusions.study}' has no evaluated run")
     count = 0
     with whole_file(target) as neighbour, neighbour.open("w", encoding="utf-8") as stream:
-        seen: set[str] = set()
+        seen: set[EvaluationKey] = set()  # a base stands under every training size with one evaluation
         for cell in records.evaluated:
-            if cell.run_id not in seen:
-                seen.add(cell.run_id)
+            key = cell.run_id, cell.eval_digest
+            if key not in seen:
+                seen.add(key)
                 for line in _lines(conclusions.study, cell, records):
                     stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
                     count += 1
@@ -52,7 +54,7 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
 
 
 def _lines(study: str, cell: Cell, records: StudyRecords) -> Iterator[dict[str, Any]]:
-    evaluation = records.evaluations[cell.run_id]
+    evaluation = records.evaluations[cell.run_id, cell.eval_digest]
     metrics = {name: metric for name, metric in all_metrics().items() if name in evaluation.metrics}
     for outcome, row in zip(records.outcomes(cell), records.statistics(cell), strict=True):
         generation = _generation(outcome, row)

@@ -19,6 +19,7 @@ from toolkit.records import (
     Conclusions,
     Condition,
     Estimate,
+    EvaluationKey,
     EvaluationRecord,
     RunRecord,
     StudyRecords,
@@ -61,8 +62,8 @@ class StudyTables:
     """One row per text that fails."""
     runs: dict[str, RunRecord]
     """By run id."""
-    evaluations: dict[str, EvaluationRecord]
-    """By run id."""
+    evaluations: dict[EvaluationKey, EvaluationRecord]
+    """By run id and digest."""
 
     @property
     def metric_labels(self) -> dict[str, str]:
@@ -118,8 +119,12 @@ def _read(conclusions: Conclusions, source: StudyRecords) -> Records:
     evaluations = source.evaluations
     evaluated = [cell for cell in conclusions.cells if cell.eval_digest is not None]
     units = {name: value.unit for record in evaluations.values() for name, value in record.metrics.items()}
-    tests = _one_value("test part", evaluated, lambda cell: {"": evaluations[cell.run_id].test})
-    _one_value("signature", evaluated, lambda cell: _signatures(evaluations[cell.run_id]))
+
+    def of_cell(cell: Cell) -> EvaluationRecord:
+        return evaluations[cell.run_id, cell.eval_digest]
+
+    tests = _one_value("test part", evaluated, lambda cell: {"": of_cell(cell).test})
+    _one_value("signature", evaluated, lambda cell: _signatures(of_cell(cell)))
     return Records(
         conclusions=conclusions.model_copy(
             update={

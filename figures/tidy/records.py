@@ -9,7 +9,15 @@ from typing import Any
 from figures.looks import Look, assign
 from figures.wording.names import metric_label
 from figures.wording.pairs import shown_name
-from toolkit.records import Cell, Conclusions, Condition, EvaluationRecord, RunRecord, StudyRecords
+from toolkit.records import (
+    Cell,
+    Conclusions,
+    Condition,
+    EvaluationKey,
+    EvaluationRecord,
+    RunRecord,
+    StudyRecords,
+)
 
 SHOWN = ["label", "untuned", *Look._fields]
 """Columns that say how a method is shown: its name, whether its rate was not searched for, its look."""
@@ -26,8 +34,8 @@ class Records:
     tests: dict[Condition, str]
 
     @property
-    def evaluations(self) -> dict[str, EvaluationRecord]:
-        """Run id -> its evaluation."""
+    def evaluations(self) -> dict[EvaluationKey, EvaluationRecord]:
+        """(run id, digest) -> evaluation."""
         return self.source.evaluations
 
     @property

@@ -22,7 +22,7 @@ def scores(records: Records) -> Iterator[dict[str, Any]]:
     """Yield every metric of every evaluated run."""
     for cell in records.evaluated:
         about = records.about(cell)
-        for name, metric in records.evaluations[cell.run_id].metrics.items():
+        for name, metric in records.evaluations[cell.run_id, cell.eval_digest].metrics.items():
             yield {**about, **_value(name, metric)}
 
 
@@ -34,7 +34,7 @@ def anchors(records: Records) -> Iterator[dict[str, Any]]:
         if cell.is_base and cell.condition in trained:
             continue
         about = records.about(cell)
-        for anchor, metrics in records.evaluations[cell.run_id].anchors.items():
+        for anchor, metrics in records.evaluations[cell.run_id, cell.eval_digest].anchors.items():
             for name, metric in metrics.items():
                 yield {**about, "anchor": anchor, **_value(name, metric)}
 
@@ -43,7 +43,7 @@ def details(records: Records) -> Iterator[dict[str, Any]]:
     """Yield what a metric consists of, part by part."""
     for cell in records.evaluated:
         about = records.about(cell)
-        for name, metric in records.evaluations[cell.run_id].metrics.items():
+        for name, metric in records.evaluations[cell.run_id, cell.eval_digest].metrics.items():
             shared = {**about, **_value(name, metric)}
             for part, value in metric.details.items():
                 yield {**shared, "part": part, "value": value}

@@ -13,6 +13,8 @@ from toolkit.records.older import without_statistics
 from toolkit.records.run import RunRecord
 from toolkit.specs import EvalSpec
 
+EvaluationKey = tuple[str, str | None]
+"""Run id and digest: a run has one evaluation for each test split and each choice of settings."""
 Direction = Literal["lower", "higher", "neither"]
 """Which way a metric is better."""
 

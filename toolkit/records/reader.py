@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from toolkit.records.base import read_lines
-from toolkit.records.evaluation import DocumentStatistics, EvaluationRecord, Outcome, read_statistics
+from toolkit.records.evaluation import (
+    DocumentStatistics,
+    EvaluationKey,
+    EvaluationRecord,
+    Outcome,
+    read_statistics,
+)
 from toolkit.records.folders import Root
 from toolkit.records.run import RunRecord, Step
 from toolkit.records.study import Cell
@@ -38,12 +44,15 @@ class StudyRecords:
         return tuple({(cell.run_id, cell.condition): cell for cell in cells}.values())
 
     @cached_property
-    def evaluations(self) -> dict[str, EvaluationRecord]:
-        """Run id -> its evaluation, for every run that has one."""
-        digests = {cell.run_id: cell.eval_digest for cell in self.evaluated}
+    def evaluations(self) -> dict[EvaluationKey, EvaluationRecord]:
+        """(run id, digest) -> evaluation, of every cell that has one.
+
+        Not by run: the untouched base is one run and has an evaluation on each data set.
+        """
+        keys = dict.fromkeys((cell.run_id, cell.eval_digest) for cell in self.evaluated)
         return {
-            run_id: EvaluationRecord.read(self.root.run(run_id).evaluation(digest))
-            for run_id, digest in digests.items()
+            (run_id, digest): EvaluationRecord.read(self.root.run(run_id).evaluation(digest))
+            for run_id, digest in keys
             if digest is not None
         }
 
@@ -53,12 +62,12 @@ class StudyRecords:
 
         An evaluation embeds the record of its run, so `run.json` is opened only for runs without one.
         """
+        embedded = {run_id: evaluation.run for (run_id, _), evaluation in self.evaluations.items()}
         runs: dict[str, RunRecord] = {}
         for cell in self.cells:
             if cell.status != "failed" and cell.run_id not in runs:
-                evaluation = self.evaluations.get(cell.run_id)
                 path = self.root.run(cell.run_id).record
-                runs[cell.run_id] = RunRecord.read(path) if evaluation is None else evaluation.run
+                runs[cell.run_id] = embedded.get(cell.run_id) or RunRecord.read(path)
         return runs
 
     def outcomes(self, cell: Cell) -> list[Outcome]:

@@ -82,7 +82,10 @@ class Study:
             )
             for i, n in enumerate(self.lengths)
         ]
-        records.__dict__.update(runs=self.runs, evaluations=self.evaluations)
+        evaluations = {
+            (c.run_id, c.eval_digest): self.evaluations[c.run_id] for c in self.cells if c.eval_digest
+        }
+        records.__dict__.update(runs=self.runs, evaluations=evaluations)
         records._statistics = {(c.run_id, str(c.eval_digest)): rows for c in self.cells}
         return records
 
@@ -454,3 +457,27 @@ def test_equivalent_under_the_floor_says_so(value: float, flagged: bool, study: 
     assert all("no better than unrelated text (2.5)" in f.text for f in findings)
     other = pair.model_copy(update={"verdict": "undecided"})
     assert under_the_floor([other], study.records()) == []
+
+
+def test_a_base_on_two_data_sets_has_the_test_part_of_each(study: Study) -> None:
+    """One run of the base, scored on `test-1` and on `test-2`, beside LoRA on each: both data sets are ok.
+
+    Looked up by run alone, the base would have one part for both and be refused on one of them.
+    """
+    base = next(cell for cell in study.cells if cell.is_base)
+    lora = next(cell for cell in study.cells if (cell.method, cell.phase) == ("lora-r16", "confirm"))
+    part = study.evaluations[base.run_id]
+    cells, evaluations = [], {}
+    for dataset, digest in (("one", "test-1"), ("two", "test-2")):
+        for cell in (base, lora.model_copy(update={"run_id": f"lora on {dataset}"})):
+            cells.append(cell.model_copy(update={"dataset": dataset, "eval_digest": digest}))
+            evaluations[cell.run_id, digest] = part.model_copy(update={"test": digest})
+    records = study.records()
+    records.cells = tuple(cells)
+    runs = {cell.run_id: study.runs[base.run_id if cell.is_base else lora.run_id] for cell in cells}
+    records.__dict__.update(runs=runs, evaluations=evaluations)
+    records._statistics = {key: [] for key in evaluations}
+    parts = [finding for finding in audit(records) if finding.check == "test part"]
+    assert [(finding.dataset, finding.status) for finding in parts] == [("one", "ok"), ("two", "ok")]
+    assert parts[0].text.endswith("test-1")
+    assert parts[1].text.endswith("test-2")
