@@ -75,7 +75,7 @@ def verify(conclusions: Conclusions, root: Path) -> Verified:
     checked = [
         _checked(run_id, digest, folders)
         for run_id, own in digests.items()
-        for digest in sorted(own) or [None]
+        for digest in sorted(own) or (None,)
     ]
     problems = list(_hashes(folders.results(conclusions.study)))
     problems += dict.fromkeys(problem for one in checked for problem in one.problems)
@@ -92,7 +92,7 @@ def verify_run(run_id: str, root: Path) -> Verified:
     folders = Root(root)
     folder = folders.run(run_id)
     digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
-    checked = [_checked(run_id, digest, folders) for digest in digests or [None]]
+    checked = [_checked(run_id, digest, folders) for digest in digests or (None,)]
     problems = dict.fromkeys(problem for one in checked for problem in one.problems)
     return _together(run_id, checked, list(problems), 0)
 
@@ -157,7 +157,8 @@ def _run(run_id: str, digest: str | None, root: Root) -> Iterator[Problem]:
     path = folder.evaluation(digest)
     evaluation = EvaluationRecord.read(path)
     if evaluation.run != record:
-        yield Problem(str(path), "it is of another run than run.json")
+        remedy = f"delete the files of {digest} and `bakeoff run` of its study makes them anew"
+        yield Problem(str(path), f"it is of another run than run.json; {remedy}")
     if evaluation.digest != digest:
         yield Problem(str(path), f"it has the digest {evaluation.digest}")
     documents = [outcome.document_id for outcome in read_lines(folder.outcomes(digest), Outcome)]

@@ -92,9 +92,20 @@ def seal_run(record: RunRecord, folder: RunFolder) -> None:
     record.write(folder.record, sealed=True)
 
 
+OF_WEIGHTS = ("eval-", "statistics-")
+"""Starts of the names of a run's evaluations."""
+
+
 def forget_run(folder: RunFolder) -> None:
-    """Drop the hashes of what a training is about to make again."""
-    hashes.forget(folder.path, *(path.name for path in (folder.record, folder.steps, folder.artifact)))
+    """Remove evaluations of former weights, and drop the hashes of what a training is about to make again.
+
+    Call it only on a run without `run.json`: its training is beginning, or goes on.
+    """
+    for start in OF_WEIGHTS:
+        for path in sorted(folder.path.glob(f"{start}*.json*")):  # the record before its outcomes
+            path.unlink(missing_ok=True)
+    made = (path.name for path in (folder.record, folder.steps, folder.artifact))
+    hashes.forget(folder.path, *made, *OF_WEIGHTS)
 
 
 class MergeSide(Record):

@@ -9,6 +9,8 @@ import pytest
 
 from toolkit.errors import UserError
 from toolkit.records import Step, hashes, read_lines, write_lines
+from toolkit.records.folders import RunFolder
+from toolkit.records.run import forget_run
 
 STEPS = [Step(step=number, epoch=1.0, seconds=1.0, tokens=9, loss=2.5) for number in (1, 2)]
 
@@ -54,6 +56,27 @@ def test_a_kill_while_a_file_is_replaced_leaves_one_that_fits(tmp_path, monkeypa
     for content, changed in ((b"new", False), (b"old", False), (b"bad", True)):
         path.write_bytes(content)
         assert hashes.changed(path) is changed
+
+
+def test_what_is_trained_again_loses_the_evaluations_of_its_former_weights(tmp_path):
+    """Of seven files with hashes three of an evaluation go; two more lose their hashes alone."""
+    folder = RunFolder(tmp_path, "run")
+    evaluation = folder.evaluation("0a"), folder.outcomes("0a"), folder.statistics("0a")
+    made_again = folder.steps, folder.artifact / "model.safetensors"
+    others = folder.spec, folder.merge
+    folder.artifact.mkdir(parents=True)
+    for path in (*evaluation, *made_again, *others):
+        path.write_text("{}")
+    hashes.seal(folder.path)
+    assert len(json.loads((folder.path / "hashes.json").read_text())["files"]) == 7
+    forget_run(folder)
+    assert not any(path.exists() for path in evaluation)
+    assert all(path.exists() for path in (*made_again, *others))
+    assert json.loads((folder.path / "hashes.json").read_text())["files"].keys() == {
+        "spec.yaml",
+        "merge.json",
+    }
+    assert hashes.problems(folder.path) == {}
 
 
 def test_a_folder_of_weights_that_was_deleted_is_no_damage_but_one_missing_file_is(tmp_path):
