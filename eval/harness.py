@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from eval import general_text
 from eval.anchors import ANCHORS
+from eval.inference.saved import outcomes_of
 from eval.metrics import Context, Metric, all_metrics, measure, signature
 from toolkit.data.conversations.template import rendering
 from toolkit.data.format import prompt
-from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
 from toolkit.records import (
     DocumentStatistics,
@@ -23,7 +22,6 @@ from toolkit.records import (
     SettingMetrics,
     SettingStatistics,
     hashes,
-    read_lines,
     write_lines,
 )
 from toolkit.records.folders import RunFolder
@@ -53,9 +51,17 @@ def contexts_of(
 
 
 def is_current(
-    folder: RunFolder, digest: str, contexts: Sequence[Context], clusters: Mapping[str, str] = NO_CLUSTERS
+    folder: RunFolder,
+    digest: str,
+    contexts: Sequence[Context],
+    clusters: Mapping[str, str] = NO_CLUSTERS,
+    train: str | None = None,
 ) -> bool:
-    """Whether the evaluation is finished, with every available metric as it is now, and these clusters."""
+    """Whether the evaluation is finished, with every available metric as it is now, and these clusters.
+
+    ``train``: fingerprint of the training split that texts are compared with, for what a model copies. It has
+    to be the same if the evaluation's is known; None leaves it unchecked.
+    """
     path = folder.evaluation(digest)
     if not path.is_file() or not folder.statistics(digest).is_file():
         return False
@@ -63,6 +69,8 @@ def is_current(
         return False
     record = EvaluationRecord.read(path)
     if record.clusters != _digest(clusters):
+        return False
+    if None not in (train, record.train) and record.train != train:
         return False
     measured = [record.metrics, *(setting.metrics for setting in record.settings)]
     # A metric that was measured elsewhere and is unavailable here is no reason to measure again.
@@ -94,6 +102,7 @@ def evaluate(
     train: Sequence[str],
     test: Sequence[str],
     fingerprint: str,
+    train_fingerprint: str | None = None,
     further: Sequence[str] = (),
     clusters: Mapping[str, str] = NO_CLUSTERS,
     base: ModelSpec | None = None,
@@ -101,14 +110,15 @@ def evaluate(
 ) -> EvaluationRecord:
     """Evaluate a run and return its record, written last.
 
-    Outcomes on disk are used as they are and never rewritten, so a new metric needs no model. ``further`` are
-    excluded documents that share a title with a test document. ``clusters``: id of a test document -> label,
-    if documents depend on each other by more than equal prompts. ``base`` is the base model as it lies on
-    this machine; None takes the record's, which for an imported run names no folder.
+    Outcomes on disk are used as they are and never rewritten, so a new metric needs no model. ``fingerprint``
+    is that of ``test``. ``further`` are excluded documents that share a title with a test document.
+    ``clusters``: id of a test document -> label, if documents depend on each other by more than equal
+    prompts. ``base`` is the base model as it lies on this machine; None takes the record's, which for an
+    imported run names no folder.
     """
     digest = evaluation_digest(spec, fingerprint, form)
     contexts = contexts_of(spec, form, train, further)
-    outcomes, seconds = _outcomes(run, folder, digest, spec, form, test, base, progress)
+    outcomes, seconds = outcomes_of(run, folder, digest, spec, form, test, base, progress)
     progress(PhaseStarted(phase="measuring"))
     began = time.perf_counter()
     values: list[dict[str, MetricValue]] = []
@@ -121,6 +131,7 @@ def evaluate(
         digest=digest,
         spec=spec,
         test=fingerprint,
+        train=train_fingerprint,
         format=form.name,
         metrics=values[0],
         settings=tuple(
@@ -199,52 +210,3 @@ def _anchors(outcomes: Sequence[Outcome], context: Context) -> dict[str, dict[st
         name: {key: value for key, value in values.items() if value.value is not None}
         for name, values in measured.items()
     }
-
-
-def _outcomes(
-    run: RunRecord,
-    folder: RunFolder,
-    digest: str,
-    spec: EvalSpec,
-    form: AnyFormat,
-    test: Sequence[str],
-    base: ModelSpec | None,
-    progress: Listener,
-) -> tuple[list[Outcome], dict[str, float]]:
-    """Outcomes on disk, or else those of the saved model, written; and the seconds of both passes."""
-    path = folder.outcomes(digest)
-    if path.is_file() and not hashes.changed(path):
-        outcomes, seconds = read_lines(path, Outcome), dict[str, float]()
-    else:
-        outcomes, seconds = _run_model(run, folder, spec, form, test, base, progress)
-        write_lines(path, outcomes, sealed=True)
-    held_out = sum(not outcome.general for outcome in outcomes)
-    if held_out != len(test):
-        raise UserError(f"{path} has {held_out} outcomes for {len(test)} documents: delete it")
-    return outcomes, seconds
-
-
-def _run_model(
-    run: RunRecord,
-    folder: RunFolder,
-    spec: EvalSpec,
-    form: AnyFormat,
-    test: Sequence[str],
-    base: ModelSpec | None,
-    progress: Listener,
-) -> tuple[list[Outcome], dict[str, float]]:
-    # What is evaluated is what was saved, loaded again: torch only from here on.
-    from eval.inference.outcomes import outcomes
-    from toolkit import runtime
-    from toolkit.models.artifact import load_run
-
-    if not run.spec.is_base:
-        folder.require_artifact()
-    general = general_text.texts(spec.general) if spec.general else []
-    progress(PhaseStarted(phase="loading"))
-    model, tokenizer = load_run(run, folder, base)
-    precision = runtime.resolve_precision(run.spec.train.precision)
-    progress(PhaseStarted(phase="evaluating"))
-    return outcomes(
-        model, tokenizer, test, form, spec, general=general, precision=precision, progress=progress
-    )

@@ -200,6 +200,16 @@ class StudyState:
         test = self.prepared(cell.dataset, cell.data).fingerprints["test"]
         return evaluation_digest(self.study.evaluate, test, cell.dataset.format)
 
+    def evaluated_with(self, cell: CellSpec) -> DataSpec:
+        """The sizes of the splits that a cell is evaluated with.
+
+        What was trained elsewhere is one run under all training sizes: as for the untouched base, what it
+        copies is looked for in the largest training split.
+        """
+        source = self.study.converted.get(cell.method, cell.method)
+        elsewhere = source in self.study.elsewhere
+        return sizes_of(self.study, max(self.study.data.train)) if elsewhere else cell.data
+
     def state(self, cell: CellSpec) -> CellState:
         """How far a cell is, from what is on disk."""
         folder = self.root.run(cell.run.run_id)
@@ -210,8 +220,8 @@ class StudyState:
                 return CellState.DONE
             digest = self.evaluation_of(cell)
             contexts = contexts_of(self.study.evaluate, cell.dataset.format)
-            clusters = self.prepared(cell.dataset, cell.data).clusters
-            if is_current(folder, digest, contexts, clusters):
+            splits = self.prepared(cell.dataset, self.evaluated_with(cell))
+            if is_current(folder, digest, contexts, splits.clusters, splits.fingerprints["train"]):
                 return CellState.DONE
             outcomes = folder.outcomes(digest)
             evaluated_before = outcomes.is_file() and not hashes.changed(outcomes)

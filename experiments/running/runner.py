@@ -167,7 +167,7 @@ def jobs_of(grid: StudyState, cells: Sequence[CellSpec]) -> list[Job]:
             root=str(grid.root.path.resolve()),
             run=cell.run,
             dataset=cell.dataset,
-            data=cell.data,
+            data=grid.evaluated_with(cell),
             evaluate=None if cell.phase == "tune" else grid.study.evaluate,
             report_to=grid.study.report_to,
         )

@@ -22,6 +22,7 @@ from toolkit.errors import UserError
 from toolkit.events import Failed, Listener, PhaseStarted
 from toolkit.records import Failure, RunRecord
 from toolkit.records.files import write_text
+from toolkit.specs import EvalSpec
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -49,21 +50,7 @@ def work(job: Job, listener: Listener) -> None:
                 train_here(job, prepared, listener)
         record = RunRecord.read(folder.record)
         if job.evaluate is not None and record.status == "finished":
-            from eval.harness import evaluate
-
-            evaluate(
-                record,
-                folder,
-                job.evaluate,
-                job.dataset.format,
-                train=prepared.train,
-                test=prepared.test,
-                fingerprint=prepared.fingerprints["test"],
-                further=[text for texts in prepared.further_references.values() for text in texts],
-                clusters=prepared.clusters,
-                base=job.run.model,  # as resolved here: an imported record's is not this machine's
-                progress=listener,
-            )
+            _evaluate(record, job, job.evaluate, prepared, listener)
         if not trained or _is_of(folder.failure, job, prepared):
             folder.failure.unlink(missing_ok=True)
 
@@ -85,6 +72,30 @@ def _is_of(path: Path, job: Job, prepared: Prepared) -> bool:
 
     test = prepared.fingerprints["test"]
     return failure.evaluation == evaluation_digest(job.evaluate, test, job.dataset.format)
+
+
+def _evaluate(record: RunRecord, job: Job, spec: EvalSpec, prepared: Prepared, listener: Listener) -> None:
+    """Evaluate the run, unless another process has done it since the job was made."""
+    from eval.harness import contexts_of, evaluate, evaluation_digest, is_current
+
+    form, test, train = job.dataset.format, prepared.fingerprints["test"], prepared.fingerprints["train"]
+    digest = evaluation_digest(spec, test, form)
+    if is_current(job.folder, digest, contexts_of(spec, form), prepared.clusters, train):
+        return
+    evaluate(
+        record,
+        job.folder,
+        spec,
+        form,
+        train=prepared.train,
+        test=prepared.test,
+        fingerprint=test,
+        train_fingerprint=train,
+        further=[text for texts in prepared.further_references.values() for text in texts],
+        clusters=prepared.clusters,
+        base=job.run.model,  # as resolved here: an imported record's is not this machine's
+        progress=listener,
+    )
 
 
 def main() -> int:

@@ -169,6 +169,8 @@ class EvaluationRecord(Record):
     spec: EvalSpec
     test: str
     """Fingerprint of the test split."""
+    train: str | None = None
+    """Fingerprint of the training split that texts were compared with; None in older records."""
     format: str
     """Name of the document format."""
     metrics: dict[str, MetricValue]

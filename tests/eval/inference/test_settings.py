@@ -70,6 +70,17 @@ def evaluated(tmp_path_factory, recipe_texts):
     return folder, digest, record
 
 
+def evaluated_on(texts, folder, train=(), train_fingerprint=None):
+    """An evaluation of the first six texts, whose outcomes are written unless they are there."""
+    path = folder.outcomes(evaluation_digest(SPEC, "print", FORM))
+    if not path.is_file():
+        write_lines(path, [outcome(text, 9) for text in texts[:6]])
+    return evaluate(
+        run_record("full", 0, 1e-4, "CPU"), folder, SPEC, FORM, train=train, test=texts[:6],
+        fingerprint="print", train_fingerprint=train_fingerprint, progress=lambda _: 0,
+    )  # fmt: skip
+
+
 def test_every_setting_has_every_metric_of_texts(evaluated):
     """2 prompts x 2 decodings: the headline's metrics and three more sets, each signed with its setting."""
     _, _, record = evaluated
@@ -123,6 +134,37 @@ def test_a_changed_metric_rewrites_statistics_and_no_text(evaluated, recipe_text
     assert again.metrics == record.metrics
     assert len(read_statistics(folder, digest)) == 6
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_measuring_again_keeps_the_seconds_of_inference(tmp_path, recipe_texts):
+    """An evaluation that took 3 s of likelihoods and 4 s of generation: measured again, these stay."""
+    folder = RunFolder(tmp_path, "run")
+    first = evaluated_on(recipe_texts, folder)
+    assert first.seconds.keys() == {"metrics"}  # no model was asked: the outcomes were written by hand
+    spent = {"likelihood": 3.0, "generation": 4.0, "metrics": 99.0}
+    first.model_copy(update={"seconds": spent}).write(folder.evaluation(first.digest), sealed=True)
+    again = evaluated_on(recipe_texts, folder)
+    assert again.seconds == {**spent, "metrics": again.seconds["metrics"]}
+    assert again.seconds["metrics"] < 99
+
+
+def test_what_is_copied_is_measured_again_on_another_training_split(tmp_path, recipe_texts):
+    """The texts end as six recipes do; with these in training the longest copy is longer than without them.
+
+    The evaluation of a base is found by its test split, which both training splits share. One of an older
+    record, which does not name its training split, counts as current.
+    """
+    folder, contexts = RunFolder(tmp_path, "run"), contexts_of(SPEC, FORM)
+    other = evaluated_on(recipe_texts, folder, train=recipe_texts[6:], train_fingerprint="small")
+    assert is_current(folder, other.digest, contexts, train="small")
+    assert not is_current(folder, other.digest, contexts, train="large")
+    again = evaluated_on(recipe_texts, folder, train=recipe_texts, train_fingerprint="large")
+    assert again.digest == other.digest
+    assert is_current(folder, other.digest, contexts, train="large")
+    assert again.metrics["longest_copy"].value > other.metrics["longest_copy"].value
+    old = again.model_copy(update={"train": None})
+    old.write(folder.evaluation(old.digest), sealed=True)
+    assert is_current(folder, old.digest, contexts, train="small")
 
 
 def test_statistics_that_are_missing_are_refused_by_name(tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from experiments.design import study
-from experiments.design.conditions import Design, sizes_of
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
 from experiments.design.grid import cells_of
+from experiments.design.study_state import StudyState
+from toolkit.specs import TrainSpec
 
 HEADLINE = "full-vs-lora-embedded"
 OF_THE_BOARD = ["forgetting", "rank-sweep", "variants", "where-to-adapt", "without-regret"]
@@ -79,3 +83,21 @@ def test_the_board_evaluates_as_the_studies_that_share_its_runs():
         assert asked.model_copy(update={"general": None}) == board.evaluate
         assert study.load(name).data == board.data
         assert study.load(name).data.test >= 150
+
+
+def test_what_was_trained_elsewhere_is_evaluated_against_the_largest_training_split(tmp_path):
+    """One run under 4 and 8 training documents, and what is converted from it: 8; a run trained on 4: 4.
+
+    Were each size its own, the two conditions would measure the one evaluation again in turn, for ever.
+    """
+    methods = "methods={full: 1e-3, theirs: {adapter: ./theirs}, merged: {convert: theirs, to: merged}}"
+    grid = StudyState(study.load("quickstart", [methods, "data.train=[4, 8]"]), tmp_path)
+    specs = ConditionSpec(
+        grid.study.base_models[0], grid.study.dataset[0], sizes_of(grid.study, 4), TrainSpec()
+    )
+    run = SimpleNamespace()
+    sizes = {
+        name: grid.evaluated_with(CellSpec(specs, name, "confirm", False, run)).train
+        for name in ("full", "theirs", "merged")
+    }
+    assert sizes == {"full": 4, "theirs": 8, "merged": 8}

@@ -10,14 +10,20 @@ import pytest
 
 from eval.harness import metrics_for
 from experiments.analysis.conclude import read
+from experiments.analysis.verify import verify
+from experiments.design import study
+from experiments.design.study_state import CellState, StudyState
 from experiments.running.executors.local import Local
+from experiments.running.runner import jobs_of
+from experiments.running.worker import work
 from experiments.sharing.merge import merge
 from figures.report.page import build
-from tests.experiments.small import run
+from tests.experiments.small import asked, run
 from tests.factories import RECIPE
 from toolkit.errors import UserError
-from toolkit.events import Ended
+from toolkit.events import Ended, Event, PhaseStarted
 from toolkit.records import EvaluationRecord, FailedGeneration, RunRecord, read_lines
+from toolkit.records.folders import Root
 
 
 def test_a_study_ends_with_every_cell_finished_and_a_verdict_each(done):
@@ -54,6 +60,55 @@ def test_running_again_repeats_nothing(done, tiny_gpt2):
     assert "training" not in said
 
 
+def test_a_worker_measures_nothing_that_is_current(done, tiny_gpt2):
+    """Two jobs of one run: the second finds the evaluation of the first, and no file of it changes."""
+    root, _, _ = done
+    grid = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
+    job, *_ = jobs_of(grid, grid.cells())
+    before = {path: path.stat().st_mtime_ns for path in job.folder.path.glob("*.json*")}
+    heard: list[Event] = []
+    work(job, heard.append)
+    assert len(before) == 5  # run, hashes, eval-*.json(l), statistics-*.jsonl
+    assert {path: path.stat().st_mtime_ns for path in job.folder.path.glob("*.json*")} == before
+    assert "measuring" not in {event.phase for event in heard if isinstance(event, PhaseStarted)}
+
+
+def test_a_base_is_measured_again_against_another_training_split(run_once, tmp_path, tiny_gpt2):
+    """Twelve training documents, then thirteen: the same test texts, but more to have copied from."""
+    shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
+    grid = StudyState(
+        study.load("quickstart", asked(tiny_gpt2, "small", "data.train=13")), tmp_path
+    ).prepare()
+    base, *_ = grid.cells()
+    assert grid.state(base) == CellState.TO_MEASURE
+    heard: list[Event] = []
+    job, *_ = jobs_of(grid, [base])
+    work(job, heard.append)
+    assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["measuring"]
+    assert grid.state(base) == CellState.DONE
+    record = EvaluationRecord.read(job.folder.evaluation(grid.evaluation_of(base)))
+    assert record.train == grid.prepared(base.dataset).fingerprints["train"]
+    assert record.seconds.keys() == {"likelihood", "generation", "metrics"}
+
+
+@pytest.mark.slow
+def test_a_run_that_is_trained_again_is_evaluated_again(run_once, tmp_path, tiny_gpt2):
+    """`run.json` of LoRA is deleted: one run is trained, its evaluation is of that training, all is verified.
+
+    Kept from the weights before, the evaluation would hold another record of the run than `run.json`.
+    """
+    shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
+    (cell,) = (cell for cell in run_once[1].cells if cell.method == "lora-r16")
+    folder = Root(tmp_path).run(cell.run_id)
+    before = RunRecord.read(folder.record)
+    folder.record.unlink()
+    conclusions, _ = run(tmp_path, tiny_gpt2, "small")
+    after = RunRecord.read(folder.record)
+    assert after.costs.load_seconds != before.costs.load_seconds
+    assert EvaluationRecord.read(folder.evaluation(str(cell.eval_digest))).run == after
+    assert verify(conclusions, tmp_path).problems == ()
+
+
 def test_two_studies_share_their_runs(done, tiny_gpt2):
     """Another study with the same methods finds them all and trains nothing."""
     root, _, _ = done
@@ -78,8 +133,8 @@ def test_every_prompt_and_decoding_is_concluded_and_every_failure_listed(done, t
     """2 prompts x 3 decodings x 3 models; a random model writes nothing of the form: 108 texts fail."""
     root, first, _ = done
     decodings = "[{}, {temperature: 1.5}, {temperature: 0, num_beams: 2}]"
-    asked = f"evaluate={{max_new_tokens: 6, prompts: [title, ingredients], decodings: {decodings}}}"
-    conclusions, _ = run(root, tiny_gpt2, "settings", asked)
+    override = f"evaluate={{max_new_tokens: 6, prompts: [title, ingredients], decodings: {decodings}}}"
+    conclusions, _ = run(root, tiny_gpt2, "settings", override)
     texts = [name for name, item in metrics_for(RECIPE).items() if item.of_generations]
     assert first.settings == first.decoding == ()
     # ingredient match says nothing if the prompt holds the ingredients: 3 decodings x 3 models fewer
