@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from toolkit.records.folders import CLOCK, sealed
 TRAINABLE = "trainable.pt"
 """The trainable weights, and AdaLoRA's scores and choice of ranks."""
 DIGEST = "trainable.sha256"
+STATE = "trainer_state.json"
+"""transformers' own file, in every whole checkpoint."""
 SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
 logger = logging.getLogger(__name__)
@@ -67,7 +70,13 @@ def load_trainable(model: Any, folder: Path) -> bool:
 
 
 def seal(checkpoint: Path, clock: Mapping[str, float]) -> None:
-    """Write `clock.json`, the last file of a checkpoint: its ``clock`` and all other files' SHA-256."""
+    """Write `clock.json`, the last file of a checkpoint: its ``clock`` and all other files' SHA-256.
+
+    One that is not whole, because files of it were deleted meanwhile, is logged in one line and not sealed.
+    """
+    if not (checkpoint / STATE).is_file():
+        logger.warning("%s has no %s: no run resumes from it", checkpoint, STATE)
+        return
     files = {
         path.relative_to(checkpoint).as_posix(): sha256([path])
         for path in sorted(checkpoint.rglob("*"))
@@ -80,6 +89,19 @@ def clock_of(checkpoint: Path) -> dict[str, Any]:
     """Return the clock that `seal` wrote."""
     clock: dict[str, Any] = json.loads((checkpoint / CLOCK).read_text())["clock"]
     return clock
+
+
+def discard_unsealed(folder: Path) -> None:
+    """Delete checkpoints that were being written when the process died; of several processes, in the first.
+
+    transformers keeps the checkpoints of the highest steps: beside one of a later step that is not whole it
+    would delete whole ones.
+    """
+    if runtime.rank():
+        return
+    for path in folder.glob("checkpoint-*"):
+        if re.fullmatch("checkpoint-[0-9]+", path.name) and not (path / CLOCK).is_file():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def latest_intact(folder: Path) -> Path | None:
@@ -107,6 +129,8 @@ def latest_intact(folder: Path) -> Path | None:
 def _damage(checkpoint: Path) -> str | None:
     try:
         files = json.loads((checkpoint / CLOCK).read_text(encoding="utf-8"))["files"]
+        if STATE not in files:  # sealed by earlier versions, whatever was in it
+            return f"{STATE} is missing"
         for name, digest in files.items():
             if not (checkpoint / name).is_file():
                 return f"{name} is missing"

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tests.toolkit.training.test_train import FULL, LORA, fit, spec
 from toolkit.events import StepTaken, ignore
 from toolkit.records.folders import RunFolder
-from toolkit.training.checkpoints import latest_intact
+from toolkit.training.checkpoints import latest_intact, seal
 from toolkit.training.train import train
 
 SETTINGS = {"epochs": 1, "validations": 1}
@@ -101,6 +101,43 @@ def test_resumed_past_a_flipped_bit_it_ends_with_the_same_weights(stopped, tmp_p
     flip(next(folder.last_checkpoint.glob("*.safetensors" if run.method.peft is None else "trainable.pt")))
     assert fit(run, tmp_path, recipe_texts).costs.interruptions == 1
     assert all(torch.equal(weight, expected[name]) for name, weight in weights(folder).items())
+
+
+def test_beside_later_checkpoints_that_are_not_whole_no_whole_one_is_deleted(stopped, tmp_path, recipe_texts):
+    """Two kills in mid-save left steps 850 and 900 unsealed; resumed from 2, killed at 4: 2 and 3 are there.
+
+    transformers keeps the two highest steps: 850 and 900 would stay, and 3 would be sealed without a file.
+    """
+    run, root, expected = stopped
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    folder = RunFolder(tmp_path, run.run_id)
+    (folder.checkpoints / "checkpoint-3").rename(folder.checkpoints / "checkpoint-850")
+    (folder.checkpoints / "checkpoint-850" / "clock.json").unlink()
+    shutil.copytree(folder.checkpoints / "checkpoint-850", folder.checkpoints / "checkpoint-900")
+
+    def stop(event):
+        if isinstance(event, StepTaken) and event.step == 4:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(run, recipe_texts[:30], recipe_texts[30:], "[END]", folder, progress=stop, checkpoint_seconds=0)
+    assert {path.name for path in folder.checkpoints.glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-3"}
+    assert latest_intact(folder.checkpoints).name == "checkpoint-3"
+    assert fit(run, tmp_path, recipe_texts).costs.interruptions == 2
+    assert all(torch.equal(weight, expected[name]) for name, weight in weights(folder).items())
+
+
+def test_a_checkpoint_without_the_trainers_state_is_neither_sealed_nor_intact(tmp_path, caplog):
+    """An empty folder is not sealed, with one line; one that an earlier version sealed is deleted."""
+    checkpoint = tmp_path / "checkpoint-820"
+    checkpoint.mkdir()
+    with caplog.at_level("WARNING", logger="toolkit.training.checkpoints"):
+        seal(checkpoint, {"train": 1.0})
+    assert list(checkpoint.iterdir()) == []
+    assert caplog.messages == [f"{checkpoint} has no trainer_state.json: no run resumes from it"]
+    (checkpoint / "clock.json").write_text('{"clock": {}, "files": {}}')
+    assert latest_intact(tmp_path) is None
+    assert not checkpoint.exists()
 
 
 def test_without_a_whole_checkpoint_it_starts_anew(stopped, tmp_path, recipe_texts, caplog):
