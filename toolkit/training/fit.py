@@ -21,7 +21,7 @@ from toolkit.records import DataCounts
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
-from toolkit.training.monitor import DivergedError, Monitor, StepTotals
+from toolkit.training.monitor import DivergedError, Monitor, OutOfPatienceError, StepTotals
 from toolkit.training.step import attention, frozen_weights
 from toolkit.training.trainer import TokenBudgetTrainer, arguments
 from toolkit.training.validation import BestWeights, Validation
@@ -100,6 +100,7 @@ def fit(
     report_to: Sequence[str],
 ) -> Fitted:
     """Train to the end, or until the loss diverges."""
+    checkpoints.discard_unsealed(folder.checkpoints)
     checkpoint = checkpoints.latest_intact(folder.checkpoints)
     monitor = Monitor(
         folder,
@@ -154,6 +155,8 @@ def _run(trainer: TokenBudgetTrainer, checkpoint: Path | None, spec: RunSpec, ca
         if checkpoint is None:
             trainer.evaluate(cache=cache)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except OutOfPatienceError:
+        return None
     except DivergedError as error:
         return str(error)
     except RuntimeError as error:

@@ -28,6 +28,10 @@ class DivergedError(Exception):
     """The loss became nan or infinite, or validation is far worse than before the first step."""
 
 
+class OutOfPatienceError(Exception):
+    """A resumed run had used up its patience at its checkpoint: it ends there."""
+
+
 class Clock(NamedTuple):
     """Seconds so far, summed over all processes that trained a run one after the other."""
 
@@ -106,15 +110,19 @@ class Monitor(TrainerCallback):
         self._others = seconds_of_others()
         self.last_bits: float | None = None
         self._first_nll: float | None = None
+        self._out_of_patience = False
         lines = _lines_through(folder.steps, step_of(resumed_from)) if resumed_from else []
         for line in lines:
             if line.validation_bits_per_byte is not None and line.validation_nll is not None:
-                self._record_validation(line.step, line.validation_nll, line.validation_bits_per_byte)
+                nll, bits = line.validation_nll, line.validation_bits_per_byte
+                self._out_of_patience = self._record_validation(line.step, nll, bits)
         if runtime.rank() == 0:
             write_lines(folder.steps, lines)
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Start the clock."""
+        """Start the clock. Raises OutOfPatienceError if a resumed run is not to be trained further."""
+        if self._out_of_patience:
+            raise OutOfPatienceError
         self._began, self._others = time.perf_counter(), seconds_of_others()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
@@ -168,6 +176,7 @@ class Monitor(TrainerCallback):
         if self._first_nll is not None and nll > self._first_nll + MAX_RISE:
             rise = f"validation loss rose from {self._first_nll:.2f} to {nll:.2f} nats per token"
             raise DivergedError(f"{rise} at step {state.global_step}")
+        self._began = time.perf_counter()  # a checkpoint of the same step is written from here on
         return control
 
     def _record_validation(self, step: int, nll: float, bits: float, model: Any = None) -> bool:

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from tests.factories import LORA, small_run
 from toolkit.errors import UserError
+from toolkit.events import PhaseStarted
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
@@ -77,6 +78,35 @@ def test_a_run_stops_when_its_patience_is_at_its_end(tiny_gpt2, tmp_path, recipe
     assert record.costs.steps == steps[-1] < 60
     assert record.kept_step == steps[-3]
     assert min(curve[s] for s in steps[-2:]) >= curve[steps[-3]]
+
+
+def test_killed_when_its_patience_was_at_its_end_a_run_is_not_trained_further(
+    tiny_gpt2, tmp_path, recipe_texts
+):
+    """Stopped by patience, killed as it saves its weights: resumed from a checkpoint of its last step.
+
+    It takes no further step: steps, validations and weights are those of a run that was never killed.
+    """
+    settings = {"epochs": 40, "validations": 40, "patience": 1}
+    whole, curve, there = fit(tiny_gpt2, tmp_path / "whole", recipe_texts, 0.3, **settings)
+    run = whole.spec
+    killed = RunFolder(tmp_path / "killed", run.run_id)
+
+    def kill(event):
+        if isinstance(event, PhaseStarted) and event.phase == "saving":
+            raise KeyboardInterrupt
+
+    texts = recipe_texts[:6], recipe_texts[30:], "[END]"
+    with pytest.raises(KeyboardInterrupt):
+        train(run, *texts, killed, progress=kill, checkpoint_seconds=0)
+    assert 2 < whole.costs.steps < 40
+    assert killed.last_checkpoint.name == f"checkpoint-{whole.costs.steps}"
+    record, again, _ = fit(tiny_gpt2, tmp_path / "killed", recipe_texts, 0.3, **settings)
+    assert record.costs.interruptions == 1
+    assert again == curve
+    assert (record.costs.steps, record.kept_step) == (whole.costs.steps, whole.kept_step)
+    one, other = (load_file(f.artifact / "adapter_model.safetensors") for f in (there, killed))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_a_run_whose_loss_rises_far_above_its_start_is_diverged(tiny_gpt2, tmp_path, recipe_texts):
