@@ -14,6 +14,8 @@ from eval.metrics.reference.chrf import corpus_chrf
 from toolkit.records import Outcome
 
 UNITS: dict[Formula, str] = {"bits": "bits per byte", "bleu": "BLEU", "chrf": "chrF"}
+LOWEST: dict[Formula, float] = {"bits": 0.0, "exp": 1.0, "bleu": 0.0, "chrf": 0.0}
+HIGHEST: dict[Formula, float] = {"bleu": 100.0, "chrf": 100.0}
 
 
 class ForeignMetric(Metric):
@@ -53,6 +55,8 @@ def metric_of(scores: ItemScores, margin: float | None = None) -> Metric:
         "name": scores.metric,
         "label": scores.metric,
         "unit": UNITS.get(scores.formula, scores.metric),
+        "lowest": LOWEST.get(scores.formula, -np.inf),
+        "highest": HIGHEST.get(scores.formula, np.inf),
         "direction": scores.direction,
         "margin": margin,
         "binary": scores.formula == "mean of 0 and 1",

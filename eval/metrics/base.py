@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,10 @@ class Metric(ABC):
     """Its name in tables, figures and sentences, as it reads inside a sentence: `bits per byte`."""
     unit: ClassVar[str]
     """Unit of the value, e.g. `bits per byte`."""
+    lowest: ClassVar[float] = -math.inf
+    """The least value that is possible; 0 for a share."""
+    highest: ClassVar[float] = math.inf
+    """The largest value that is possible; 1 for a share."""
     direction: ClassVar[Direction]
     """Which way is better."""
     margin: ClassVar[float | None] = None
@@ -155,6 +160,12 @@ class Metric(ABC):
     def unsupported(self, sums: Floats) -> bool:
         """Return whether values with these sums ``[seeds, k]`` rest on too little for an interval."""
         return False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value that are possible: intervals end there."""
+        share = self.binary or self.unit == "share"
+        return (0.0, 1.0) if share else (self.lowest, self.highest)
 
     def defined_on(self, form: AnyFormat) -> bool:
         """Return whether it says anything about documents of a format; if not, it is not measured on them."""

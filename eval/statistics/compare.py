@@ -165,7 +165,9 @@ def compare(
         inferred = centre - half, centre + half, error.p(centre)
     if inferred is None:
         return replace(result, reason="the metric is undefined on many resampled sets of documents")
-    low, high, p = inferred[0], inferred[1], min(1.0, inferred[2] * ALPHA / level)
+    lowest, highest = metric.bounds
+    low, high = max(inferred[0], lowest - highest), min(inferred[1], highest - lowest)
+    p = min(1.0, inferred[2] * ALPHA / level)
     judged = judge(low, high, p, margin=margin, direction=metric.direction)
     result = replace(result, low=low, high=high, p=p, **judged._asdict())
     if not predict:
@@ -203,7 +205,7 @@ def _one_seed(
 ) -> tuple[float, float, float] | None:
     if share:
         half = student(np.inf, (1 + confidence) / 2) * error.error
-        return max(-1.0, centre - half), min(1.0, centre + half), mcnemar(ours[:, 0], theirs[:, 0])
+        return centre - half, centre + half, mcnemar(ours[:, 0], theirs[:, 0])
     drawn = studentised(metric, (ours, theirs), draws=draws, seed=seed)
     interval = one_seed_interval(drawn, difference, centre, error, confidence)
     exchanged = randomisation(metric, ours, theirs, draws=draws, seed=seed)

@@ -34,7 +34,8 @@ def estimate(
 
     The value is the mean of the seeds' values. One seed: Wilson's interval for a share of documents, else
     the bootstrap-t over documents; several: seeds and documents crossed, both random, about the jackknife's
-    bias-corrected value. ``clusters``: one label per document, whose documents are not independent. No
+    bias-corrected value, both within the metric's bounds. ``clusters``: one label per document, whose
+    documents are not independent; a share then gets two clusters added that passed and two that failed. No
     interval with one document, if all documents have the same value, so that no error can be estimated, or
     if the metric says that it rests on too little, as BLEU with few matches.
     """
@@ -52,7 +53,8 @@ def estimate(
     if seeds == 1 and share:
         low, high = wilson(float(whole[0, :, 0].sum()), documents)
         return Interval(value, low, high, about)
-    values = with_both(whole[:, :, 0]) if share else influence(metric, whole)
+    values = whole[:, :, 0] if share else influence(metric, whole)
+    values = with_both(values) if metric.binary else values
     if not np.isfinite(values).all():
         return Interval(value, None, None, about)
     error, centre = spread(values), float(values.mean())
@@ -61,12 +63,13 @@ def estimate(
     if seeds == 1:
         drawn = studentised(metric, (whole[0],), draws=INTERVAL_DRAWS, seed=seed)
         ends = one_seed_interval(drawn, value, centre, error)
-        return Interval(value, None, None, about) if ends is None else Interval(value, *ends, about)
-    half = error.quantile(CONFIDENCE)
-    low, high = min(centre - half, value), max(centre + half, value)
-    if metric.binary:
-        low, high = max(0.0, low), min(1.0, high)
-    return Interval(value, low, high, about)
+        if ends is None:
+            return Interval(value, None, None, about)
+    else:
+        half = error.quantile(CONFIDENCE)
+        ends = min(centre - half, value), max(centre + half, value)
+    lowest, highest = metric.bounds
+    return Interval(value, max(ends[0], lowest), min(ends[1], highest), about)
 
 
 def wilson(passed: float, documents: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ class TokenF1(Metric):
     name = "token_f1"
     label = "token F1"
     unit = "F1"
+    lowest, highest = 0.0, 1.0
     direction = "higher"
     signature = f"mean-of-answers|words:white-space|{NORMALISED}"
     margin, margin_kind, margin_floor = 0.05, "gain", 0.01

@@ -25,6 +25,7 @@ class SelfBleu(Metric):
     name = "self_bleu"
     label = "self-BLEU"
     unit = "BLEU"
+    lowest, highest = 0.0, 100.0
     direction = "neither"
     signature = f"nrefs:others|case:mixed|eff:no|tok:13a|smooth:exp|{SIGNATURE}"
     margin = 1.0

@@ -14,6 +14,7 @@ class IngredientMatch(Metric):
     name = "ingredient_match"
     label = "ingredients as in the reference"
     unit = "F1"
+    lowest, highest = 0.0, 1.0
     direction = "higher"
     signature = f"f1-of-sums|heads:last-word|{SIGNATURE}"
     margin = 0.02

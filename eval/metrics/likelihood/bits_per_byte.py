@@ -15,6 +15,7 @@ class BitsPerByte(PerUnit):
     name = "bits_per_byte"
     label = "bits per byte"
     unit = "bits per byte"
+    lowest = 0.0
     direction = "lower"
     signature = "weighting:byte|logs:2|text:whole|stop:no"
     margin = 0.01

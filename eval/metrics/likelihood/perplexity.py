@@ -13,6 +13,7 @@ class Perplexity(PerUnit):
     name = "perplexity"
     label = "perplexity"
     unit = "perplexity per token"
+    lowest = 1.0
     direction = "lower"
     signature = "weighting:token|logs:natural|text:whole|stop:no"
 

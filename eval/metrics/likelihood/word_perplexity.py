@@ -17,6 +17,7 @@ class WordPerplexity(Metric):
     name = "word_perplexity"
     label = "word perplexity"
     unit = "perplexity per word"
+    lowest = 1.0
     direction = "lower"
     signature = "weighting:word|words:white-space|logs:natural|text:whole|stop:no"
     of_generations = False

@@ -14,6 +14,7 @@ class LongestCopy(Metric):
     name = "longest_copy"
     label = "longest copy from training"
     unit = "words"
+    lowest = 0.0
     direction = "lower"
     signature = f"mean:document|case:lower|{SIGNATURE}"
 

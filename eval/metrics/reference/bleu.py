@@ -26,6 +26,7 @@ class Bleu(BySection):
     name = "bleu"
     label = "BLEU"
     unit = "BLEU"
+    lowest, highest = 0.0, 100.0
     direction = "higher"
     margin, margin_kind, margin_floor = 0.1, "gain", 0.1
     headline = True

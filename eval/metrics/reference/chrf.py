@@ -24,6 +24,7 @@ class ChrF(BySection):
     name = "chrf"
     label = "chrF"
     unit = "chrF"
+    lowest, highest = 0.0, 100.0
     direction = "higher"
     margin, margin_kind, margin_floor = 0.1, "gain", 0.1
     value_columns = WIDTH

@@ -14,6 +14,7 @@ class LengthRatio(Metric):
     name = "length_ratio"
     label = "length ratio"
     unit = "words per reference word"
+    lowest = 0.0
     direction = "neither"
     signature = f"sum-of-words|{SIGNATURE}"
     margin = 0.05

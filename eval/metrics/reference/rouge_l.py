@@ -22,6 +22,7 @@ class RougeL(BySection):
     name = "rouge_l"
     label = "ROUGE-L"
     unit = "ROUGE-L F1"
+    lowest, highest = 0.0, 1.0
     direction = "higher"
     signature = f"rougeL|fmeasure|stemmer:no|mean:document|{SIGNATURE}"
     margin, margin_kind, margin_floor = 0.1, "gain", 0.001

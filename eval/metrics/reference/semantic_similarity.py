@@ -15,6 +15,7 @@ class SemanticSimilarity(Metric):
     name = "semantic_similarity"
     label = "semantic similarity"
     unit = "cosine"
+    lowest, highest = -1.0, 1.0
     direction = "higher"
     signature = f"{SIGNATURE}|{TEXT}"
     margin = 0.02

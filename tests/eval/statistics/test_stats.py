@@ -243,6 +243,35 @@ def test_an_estimated_share_over_seeds_stays_a_share(share, table):
     assert 0.8 < found.low < 1
 
 
+@pytest.mark.parametrize("passed", [0.0, 1.0])
+def test_a_clustered_share_of_none_or_all_has_an_interval(passed, share, table):
+    """0 of 20 in ten clusters, and two more that passed and two that failed: 2 of 14, deviation sqrt(.1319).
+
+    1/7 + 2.1604 sqrt(.1319 / 14) = .3525, below cut at 0, where it was 0 to 0; all of 20 the other way.
+    """
+    found = estimate(share, table(np.full((1, 20), passed)), clusters=[i // 2 for i in range(20)])
+    ends = (0, 0.35253) if passed == 0 else (0.64747, 1)
+    assert (found.low, found.high) == pytest.approx(ends, abs=1e-4)
+
+
+def test_intervals_end_where_values_are_impossible(table):
+    """Structure checks of .1 and three of 1: Student's 3.18 x .225 beyond .775 is over 1; a difference at 1.
+
+    Perplexities of 1.1 to 40 on three texts: cut at 1.
+    """
+    checks = metric("structure_partial")
+    found = estimate(checks, table([[0.1, 1, 1, 1]]))
+    assert found.value == pytest.approx(0.775)
+    assert (found.low >= 0.0, found.high) == (True, 1.0)
+    apart = compare(checks, table([[0.9, 1, 1, 1]]), table([[0.9, 0, 0, 0]]), margin=None)
+    assert (apart.difference, apart.high) == (0.75, 1.0)
+    assert apart.low < 0
+    perplexity = metric("perplexity")
+    assert estimate(perplexity, np.array([[[0.1, 1], [3.7, 1], [3.7, 1]]])).low == 1.0
+    assert metric("bleu").bounds == (0, 100)
+    assert metric("word_perplexity").bounds == (1, np.inf)
+
+
 def test_the_difference_in_bleu_has_the_bootstraps_interval_and_the_jackknifes_agrees(table):
     """Corpus BLEU is no mean: bootstrap-t and the jackknife's Student interval have about the same width."""
     draw = np.random.default_rng(3)
