@@ -43,7 +43,7 @@ class Score:
     """Mean over the seeds; None if the metric is not defined on any text."""
     low: float | None
     high: float | None
-    """The 95 % interval over documents (and seeds, with several); None with fewer than two documents."""
+    """The 95 % interval over documents (and seeds, with several); None if no error can be estimated."""
     documents: int
     """Documents on which the metric is defined."""
     seeds: int
