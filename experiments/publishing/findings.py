@@ -92,7 +92,12 @@ def decoding_words(concluded: Conclusions) -> list[str]:
 
 
 def _shares(one: DecodingEffect) -> str:
-    shares = ((one.share_decodings, "decoding"), (one.share_methods, "method"), (one.share_noise, "chance"))
+    shares = (
+        (one.share_decodings, "decoding"),
+        (one.share_methods, "method"),
+        (one.share_both, "both together"),
+        (one.share_noise, "chance"),
+    )
     return "of all differences " + ", ".join(
         f"{value:.0%} {noun}".replace("%", " %") for value, noun in shares if value is not None
     )

@@ -15,6 +15,7 @@ from figures.report.page import render
 from figures.style import Style
 from figures.tables.table import Table
 from figures.wording.names import decimals, difference_text, interval_text, metric_label, p_text, value_text
+from figures.wording.pairs import verdict_text
 from toolkit.records import Comparison, Estimate, Finding
 from toolkit.records.files import write_text
 
@@ -83,7 +84,7 @@ def verdicts(baseline: str, estimates: Sequence[Estimate], comparisons: Sequence
                 difference_text(pair.difference, unit, places),
                 interval_text(pair.low, pair.high, unit, places),
                 p_text(pair.p_holm),
-                pair.verdict if pair.verdict != "refused" else f"refused: {pair.reason}",
+                verdict_text(pair) if pair.verdict != "refused" else f"refused: {pair.reason}",
             )
         )
         numbers.append({**pair.model_dump(include={*NUMBERS}), "value": ours, "baseline_value": theirs})

@@ -10,6 +10,7 @@ from figures.tables.table import Table, with_untuned
 from figures.tidy.frames import rows as rows_of
 from figures.tidy.load import StudyTables
 from figures.wording.names import MISSING, decimals, factor, number, present, value_text
+from figures.wording.pairs import sized
 
 PLUS_MINUS = (
     "±: half the width of the 95 % interval, over documents with one seed, over seeds and documents with "
@@ -55,7 +56,12 @@ def _plus_minus(row: dict[str, object] | None) -> str:
 def readme(part: StudyTables, metrics: Sequence[str]) -> Table:
     """Return a row per method: its headline values, each with the verdict against the study's baseline."""
     pairs = part.comparisons[part.comparisons["baseline"] == part.conclusions.baseline]
-    verdicts = {(row["method"], row["metric"]): row["verdict"] for row in rows_of(pairs)}
+    verdicts = {
+        (row["method"], row["metric"]): sized(
+            row["verdict"], within=row["within_margin"], beyond=row["beyond_margin"]
+        )
+        for row in rows_of(pairs)
+    }
     table = with_untuned(part.estimates[part.estimates["metric"].isin(metrics)])
     rows = []
     for method, of_method in table.groupby("method", sort=False):

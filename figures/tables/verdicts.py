@@ -8,6 +8,7 @@ import pandas as pd
 
 from figures.tables.table import Table
 from figures.wording.names import (
+    MISSING,
     condition_label,
     decimals,
     difference_text,
@@ -16,7 +17,7 @@ from figures.wording.names import (
     p_text,
     value_text,
 )
-from figures.wording.pairs import metric_of, value_of, versus
+from figures.wording.pairs import metric_of, value_of, verdict_text, versus
 from toolkit.records import Comparison, Conclusions, Condition
 
 VERDICT_HEADER = {
@@ -73,7 +74,7 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
                 difference=difference_text(pair.difference, unit, places),
                 interval=interval_text(pair.low, pair.high, unit, places),
                 p_holm=p_text(pair.p_holm),
-                verdict=pair.verdict,
+                verdict=verdict_text(pair),
             )
         )
     return rows
@@ -99,9 +100,9 @@ def undecided(conclusions: Conclusions) -> Table:
         if pair.verdict == "undecided":
             unit = pair.unit or ""
             seen = difference_text(pair.smallest_detectable, unit, decimals(unit, pair.low, pair.high))
-            why = needed_text(pair) or pair.reason or "nothing that is known: the p-value alone is too large"
             where = condition_label(pair.condition, conclusions.conditions)
-            rows.append((where, versus(conclusions, pair), metric_of(pair), seen.removeprefix("+"), why))
+            what = metric_of(pair), seen.removeprefix("+"), _what_decides(pair)
+            rows.append((where, versus(conclusions, pair), *what))
     header = ("condition", "comparison", "metric", "would have seen", "would decide")
     names = [*Condition._fields, "method", "baseline", "metric", "unit", "smallest_detectable"]
     names += ["needed_documents", "needed_seeds", "reason"]
@@ -115,6 +116,25 @@ def undecided(conclusions: Conclusions) -> Table:
         rows=rows,
         numbers=pd.DataFrame(numbers, columns=names),
     )
+
+
+MOST = "a million documents"
+"""What was searched for a size that decides: see `MOST_SEEDS` and `MOST_DOCUMENTS` of the statistics."""
+
+
+def _what_decides(pair: Comparison) -> str:
+    """Return how many seeds or documents decide an undecided comparison, or why none are known to."""
+    known = needed_text(pair) or pair.reason
+    if known or pair.low is None or pair.high is None:
+        return known or MISSING
+    if not pair.low <= 0 <= pair.high:
+        if pair.direction == "neither":
+            return "nothing: there is a difference, and neither way is better"
+        return "nothing that is known: the p-value alone is too large"
+    if pair.smallest_detectable is None:
+        return MISSING
+    ways = f"{MOST} at one seed" if pair.seeds == 1 else f"100 seeds or {MOST}"
+    return f"no study of up to {ways}, with 80 % power, if the difference stays the same"
 
 
 def _numbers(conclusions: Conclusions) -> pd.DataFrame:

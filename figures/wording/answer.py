@@ -8,6 +8,7 @@ from figures.wording.names import (
     count,
     decimals,
     difference_text,
+    direction_label,
     interval_text,
     joined,
     needed_text,
@@ -120,31 +121,49 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     return sentences
 
 
-def _grouped(words: dict[str, list[str]]) -> str:
-    ordered = {verdict: words[verdict] for verdict in ORDER if verdict in words}
-    return "; ".join(f"{verdict}: {joined(items)}" for verdict, items in ordered.items())
+def _by_verdict(pairs: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """Return verdict with its size -> comparisons, in the order of `ORDER`."""
+    groups: dict[str, list[Comparison]] = {}
+    for pair in sorted(pairs, key=lambda pair: ORDER.index(pair.verdict)):
+        groups.setdefault(verdict_text(pair), []).append(pair)
+    return groups
+
+
+def _on(pairs: Sequence[Comparison]) -> list[str]:
+    """One part of a sentence per verdict: ``equivalent on BLEU``."""
+    return [
+        f"{verdict}{',' * (',' in verdict)} on {joined([metric_of(pair) for pair in of])}"
+        for verdict, of in _by_verdict(pairs).items()
+    ]
 
 
 def _several(pairs: Sequence[Comparison]) -> str:
-    words: dict[str, list[str]] = {}
-    for pair in pairs:
-        unit = pair.unit or ""
-        size = difference_text(pair.difference, unit, decimals(unit, pair.low, pair.high))
-        words.setdefault(pair.verdict, []).append(f"{pair.method} ({size})")
-    about = f"On {metric_of(pairs[0])}, {len(pairs)} methods against {pairs[0].baseline}"
-    return f"{about}: {_grouped(words)}."
+    parts = [
+        f"{verdict}: {joined([_with_size(pair) for pair in of])}"
+        for verdict, of in _by_verdict(pairs).items()
+    ]
+    first = pairs[0]
+    about = f"{metric_of(first)} ({direction_label(first.direction)})"
+    lead = f"On {about}, {len(pairs)} methods against {first.baseline}, with 95 % intervals"
+    return f"{lead}: {'; '.join(parts)}."
+
+
+def _with_size(pair: Comparison) -> str:
+    unit = pair.unit or ""
+    places = decimals(unit, pair.low, pair.high)
+    size = difference_text(pair.difference, unit, places)
+    if pair.low is None:
+        return f"{pair.method} ({size})"
+    return f"{pair.method} ({size}, {interval_text(pair.low, pair.high, unit, places)})"
 
 
 def _others(pairs: Sequence[Comparison]) -> str:
     methods = dict.fromkeys(pair.method for pair in pairs)
     if len(methods) == 1:
-        words: dict[str, list[str]] = {}
-        for pair in pairs:
-            words.setdefault(pair.verdict, []).append(metric_of(pair))
-        parts = "; ".join(f"{verdict} on {joined(words[verdict])}" for verdict in ORDER if verdict in words)
-        return f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {parts}."
-    numbers = {verdict: sum(pair.verdict == verdict for pair in pairs) for verdict in ORDER}
-    parts = ", ".join(f"{number} {verdict}" for verdict, number in numbers.items() if number)
+        return (
+            f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {'; '.join(_on(pairs))}."
+        )
+    parts = "; ".join(f"{len(of)} {verdict}" for verdict, of in _by_verdict(pairs).items())
     return f"{count(len(pairs), 'comparison')} on the other metrics: {parts}."
 
 
@@ -152,17 +171,9 @@ def _against_base(pairs: Sequence[Comparison]) -> str:
     parts = []
     for method in dict.fromkeys(pair.method for pair in pairs):
         of_method = [pair for pair in pairs if pair.method == method]
-        words: dict[str, list[str]] = {}
-        for pair in of_method:
-            words.setdefault(pair.verdict, []).append(metric_of(pair))
-        whole = len(words) == 1
-        if whole:
-            one = len(of_method) == 1
-            metrics = metric_of(of_method[0]) if one else f"all {len(of_method)} metrics"
-            verdict = next(iter(words))
-            parts.append(f"{method} is {verdict} on {metrics}")
-        else:
-            parts.append(
-                f"{method} is {', '.join(f'{v} on {joined(words[v])}' for v in ORDER if v in words)}"
-            )
+        words = _on(of_method)
+        if len(words) == 1 and len(of_method) > 1:
+            verdict = verdict_text(of_method[0])
+            words = [f"{verdict}{',' * (',' in verdict)} on all {len(of_method)} metrics"]
+        parts.append(f"{method} is {', '.join(words)}")
     return f"Against the untouched base, {'; '.join(parts)}."

@@ -104,7 +104,7 @@ def _chosen(recommendation: Recommendation) -> str:
     chosen = by_name[recommendation.method]
     costs = f"{by} {cost_text(chosen.cost(recommendation.by), recommendation.by)}"
     if recommendation.status == "best":
-        return f"Use {best}: it has the best {metric}, and nothing cheaper is known to be as good ({costs})."
+        return f"Use {best}: {_why_best(recommendation, metric)} ({costs})."
     others = f"{cost_text(by_name[best].cost(recommendation.by), recommendation.by)} for {best}"
     unit = recommendation.unit or ""
     places = decimals(unit, chosen.low, chosen.high)
@@ -119,6 +119,24 @@ def _chosen(recommendation: Recommendation) -> str:
         f"Use {chosen.method}: its {metric} is within the margin of the best, {best}, "
         f"({size}, {interval}), and its {costs}, against {others}."
     )
+
+
+def _why_best(recommendation: Recommendation, metric: str) -> str:
+    """Word why the method with the best value is recommended, and which others may be as good."""
+    gaps = [candidate.difference or 0.0 for candidate in recommendation.candidates]
+    extreme = "lowest" if max(gaps) > 0 else "highest" if min(gaps) < 0 else "best"
+    relations = {"undecided": "undecided against", "refused": "not compared with"}
+    limits = [
+        f"{words} {joined([one.method for one in recommendation.candidates if one.relation == relation])}"
+        for relation, words in relations.items()
+        if any(one.relation == relation for one in recommendation.candidates)
+    ]
+    known = f" ({'; '.join(limits)})" if limits else ""
+    costs = {one.method: one.cost(recommendation.by) for one in recommendation.candidates}
+    own = costs[recommendation.best]
+    cheaper = own is None or any(cost is None or cost < own for cost in costs.values())
+    rest = "nothing cheaper is known to be as good" if cheaper else "nothing is cheaper"
+    return f"its mean {metric} is the {extreme}{known}, and {rest}"
 
 
 def _what_decides(recommendation: Recommendation) -> str:

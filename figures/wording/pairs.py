@@ -19,12 +19,17 @@ def metric_of(pair: Comparison) -> str:
 
 def verdict_text(pair: Comparison) -> str:
     """Return the verdict with its size, such as ``better, but by less than the margin``."""
-    if pair.verdict in ("better", "worse"):
-        if pair.within_margin:
-            return f"{pair.verdict}, but by less than the margin"
-        if pair.beyond_margin:
-            return f"{pair.verdict} by more than the margin"
-    return pair.verdict
+    return sized(pair.verdict, within=pair.within_margin, beyond=pair.beyond_margin)
+
+
+def sized(verdict: str, *, within: bool, beyond: bool) -> str:
+    """Return a verdict with its size, by where the interval lies relative to the margin."""
+    if verdict in ("better", "worse"):
+        if within:
+            return f"{verdict}, but by less than the margin"
+        if beyond:
+            return f"{verdict} by more than the margin"
+    return verdict
 
 
 def value_of(conclusions: Conclusions, pair: Comparison, method: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from eval.statistics.changes import MOST_DOCUMENTS, MOST_SEEDS
 from figures.gallery.draw import slug
 from figures.tables import audiences, costs, scores, searches, verdicts
 from figures.tables.table import Table
@@ -252,6 +254,27 @@ def test_what_an_undecided_comparison_would_need_is_a_table(make_study: Make) ->
     assert table.rows[3][2:] == ("structure compliance", "21.0 points", "about 310 documents")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seeds": 3}, "no study of up to 100 seeds or a million documents, with 80 % power, if the"),
+        ({"seeds": 1}, "no study of up to a million documents at one seed, with 80 % power, if the"),
+        ({"low": 0.001}, "nothing that is known: the p-value alone is too large"),
+        ({"low": 0.001, "direction": "neither"}, "nothing: there is a difference, and neither way is better"),
+        ({"low": None, "reason": "one document has no interval"}, "one document has no interval"),
+        ({"smallest_detectable": None}, "–"),
+    ],
+)
+def test_if_nothing_decides_the_table_says_why(
+    changes: dict[str, object], words: str, make_study: Make
+) -> None:
+    """+.009, -.011 to .029: no size within the search decides; .001 to .029: p alone is too large."""
+    known = {"difference": 0.009, "low": -0.011, "high": 0.029, "needed_documents": None}
+    conclusions = with_verdict(load(*make_study()).conclusions, "bits_per_byte", **{**known, **changes})
+    assert verdicts.undecided(conclusions).rows[0][-1].startswith(words)
+    assert (MOST_SEEDS, MOST_DOCUMENTS) == (100, 1_000_000)
+
+
 def test_worse_is_said_with_both_values(make_study: Make) -> None:
     """+0.009 [0.002, 0.016]."""
     conclusions = load(*make_study(tuned=True)).conclusions
@@ -315,8 +338,30 @@ def test_many_methods_are_grouped_by_verdict(make_study: Make) -> None:
     """Three methods against full: ia3 is worse, the other two undecided."""
     study = load(*make_study(methods=("full", "lora-r16", "dora-r16", "ia3")))
     first = answer(study.conclusions, HERE)[0]
-    assert first.startswith("On bits per byte, 3 methods against full: worse: ia3 (+0.")
-    assert "undecided: lora-r16 (" in first
+    about = "On bits per byte (lower is better), 3 methods against full, with 95 % intervals: worse: ia3 (+0."
+    assert first.startswith(about)
+    assert re.search(r"undecided: lora-r16 \([+−]0\.\d+, [+−]0\.\d+ to [+−]0\.\d+\) and dora-r16 \(", first)
+    small = with_verdict(study.conclusions, "bits_per_byte", verdict="better", within_margin=True)
+    first, *others = answer(small, HERE)
+    assert "intervals: better, but by less than the margin: lora-r16 (" in first
+    small = with_verdict(study.conclusions, "perplexity", verdict="better", within_margin=True)
+    assert "1 better, but by less than the margin; " in " ".join(answer(small, HERE))
+
+
+def test_a_size_beside_the_margin_is_part_of_every_verdict(make_study: Make) -> None:
+    """lora-r16 better on BLEU within the margin: in the verdict table, the sentences and a README's table."""
+    part = load(*make_study())
+    small = with_verdict(part.conclusions, "bleu", verdict="better", within_margin=True)
+    text = "better, but by less than the margin"
+    assert [row.verdict for row in verdicts.verdict_table(small) if row.metric == "BLEU"][0] == text
+    assert f"{text}, on BLEU" in " ".join(answer(small, HERE))
+    mine = (part.comparisons["metric"] == "bleu") & (part.comparisons["baseline"] == "full")
+    frame = part.comparisons.assign(
+        verdict=part.comparisons["verdict"].mask(mine, "better"),
+        within_margin=part.comparisons["within_margin"] | mine,
+    )
+    (row,) = [r for r in audiences.readme(replace(part, comparisons=frame), ["bleu"]).rows if "lora" in r[0]]
+    assert row[1].endswith(f"({text})")
 
 
 def test_a_run_that_failed_is_named_in_the_answer(make_study: Make) -> None:

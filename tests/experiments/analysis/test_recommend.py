@@ -117,7 +117,25 @@ def test_with_nothing_equivalent_the_best_is_recommended():
     """All others worse or undecided: full, and what is undecided is said."""
     one = recommended({"dora": ("worse", False), "ia3": ("undecided", False)})
     assert (one.method, one.status, one.undecided) == ("full", "best", ("ia3",))
-    assert "nothing cheaper is known to be as good (memory 4.00 GB)" in recommendation_text(one, [HERE])
+    text = recommendation_text(one, [HERE])
+    assert text.startswith(
+        "Use full: its mean bits per byte is the lowest (undecided against ia3), and nothing cheaper is "
+        "known to be as good (memory 4.00 GB)."
+    )
+
+
+def test_a_best_method_that_is_the_cheapest_is_said_to_be():
+    """All save 500 MB: nothing is cheaper; one that is unknown might be. Refused is not undecided."""
+    one = recommended({"ia3": ("undecided", False), "dora": ("refused", False)})
+    dear = [c.model_copy(update={"saved_bytes": 5e8}) for c in one.candidates]
+    cheapest = choose(one.model_copy(update={"candidates": tuple(dear)}), "size")
+    assert recommendation_text(cheapest, [HERE]) == (
+        "Use full: its mean bits per byte is the lowest (undecided against ia3; not compared with dora), and "
+        "nothing is cheaper (saved size 500.0 MB)."
+    )
+    dear[1] = dear[1].model_copy(update={"saved_bytes": None})
+    unknown = choose(one.model_copy(update={"candidates": tuple(dear)}), "size")
+    assert "nothing cheaper is known to be as good" in recommendation_text(unknown, [HERE])
 
 
 def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
