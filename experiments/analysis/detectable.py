@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from eval.metrics import Metric, metric
+from eval.metrics.base import Floats
 from eval.statistics.changes import Change, cheapest_change
 from eval.statistics.crossed import spread
 from eval.statistics.observations import complete, differences, stack
@@ -26,6 +28,9 @@ class Basis(NamedTuple):
     """The metric's value, which a share such as `0.5%` refers to; None if it is not known."""
     source: str
     """`finished runs: …`, or what the shipped table measured."""
+    per_cluster: float = 1.0
+    """Documents per cluster, of which the variances then are; 1 if documents are independent, or if that is
+    unknown, as with the shipped table."""
 
 
 class Detectable(NamedTuple):
@@ -81,8 +86,9 @@ def detectables(study: StudySpec, bases: dict[str, Basis]) -> list[Detectable]:
         basis, documents, seeds = bases.get(item.name), documents_of(study, item), len(study.seeds)
         smallest = margin = None
         if basis is not None:
-            smallest = detectable(basis.variances, seeds, documents, tests_of(study))
-            margin = reachable_margin(basis.variances, seeds, documents)
+            independent = independent_of(study, item, basis)
+            smallest = detectable(basis.variances, seeds, independent, tests_of(study))
+            margin = reachable_margin(basis.variances, seeds, independent)
         source = basis.source if basis else "no variances known: no finished runs, and not in the table"
         rows.append(Detectable(item.name, item.unit, seeds, documents, smallest, margin, source))
     return rows
@@ -111,8 +117,13 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
                 f"--detect {target}: the value of {name} is not known; give a difference in {item.unit}"
             )
         number *= abs(basis.value) / 100
-    seeds, documents = len(study.seeds), documents_of(study, item)
-    change = cheapest_change(basis.variances, seeds, documents, number, tests=tests_of(study))
+    seeds, independent, each = len(study.seeds), independent_of(study, item, basis), basis.per_cluster
+    tests = tests_of(study)
+    change = cheapest_change(basis.variances, seeds, independent, number, tests=tests, document_cost=each)
+    if change is not None:
+        more = change.documents > independent
+        documents = math.ceil(change.documents * each) if more else documents_of(study, item)
+        change = change._replace(documents=documents)
     return Wanted(name, number, change)
 
 
@@ -121,6 +132,11 @@ def documents_of(study: StudySpec, item: Metric) -> int:
     documents = study.data.test + study.data.further_test
     written = study.evaluate.generations if item.of_generations else None
     return min(written or documents, documents)
+
+
+def independent_of(study: StudySpec, item: Metric, basis: Basis | None) -> int:
+    """Return how many of a metric's test documents are independent: clusters, if finished runs have them."""
+    return max(2, round(documents_of(study, item) / (basis.per_cluster if basis else 1.0)))
 
 
 def tests_of(study: StudySpec) -> int:
@@ -154,17 +170,27 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
             tables = [
                 stack([rows[item.name] for _, rows in sorted(side.items())]) for side in (seeds, theirs)
             ]
-            (ours, against), _ = complete(item, *tables)
+            clusters = statistics.clusters.get(condition)
+            (ours, against), _ = complete(item, *tables, clusters=clusters)
             if ours.shape[1] < 2:
                 continue
-            error = spread(differences(item, ours, against))
-            value = float(item.aggregate(against.sum(axis=1)).mean())
-            size = f"{error.seeds} seeds × {error.documents} documents" if error.seeds > 1 else "one seed"
-            basis = Basis(Variances.of(error), value, f"finished runs: {method}, {size}")
-            found.append((detectable(basis.variances, len(study.seeds), error.documents), basis))
+            share = item.binary and clusters is None
+            apart = differences(item, ours, against, share=share)
+            documents = complete(item, *tables)[0][0].shape[1]
+            basis = _basis(apart, item, against, method, documents / ours.shape[1])
+            found.append((detectable(basis.variances, len(study.seeds), ours.shape[1]), basis))
         if found:
             result[item.name] = max(found, key=lambda pair: pair[0])[1]
     return result
+
+
+def _basis(apart: Floats, item: Metric, against: Floats, method: str, per_cluster: float) -> Basis:
+    """Variances of differences of a method ``[S, N]``, and the value of what it was compared with."""
+    error = spread(apart)
+    noun = "documents" if per_cluster == 1 else f"clusters of {per_cluster:.3g} documents"
+    size = f"{error.seeds} seeds × {against.shape[1]} {noun}" if error.seeds > 1 else "one seed"
+    value = float(item.aggregate(against.sum(axis=1)).mean())
+    return Basis(Variances.of(error), value, f"finished runs: {method}, {size}", per_cluster)
 
 
 def _typical(item: Metric, study: StudySpec) -> Basis | None:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from eval.statistics.power import Variances, decided
 from eval.statistics.sequential import State, state
 from experiments.analysis.conclude import Concluded, conclude
-from experiments.analysis.detectable import Basis, bases_of, documents_of, tests_of
+from experiments.analysis.detectable import Basis, bases_of, independent_of, tests_of
 from experiments.analysis.families import earlier
 from experiments.design.planning.looks import (
     Size,
@@ -46,9 +46,9 @@ def chance_of(
 ) -> float:
     """Return the largest chance that an undecided primary comparison is decided at the largest size.
 
-    Its difference is taken as it is seen. ``variances`` and ``documents``: of each metric, the latter at the
-    largest size. A metric of unknown variances counts as 1; one without a better direction can only be
-    equivalent, so 0 if it has no margin or if its difference lies beyond it.
+    Its difference is taken as it is seen. ``variances`` and ``documents``: of each metric, the latter (or
+    their clusters) at the largest size. A metric of unknown variances counts as 1; one without a better
+    direction can only be equivalent, so 0 if it has no margin or if its difference lies beyond it.
     """
     chances = [0.0]
     for one in comparisons:
@@ -93,7 +93,7 @@ def after_look(
     chance = chance_of(
         comparisons,
         {name: basis.variances for name, basis in bases.items()},
-        {item.name: documents_of(largest, item) for item in study.headline_metrics()},
+        {m.name: independent_of(largest, m, bases.get(m.name)) for m in study.headline_metrics()},
         last.seeds,
         tests_of(study),
     )

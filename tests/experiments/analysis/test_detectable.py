@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
@@ -9,6 +10,7 @@ from experiments.analysis.detectable import Basis, bases_from, detectables, in_w
 from experiments.analysis.statistics import Statistics
 from experiments.design import study
 from toolkit.errors import UserError
+from toolkit.records import Condition
 
 BASIS = {"bits_per_byte": Basis(Variances(seed=0.0, document=1e-4, rest=1e-4), 0.8, "by hand")}
 ONE = study.load("quickstart", ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]", "data.test=100"])
@@ -47,6 +49,39 @@ def test_a_wrong_target_is_one_line(target):
     with pytest.raises(UserError) as raised:
         wanted(ONE, BASIS, target)
     assert "\n" not in str(raised.value)
+
+
+def test_planning_counts_clusters_as_verdicts_do():
+    """Each of 20 documents of finished runs four times over, as one cluster of four: the study sees no more.
+
+    100 test documents are then 25 clusters, and what is added comes in fours.
+    """
+    draw = np.random.default_rng(0)
+    nats = {name: draw.normal(100, 3, 20) + draw.normal(0, 0.1, (3, 20)) for name in ("full", "lora-r16")}
+    where = Condition("base", "recipes", 10, 1.0)
+
+    def bases(times: int, labels: list[str] | None) -> dict[str, Basis]:
+        made = Statistics()
+        for name, table in nats.items():
+            rows = [[(float(x), 40.0) for x in seed for _ in range(times)] for seed in table]
+            made[where, name] = {seed: {"bits_per_byte": r} for seed, r in enumerate(rows)}
+        if labels:
+            made.clusters[where] = labels
+        return bases_from(ONE, made)
+
+    once, four = bases(1, None), bases(4, [str(i // 4) for i in range(80)])
+    assert four["bits_per_byte"].per_cluster == 4
+    assert "3 seeds × 20 clusters of 4 documents" in four["bits_per_byte"].source
+    of_25 = study.load("quickstart", ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]", "data.test=25"])
+    (clustered,), (independent,) = detectables(ONE, four), detectables(of_25, once)
+    assert clustered.smallest_difference == pytest.approx(independent.smallest_difference)
+    assert clustered.reachable_margin == pytest.approx(independent.reachable_margin)
+    target = f"bits_per_byte={0.7 * clustered.smallest_difference}"
+    ours, theirs = wanted(ONE, four, target).change, wanted(of_25, once, target).change
+    assert (ours.kind, ours.seeds) == (theirs.kind, theirs.seeds) != ("enough", 3)
+    assert ours.documents == 4 * theirs.documents or ours.kind == "seeds"
+    (naive,) = detectables(ONE, bases(4, None))
+    assert naive.smallest_difference < 0.7 * clustered.smallest_difference
 
 
 def test_the_quickstart_claims_what_its_plan_prints():
