@@ -72,7 +72,8 @@ def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
     result: dict[str, Basis] = {}
     for item in study.headline_metrics():
         basis = known.get(item.name)
-        if basis is None or (basis.variances.seed == 0 and len(study.seeds) > 1):
+        one_seed = basis is not None and math.isinf(basis.variances.freedom)
+        if basis is None or (one_seed and len(study.seeds) > 1):
             basis = _typical(item, study) or basis
         if basis is not None:
             result[item.name] = basis
