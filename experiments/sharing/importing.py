@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from experiments.sharing.checking import Checked, check_archive
 from experiments.sharing.export import shared_content
-from toolkit.records import Provenance, RunRecord, hashes
+from toolkit.records import EvaluationRecord, Provenance, RunRecord, hashes
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
 from toolkit.records.run import forget_run
@@ -29,7 +30,8 @@ class Imported(NamedTuple):
     """Were here, and got evaluations that were not."""
     here_already: tuple[str, ...]
     kept_ours: tuple[str, ...]
-    """Finished here too, with another record: trained on both machines. Ours stays."""
+    """Finished here too, with another record: trained on both machines, or an untouched base whose texts were
+    compared with another training split. Ours stays."""
     busy: tuple[str, ...]
     """Being worked on here at the moment; left alone."""
     results: bool
@@ -87,6 +89,8 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             # Records mark what is whole, so they come last: evaluations, then the run's own.
             for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
                 hashes.write_sealed(folder.path / name, members[name])
+            if here and any(_is_against_other_texts(folder.path / name, members[name]) for name in members):
+                return "kept_ours"
             if here:
                 return "completed" if missing else "here_already"
             shutil.rmtree(folder.checkpoints, ignore_errors=True)
@@ -94,6 +98,14 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             return "added"
     except Timeout:
         return "busy"
+
+
+def _is_against_other_texts(path: Path, theirs: bytes) -> bool:
+    """Whether an evaluation is here too, measured against another training split."""
+    if not re.fullmatch(r"eval-[0-9a-f]+\.json", path.name):
+        return False
+    splits = EvaluationRecord.read(path).train, EvaluationRecord.model_validate_json(theirs).train
+    return None not in splits and len(set(splits)) > 1
 
 
 def _shared(record: Path, root: Root) -> RunRecord:

@@ -9,12 +9,13 @@ import zipfile
 
 import pytest
 
+from experiments.analysis.verify import verify_run
 from experiments.sharing.export import export, shared_content
 from experiments.sharing.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from tests.experiments.small import asked, run
 from toolkit.errors import UserError
-from toolkit.records import Likelihood, Outcome, Provenance, hashes, write_lines
+from toolkit.records import EvaluationRecord, Likelihood, Outcome, Provenance, hashes, write_lines
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,30 @@ def test_what_is_finished_here_is_never_changed(done, packed, tmp_path):
     assert not found.results
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
+
+
+def test_conclusions_about_a_base_measured_otherwise_are_not_taken(done, packed, tmp_path):
+    """The base's texts were compared with another training split here: ours stays, and is named."""
+    shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "results")
+    (path,) = (path for cell in done[1].cells if cell.is_base for path in
+               tmp_path.glob(f"runs/{cell.run_id}/eval-{cell.eval_digest}.json"))  # fmt: skip
+    ours = EvaluationRecord.read(path).model_copy(update={"train": "other"})
+    ours.write(path, sealed=True)
+    found = import_archive(packed, tmp_path)
+    assert (found.kept_ours, len(found.here_already), found.results) == ((path.parent.name,), 2, False)
+    assert EvaluationRecord.read(path) == ours
+
+
+def test_an_import_leaves_no_evaluation_of_former_weights(done, packed, tmp_path):
+    """Our LoRA run has lost its record: theirs is taken, and an evaluation of ours goes."""
+    shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
+    folder = next(tmp_path.glob("runs/tiny.lora-r16.*"))
+    (folder / "run.json").unlink()
+    hashes.write_sealed(folder / "eval-0a.json", b"{}")
+    assert import_archive(packed, tmp_path).added == (folder.name,)
+    assert not (folder / "eval-0a.json").exists()
+    assert verify_run(folder.name, tmp_path).problems == ()
 
 
 def test_half_of_a_study_is_exported_and_the_other_half_counted(packed, tmp_path, tiny_gpt2):
