@@ -134,6 +134,9 @@ class Metric(ABC):
     """Whether a document's statistics are (0 or 1, 1): intervals then allow for what 0 of n does not show."""
     value_columns: ClassVar[int | None] = None
     """How many leading statistics the value rests on, the others being for `details`; None for all."""
+    of_set: ClassVar[bool] = False
+    """Whether a document's statistics depend on the other documents, as of how many different words a set
+    has: resampling them is then no measure of the value's error, and there are no intervals or verdicts."""
     of_generations: ClassVar[bool] = True
     """Whether it looks at generations, so that prompt mode and decoding belong to its signature."""
     needs: ClassVar[str | None] = None

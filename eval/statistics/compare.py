@@ -117,8 +117,9 @@ def compare(
     (`sequential.levels`): the interval has a confidence of 1 - level, and p is multiplied by .05 / level.
     ``predict``: whether to say what could be detected and what would decide. UserError on unequal shapes.
 
-    If every document differs by the same amount, there is no error to estimate: no interval, no p, and
-    *undecided*. If none differs at all, on `ALIKE` documents or more, the interval is zero to zero.
+    If every document differs by the same amount, or the metric is of the whole set, there is no error to
+    estimate: no interval, no p, and *undecided*. If none differs at all, on `ALIKE` documents or more, the
+    interval is zero to zero.
     """
     same_shape(metric, method, baseline)
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
@@ -146,6 +147,9 @@ def compare(
     if difference is None or documents < 2:
         why = "the metric is not defined on either side's documents"
         return replace(result, reason=why if difference is None else "one document has no interval")
+    if metric.of_set:
+        why = "a document's part in it depends on the other documents: no error can be estimated"
+        return replace(result, reason=why)
     apart = differences(metric, ours, theirs, share=metric.binary and clusters is None)
     if not np.isfinite(apart).all():
         why = "the metric rests on a single document: without it, it is not defined"

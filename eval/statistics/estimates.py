@@ -37,7 +37,7 @@ def estimate(
     bias-corrected value, both within the metric's bounds. ``clusters``: one label per document, whose
     documents are not independent; a share then gets two clusters added that passed and two that failed. No
     interval with one document, if all documents have the same value, so that no error can be estimated, or
-    if the metric says that it rests on too little, as BLEU with few matches.
+    if the metric is of the whole set or says that it rests on too little, as BLEU with few matches.
     """
     (whole,), _ = complete(metric, statistics, clusters=clusters)
     seeds, documents = whole.shape[:2]
@@ -48,7 +48,8 @@ def estimate(
     sums = whole.sum(axis=1)
     by_seed = metric.aggregate(sums)
     value = number(by_seed.mean())
-    if value is None or (documents < 2 and not share) or metric.unsupported(sums):
+    alone = documents < 2 and not share
+    if value is None or alone or metric.of_set or metric.unsupported(sums):
         return Interval(value, None, None, about)
     if seeds == 1 and share:
         low, high = wilson(float(whole[0, :, 0].sum()), documents)

@@ -216,6 +216,8 @@ def _split(metric: Metric, grid: list[list[Floats]]) -> tuple[float | None, floa
     over_columns = float(np.ptp(values, axis=1).mean())
     if len(grid) < 2:
         return over_columns, None, None
+    if metric.of_set:  # its error is not known, and so neither is the share of chance
+        return over_columns, float(np.ptp(values, axis=0).mean()), None
     covariance = error_covariance(metric, grid)
     parts = shares(values, covariance) if np.isfinite(covariance).all() else None
     return over_columns, float(np.ptp(values, axis=0).mean()), parts

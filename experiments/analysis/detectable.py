@@ -162,7 +162,7 @@ def _finished(grid: StudyState) -> Statistics:
 def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
     """Metric -> variances of the method whose smallest detectable difference is the largest."""
     result: dict[str, Basis] = {}
-    for item in study.headline_metrics():
+    for item in (item for item in study.headline_metrics() if not item.of_set):
         found: list[tuple[float, Basis]] = []
         for (condition, method), seeds in statistics.items():
             theirs = statistics.get((condition, study.baseline))

@@ -23,6 +23,7 @@ class Distinct(Metric):
     label = "distinct n-grams"
     unit = "share"
     direction = "neither"
+    of_set = True
     signature = f"orders:2,1,3|case:lower|over:set|{SIGNATURE}"
     margin = 0.02
     value_columns = 2

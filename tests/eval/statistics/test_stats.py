@@ -254,6 +254,18 @@ def test_a_clustered_share_of_none_or_all_has_an_interval(passed, share, table):
     assert (found.low, found.high) == pytest.approx(ends, abs=1e-4)
 
 
+def test_a_metric_of_a_whole_set_has_a_value_and_no_interval():
+    """Distinct bigrams of forty texts, four words each: resampled as they stand they seem too certain."""
+    found = estimate(metric("distinct"), np.array([[[1.5 + i % 2, 3.0] for i in range(40)]]))
+    assert found[:3] == (pytest.approx(2 / 3), None, None)
+    ours = np.array([[[1.5 + i % 2, 3.0] for i in range(40)]])
+    apart = compare(metric("distinct"), ours, ours[:, ::-1] * [0.9, 1.0], margin=0.02)
+    assert apart.difference == pytest.approx(0.1 * 2 / 3)
+    assert (apart.low, apart.p, apart.verdict) == (None, None, "undecided")
+    assert "depends on the other documents" in apart.reason
+    assert metric("self_bleu").of_set
+
+
 def test_intervals_end_where_values_are_impossible(table):
     """Structure checks of .1 and three of 1: Student's 3.18 x .225 beyond .775 is over 1; a difference at 1.
 
