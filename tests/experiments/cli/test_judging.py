@@ -85,7 +85,11 @@ def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_
 def test_a_report_holds_the_table_the_figure_and_what_is_refused(tmp_path, capsys):
     """Ten items, scores of `a` 0.5 above: the CSV has the number, the page the words; a task is no markup."""
     for name, more in (("a", 0.5), ("b", 0.0)):
-        rows = [f"{task},{item},{item % 3 + more}" for task in ("t", "<b>") for item in range(10)]
+        rows = [
+            f"{task},{item},{item % 3 + more * (1 + (item % 2 - 0.5) / 5)}"
+            for task in ("t", "<b>")
+            for item in range(10)
+        ]
         if name == "a":
             rows.append("<b>,10,1")  # one item more than the other side
         (tmp_path / f"{name}.csv").write_text("task,item,score\n" + "\n".join(rows) + "\n")
