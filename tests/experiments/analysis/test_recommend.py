@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eval.metrics import all_metrics, metric
-from experiments.analysis.comparisons import Margin, estimates, margin_of
+from experiments.analysis.comparisons import KnownComparisons, Margin, estimates, margin_of
 from experiments.analysis.conclude import _recommendations
 from experiments.analysis.recommend import choose, recommend
 from experiments.analysis.statistics import Statistics
@@ -190,6 +190,8 @@ def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     ]  # fmt: skip
     records = StudyRecords(cells, Root(Path()))
     records.runs = {}
-    (one,) = _recommendations(study, statistics, [], records, estimates(statistics), [], 0.05)
+    (one,) = _recommendations(
+        study, statistics, [], records, estimates(statistics), KnownComparisons([]), 0.05
+    )
     assert one.best == "lora-r16"
     assert {c.method: c.margin for c in one.candidates} == {"full": 0.3, "lora-r16": None, "dora": 0.3}
