@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any, Literal
 
 from toolkit.records import hashes
@@ -97,14 +98,16 @@ OF_WEIGHTS = ("eval-", "statistics-")
 
 
 def forget_run(folder: RunFolder) -> None:
-    """Remove evaluations of former weights, and drop the hashes of what a training is about to make again.
+    """Remove what was made from former weights, and drop the hashes of what training makes again.
 
     Call it only on a run without `run.json`: its training is beginning, or goes on.
     """
     for start in OF_WEIGHTS:
         for path in sorted(folder.path.glob(f"{start}*.json*")):  # the record before its outcomes
             path.unlink(missing_ok=True)
-    made = (path.name for path in (folder.record, folder.steps, folder.artifact))
+    folder.merge.unlink(missing_ok=True)
+    shutil.rmtree(folder.merged, ignore_errors=True)
+    made = (path.name for path in (folder.record, folder.steps, folder.artifact, folder.merge, folder.merged))
     hashes.forget(folder.path, *made, *OF_WEIGHTS)
 
 

@@ -58,24 +58,22 @@ def test_a_kill_while_a_file_is_replaced_leaves_one_that_fits(tmp_path, monkeypa
         assert hashes.changed(path) is changed
 
 
-def test_what_is_trained_again_loses_the_evaluations_of_its_former_weights(tmp_path):
-    """Of seven files with hashes three of an evaluation go; two more lose their hashes alone."""
+def test_what_is_trained_again_loses_what_was_made_from_its_former_weights(tmp_path):
+    """Of eight files with hashes an evaluation's three and a merge's two go; two lose their hashes alone."""
     folder = RunFolder(tmp_path, "run")
     evaluation = folder.evaluation("0a"), folder.outcomes("0a"), folder.statistics("0a")
     made_again = folder.steps, folder.artifact / "model.safetensors"
-    others = folder.spec, folder.merge
-    folder.artifact.mkdir(parents=True)
-    for path in (*evaluation, *made_again, *others):
+    merged = folder.merge, folder.merged / "model.safetensors"
+    for inner in (folder.artifact, folder.merged):
+        inner.mkdir(parents=True)
+    for path in (*evaluation, *made_again, *merged, folder.spec):
         path.write_text("{}")
     hashes.seal(folder.path)
-    assert len(json.loads((folder.path / "hashes.json").read_text())["files"]) == 7
+    assert len(json.loads((folder.path / "hashes.json").read_text())["files"]) == 8
     forget_run(folder)
-    assert not any(path.exists() for path in evaluation)
-    assert all(path.exists() for path in (*made_again, *others))
-    assert json.loads((folder.path / "hashes.json").read_text())["files"].keys() == {
-        "spec.yaml",
-        "merge.json",
-    }
+    assert not any(path.exists() for path in (*evaluation, *merged))
+    assert all(path.exists() for path in (*made_again, folder.spec))
+    assert json.loads((folder.path / "hashes.json").read_text())["files"].keys() == {"spec.yaml"}
     assert hashes.problems(folder.path) == {}
 
 
