@@ -52,8 +52,10 @@ chaos: setup
 	$(BIN)/python -m tests.chaos $(KILLS)
 
 # Not a test: a quarter of an hour on a machine that does nothing else. What four ways of waiting cost, alone and beside others.
+# NEIGHBOUR=--real takes the training steps of SmolLM2-135M instead of a very small model's.
+NEIGHBOUR ?=
 neighbour: setup
-	$(BIN)/python -m tests.neighbour
+	$(BIN)/python -m tests.neighbour $(NEIGHBOUR)
 
 # On a machine with one CUDA GPU, under 35 minutes after setup and without a connection: the tests marked `gpu`,
 # the quickstart and the benches; writes docs/gpu.md. Stopped, the same command continues.

@@ -43,7 +43,7 @@ ALLOCATOR = {
 }
 
 
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "10000"}
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "5000"}
 """How OpenMP's idle threads wait: they sleep after some microseconds. By default they spin for milliseconds,
 and two busy processes on one machine slow each other ten-fold."""
 

@@ -32,6 +32,14 @@ def test_what_bakeoff_sets_is_one_of_the_policies():
 
 
 @pytest.mark.slow
+def test_real_steps_take_longer_than_small_ones():
+    """SmolLM2-135M has a hundred times the parameters."""
+    assert neighbour.measure("bounded", "alone", 1, real=True) > neighbour.measure(
+        "bounded", "alone", 1, real=False
+    )
+
+
+@pytest.mark.slow
 def test_all_situations_are_measured_and_no_neighbour_is_left(monkeypatch, tmp_path, capsys):
     """One step and one repetition: twelve measurements in a table of four rows."""
     monkeypatch.setattr(neighbour, "HOME", tmp_path)
