@@ -30,6 +30,7 @@ PAYLOADS = (
     "\u202eevil\u202c \u2066x\u2069 \u2028 \x1b]0;owned\x07 \x1b[2J",
     "🍜👩‍🍳 حساء العدس",
     "x" * 10_000,
+    f'x {{: style="background: url({OUTSIDE}/e.png)" onclick="{OWN}" }}',
 )
 """Each tries to be something else than text: in HTML, a script, an attribute, a style, Markdown, LaTeX."""
 

@@ -1,9 +1,10 @@
 """Kill a small study at random moments, resume it, and compare it with one that nobody touched: `make chaos`.
 
-Not part of the tests: a kill takes as long as two studies. Each kill is one line of
-`build/chaos/kills.jsonl`; the same command continues where it was stopped. `python -m tests.chaos 30` adds
-kills until there are 30. With the extra `ray` some studies run on a cluster of this machine, lose a worker or
-a node of it, and are resumed without it.
+Not part of the tests: a kill takes as long as two studies. The study is prepared, trained with a checkpoint
+after every few steps, evaluated, reported and exported. Each kill is one line of `build/chaos/kills.jsonl`,
+with what the study was at; the same command continues where it was stopped. `python -m tests.chaos 30` adds
+kills until there are 30, and counts them by what they met. With the extra `ray` some studies run on a cluster
+of this machine, lose a worker or a node of it, and are resumed without it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.util import find_spec
@@ -25,7 +29,9 @@ from typing import Any
 
 import psutil
 
+from experiments.cli.app import main
 from experiments.running.executors.process import WORKER
+from experiments.running.job import Job
 from tests.conftest import recipes, save_tiny, tokenizer_of
 from tests.experiments.small import asked, environment
 from toolkit.records import hashes
@@ -45,15 +51,42 @@ TIMES = {
 follows from them: a recommendation is of the method that needs least memory."""
 TRACES = ("differing", "damaged", "orphans", "repeated")
 """Fields of a kill's line that are empty if it left no trace."""
+CHECKPOINT_SECONDS = 0.2
+"""Between checkpoints; a run of the study takes seconds."""
+ARCHIVE = "chaos.bakeoff.zip"
+STAGES = {
+    "export": "exporting", "report": "drawing the report", "the end of a run": ": (saving|done)",
+    "the start of a run": ": (starting|loading)", "training": "[:·] (training|validation)",
+    "evaluation": "run .*[:·] ", "preparation": "",
+}  # fmt: skip
+"""What a study is at -> what its last line holds; the first that fits."""
 PATIENCE = 30
 """Seconds after which a worker whose parent was killed has to be gone."""
 
 
 def command(root: Path, *options: str) -> list[str]:
-    """The study on the tiny base; failed cells, which a killed worker leaves, are tried again."""
+    """`bakeoff run` on the tiny base, then `bakeoff export`, in one process.
+
+    Failed cells, which a killed worker leaves, are tried again.
+    """
     study = ["quickstart", *asked((HOME / "base").absolute(), "chaos", *STUDY)]
     more = ["--retry-failed", "--root", str(root.absolute()), *options]
-    return [sys.executable, "-m", "experiments.cli", "run", *study, *more]
+    return [sys.executable, "-m", "tests.chaos", "run", *study, *more]
+
+
+def run_and_export(arguments: list[str]) -> None:
+    """Do what `command` asks for; exit with the code of the first command that fails."""
+    Job.model_fields["checkpoint_seconds"].default = CHECKPOINT_SECONDS
+    Job.model_rebuild(force=True)
+    root = Path(arguments[arguments.index("--root") + 1])
+    export = ["export", "chaos", "--root", str(root), "--to", str(root / ARCHIVE)]
+    for one in (arguments, export):
+        try:
+            main(one)
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        print("exporting", flush=True)
 
 
 def start(root: Path, *options: str) -> subprocess.Popen[str]:
@@ -113,6 +146,9 @@ def facts(root: Path) -> dict[str, str]:
             continue
         of_a_run = name.startswith("runs/tiny") and path.suffix in (".json", ".jsonl")
         of_results = name.endswith(("comparisons.json", "failures.jsonl", "study.yaml"))
+        if name == ARCHIVE:  # its records hold times
+            with zipfile.ZipFile(path) as packed:
+                found[name] = " ".join(sorted(packed.namelist())) + str(packed.testzip())
         if "/artifact/" in name or of_a_run or of_results:
             found[name] = digest(path)
     return found
@@ -147,10 +183,11 @@ def without_times(value: Any) -> Any:
 
 def disturbed(
     root: Path, target: str, name: str, moment: float, draw: random.Random, on_ray: Any
-) -> tuple[bool, str, int]:
+) -> tuple[bool, tuple[str, bool], int]:
     """Run the study to its end, with a signal at a moment, on Ray not before it has begun a run.
 
-    Returns whether anything was hit, what the study printed last before, and how many workers outlived it.
+    Returns whether anything was hit, what the study printed last before and whether it had a checkpoint, and
+    how many workers outlived it.
     """
     node = on_ray and on_ray.add_node(num_cpus=1, **NODE)
     process = start(root, *(("--executor", "ray", "--address", on_ray.address) if on_ray else ()))
@@ -164,7 +201,7 @@ def disturbed(
         hurt(on_ray, node, target, name, draw)
     elif hit:  # a run, or what forks them
         os.kill(process.pid if target == "parent" else draw.choice(workers).pid, getattr(signal, name))
-    stage = last_line(root)
+    stage = last_line(root), any(root.glob("runs/*/checkpoints/checkpoint-*"))
     process.wait()
     _, alive = psutil.wait_procs(runs_on_ray() if on_ray else workers, timeout=PATIENCE)
     return hit, stage, len(alive)
@@ -178,7 +215,7 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     shutil.rmtree(root, ignore_errors=True)
     root.with_suffix(".log").unlink(missing_ok=True)
     with cluster() if target in ON_RAY else nullcontext() as on_ray:
-        hit, stage, alive = disturbed(root, target, name, moment, draw, on_ray)
+        hit, (said, checkpoint), alive = disturbed(root, target, name, moment, draw, on_ray)
     before = {path.parent.name: path.stat().st_mtime_ns for path in root.glob("runs/*/run.json")}
     finish(root)
     again = [run for run, at in before.items() if (root / "runs" / run / "run.json").stat().st_mtime_ns != at]
@@ -186,12 +223,17 @@ def kill(number: int, seconds: float) -> dict[str, Any]:
     differing = sorted(path for path in {*ours, *whole} if ours.get(path) != whole.get(path))
     result = {
         "kill": number, "target": target, "signal": name, "hit": hit, "seconds": round(moment, 1),
-        "stage": stage, "orphans": alive, "repeated": again, "differing": differing,
-        "damaged": damaged(root), "files": len(whole),
+        "said": said, "checkpoint": checkpoint, "orphans": alive,
+        "repeated": again, "differing": differing, "damaged": damaged(root), "files": len(whole),
     }  # fmt: skip
     if not differing:
         shutil.rmtree(root)
     return result
+
+
+def stage_of(said: str) -> str:
+    """What the study was at when it had printed this line last."""
+    return next(stage for stage, pattern in STAGES.items() if re.search(pattern, said))
 
 
 def last_line(root: Path) -> str:
@@ -200,7 +242,7 @@ def last_line(root: Path) -> str:
     return lines[-1][:160] if lines else ""
 
 
-def main() -> None:
+def kill_and_compare() -> None:
     """Add kills until there are as many as asked for; report each, and end with 1 if one left a trace."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     HOME.mkdir(parents=True, exist_ok=True)
@@ -220,9 +262,15 @@ def main() -> None:
     bad = [one for one in done if any(one[trace] for trace in TRACES)]
     hits = sum(one["hit"] for one in done)
     files = done[0]["files"]
+    met = Counter((stage_of(one["said"]), one["checkpoint"]) for one in done if one["hit"])
+    for (stage, checkpoint), count in sorted(met.items()):
+        print(f"{stage}{', beside a checkpoint' if checkpoint else ''}: {count}")
     print(f"{len(done)} studies, {hits} hit by a signal, {len(bad)} with a trace of it; {files} files each")
     sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["run"]:
+        run_and_export(sys.argv[1:])
+    else:
+        kill_and_compare()

@@ -1,19 +1,21 @@
-"""Run both sides of a canary, compare them, and search the release at which they parted."""
+"""Run the sides of a canary, or read a stored one; compare them; search the release at which they parted."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.canary.drift import Drift, Verdict, drifts, overall
+from experiments.canary.drift import MARGINS, Drift, Verdict, drifts, overall
 from experiments.canary.environments import environment_for, pins, releases
-from toolkit.errors import UserError, last_reason, visible
-from toolkit.runtime import wait_passively
+from toolkit.errors import UserError, last_reason, one_line, visible
+from toolkit.runtime import child_environment, wait_passively
 
 Tell = Callable[[str], None]
 
@@ -31,26 +33,57 @@ class Compared(NamedTuple):
     """`with` and `against` -> every series, to be kept and compared again."""
 
 
+def store(seeds: int, tell: Tell) -> dict[str, Any]:
+    """Run the small runs with what is installed; `compare` takes the result as a stored side later.
+
+    Raises UserError if they fail.
+    """
+    with tempfile.TemporaryDirectory(prefix="bakeoff-canary-") as folder:
+        _make_bases(Path(folder))
+        tell("running what is installed")
+        return {**_measured({}, Path(folder), seeds), "bases": _hashes(Path(folder))}
+
+
 def compare(
-    with_: str, against: str, *, seeds: int = 3, scale: float = 1.0, bisect: bool = False, tell: Tell
+    with_: str | None,
+    against: str | Path,
+    *,
+    seeds: int = 3,
+    scale: float = 1.0,
+    bisect: bool = False,
+    tell: Tell,
 ) -> Compared:
     """Run the same small runs with the versions of both sides, and compare them.
 
-    ``scale`` multiplies the margins. ``bisect`` searches the releases between the two, which must then name
-    one and the same package. Raises UserError if a side can't be installed or run.
+    ``with_`` None is what is installed, and a path as ``against`` a side that `store` has measured: its
+    number of seeds is taken. ``scale`` multiplies the margins. ``bisect`` searches the releases between the
+    two, which must then name one and the same package. Raises UserError if a side can't be installed, run or
+    read, or if the stored runs started from other weights.
     """
-    sides = {"with": pins(with_), "against": pins(against)}
-    if bisect and (len(sides["with"]) != 1 or sides["with"].keys() != sides["against"].keys()):
+    stored = _stored(against) if isinstance(against, Path) else None
+    if stored is not None:
+        seeds = 1 + max(int(name.rpartition(" ")[2]) for name in stored["runs"])
+    sides = {"with": pins(with_) if with_ else {}}
+    if isinstance(against, str):
+        sides["against"] = pins(against)
+    if bisect and (len(sides["with"]) != 1 or sides["with"].keys() != sides.get("against", {}).keys()):
         raise UserError("canary: --bisect needs one package, the same on both sides")
     with tempfile.TemporaryDirectory(prefix="bakeoff-canary-") as folder:
         bases = Path(folder)
         _make_bases(bases)
+        if stored is not None and stored["bases"] != _hashes(bases):
+            raise UserError(
+                f"canary: the runs in {against} started from other weights or another tokenizer: what makes "
+                "them at random has changed. Measure both sides with --with and --against VERSIONS"
+            )
 
         def measured(side: dict[str, str]) -> dict[str, Any]:
-            tell(f"running {' '.join(f'{name}=={version}' for name, version in side.items())}")
+            tell(f"running {' '.join(f'{n}=={v}' for n, v in side.items()) or 'what is installed'}")
             return _measured(side, bases, seeds)
 
         results = {name: measured(side) for name, side in sides.items()}
+        if stored is not None:
+            results["against"] = stored
         found = drifts(results["with"]["runs"], results["against"]["runs"], scale)
         verdict, first = overall(found), None
         if bisect and verdict == "moved":
@@ -94,6 +127,34 @@ def first_moved(candidates: Sequence[str], moved: Callable[[str], bool]) -> str:
     return candidates[low]
 
 
+def _stored(path: Path) -> dict[str, Any]:
+    """Read a side that was stored. Raises UserError if the file is no such thing."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        series = [run[quantity] for run in value["runs"].values() for quantity in MARGINS]
+        sound = all(isinstance(one, list) for one in series) and bool(series)
+        sound &= all(name.rpartition(" ")[2].isdecimal() for name in value["runs"])
+        sound &= isinstance(value["versions"], dict) and isinstance(value["bases"], dict)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"canary: cannot read {path}: {one_line(error)}") from error
+    except (KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
+        raise UserError(
+            f"canary: {path} holds no stored runs; `bakeoff canary --store {path}` makes such a file"
+        )
+    return dict(value)
+
+
+def _hashes(bases: Path) -> dict[str, str]:
+    """Path -> SHA-256 of the weights and the tokenizer of every base."""
+    files = [*bases.glob("*/model.safetensors"), *bases.glob("*/tokenizer.json")]
+    return {
+        path.relative_to(bases).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+    }
+
+
 def _make_bases(folder: Path) -> None:
     from experiments.canary.runs import make_bases
     from toolkit import runtime
@@ -103,19 +164,20 @@ def _make_bases(folder: Path) -> None:
 
 
 def _measured(side: dict[str, str], bases: Path, seeds: int) -> dict[str, Any]:
-    """Run a side in its environment; a version that can't run is a UserError with its reason."""
+    """Run a side in its environment, this one if it names nothing; one that can't run is a UserError."""
+    fixed = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1"}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
-    environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1"}
     wait_passively(environment)
+    python = str(environment_for(side)) if side else sys.executable
     done = subprocess.run(
-        [str(environment_for(side)), "-m", "experiments.canary.runs"],
+        [python, "-m", "experiments.canary.runs"],
         input=json.dumps({"bases": str(bases), "seeds": seeds}) + "\n",
-        env=environment,
+        env=(environment if side else child_environment()) | fixed,
         capture_output=True,
         text=True,
         check=False,
     )
-    named = " ".join(f"{name}=={version}" for name, version in side.items())
+    named = " ".join(f"{name}=={version}" for name, version in side.items()) or "what is installed"
     if done.returncode:
         raise UserError(f"canary: the runs fail with {named}: {visible(last_reason(done.stderr))[:300]}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -117,6 +117,8 @@ class StudySpec(Spec):
     """Method -> its label, colour (`#rrggbb`) and mark in figures, as far as the study chooses them."""
     margins: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Metric -> equivalence margin that replaces the metric's own: smaller differences are negligible."""
+    max_runs: PositiveInt = 2000
+    """A study of more runs than this is refused; raise it for one that is meant to be so large."""
     matched_parameters: bool = False
     """Whether the study claims that its adapters train equally many weights: the audit then checks it."""
 
@@ -147,6 +149,10 @@ class StudySpec(Spec):
         both = set(self.tuning_seeds) & set(self.seeds)
         if both:
             raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")
+        if self.most_runs > self.max_runs:
+            raise ValueError(
+                f"up to {self.most_runs:,} runs, and max_runs is {self.max_runs:,}: raise it, or compare less"
+            )
         if BASE in self.methods:
             raise ValueError(f"methods: '{BASE}' is the untouched base model, which is always included")
         for kind, names in (("base model", self.base_models), ("data set", self.dataset)):
@@ -164,6 +170,15 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
+
+    @property
+    def most_runs(self) -> int:
+        """How many runs the study has if every learning rate is tried; without those of a grid extended."""
+        tries = sum(len(m.learning_rates) for m in self.methods.values() if len(m.learning_rates) > 1)
+        trained = len(self.trained_here) + len(self.converted)
+        each = tries * len(self.tuning_seeds) + trained * len(self.seeds) + len(self.elsewhere)
+        sets = len(self.base_models) * len(self.dataset)
+        return sets * (1 + len(self.data.train) * len(self.train.epochs) * each)
 
     @property
     def trained_here(self) -> dict[str, StudyMethod]:

@@ -25,8 +25,9 @@ _LATEX = {
 }
 
 
-_MARKDOWN = re.compile(r"[\\`*\[\]<>|#~$&]|(?<![^\W_])_|_(?![^\W_])")
-"""An underscore within a word is no emphasis: `bits_per_byte` stays as it is."""
+_MARKDOWN = re.compile(r"[\\`*\[\]{}<>|#~$&]|(?<![^\W_])_|_(?![^\W_])")
+"""An underscore within a word is no emphasis: `bits_per_byte` stays as it is. Braces give an element
+attributes where an extension of Markdown is on, as in our own documentation."""
 
 
 def one_line(text: object) -> str:

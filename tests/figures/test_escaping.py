@@ -18,8 +18,9 @@ HOSTILE = [
     "| --- |\n# heading\n\n- item",
     "`code` *bold* _it_ ~~gone~~ &lt;b&gt;",
     "\x1b]0;title\x07\u202eevil",
+    "x {: onclick=1 }",
 ]
-SPECIAL = "\\`*_[]<>|#~$&"
+SPECIAL = "\\`*_[]{}<>|#~$&"
 
 
 @pytest.mark.parametrize("text", HOSTILE)

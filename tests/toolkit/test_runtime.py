@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from toolkit.runtime import child_environment, module_command, wait_passively
+import pytest
+
+from experiments.cli.app import main
+from toolkit.runtime import WAITING, child_environment, module_command, wait_passively
 
 
 def test_a_process_of_ours_ignores_packages_of_our_names_in_the_working_directory(tmp_path):
@@ -46,3 +49,15 @@ def test_a_users_folder_on_the_path_comes_after_ours(tmp_path, monkeypatch):
     assert child_environment()["PYTHONPATH"].split(os.pathsep) == [home, str(tmp_path), "/elsewhere", home]
     (tmp_path / "eval").rmdir()
     assert child_environment()["PYTHONPATH"].split(os.pathsep) == [str(tmp_path), "/elsewhere", home]
+
+
+@pytest.mark.parametrize("arguments", [["catalog", "methods", "--json"], ["--help"], ["no-such-command"]])
+def test_every_command_lets_idle_threads_sleep(arguments, monkeypatch):
+    """Before anything imports torch, and whatever the command does then."""
+    names = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT")
+    for name in names:
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert {name: os.environ.get(name) for name in names} == WAITING

@@ -13,6 +13,8 @@ from toolkit.errors import UserError
 from toolkit.records.folders import Root as Folders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from experiments.analysis.verify import Verified
 
 
@@ -120,8 +122,8 @@ def report(
 def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json = False) -> int:
     """Check the records of a study or a run: as they were written, of one another, and giving their numbers.
 
-    Of a run, some documents are also scored again by its model. Exit code 1 if anything does not hold; each
-    problem is one line.
+    Some documents are also scored again by the saved models: that of a run, or of a study the first seed of
+    every method. Exit code 1 if anything does not hold; each problem is one line.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
         A study or the id of a run that is finished here, or an archive of `bakeoff export`:
         `STUDY.bakeoff.zip`.
     documents
-        How many documents a run's model scores again.
+        How many documents each model scores again; 0 loads none.
     """
     from experiments.sharing.checking import check_archive
     from figures.wording.names import count
@@ -142,7 +144,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
             _print(f"{name}: {count(len(archive.runs), 'run')}, every hash and record valid")
         return 0
     is_run = Folders(root).run(name).record.is_file()
-    checked, scored = _verified_run(name, root, documents) if is_run else (_verified_study(name, root), None)
+    checked, scored = (_verified_run if is_run else _verified_study)(name, root, documents)
     if as_json:
         value = {"run" if is_run else "study": checked.name, **checked._asdict(), "documents_scored": scored}
         print_json({**value, "problems": [problem._asdict() for problem in checked.problems]})
@@ -153,7 +155,8 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
         (checked.runs, "run"),
         (checked.evaluations, "evaluation"),
         (checked.values, "value"),
-        (checked.verdicts, "verdict") if scored is None else (scored, "document"),
+        *([] if is_run else [(checked.verdicts, "verdict")]),
+        (scored, "document"),
         (len(checked.problems), "problem"),
     ]
     words = [count(number, noun) for number, noun in counts]
@@ -163,34 +166,52 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
     return 1 if checked.problems else 0
 
 
-def _verified_study(name: str, root: Path) -> Verified:
+def _verified_study(name: str, root: Path, documents: int) -> tuple[Verified, int]:
+    """Check a study's records, and if they are sound let models score documents again: how many."""
     from experiments.analysis.conclude import read
     from experiments.analysis.verify import verify as check
     from experiments.design import study as studies
 
-    return check(read(root, studies.name_of(name)), root)
+    conclusions = read(root, studies.name_of(name))
+    first: dict[str, str] = {}
+    for cell in conclusions.cells:
+        if cell.eval_digest and not cell.is_base:
+            first.setdefault(f"{cell.condition!r} {cell.method}", cell.run_id)
+    return _scored_again(check(conclusions, root), list(dict.fromkeys(first.values())), root, documents)
 
 
 def _verified_run(run_id: str, root: Path, documents: int) -> tuple[Verified, int]:
     """Check a run's records, and if they are sound let its model score documents again: how many."""
-    from experiments.analysis.verify import Problem, verify_run
+    from experiments.analysis.verify import verify_run
+
+    return _scored_again(verify_run(run_id, root), [run_id], root, documents)
+
+
+def _scored_again(
+    checked: Verified, run_ids: Sequence[str], root: Path, documents: int
+) -> tuple[Verified, int]:
+    from experiments.analysis.verify import Problem
     from experiments.sharing.trust import base_of
     from toolkit import runtime
     from toolkit.records import RunRecord
 
-    checked = verify_run(run_id, root)
     if checked.problems:
         return checked, 0
     from eval.inference.rescoring import rescore
 
     runtime.quiet_libraries()
-    folder = Folders(root).run(run_id)
-    record = RunRecord.read(folder.record)
-    scored = rescore(record, folder, documents, base_of(record, folder, "verify"))
-    if scored.reason:
-        err.print(f"no document scored again: {scored.reason}", soft_wrap=True, highlight=False)
-    problems = tuple(Problem(str(path), what) for path, what in scored.differing)
-    return checked._replace(problems=problems), scored.documents
+    problems: list[Problem] = []
+    total = 0
+    for run_id in run_ids:
+        folder = Folders(root).run(run_id)
+        record = RunRecord.read(folder.record)
+        scored = rescore(record, folder, documents, base_of(record, folder, "verify"))
+        if scored.reason:
+            text = f"{run_id}: no document scored again: {scored.reason}"
+            err.print(text, soft_wrap=True, highlight=False)
+        total += scored.documents
+        problems += [Problem(str(path), what) for path, what in scored.differing]
+    return checked._replace(problems=tuple(problems)), total
 
 
 def _print(text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from experiments.analysis.conclude import read
 from experiments.analysis.verify import verify, verify_run
@@ -141,6 +142,18 @@ def test_a_run_is_verified_by_its_id(copy, capsys):
     assert (value["run"], value["documents_scored"], value["problems"]) == (cell.run_id, 4, [])
 
 
+def test_a_study_is_verified_with_documents_of_every_method(copy, capsys):
+    """4 documents of full fine-tuning and 4 of LoRA, scored again; none if none are wanted."""
+    root, _ = copy
+    for wanted in (4, 0):
+        with pytest.raises(SystemExit) as ended:
+            main(["verify", "small", "--root", str(root), "--documents", str(wanted), "--json"])
+        assert ended.value.code == 0
+        value = json.loads(capsys.readouterr().out)
+        assert (value["study"], value["documents_scored"], value["problems"]) == ("small", 2 * wanted, [])
+        assert value["verdicts"] > 0
+
+
 def test_outcomes_that_the_saved_model_does_not_give_are_named(copy, capsys):
     """A likelihood of one document raised by 50 nats, hash and all: the model gives another, exit 1."""
     root, cell = copy
@@ -156,3 +169,19 @@ def test_outcomes_that_the_saved_model_does_not_give_are_named(copy, capsys):
     said = capsys.readouterr().out
     assert f"document {lines[first]['document_id']} has " in said
     assert "and the saved model gives" in said
+
+
+def test_a_study_names_outcomes_that_a_saved_model_does_not_give(copy, capsys):
+    """The weights of the first LoRA run exchanged, hash and all: they do not give its likelihoods."""
+    root, cell = copy
+    folder = root / "runs" / cell.run_id
+    path = folder / "artifact" / "adapter_model.safetensors"
+    weights = load_file(path)
+    save_file({name: value + 0.5 for name, value in weights.items()}, path)
+    hashes.seal(folder, [path])
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "small", "--root", str(root)])
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert said.count("and the saved model gives") == 4
+    assert "full" not in said

@@ -7,9 +7,11 @@ import math
 
 import pytest
 
+from experiments.canary import compare as canary
 from experiments.canary.compare import between, first_moved
 from experiments.canary.drift import drifts, overall
 from experiments.canary.environments import pins
+from experiments.cli.app import main
 from tests.experiments.canary.record import PLANTED, SERIES
 from toolkit.errors import UserError
 
@@ -136,3 +138,99 @@ def test_a_side_is_exact_versions_of_the_stack_and_nothing_else(text, says):
 def test_a_side_may_name_several_packages():
     """By spaces or commas."""
     assert pins("peft==0.19.1, torch==2.13.0+cpu") == {"peft": "0.19.1", "torch": "2.13.0+cpu"}
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A side is measured by choosing one of the recorded ones: `measured["now"]` is what is installed."""
+    now = {"now": "nothing"}
+
+    def bases(folder):
+        for base in ("gpt2", "llama"):
+            (folder / base).mkdir()
+            (folder / base / "model.safetensors").write_text(now.get("bases", ""))
+            (folder / base / "tokenizer.json").write_text("")
+
+    monkeypatch.setattr(canary, "_make_bases", bases)
+    monkeypatch.setattr(
+        canary, "_measured", lambda side, *_: {"versions": {"peft": "1"}, "runs": RECORDED[now["now"]]}
+    )
+    return now
+
+
+def command(*arguments):
+    """The exit code of `bakeoff canary …`."""
+    with pytest.raises(SystemExit) as ended:
+        main(["canary", *map(str, arguments)])
+    return ended.value.code
+
+
+@pytest.mark.parametrize("name", ["nothing", *DRIFTS])
+def test_a_stored_side_shows_whether_an_upgrade_moved_anything(measured, tmp_path, capsys, name):
+    """Stored, upgraded, compared: equal if nothing happened (0), moved if a drift came with it (1)."""
+    before = tmp_path / "before.json"
+    assert command("--store", before) == 0
+    measured["now"] = name
+    assert command("--against", before, "--root", tmp_path) == int(name != "nothing")
+    kept = json.loads((tmp_path / "results" / "canary.json").read_text())
+    assert kept["verdict"] == ("equal" if name == "nothing" else "moved")
+    assert kept["measured"]["against"]["runs"] == RECORDED["nothing"]
+    assert ("Equal to the last bit" in capsys.readouterr().out) == (name == "nothing")
+
+
+def test_a_stored_side_of_other_bases_is_refused(measured, tmp_path, capsys):
+    """Random numbers of another torch: the runs can't be paired."""
+    before = tmp_path / "before.json"
+    command("--store", before)
+    measured["bases"] = "other"
+    assert command("--against", before) == 2
+    assert "started from other weights" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot read .*No such file"),
+        ("{", "cannot read .*Expecting"),
+        ("[" * 100_000, "cannot read "),
+        ("[]", "holds no stored runs"),
+        ('{"runs": {}, "versions": {}, "bases": {}}', "holds no stored runs"),
+        ('{"runs": {"a": {"loss": 1, "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
+        ('{"runs": {"a b c": {"loss": [], "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
+    ],
+)
+def test_what_is_no_stored_side_is_one_line(tmp_path, content, says):
+    """A file that is missing, damaged, or something else."""
+    path = tmp_path / "before.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=says) as caught:
+        canary.compare(None, path, tell=print)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "name the other side"),
+        (("--store", "a.json", "--bisect"), "--store measures what is installed"),
+        (("--store", "a.txt"), "a new file that ends in .json"),
+        (("--against", "peft==0.19.1", "--bisect"), "--bisect needs one package"),
+    ],
+)
+def test_sides_that_make_no_comparison_are_refused(arguments, says, capsys):
+    """With the remedy, before anything runs."""
+    assert command(*arguments) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.slow
+def test_what_is_installed_is_equal_to_itself(tmp_path, capsys):
+    """The real runs, one seed, stored and made again."""
+    before = tmp_path / "before.json"
+    assert command("--store", before, "--seeds", "1") == 0
+    stored = json.loads(before.read_text())
+    assert len(stored["runs"]) == 4
+    assert len(stored["bases"]) == 4
+    assert command("--against", before, "--root", tmp_path) == 0
+    assert "Equal to the last bit" in capsys.readouterr().out

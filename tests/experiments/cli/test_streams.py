@@ -30,6 +30,23 @@ def test_a_terminal_without_unicode_gets_escapes(setting, arguments):
         assert json.loads(done.stdout)["models"]
 
 
+@pytest.mark.parametrize("setting", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize("command", ["report", "audit"])
+def test_a_study_is_reported_without_unicode(setting, command, done):
+    """What is printed is ASCII; the page itself is UTF-8, whatever the locale."""
+    root, _, _ = done
+    answer = subprocess.run(
+        [*COMMAND, command, "small", "--root", str(root)],
+        env={**USER, **setting}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.isascii()
+    assert "small" in answer.stdout
+    if command == "report":
+        (page,) = root.glob("results/small/report/*.html")
+        assert "–" in page.read_text(encoding="utf-8")
+
+
 def test_a_full_disk_behind_standard_output_is_one_line():
     """`bakeoff catalog > /dev/full`: one line that reports it, exit code 1."""
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device

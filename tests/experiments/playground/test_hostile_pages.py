@@ -8,12 +8,17 @@ import threading
 from typing import Any
 
 import pytest
+from markdown import markdown as render
+from ruamel.yaml import YAML
 
 from experiments.playground.taste import page as taste
 from experiments.playground.taste.pairs import draw
 from figures.report.page import build
+from figures.tables.table import Table
+from figures.wording.escaping import code, fenced, markdown
 from tests.browsing import OUTSIDE, PAYLOADS, watched
 from tests.figures.conftest import write_study
+from tests.house.imports import ROOT
 
 pytestmark = pytest.mark.browser
 FREE_TEXT = {
@@ -95,6 +100,40 @@ def test_no_file_of_the_report_holds_a_control_character(report):
         assert not set(text) & {"\x1b", "\x07", "\u202e", "\u2066", "\u2028"}, path.name
     for path in report.parent.rglob("*.tex"):
         assert "\\input{" not in path.read_text(encoding="utf-8").partition("\n")[2]
+
+
+def test_a_page_of_the_documentation_with_hostile_records_runs_nothing_and_asks_nobody(tmp_path):
+    """As board and findings are written: payloads in a table, its note, a paragraph, code and a title.
+
+    Rendered with the extensions of mkdocs.yml.
+    """
+    settings = YAML(typ="safe").load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    extensions, options = [], {}
+    for one in settings["markdown_extensions"]:
+        name, own = next(iter(one.items())) if isinstance(one, dict) else (one, {})
+        extensions.append(name)
+        options[name] = own
+    rows = [(payload, code(payload)) for payload in PAYLOADS]
+    parts = [Table("t", "T", ("method", PAYLOADS[4]), rows, PAYLOADS[0]).markdown()]
+    for payload in PAYLOADS:
+        parts += [
+            f"## {markdown(payload)}",
+            f"Said of {markdown(payload)}",
+            markdown(payload),
+            fenced(payload),
+        ]
+        parts += [f"- {markdown(payload)}: {code(payload)}"]
+    body = render("\n\n".join(parts), extensions=extensions, extension_configs=options)
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><title>x</title>{body}", encoding="utf-8")
+    with watched(path.as_uri()) as (tab, incidents):
+        tab.goto(path.as_uri())
+        tab.wait_for_timeout(300)
+        assert len(tab.query_selector_all("h2")) == len(PAYLOADS)
+        assert len(tab.query_selector_all("tr")) == 1 + len(PAYLOADS)
+        assert not tab.query_selector_all("script, style, iframe, img, svg, link, base, [onclick], p [style]")
+        assert addresses(tab) == []
+    assert incidents == []
 
 
 def test_a_taste_test_of_hostile_texts_runs_nothing_and_asks_nobody(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from huggingface_hub import ModelCard
 
 from experiments.sharing import model_card
 from experiments.sharing.hub import push
+from tests.browsing import PAYLOADS
 from tests.experiments.small import environment
 from toolkit import config
 from toolkit.errors import UserError
@@ -146,6 +148,40 @@ def test_a_card_links_to_the_base_that_the_same_weights_were_published_as(done):
     record = record.model_copy(update={"run": record.run.model_copy(update={"spec": spec})})
     card = ModelCard(model_card.card(record, folder / "artifact", "me/cook"))
     assert card.data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def test_a_card_of_hostile_records_holds_no_element_and_no_link(done):
+    """Licences, the device, versions, units and signatures full of payloads: text, wherever they stand."""
+    root, conclusions, _ = done
+    cell = lora(conclusions)
+    folder = root / "runs" / cell.run_id
+    record = EvaluationRecord.read(folder / f"eval-{cell.eval_digest}.json")
+    harmless = model_card.card(record, folder / "artifact", "me/cook")
+    for payload in PAYLOADS:
+        spec = record.run.spec
+        spoiled = {"model": spec.model, "dataset": spec.dataset}
+        spoiled = {key: one.model_copy(update={"license": payload}) for key, one in spoiled.items()}
+        run = record.run.model_copy(
+            update={
+                "spec": spec.model_copy(update=spoiled),
+                "environment": {"device": payload, "versions": {"torch": payload}},
+            }
+        )
+        metrics = {
+            name: value.model_copy(update={"unit": payload, "signature": payload})
+            for name, value in record.metrics.items()
+        }
+        text = model_card.card(
+            record.model_copy(update={"run": run, "metrics": metrics}), folder / "artifact", "me/cook"
+        )
+        card = ModelCard(text)
+        assert card.data.license_name == payload
+        assert card.text.count("\n#") == ModelCard(harmless).text.count("\n#")
+        assert not set(card.text) & {"\x1b", "\x07", "\u202e", "\u2066", "\u2028"}
+        prose = re.sub(r"```.*?```|(`+)(?!`).*?(?<!`)\1(?!`)", "", card.text, flags=re.DOTALL)
+        plain = re.sub(r"\\[^\w\s]", "", prose)
+        assert "<" not in plain
+        assert "](" not in plain
 
 
 def test_push_sends_the_artifact_and_its_card_in_one_commit(done, hub, tmp_path):

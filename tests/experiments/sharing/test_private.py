@@ -15,19 +15,51 @@ from experiments.sharing.hub import _content
 from experiments.sharing.importing import import_archive
 from experiments.sharing.model_card import CARD
 from figures.report.page import build
+from tests.experiments.small import run
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.records.folders import Root, without_paths, without_paths_in
+
+SECRETS = {
+    "HF_TOKEN": "hf_secretsecretsecretsecretsecretse",
+    "WANDB_API_KEY": "wandbsecretwandbsecretwandbsecretwandbse",
+    "MLFLOW_TRACKING_PASSWORD": "mlflow-secret-password",
+    "USER": "user-anna-of-the-tests",
+    "LOGNAME": "user-anna-of-the-tests",
+    "HOSTNAME": "host-of-the-tests",
+}
+"""Set while a study of this module runs: tokens, the user that Python reports, the shell's host name."""
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, tiny_gpt2):
+    """A study that ran in an environment full of secrets, its conclusions, and what was said."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, secret in SECRETS.items():
+            patch.setenv(name, secret)
+        root = tmp_path_factory.mktemp("secret")
+        yield (root, *run(root, tiny_gpt2, "small"))
+
+
+def test_the_records_on_disk_hold_no_secret(done):
+    """Every file under the root: paths of this machine are among them, tokens and user are not."""
+    root, _, said = done
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert len(files) > 40
+    for path in files:
+        assert not [s for s in SECRETS.values() if s.encode() in path.read_bytes()], path
+    assert not [s for s in SECRETS.values() if s in said]
+    assert getpass.getuser() == SECRETS["USER"]
 
 
 @pytest.fixture(scope="module")
 def telling(done):
-    """Texts that give this machine away: root, the base's folder, home; user and host unless very short."""
+    """Texts that give this machine away: root, the base's folder, home, secrets, user and host."""
     root, conclusions, _ = done
     record = RunRecord.read(Root(root).run(conclusions.cells[0].run_id).record)
     assert record.spec.model.folder is not None
     texts = {str(root), str(Path(record.spec.model.folder).parent), str(Path.cwd()), str(Path.home())}
     names = {getpass.getuser(), socket.gethostname()}
-    return {text.encode() for text in {*texts, *(name for name in names if len(name) > 4)}}
+    return {text.encode() for text in {*texts, *SECRETS.values(), *(n for n in names if len(n) > 4)}}
 
 
 def test_paths_are_cut_by_hand(tmp_path):

@@ -33,3 +33,17 @@ def test_an_adapter_of_a_base_with_a_relative_path_loads_from_another_folder(
     assert written["base_model_name_or_path"] == str(tmp_path / "here" / "base")
     again = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "artifact", dtype=torch.float32)
     assert torch.equal(probe.logits(again, ids), expected)
+
+
+def test_an_adapter_names_its_modules_in_one_order(tmp_path, tiny_gpt2, tiny_tokenizer):
+    """peft keeps them in sets, whose order changes from process to process: written sorted."""
+    model = methods.apply(
+        load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))), config.method("lora-r16")
+    )
+    for named in model.peft_config.values():
+        named.target_modules = {*sorted(named.target_modules, reverse=True)}
+        assert len(named.target_modules) > 2
+    artifact.save_artifact(model, tiny_tokenizer, tmp_path / "artifact")
+    written = json.loads((tmp_path / "artifact" / "adapter_config.json").read_text())
+    assert written["target_modules"] == sorted(written["target_modules"])
+    assert len(written["target_modules"]) > 2

@@ -71,6 +71,17 @@ def test_a_damaged_tokenizer_is_one_line(folder, content):
     assert "tokenizer" in refusal(load.load_tokenizer, folder)
 
 
+def test_a_bad_pattern_in_a_tokenizer_is_one_line(folder):
+    """A regular expression that does not compile, where the tokenizer splits texts."""
+    path = folder / "tokenizer.json"
+    value = json.loads(path.read_text())
+    value["pre_tokenizer"] = {
+        "type": "Split", "pattern": {"Regex": "(["}, "behavior": "Isolated", "invert": False
+    }  # fmt: skip
+    path.write_text(json.dumps(value))
+    assert "tokenizer" in refusal(load.load_tokenizer, folder)
+
+
 def test_damaged_weights_are_one_line(folder):
     """A header cut in half, and one that claims more bytes than there are."""
     (file,) = folder.glob("*.safetensors")

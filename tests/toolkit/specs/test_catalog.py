@@ -137,6 +137,10 @@ BOMB = "\n".join(
         (["train.epochs=" + "9" * 5000], "override 'train.epochs=9+…': not a value: Exceeds the limit"),
         (["name=" + "x" * 300], "'name' is 'x+…; String should have at most 80 characters"),
         (["search={rates: 100000000}"], "'rates' is 100000000; it should be less than or equal to 100"),
+        (
+            ["seeds=" + str([*range(2000, 5000)])],
+            "up to 6,001 runs, and max_runs is 2,000: raise it, or compare less",
+        ),
     ],
 )
 def test_absurd_overrides_are_one_short_line(overrides: list[str], message: str) -> None:
@@ -145,6 +149,14 @@ def test_absurd_overrides_are_one_short_line(overrides: list[str], message: str)
         study.load("quickstart", overrides)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
+
+
+def test_a_limit_of_runs_can_be_raised() -> None:
+    """Two methods with a rate each, 3,000 seeds and the untouched base: 6,001 runs, not refused."""
+    wanted = study.load("quickstart", ["seeds=" + str([*range(2000, 5000)]), "max_runs=6001"])
+    assert wanted.most_runs == 6001
+    tuned = study.load("quickstart", ["methods=[full, lora-r16]", "search={rates: 4}", "tuning_seeds=[7, 8]"])
+    assert tuned.most_runs == 1 + 2 * 4 * 2 + 2 * len(tuned.seeds)
 
 
 def test_absurd_study_files_are_one_line(tmp_path: Path) -> None:

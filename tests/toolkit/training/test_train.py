@@ -25,6 +25,7 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec
 from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
+from toolkit.training.trainer import TokenBudgetTrainer
 from toolkit.training.validation import Validation
 
 RATES = {"full": 5e-3, "lora": 5e-2, "base": None}
@@ -215,3 +216,21 @@ def test_options_that_cannot_be_are_told_in_one_line(tiny_gpt2, method, says):
     """A pattern without a weight, rank 0, an unknown adapter, a target that is nowhere, an unknown option."""
     with pytest.raises(UserError, match=says):
         methods.apply(load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))), method)
+
+
+def test_a_step_over_the_memory_limit_names_the_remedy(tiny_gpt2, tmp_path, recipe_texts, monkeypatch):
+    """torch's allocator has to give an exbibyte in the third step; the run fails with what to lower."""
+    taken = []
+
+    def compute_loss(self, *args, **settings):
+        taken.append(1)
+        if len(taken) == 3:
+            torch.empty(1 << 60, dtype=torch.uint8)
+        return whole(self, *args, **settings)
+
+    whole = TokenBudgetTrainer.compute_loss
+    monkeypatch.setattr(TokenBudgetTrainer, "compute_loss", compute_loss)
+    run = spec(tiny_gpt2, FULL)
+    with pytest.raises(UserError, match=r"out of memory at train.batch_tokens=\d+: lower it, and raise"):
+        fit(run, tmp_path, recipe_texts)
+    assert not RunFolder(tmp_path, run.run_id).record.exists()
