@@ -186,8 +186,8 @@ def test_a_playground_of_hostile_models_runs_nothing_and_asks_nobody(monkeypatch
             expect = pytest.importorskip(
                 "playwright.sync_api"
             ).expect  # polls without eval, which CSP forbids
-            expect(tab.locator(".state")).to_have_count(8, timeout=30_000)
-            expect(tab.locator("#go")).to_be_enabled(timeout=30_000)
+            expect(tab.locator(".state")).to_have_count(8, timeout=300_000)
+            expect(tab.locator("#go")).to_be_enabled(timeout=300_000)
             written = tab.evaluate("[...document.querySelectorAll('.text')].map(e => e.textContent)")
             assert written == list(PAYLOADS[8:16])
             assert addresses(tab) == []

@@ -65,7 +65,7 @@ def start(root: Path, base: Path, *overrides: str) -> subprocess.Popen[str]:
         text=True,
     )
     began = time.time()
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 500
 
     def is_training() -> bool:
         return any(
@@ -162,7 +162,7 @@ def test_what_stops_a_study_loses_no_more_than_it_must(tmp_path, tiny_gpt2):
     process.kill()
     process.wait()
     process.stdout.close()
-    worker.wait(20)
+    worker.wait(300)
     with FileLock(folder / ".lock", timeout=0):
         assert not (folder / "run.json").exists()
 
@@ -321,7 +321,7 @@ def test_a_worker_stopped_by_a_signal_is_reported_once_and_continues(tmp_path, m
         worker.stop()
 
 
-def until(holds, seconds=30):
+def until(holds, seconds=300):
     """What ``holds`` returns once it is true."""
     ends = time.monotonic() + seconds
     while not (value := holds()):

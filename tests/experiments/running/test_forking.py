@@ -145,8 +145,8 @@ time.sleep(60)
 
 
 def gone(pid: int) -> None:
-    """Wait until the process has ended; at most half a minute."""
-    ends = time.monotonic() + 30
+    """Wait until the process has ended; at most five minutes."""
+    ends = time.monotonic() + 300
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < ends
         time.sleep(0.02)
