@@ -56,7 +56,7 @@ def test_a_finished_part_is_not_measured_again_unless_its_command_changes(tmp_pa
 
 
 def test_it_stops_in_time_with_all_that_a_part_has_started(tmp_path):
-    """A part that would sleep half an hour in a child of its own is stopped after 0.6 s; the next is not begun."""
+    """A part that would sleep half an hour in a child is stopped after 0.6 s; the next is not begun."""
     started = tmp_path / "started"
     child = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(1800)"
     slow = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
