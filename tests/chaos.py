@@ -262,7 +262,7 @@ def kill_and_compare() -> None:
     bad = [one for one in done if any(one[trace] for trace in TRACES)]
     hits = sum(one["hit"] for one in done)
     files = done[0]["files"]
-    met = Counter((stage_of(one["said"]), one["checkpoint"]) for one in done if one["hit"])
+    met = Counter((stage_of(one["said"]), one["checkpoint"]) for one in done if one["hit"] and "said" in one)
     for (stage, checkpoint), count in sorted(met.items()):
         print(f"{stage}{', beside a checkpoint' if checkpoint else ''}: {count}")
     print(f"{len(done)} studies, {hits} hit by a signal, {len(bad)} with a trace of it; {files} files each")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,13 +29,21 @@ class Rescored(NamedTuple):
     """File of outcomes, and in words what differs."""
 
 
-def rescore(record: RunRecord, folder: RunFolder, documents: int, base: ModelSpec) -> Rescored:
+def rescore(
+    record: RunRecord,
+    folder: RunFolder,
+    documents: int,
+    base: ModelSpec,
+    digests: Sequence[str] | None = None,
+) -> Rescored:
     """Score the first ``documents`` of each evaluation, by their ids, with the saved model.
 
-    ``base`` is the base model as it lies on this machine. A document differs by more than `TOLERANCE` per
-    token. Raises UserError if the weights are not as they were saved.
+    ``digests`` name the evaluations; all of the run by default. ``base`` is the base model as it lies on this
+    machine. A document differs by more than `TOLERANCE` per token. Raises UserError if the weights are not as
+    they were saved.
     """
-    digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
+    if digests is None:
+        digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
     if reason := _reason(record, folder, digests, documents):
         return Rescored(0, reason, ())
     if record.spec.dataset is None:  # as `_reason` has seen; for the type checker
@@ -56,7 +65,7 @@ def rescore(record: RunRecord, folder: RunFolder, documents: int, base: ModelSpe
     return Rescored(scored, None, tuple(differing))
 
 
-def _reason(record: RunRecord, folder: RunFolder, digests: list[str], documents: int) -> str | None:
+def _reason(record: RunRecord, folder: RunFolder, digests: Sequence[str], documents: int) -> str | None:
     """Why nothing can be scored; None if it can."""
     if documents < 1:
         return "none was wanted"
@@ -65,7 +74,7 @@ def _reason(record: RunRecord, folder: RunFolder, digests: list[str], documents:
     if not digests:
         return "the run has no evaluation"
     if record.spec.dataset is None:
-        return "the record of a base model does not name the format of its documents"
+        return "the record of a model that was not trained here does not name the format of its documents"
     return None if folder.artifact.is_dir() else "the weights are on another machine"
 
 

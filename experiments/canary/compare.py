@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from experiments.canary.drift import MARGINS, Drift, Verdict, drifts, overall
 from experiments.canary.environments import environment_for, pins, releases
 from toolkit.errors import UserError, last_reason, one_line, visible
-from toolkit.runtime import child_environment, wait_passively
+from toolkit.runtime import child_environment, machine, wait_passively
 
 Tell = Callable[[str], None]
 
@@ -41,7 +41,8 @@ def store(seeds: int, tell: Tell) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bakeoff-canary-") as folder:
         _make_bases(Path(folder))
         tell("running what is installed")
-        return {**_measured({}, Path(folder), seeds), "bases": _hashes(Path(folder))}
+        measured = _measured({}, Path(folder), seeds)
+        return {**measured, "bases": _hashes(Path(folder)), "machine": machine()}
 
 
 def compare(
@@ -62,7 +63,9 @@ def compare(
     """
     stored = _stored(against) if isinstance(against, Path) else None
     if stored is not None:
-        seeds = 1 + max(int(name.rpartition(" ")[2]) for name in stored["runs"])
+        seeds = len({name.rpartition(" ")[2] for name in stored["runs"]})
+        if stored["machine"] != machine():
+            tell(f"{against} was made on another machine: what differs may come from that")
     sides = {"with": pins(with_) if with_ else {}}
     if isinstance(against, str):
         sides["against"] = pins(against)
@@ -73,8 +76,8 @@ def compare(
         _make_bases(bases)
         if stored is not None and stored["bases"] != _hashes(bases):
             raise UserError(
-                f"canary: the runs in {against} started from other weights or another tokenizer: what makes "
-                "them at random has changed. Measure both sides with --with and --against VERSIONS"
+                f"canary: the runs in {against} started from other files of weights or tokenizer: what makes "
+                "them has changed. Measure both sides with --with and --against VERSIONS"
             )
 
         def measured(side: dict[str, str]) -> dict[str, Any]:
@@ -132,9 +135,9 @@ def _stored(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         series = [run[quantity] for run in value["runs"].values() for quantity in MARGINS]
-        sound = all(isinstance(one, list) for one in series) and bool(series)
-        sound &= all(name.rpartition(" ")[2].isdecimal() for name in value["runs"])
-        sound &= isinstance(value["versions"], dict) and isinstance(value["bases"], dict)
+        sound = bool(series) and all(isinstance(one, list) for one in series)
+        sound &= all(one is None or isinstance(one, int | float) for many in series for one in many)
+        sound &= all(isinstance(value[key], dict) for key in ("versions", "bases", "machine"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"canary: cannot read {path}: {one_line(error)}") from error
     except (KeyError, TypeError, AttributeError):

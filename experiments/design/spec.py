@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_v
 
 from eval.metrics import Metric, all_metrics, metric
 from experiments.design.findings import published_findings
-from experiments.design.learning_rates import Search
+from experiments.design.learning_rates import Search, fewest_runs
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
@@ -118,7 +118,7 @@ class StudySpec(Spec):
     margins: dict[str, PositiveFloat] = Field(default_factory=dict)
     """Metric -> equivalence margin that replaces the metric's own: smaller differences are negligible."""
     max_runs: PositiveInt = 2000
-    """A study of more runs than this is refused; raise it for one that is meant to be so large."""
+    """A study that may have more runs than this is refused before any runs; raise it for one so large."""
     matched_parameters: bool = False
     """Whether the study claims that its adapters train equally many weights: the audit then checks it."""
 
@@ -149,10 +149,6 @@ class StudySpec(Spec):
         both = set(self.tuning_seeds) & set(self.seeds)
         if both:
             raise ValueError(f"tuning_seeds: {min(both)} is one of the seeds; choose one that is not")
-        if self.most_runs > self.max_runs:
-            raise ValueError(
-                f"up to {self.most_runs:,} runs, and max_runs is {self.max_runs:,}: raise it, or compare less"
-            )
         if BASE in self.methods:
             raise ValueError(f"methods: '{BASE}' is the untouched base model, which is always included")
         for kind, names in (("base model", self.base_models), ("data set", self.dataset)):
@@ -173,8 +169,10 @@ class StudySpec(Spec):
 
     @property
     def most_runs(self) -> int:
-        """How many runs the study has if every learning rate is tried; without those of a grid extended."""
-        tries = sum(len(m.learning_rates) for m in self.methods.values() if len(m.learning_rates) > 1)
+        """An upper bound of the study's runs, without those by which a grid may be extended."""
+        grids = [len(m.learning_rates) for m in self.methods.values() if len(m.learning_rates) > 1]
+        halving = self.search.strategy == "halving"  # each of its rounds is a run
+        tries = sum(fewest_runs(self.search, rates) if halving else rates for rates in grids)
         trained = len(self.trained_here) + len(self.converted)
         each = tries * len(self.tuning_seeds) + trained * len(self.seeds) + len(self.elsewhere)
         sets = len(self.base_models) * len(self.dataset)

@@ -26,6 +26,7 @@ from experiments.design.planning.looks import (
     sizes,
     training_of,
 )
+from experiments.design.planning.plan import check_size
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from experiments.running.board import Board
@@ -169,8 +170,9 @@ def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float
     states = [state]
     for size in possible[1:]:
         try:
+            check_size(grown(study, size))
             states.append(_state_at(study, size, state, board))
-        except UserError:  # too few documents in the data set
+        except UserError:  # more runs than the study allows, or too few documents in the data set
             break
         if training_of(states[-1]) != training_of(state):
             states.pop()

@@ -60,21 +60,22 @@ def files(folder: Path) -> st.SearchStrategy[tuple[str, str, bytes]]:
     return st.one_of(*bytes_, recipes, dialogues)
 
 
-def take(folder: Path, form: str, name: str, content: bytes) -> None:
-    """Prepare a data set of this file anew."""
+def take(folder: Path, form: str, name: str, content: bytes) -> list[str]:
+    """Prepare a data set of this file anew; return the line that it was refused with, if it was."""
     (folder / name).write_bytes(content)
-    with one_line_and_soon():
+    with one_line_and_soon() as refusals:
         dataset = config.dataset({"name": "mine", "files": [str(folder / name)], "format": form})
         prepared = prepare(dataset, SIZES, None)
         assert len(prepared.train) == SIZES.train
         assert len(prepared.test) == SIZES.test
+    return refusals
 
 
 def test_the_files_are_taken_as_they_are(tmp_path: Path) -> None:
     """Before they are damaged: four of the six documents each."""
     for name in KINDS:
-        take(tmp_path, "recipe", name, original(name, tmp_path))
-    take(tmp_path, "chat", "a.json", json.dumps(DIALOGUES).encode())
+        assert take(tmp_path, "recipe", name, original(name, tmp_path)) == []
+    assert take(tmp_path, "chat", "a.json", json.dumps(DIALOGUES).encode()) == []
 
 
 @QUICK

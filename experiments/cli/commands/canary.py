@@ -45,7 +45,8 @@ def canary(
     bisect
         Search the releases between the two for the first one that moved; both sides name one package.
     seeds
-        Seeds per base and method; one pair of sides takes a minute or two with three.
+        Seeds per base and method; one pair of sides takes a minute or two with three. Of a stored side as
+        many as it has.
     scale
         Multiplies the margins: 0.001 nats per token, 1 % of the gradient's norm.
     """

@@ -13,8 +13,6 @@ from toolkit.errors import UserError
 from toolkit.records.folders import Root as Folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from experiments.analysis.verify import Verified
 
 
@@ -123,7 +121,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
     """Check the records of a study or a run: as they were written, of one another, and giving their numbers.
 
     Some documents are also scored again by the saved models: that of a run, or of a study the first seed of
-    every method. Exit code 1 if anything does not hold; each problem is one line.
+    every method that was trained here. Exit code 1 if anything does not hold; each problem is one line.
 
     Parameters
     ----------
@@ -173,45 +171,52 @@ def _verified_study(name: str, root: Path, documents: int) -> tuple[Verified, in
     from experiments.design import study as studies
 
     conclusions = read(root, studies.name_of(name))
-    first: dict[str, str] = {}
+    models: dict[str, tuple[str, list[str]]] = {}
     for cell in conclusions.cells:
         if cell.eval_digest and not cell.is_base:
-            first.setdefault(f"{cell.condition!r} {cell.method}", cell.run_id)
-    return _scored_again(check(conclusions, root), list(dict.fromkeys(first.values())), root, documents)
+            models.setdefault(f"{cell.condition!r} {cell.method}", (cell.run_id, [cell.eval_digest]))
+    checked, scored = check(conclusions, root), 0
+    for run_id, digests in () if checked.problems or documents < 1 else models.values():
+        try:
+            checked, more = _scored_again(checked, run_id, root, documents, digests)
+            scored += more
+        except UserError as error:  # its base is not here, or may not be loaded: the records are sound
+            _not_scored(run_id, str(error))
+    return checked, scored
 
 
 def _verified_run(run_id: str, root: Path, documents: int) -> tuple[Verified, int]:
     """Check a run's records, and if they are sound let its model score documents again: how many."""
     from experiments.analysis.verify import verify_run
 
-    return _scored_again(verify_run(run_id, root), [run_id], root, documents)
+    checked = verify_run(run_id, root)
+    if checked.problems or documents < 1:
+        return checked, 0
+    return _scored_again(checked, run_id, root, documents)
 
 
 def _scored_again(
-    checked: Verified, run_ids: Sequence[str], root: Path, documents: int
+    checked: Verified, run_id: str, root: Path, documents: int, digests: list[str] | None = None
 ) -> tuple[Verified, int]:
+    """Add to the problems what a run's model scores otherwise than its evaluations state."""
+    from eval.inference.rescoring import rescore
     from experiments.analysis.verify import Problem
     from experiments.sharing.trust import base_of
     from toolkit import runtime
     from toolkit.records import RunRecord
 
-    if checked.problems:
-        return checked, 0
-    from eval.inference.rescoring import rescore
-
     runtime.quiet_libraries()
-    problems: list[Problem] = []
-    total = 0
-    for run_id in run_ids:
-        folder = Folders(root).run(run_id)
-        record = RunRecord.read(folder.record)
-        scored = rescore(record, folder, documents, base_of(record, folder, "verify"))
-        if scored.reason:
-            text = f"{run_id}: no document scored again: {scored.reason}"
-            err.print(text, soft_wrap=True, highlight=False)
-        total += scored.documents
-        problems += [Problem(str(path), what) for path, what in scored.differing]
-    return checked._replace(problems=tuple(problems)), total
+    folder = Folders(root).run(run_id)
+    record = RunRecord.read(folder.record)
+    scored = rescore(record, folder, documents, base_of(record, folder, "verify"), digests)
+    if scored.reason:
+        _not_scored(run_id, scored.reason)
+    problems = tuple(Problem(str(path), what) for path, what in scored.differing)
+    return checked._replace(problems=(*checked.problems, *problems)), scored.documents
+
+
+def _not_scored(run_id: str, reason: str) -> None:
+    err.print(f"{run_id}: no document scored again: {reason}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _print(text: str) -> None:

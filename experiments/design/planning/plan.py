@@ -13,15 +13,17 @@ from experiments.design.study import StudySpec
 from experiments.design.study_state import CellState, StudyState
 from figures.wording.names import amount, condition_label
 from toolkit import config, runtime
+from toolkit.errors import UserError
 from toolkit.models import methods
 
 
 def check(study: StudySpec) -> None:
     """Refuse, before anything runs, what a study names and what does not exist.
 
-    Raises UserError for unknown metrics, and for adapter types and options that peft does not know. If a
-    method is not the catalog's own, that imports peft.
+    Raises UserError for more runs than `max_runs`, for unknown metrics, and for adapter types and options
+    that peft does not know. If a method is not the catalog's own, that imports peft.
     """
+    check_size(study)
     study.headline_metrics()
     known = config.catalog("methods")
     own = [m.method for n, m in study.methods.items() if n not in known or config.method(n) != m.method]
@@ -29,6 +31,15 @@ def check(study: StudySpec) -> None:
         runtime.quiet_libraries()
     for method in own:
         methods.check_options(method)
+
+
+def check_size(study: StudySpec) -> None:
+    """Refuse a study that may have more runs than its `max_runs`."""
+    if study.most_runs > study.max_runs:
+        raise UserError(
+            f"study {study.name}: up to {study.most_runs:,} runs, and max_runs is {study.max_runs:,}: "
+            "raise it, or compare less"
+        )
 
 
 def plan(grid: StudyState) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from experiments.analysis.conclude import read
 from experiments.analysis.verify import verify, verify_run
 from experiments.cli import main
+from experiments.sharing.export import export
+from experiments.sharing.importing import import_archive
 from experiments.sharing.merge import merge
 from figures.report.page import build
 from toolkit.records import hashes
@@ -185,3 +187,17 @@ def test_a_study_names_outcomes_that_a_saved_model_does_not_give(copy, capsys):
     said = capsys.readouterr().out
     assert said.count("and the saved model gives") == 4
     assert "full" not in said
+
+
+def test_an_imported_study_is_verified_by_its_records(done, tmp_path, capsys):
+    """Its base is in no catalog here: no document is scored, with the reason, and the records are sound."""
+    export("small", (), done[0], tmp_path / "small.bakeoff.zip")
+    import_archive(tmp_path / "small.bakeoff.zip", tmp_path / "here")
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "small", "--root", str(tmp_path / "here"), "--json"])
+    said = capsys.readouterr()
+    value = json.loads(said.out)
+    assert (ended.value.code, value["documents_scored"], value["problems"]) == (0, 0, [])
+    assert value["verdicts"] > 0
+    assert said.err.count("no document scored again: ") == 2
+    assert "not in this machine's catalog" in said.err

@@ -184,7 +184,7 @@ def test_a_stored_side_of_other_bases_is_refused(measured, tmp_path, capsys):
     command("--store", before)
     measured["bases"] = "other"
     assert command("--against", before) == 2
-    assert "started from other weights" in " ".join(capsys.readouterr().err.split())
+    assert "started from other files" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,8 @@ def test_a_stored_side_of_other_bases_is_refused(measured, tmp_path, capsys):
         ("[]", "holds no stored runs"),
         ('{"runs": {}, "versions": {}, "bases": {}}', "holds no stored runs"),
         ('{"runs": {"a": {"loss": 1, "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
-        ('{"runs": {"a b c": {"loss": [], "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
+        ('{"runs": {"a": {"loss": ["1"], "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
+        ('{"runs": {"a": {"loss": [], "gradient_norm": [], "likelihood": []}}}', "holds no stored runs"),
     ],
 )
 def test_what_is_no_stored_side_is_one_line(tmp_path, content, says):

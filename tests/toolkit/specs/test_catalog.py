@@ -6,9 +6,13 @@ import importlib.metadata
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from experiments.cli.app import main
 from experiments.design import study
+from experiments.design.planning import plan as plans
+from experiments.running.board import Board
+from experiments.running.runner import bring_up_to_date
 from tests.factories import small_run
 from toolkit import config
 from toolkit.catalog import BUILT_IN, entries
@@ -137,10 +141,6 @@ BOMB = "\n".join(
         (["train.epochs=" + "9" * 5000], "override 'train.epochs=9+…': not a value: Exceeds the limit"),
         (["name=" + "x" * 300], "'name' is 'x+…; String should have at most 80 characters"),
         (["search={rates: 100000000}"], "'rates' is 100000000; it should be less than or equal to 100"),
-        (
-            ["seeds=" + str([*range(2000, 5000)])],
-            "up to 6,001 runs, and max_runs is 2,000: raise it, or compare less",
-        ),
     ],
 )
 def test_absurd_overrides_are_one_short_line(overrides: list[str], message: str) -> None:
@@ -151,12 +151,27 @@ def test_absurd_overrides_are_one_short_line(overrides: list[str], message: str)
     assert "\n" not in str(caught.value)
 
 
-def test_a_limit_of_runs_can_be_raised() -> None:
-    """Two methods with a rate each, 3,000 seeds and the untouched base: 6,001 runs, not refused."""
-    wanted = study.load("quickstart", ["seeds=" + str([*range(2000, 5000)]), "max_runs=6001"])
-    assert wanted.most_runs == 6001
-    tuned = study.load("quickstart", ["methods=[full, lora-r16]", "search={rates: 4}", "tuning_seeds=[7, 8]"])
-    assert tuned.most_runs == 1 + 2 * 4 * 2 + 2 * len(tuned.seeds)
+def test_a_study_of_too_many_runs_is_refused_unless_it_allows_them(tmp_path: Path) -> None:
+    """Two methods with a rate each, 3,000 seeds and the untouched base: 6,001 runs.
+
+    It is read all the same, as finished studies are: planning and running refuse it, before anything.
+    """
+    seeds = "seeds=" + str([*range(2000, 5000)])
+    many = study.load("quickstart", [seeds])
+    with pytest.raises(UserError, match="up to 6,001 runs, and max_runs is 2,000: raise it, or compare less"):
+        plans.check(many)
+    with Board(Console(quiet=True)) as board, pytest.raises(UserError, match="max_runs is 2,000"):
+        bring_up_to_date(many, tmp_path, board)
+    assert not list(tmp_path.iterdir())
+    plans.check(study.load("quickstart", [seeds, "max_runs=6001"]))
+
+
+@pytest.mark.parametrize(("strategy", "tries"), [("grid", 4), ("bracket", 4), ("halving", 6)])
+def test_the_runs_of_a_search_are_counted(strategy: str, tries: int) -> None:
+    """Four rates; halving has four short runs and two longer ones. For two methods and two tuning seeds."""
+    search = f"search={{rates: 4, strategy: {strategy}}}"
+    tuned = study.load("quickstart", ["methods=[full, lora-r16]", search, "tuning_seeds=[7, 8]"])
+    assert tuned.most_runs == 1 + 2 * tries * 2 + 2 * len(tuned.seeds)
 
 
 def test_absurd_study_files_are_one_line(tmp_path: Path) -> None:
