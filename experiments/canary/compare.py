@@ -64,7 +64,8 @@ def compare(
     stored = _stored(against) if isinstance(against, Path) else None
     if stored is not None:
         seeds = len({name.rpartition(" ")[2] for name in stored["runs"]})
-        if stored["machine"] != machine():
+        here = machine()
+        if any(stored["machine"].get(fact) != here[fact] for fact in ("processor", "cores", "python")):
             tell(f"{against} was made on another machine: what differs may come from that")
     sides = {"with": pins(with_) if with_ else {}}
     if isinstance(against, str):

@@ -171,8 +171,8 @@ class StudySpec(Spec):
     def most_runs(self) -> int:
         """An upper bound of the study's runs, without those by which a grid may be extended."""
         grids = [len(m.learning_rates) for m in self.methods.values() if len(m.learning_rates) > 1]
-        halving = self.search.strategy == "halving"  # each of its rounds is a run
-        tries = sum(fewest_runs(self.search, rates) if halving else rates for rates in grids)
+        # Halving has more runs than rates: each of its rounds is a run.
+        tries = sum(max(rates, fewest_runs(self.search, rates)) for rates in grids)
         trained = len(self.trained_here) + len(self.converted)
         each = tries * len(self.tuning_seeds) + trained * len(self.seeds) + len(self.elsewhere)
         sets = len(self.base_models) * len(self.dataset)

@@ -235,3 +235,15 @@ def test_what_is_installed_is_equal_to_itself(tmp_path, capsys):
     assert len(stored["bases"]) == 4
     assert command("--against", before, "--root", tmp_path) == 0
     assert "Equal to the last bit" in capsys.readouterr().out
+
+
+def test_a_stored_side_of_another_machine_is_pointed_out(measured, tmp_path):
+    """Compared all the same; more memory alone is no other machine."""
+    before, said = tmp_path / "before.json", []
+    command("--store", before)
+    stored = json.loads(before.read_text())
+    for fact, told in (("memory_bytes", False), ("processor", True)):
+        said.clear()
+        before.write_text(json.dumps(stored | {"machine": stored["machine"] | {fact: "other"}}))
+        assert canary.compare(None, before, tell=said.append).verdict == "equal"
+        assert any("made on another machine" in line for line in said) == told
