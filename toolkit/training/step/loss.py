@@ -17,9 +17,11 @@ import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documenta
 
 from toolkit.data.conversations.labels import IGNORED
 from toolkit.models import probe
+from toolkit.training.step.tied_embedding import TiedGradient, plain_embedding, tied_embedding
 
 CHUNK_ELEMENTS = 1 << 25  # logits held at once: 64 MiB in bf16
 CACHED_ELEMENTS = 1 << 19  # fp32 logits worked on at once on a CPU: 2 MiB
+ADDED_ELEMENTS = 1 << 22  # of the head's gradient computed at once on a CPU: 8 MiB in bf16
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -33,12 +35,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         bias: torch.Tensor | None,
         labels: torch.Tensor,
         dtype: torch.dtype,
+        tied: TiedGradient | None = None,
     ) -> torch.Tensor:
         states, head = hidden.to(dtype), weight.to(dtype)
         shift = None if bias is None else bias.to(dtype)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         grad_hidden = torch.empty_like(states)
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        trained = tied is not None or ctx.needs_input_grad[1]
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if trained else None
         grad_bias = torch.zeros_like(bias, dtype=torch.float32) if ctx.needs_input_grad[2] else None
         rows = _rows_at_once(weight)
         for first in range(0, len(labels), rows):
@@ -47,10 +51,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             total += _softmax_gradient_(logits, labels[chunk])
             torch.matmul(logits, head, out=grad_hidden[chunk])
             if grad_weight is not None:
-                grad_weight += logits.T @ states[chunk]
+                _add_product_(grad_weight, logits, states[chunk])
             if grad_bias is not None:
                 grad_bias += logits.sum(0, dtype=torch.float32)
-        ctx.grads, ctx.hidden_dtype = (grad_hidden, grad_weight, grad_bias), hidden.dtype
+        ctx.grads, ctx.hidden_dtype, ctx.tied = (grad_hidden, grad_weight, grad_bias), hidden.dtype, tied
         return total
 
     @staticmethod
@@ -58,7 +62,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         (scale,) = grad_outputs
         grad_hidden, *of_head = ctx.grads
         of_head = [None if grad is None else grad.mul_(scale) for grad in of_head]
-        return (grad_hidden * scale).to(ctx.hidden_dtype), *of_head, None, None
+        if ctx.tied is not None:
+            ctx.tied.of_head, of_head[0] = of_head[0], None
+        return (grad_hidden * scale).to(ctx.hidden_dtype), *of_head, None, None, None
 
 
 def _softmax_gradient_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -75,6 +81,16 @@ def _softmax_gradient_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
         values.div_(mass).scatter_add_(1, label, torch.full_like(mass, -1))
         logits[chunk] = values
     return total
+
+
+def _add_product_(total: torch.Tensor, logits: torch.Tensor, states: torch.Tensor) -> None:
+    """Add ``logits.T @ states`` to the fp32 ``total`` [vocabulary, width]; on a CPU some rows at a time.
+
+    PyTorch converts a bf16 summand whole: as large as the head in fp32, and slower than by rows.
+    """
+    rows = len(total) if total.is_cuda else max(1, ADDED_ELEMENTS // total.shape[1])
+    for some, of_rows in zip(total.split(rows), logits.split(rows, dim=1), strict=True):
+        some += of_rows.T @ states
 
 
 def _nll_(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -112,6 +128,7 @@ class NextToken:
         self._head = _plain_head(model) if chunked else None
         if self._head is not None and not self._agrees(model, self._head):
             self._head = None
+        self._embedding = None if self._head is None else plain_embedding(model)
 
     @property
     def chunked(self) -> bool:
@@ -120,11 +137,16 @@ class NextToken:
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], tokens: float) -> torch.Tensor:
         """Return the batch's summed nll over ``tokens``, the supervised tokens of all micro-batches."""
-        states, labels = self._forward(model, batch)
         if self._head is None:
+            states, labels = self._forward(model, batch)
             return F.cross_entropy(states.float(), labels, reduction="sum") / tokens
+        weight, bias = self._head.weight, self._head.bias
+        with tied_embedding(self._embedding, weight) as tied:
+            states, labels = self._forward(model, batch)
         dtype = _compute_dtype(states)
-        return _ChunkedCrossEntropy.apply(states, self._head.weight, self._head.bias, labels, dtype) / tokens
+        if tied is None or not tied.embedded:
+            return _ChunkedCrossEntropy.apply(states, weight, bias, labels, dtype) / tokens
+        return _ChunkedCrossEntropy.apply(states, weight.detach(), bias, labels, dtype, tied) / tokens
 
     @torch.no_grad()
     def nll(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
