@@ -66,7 +66,8 @@ class Validation:
         """
         training = model.training
         model.eval()
-        with self.exact:
+        device = next(model.parameters()).device
+        with self.exact, runtime.autocast(device, self._precision):  # outermost: each weight is cast once
             sums = self._sums(model, next_token, cache)
         model.train(training)
         total = math.fsum(whole for whole, _ in sums)
@@ -97,8 +98,7 @@ class Validation:
         device = next(model.parameters()).device
         rows = [self._rows[i] for i in batch]
         inputs = {key: value.to(device) for key, value in tokens.collate(rows, self._pad).items()}
-        with runtime.autocast(device, self._precision):
-            return next_token.nll(model, inputs)
+        return next_token.nll(model, inputs)
 
     def _summed(self, rows: Sequence[Any], nll: torch.Tensor) -> tuple[float, float]:
         ends = [(place, index) for place, row in enumerate(rows) for index in ends_of(row)]

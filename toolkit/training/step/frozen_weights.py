@@ -40,6 +40,7 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
         self, weights: Sequence[torch.nn.Parameter], exact: Sequence[torch.Tensor], folder: Path
     ) -> None:
         self._weights = weights
+        self._rounded: list[torch.Tensor] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
@@ -52,6 +53,7 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
     def __enter__(self) -> ExactWeights:
         mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         offset = 0
+        self._rounded = [weight.data for weight in self._weights]
         for weight in self._weights:
             exact = torch.frombuffer(mapped, dtype=torch.float32, count=weight.numel(), offset=offset)
             offset += 4 * weight.numel()
@@ -59,8 +61,9 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for weight in self._weights:
-            weight.data = weight.data.to(torch.bfloat16)
+        for weight, rounded in zip(self._weights, self._rounded, strict=True):
+            weight.data = rounded
+        self._rounded = []
 
 
 def keep_in_compute_precision(model: Any, precision: str, folder: Path) -> ExactWeights | None:
