@@ -73,7 +73,7 @@ def train(
         data=data and data.counts,
         costs=Costs(**costs),
         precision=masters,
-        environment=_environment(spec),
+        environment=_environment(spec, model),
     )
     if runtime.rank() == 0:
         seal_run(record, folder)
@@ -113,8 +113,12 @@ def _save(
     return {"artifact_bytes": size, "save_seconds": seconds}
 
 
-def _environment(spec: RunSpec) -> dict[str, Any]:
-    environment = {**runtime.environment(), "base_revision": locate.revision(spec.model)}
+def _environment(spec: RunSpec, model: PreTrainedModel) -> dict[str, Any]:
+    environment = {
+        **runtime.environment(),
+        "base_revision": locate.revision(spec.model),
+        "attention": getattr(model.config, "_attn_implementation", None),
+    }
     if spec.method.quantization:
         environment["quantized_by"] = f"bitsandbytes {metadata.version('bitsandbytes')}"
     return environment

@@ -122,10 +122,22 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole(tiny_gpt2, rec
 
 
 @pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
-def test_killed_and_resumed_ends_with_the_same_weights(tiny_gpt2, tmp_path, recipe_texts, method):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"attention": "blocks", "precision": "bf16"},
+        pytest.param({"compile": True, "precision": "bf16"}, marks=pytest.mark.slow),
+    ],
+    ids=["defaults", "blocks", "compile"],
+)
+def test_killed_and_resumed_ends_with_the_same_weights(
+    tiny_gpt2, tiny_llama, tmp_path, recipe_texts, settings, method
+):
     """SIGKILL at step 5, a checkpoint at every step: no record is left, and going on gives equal bits."""
-    run = spec(tiny_gpt2, method)
-    fit(run, tmp_path / "whole", recipe_texts)
+    run = spec(tiny_llama if settings else tiny_gpt2, method, **settings)
+    expected_attention = "causal_blocks" if settings.get("attention") else "sdpa"
+    assert fit(run, tmp_path / "whole", recipe_texts).environment["attention"] == expected_attention
     script = textwrap.dedent(
         """
         import json, os, signal, sys
