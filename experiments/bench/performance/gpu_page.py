@@ -8,7 +8,7 @@ from pathlib import Path
 from experiments.bench.performance import page as performance
 from experiments.bench.performance.parts import for_gpu
 from experiments.bench.performance.results import PartResult
-from experiments.bench.performance.sections import MISSING, Row, gigabytes, memory, number
+from experiments.bench.performance.tables import MISSING, Row, gigabytes, memory, number
 from toolkit.records.files import write_text
 
 PAGE = Path("docs/gpu.md")

@@ -9,7 +9,8 @@ from pathlib import Path
 from experiments.bench.performance.parts import PARTS, Part
 from experiments.bench.performance.pictures import picture
 from experiments.bench.performance.results import PartResult
-from experiments.bench.performance.sections import SECTIONS, Row, Section
+from experiments.bench.performance.sections import SECTIONS, Section
+from experiments.bench.performance.tables import Row
 from toolkit.records.files import write_text
 
 PAGE = """# Performance
@@ -101,14 +102,15 @@ def _section(section: Section, results: Sequence[PartResult], page: Path) -> str
     repeats = results[0].measured.get("repeats")
     turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
     commands = " and ".join(f"`bakeoff {' '.join(result.command)}`" for result in results[:1])
-    more = f", and of {len(results) - 1} more sizes" if len(results) > 1 else ""
+    more = f", and with {len(results) - 1} more sizes" if len(results) > 1 else ""
     left_out = [value for result in results for value in result.measured.get("not_measured", ())]
     if left_out:
         more += f". Not measured on this machine: {', '.join(left_out)}"
+    note = f"{found}\n\n" if (found := section.note(results)) else ""
     link = os.path.relpath(figure, page.parent)
     return (
         f"## {section.title}\n\n{section.text} {turns} By {commands}{more}.\n\n"
-        f"![{section.title}]({Path(link).as_posix()})\n\n{table(section.table(results))}\n\n"
+        f"![{section.title}]({Path(link).as_posix()})\n\n{table(section.table(results))}\n\n{note}"
     )
 
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.bench.performance.results import PartResult
-from experiments.bench.performance.sections import SIDES, Section, memory
+from experiments.bench.performance.sections import Section
+from experiments.bench.performance.tables import SIDES, memory
 from experiments.bench.training.start import SPANS
 from figures.plots import speed
 from figures.style import Style, drawn, gather_legends, save
@@ -60,6 +61,17 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
                 for r, machine in zip(results, device, strict=True)
             ]
             yield speed.growth, pd.DataFrame(rows).assign(axis="rows", unit=unit)
+    elif section.name == "choices":
+        for key, unit, scale in (("tokens_per_second", SPEED, 1.0), ("memory", MEMORY, 1e9)):
+            rows = [
+                {
+                    "label": f"{point['method']}, {point['value']}",
+                    "value": (memory(point) if key == "memory" else point[key]) / scale,
+                    "ours": point["value"] != "defaults",
+                }
+                for point in sorted(measured["points"], key=lambda point: str(point["method"]))
+            ]
+            yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
     elif "points" in measured:
         yield from _growth(measured, same)
     elif section.name == "start":
@@ -84,10 +96,11 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
             yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
     else:
         unit = "seconds" if section.name in ("stats", "study") else "tokens per second"
-        rows = [
-            {"label": "baseline", "value": measured["baseline"], "ours": False},
-            {"label": "bakeoff", "value": measured["ours"], "ours": True},
-        ]
+        several = len(results) > 1
+        rows = [{"label": "baseline", "value": measured["baseline"], "ours": False}]
+        for result in results:
+            label = f"bakeoff, {result.measured['prompts']} prompts" if several else "bakeoff"
+            rows.append({"label": label, "value": result.measured["ours"], "ours": True})
         yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
 
 

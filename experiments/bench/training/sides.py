@@ -36,7 +36,7 @@ def ours(asked: dict[str, Any]) -> dict[str, Any]:
         data=None,
         method=config.method(asked["method"]),
         learning_rate=asked["learning_rate"],
-        train=TrainSpec(validations=VALIDATIONS, max_length=LENGTH, compile=asked.get("compile", False)),
+        train=TrainSpec(validations=VALIDATIONS, max_length=LENGTH),
         seed=0,
     )
     with tempfile.TemporaryDirectory() as temporary:

@@ -35,7 +35,6 @@ def bench_train(
     recipes: int = 60,
     repeats: int = 3,
     trl: bool = True,
-    compiled: Annotated[bool, Parameter(negative="")] = False,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
@@ -52,14 +51,10 @@ def bench_train(
         Times that each side is run, in turn; the medians are reported.
     trl
         Whether TRL is measured if it is installed: its settings are tried out first, for minutes.
-    compiled
-        Measure our sides with `train.compile` as well; the first turn compiles, for minutes.
     """
     from experiments.bench.training.train import bench as measure
 
-    return show_bench(
-        measure(base, recipes, repeats, err.print, root, with_trl=trl, compiled=compiled), as_json
-    )
+    return show_bench(measure(base, recipes, repeats, err.print, root, with_trl=trl), as_json)
 
 
 @bench.command(name="generate")
@@ -196,6 +191,26 @@ def bench_growth(
 
     chosen = [value.strip() for value in values.split(",") if value.strip()]
     return show_bench(measure(axis, chosen, base, repeats, err.print), as_json)
+
+
+@bench.command(name="choices")
+def bench_choices(
+    *, base: str = EMBEDDED, repeats: int = 3, compiled: bool = True, as_json: Json = False
+) -> int:
+    """Train with the settings that make a step faster and are off unless chosen, each and both.
+
+    Parameters
+    ----------
+    base
+        A base of the catalog, or a shape such as `distilgpt2-shape`.
+    repeats
+        Times that each choice is measured, in turn; the medians are reported.
+    compiled
+        Whether `train.compile` is measured: it compiles for minutes, once per machine.
+    """
+    from experiments.bench.training.choices import bench as measure
+
+    return show_bench(measure(base, repeats, err.print, compiled=compiled), as_json)
 
 
 @bench.command(name="until")

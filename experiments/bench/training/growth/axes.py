@@ -20,7 +20,7 @@ LENGTH, BATCH_TOKENS = 256, 1024
 VALUES: dict[str, tuple[str, ...]] = {
     "size": ("smollm2-135m-embedded", "gemma3-270m-shape", "qwen2.5-0.5b-shape"),
     "length": ("128", "256", "512", "1024"),
-    "batch": ("256", "512", "1024", "2048", "4096"),
+    "batch": ("256", "1024", "4096"),
     "jobs": ("1", "2"),
     "processes": ("1", "2"),
 }

@@ -25,7 +25,8 @@ MARGIN = 16
 def measure(settings: dict[str, Any]) -> dict[str, Any]:
     """Train ``settings["steps"]`` steps; return the speed of all but the first, and the peak memory.
 
-    Other settings: `base`, a folder; `method`; `length`, tokens of each document; `batch_tokens`; `texts`.
+    Other settings: `base`, a folder; `method`; `length`, tokens of each document; `batch_tokens`; `texts`;
+    `train`, other keys of a study's `train`, if any.
     """
     from toolkit import config
     from toolkit.events import ignore
@@ -45,7 +46,9 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
         data=None,
         method=config.method(settings["method"]),
         learning_rate=RATES[settings["method"]],
-        train=TrainSpec(validations=1, max_length=length, batch_tokens=batch_tokens),
+        train=TrainSpec(
+            validations=1, max_length=length, batch_tokens=batch_tokens, **settings.get("train", {})
+        ),
         seed=0,
     )
     with tempfile.TemporaryDirectory() as temporary:

@@ -21,11 +21,33 @@ MEASURED: dict[str, dict[str, Any]] = {
     "train": {
         "repeats": 3,
         "seconds_to_notebooks_validation": {"notebook": 99.0, "full": None},
+        "trl_settings": {"packing": True, "learning_rate": 1e-4},
+        "trl_tried": [
+            {"settings": {}, "tokens_per_second": 140.0},
+            {"settings": {"packing": True}, "tokens_per_second": 208.0},
+        ],
         "sides": {"notebook": SIDE, "full": {**SIDE, "tokens_per_second": 648.0, "peak_share": 0.4}},
     },
-    "generate": {"baseline": 13.0, "ours": 520.0, "peak_memory_bytes": {"baseline": 1e9, "ours": 2e9}},
-    "likelihood": {"baseline": 300.0, "ours": 1500.0},
-    "start": {"spans": {"script": {"imports": 5.0, "step": 4.5}, "full": {"imports": 3.0, "probing": 0.25}}},
+    "generate": {
+        "baseline": 13.0, "ours": 520.0, "peak_memory_bytes": {"baseline": 1e9, "ours": 2e9},
+        "precision": "bf16", "prompts": 128,
+    },
+    "likelihood": {
+        "baseline": 300.0, "ours_fp32": 600.0, "ours": 1500.0, "precision": "bf16",
+        "peak_memory_bytes": {"baseline": 6e9, "ours_fp32": 2e9, "ours": 1e9},
+    },
+    "start": {
+        "spans": {"script": {"imports": 5.0, "step": 4.5}, "full": {"imports": 3.0, "probing": 0.25}},
+        "seconds": {"script": 9.6, "full": 3.25},
+    },
+    "choices": {
+        "axis": "train",
+        "repeats": 3,
+        "points": [
+            {**POINT, "value": value, "tokens_per_second": speed}
+            for value, speed in (("defaults", 420.0), ("both", 600.0))
+        ],
+    },
     "stats": {"baseline": 90.0, "ours": 1.5},
     "study": {
         "baseline": 8.0, "ours": 9.5, "finished_cells": 500, "records_read": 10_000, "read_seconds": 12.0,

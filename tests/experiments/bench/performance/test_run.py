@@ -70,9 +70,9 @@ def test_it_stops_in_time_with_all_that_a_part_has_started(tmp_path):
 
 
 def test_parts_are_chosen_by_name_in_the_pages_order():
-    """`data` stands for its five sizes; train is before stats; an unknown name is refused."""
+    """`data` stands for its three sizes; train is before stats; an unknown name is refused."""
     assert [one.name for one in chosen("stats, train")] == ["train", "stats"]
-    assert len(chosen("data")) == 5
+    assert len(chosen("data")) == 3
     assert chosen(None) == list(PARTS)
     with pytest.raises(UserError, match="unknown part 'trian'. Did you mean 'train'"):
         chosen("trian")
