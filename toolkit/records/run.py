@@ -83,8 +83,8 @@ class RunRecord(Record):
     precision: str | None
     """Of computation, trainable weights and validation: `bf16 compute, fp32 weights, fp32 validation`."""
     environment: dict[str, Any]
-    """Device, cores, operating system, the versions that matter, and the attention that computed, by the name
-    transformers has for it (`causal_blocks` for `train.attention: blocks`); not part of the identity."""
+    """Device, cores, operating system, the versions that matter, and the attention that the model was set to,
+    by transformers' name (`causal_blocks`: `train.attention: blocks`); not part of the run's identity."""
 
 
 def seal_run(record: RunRecord, folder: RunFolder) -> None:

@@ -61,13 +61,13 @@ class Validation:
         """Return `eval_nll`, nats per token with end-of-text, and `eval_bits_per_byte`, of the text alone.
 
         ``cache``: a folder of results. Most methods start as the base model itself, so that a study's runs
-        would all compute the same first validation. A model that gives every token of the first batch the
-        same likelihood, bit for bit, as one validated before on these documents is taken for the same model.
+        would all compute the same first validation. A model that gives every token of one document the same
+        likelihood, bit for bit, as one validated before on these documents is taken for the same model.
         """
         training = model.training
         model.eval()
         device = next(model.parameters()).device
-        with self.exact, runtime.autocast(device, self._precision):  # outermost: each weight is cast once
+        with self.exact, runtime.autocast(device, self._precision):  # outermost: casts are kept
             sums = self._sums(model, next_token, cache)
         model.train(training)
         total = math.fsum(whole for whole, _ in sums)
@@ -79,16 +79,18 @@ class Validation:
         self, model: PreTrainedModel, next_token: NextToken, cache: Path | None
     ) -> list[tuple[float, float]]:
         """Return each batch's summed nll, and that of its end-of-text tokens, in nats."""
-        first = self._nll(model, next_token, self._batches[0])
-        digest = hashlib.sha256(repr((self._rows, self._precision)).encode())
-        digest.update(first.cpu().numpy().tobytes())
-        file = None if cache is None else cache / f"validation-{digest.hexdigest()[:32]}.json"
-        stored = None if file is None else hashes.read_value(file)
-        if stored is not None:
-            return [(whole, stop) for whole, stop in stored["sums"]]
-        rest = (self._nll(model, next_token, batch) for batch in self._batches[1:])
-        pairs = zip(self._batches, (first, *rest), strict=True)
-        sums = [self._summed([self._rows[i] for i in batch], nll) for batch, nll in pairs]
+        file = None
+        if cache is not None:
+            digest = hashlib.sha256(repr((self._rows, self._precision, self._batches)).encode())
+            digest.update(self._nll(model, next_token, self._batches[0][:1]).cpu().numpy().tobytes())
+            file = cache / f"validation-{digest.hexdigest()[:32]}.json"
+            stored = hashes.read_value(file)
+            if stored is not None:
+                return [(whole, stop) for whole, stop in stored["sums"]]
+        sums = [
+            self._summed([self._rows[i] for i in batch], self._nll(model, next_token, batch))
+            for batch in self._batches
+        ]
         if file is not None:
             hashes.write_value(file, {"sums": sums})
         return sums

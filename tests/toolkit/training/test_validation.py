@@ -44,12 +44,12 @@ def models(folder):
 
 
 def test_an_adapter_that_starts_as_the_base_has_the_bases_validation(validate, tiny_gpt2):
-    """The base's many batches; of the adapter one, and the same numbers as if all had been computed."""
+    """The base's many batches and a document; of the adapter that document, and the same numbers."""
     full, adapted = models(tiny_gpt2)
     expected, batches = validate(full)
     assert batches > 3
     assert validate(adapted) == (expected, 1)
-    assert validate(adapted, cached=False) == (expected, batches)
+    assert validate(adapted, cached=False) == (expected, batches - 1)
 
 
 def test_another_model_is_validated_whole(validate, tiny_gpt2):

@@ -40,7 +40,7 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
         self, weights: Sequence[torch.nn.Parameter], exact: Sequence[torch.Tensor], folder: Path
     ) -> None:
         self._weights = weights
-        self._rounded: list[torch.Tensor] = []
+        self._rounded: list[torch.Tensor | None] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
@@ -53,7 +53,8 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
     def __enter__(self) -> ExactWeights:
         mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         offset = 0
-        self._rounded = [weight.data for weight in self._weights]
+        # a GPU's memory has no room for both
+        self._rounded = [weight.data if weight.device.type == "cpu" else None for weight in self._weights]
         for weight in self._weights:
             exact = torch.frombuffer(mapped, dtype=torch.float32, count=weight.numel(), offset=offset)
             offset += 4 * weight.numel()
@@ -62,7 +63,7 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
 
     def __exit__(self, *_: object) -> None:
         for weight, rounded in zip(self._weights, self._rounded, strict=True):
-            weight.data = rounded
+            weight.data = weight.data.to(torch.bfloat16) if rounded is None else rounded
         self._rounded = []
 
 

@@ -61,6 +61,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (scale,) = grad_outputs
         grad_hidden, *of_head = ctx.grads
+        ctx.grads = None  # else the weight would be given a copy of its gradient
         of_head = [None if grad is None else grad.mul_(scale) for grad in of_head]
         if ctx.tied is not None:
             ctx.tied.of_head, of_head[0] = of_head[0], None

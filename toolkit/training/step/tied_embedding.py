@@ -56,6 +56,8 @@ def plain_embedding(model: torch.nn.Module) -> torch.nn.Embedding | None:
     found = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
     if not isinstance(found, torch.nn.Embedding) or type(found) is not torch.nn.Embedding:
         return None
+    if "forward" in vars(found):  # somebody's hook
+        return None
     usual = found.max_norm is None and not found.scale_grad_by_freq and not found.sparse
     exact = found.weight.device.type == "cpu" and found.weight.dtype == torch.float32
     return found if usual and exact else None
@@ -71,9 +73,9 @@ def tied_embedding(
         return
     tied = TiedGradient()
 
-    def forward(ids: torch.Tensor) -> torch.Tensor:
+    def forward(input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as PyTorch names it
         tied.embedded = True
-        embedded: torch.Tensor = _Embedding.apply(ids, head, embedding.padding_idx, tied)
+        embedded: torch.Tensor = _Embedding.apply(input, head, embedding.padding_idx, tied)
         return embedded
 
     embedding.forward = forward
