@@ -60,7 +60,7 @@ neighbour: setup
 # On a machine with one CUDA GPU, under 35 minutes after setup and without a connection: the tests marked `gpu`,
 # the quickstart and the benches; writes docs/gpu.md. Stopped, the same command continues.
 gpu: setup
-	$(BIN)/python -m experiments.bench.performance.gpu
+	HF_HUB_OFFLINE=1 $(BIN)/python -m experiments.bench.performance.gpu
 
 lint: setup
 	$(BIN)/ruff check .

@@ -171,7 +171,7 @@ def _cost(studies: Mapping[str, Kept]) -> str:
     sizes = len({one.train_size for one in recommendations})
     where = f" with {count(largest.train_size or 0, 'recipe')}" if sizes > 1 else ""
     timed = any("training time" in part for part in parts)
-    rest = "" if timed else ". Its time is left out: not every run had the machine to itself"
+    rest = "" if timed else ". Its time is left out: not every run is known to have had the machine to itself"
     return f"LoRA takes {joined(parts)}{where}{rest}."
 
 

@@ -34,16 +34,17 @@ def bench(
         settings = {"base": str(folder), "texts": texts, "repeats": repeats}
         baseline = in_a_process(__name__, "baseline", settings)
         ours = in_a_process(__name__, "ours", settings)
+        exact = in_a_process(__name__, "ours", {**settings, "precision": "fp32"})
         fewer = {**settings, "texts": texts[: max(1, len(texts) // 4)], "repeats": 1}
         quarter = in_a_process(__name__, "ours", fewer)
         rounded = {"bf16_rounding": rounding(folder, texts)} if trained else {}
-    whole, exact = baseline["nll"], baseline["exact_nll"]
+    whole, in_fp64 = baseline["nll"], baseline["exact_nll"]
     return {
         "name": "likelihood",
         "ratio": round(baseline["seconds"] / ours["seconds"], 2),
         "baseline": round(baseline["tokens"] / baseline["seconds"], 1),
         "ours": round(baseline["tokens"] / ours["seconds"], 1),
-        "ours_fp32": round(baseline["tokens"] / ours["fp32_seconds"], 1),
+        "ours_fp32": round(baseline["tokens"] / exact["seconds"], 1),
         "unit": "tokens per second",
         "base_model": base,
         "documents": len(texts),
@@ -52,13 +53,13 @@ def bench(
         "precision": ours["precision"],
         "nll_difference": {
             ours["precision"]: _apart(ours["nll"], whole),
-            "fp32": _apart(ours["fp32_nll"], exact),
-            "baseline": _apart(whole[: len(exact)], exact),
+            "fp32": _apart(exact["nll"][:EXACT], in_fp64),
+            "baseline": _apart(whole[:EXACT], in_fp64),
         },
         "peak_memory_bytes": {
             "baseline": baseline["peak"],
             "ours": ours["peak"],
-            "ours_fp32": ours["fp32_peak"],
+            "ours_fp32": exact["peak"],
             "ours_quarter_of_the_documents": quarter["peak"],
         },
         **rounded,
@@ -115,31 +116,18 @@ def _ours(settings: dict[str, Any]) -> dict[str, Any]:
 
     form = config.document_format("recipe")
     model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
-    precision = runtime.resolve_precision("auto")
+    precision = runtime.resolve_precision(settings.get("precision", "auto"))
 
-    def score(texts: list[str], kind: str) -> Scores:
-        scored = likelihoods(model, tokenizer, texts, form, precision=kind)
+    def score(texts: list[str]) -> Scores:
+        scored = likelihoods(model, tokenizer, texts, form, precision=precision)
         return [sum(part.nll for name, part in parts.items() if name != STOP) for parts in scored]
 
-    score(settings["texts"][:BATCH], precision)
+    score(settings["texts"][:BATCH])
     nll: Scores = []
     seconds = median_seconds(
-        settings["repeats"], lambda: nll.__setitem__(slice(None), score(settings["texts"], precision))
+        settings["repeats"], lambda: nll.__setitem__(slice(None), score(settings["texts"]))
     )
-    peak = runtime.peak_memory_bytes()
-    exact: Scores = []
-    fp32_seconds = median_seconds(
-        settings["repeats"], lambda: exact.__setitem__(slice(None), score(settings["texts"], "fp32"))
-    )
-    return {
-        "seconds": seconds,
-        "fp32_seconds": fp32_seconds,
-        "nll": nll,
-        "fp32_nll": exact[:EXACT],
-        "peak": peak,
-        "fp32_peak": runtime.peak_memory_bytes(),
-        "precision": precision,
-    }
+    return {"seconds": seconds, "nll": nll, "peak": runtime.peak_memory_bytes(), "precision": precision}
 
 
 if __name__ == "__main__":

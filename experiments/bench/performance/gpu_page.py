@@ -17,7 +17,8 @@ ESTIMATES = {"tests": 2, "quickstart": 4, "benches": 26}
 COMMANDS = {
     "tests": "`pytest -m gpu`",
     "quickstart": "`bakeoff run quickstart`",
-    "benches": "`bakeoff bench all`, growth measured once, without the largest data files",
+    "benches": "`bakeoff bench all`, growth measured once, without what is about CPUs and the largest data "
+    "files",
 }
 TEXT = """# Measured on a GPU
 

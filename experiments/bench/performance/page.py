@@ -101,8 +101,8 @@ def _section(section: Section, results: Sequence[PartResult], page: Path) -> str
     figure = picture(section, results, page.with_suffix(""))
     repeats = results[0].measured.get("repeats")
     turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
-    commands = " and ".join(f"`bakeoff {' '.join(result.command)}`" for result in results[:1])
-    more = f", and with {len(results) - 1} more sizes" if len(results) > 1 else ""
+    commands = ", ".join(f"`bakeoff {' '.join(result.command)}`" for result in results)
+    more = ""
     left_out = [value for result in results for value in result.measured.get("not_measured", ())]
     if left_out:
         more += f". Not measured on this machine: {', '.join(left_out)}"

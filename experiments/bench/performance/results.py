@@ -24,6 +24,8 @@ class PartResult(Record):
     part: str
     command: tuple[str, ...]
     """Arguments of `bakeoff`."""
+    edition: int = 1
+    """The part's when it was measured."""
     date: str
     """UTC, to the minute: `2026-11-26T02:30Z`."""
     seconds: float

@@ -98,7 +98,7 @@ def measure(
         place = f"[{number}/{len(parts)}] {part.name}"
         before = results.read(folder, part, quick)
         path = folder / f"{part.name}.json"
-        if before is not None:
+        if before is not None and before.edition == part.edition:
             say(f"{place}: measured before, {before.date}")
             outcome = Outcome(part=part.name, status="kept", seconds=before.seconds, file=str(path))
         elif end is not None and time.monotonic() >= end:
@@ -133,6 +133,7 @@ def _measured(
         PartResult(
             part=part.name,
             command=command,
+            edition=part.edition,
             date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
             seconds=seconds,
             environment=environment,

@@ -31,9 +31,9 @@ SECTIONS = (
         name="train", title="Training beside a notebook and TRL", parts=("train",), table=tables.train,
         note=tables.trl,
         text="The same recipes, once over, by each side in turn, each with its own learning rate: the "
-        "notebook's 5e-5, TRL's default 2e-5, ours 1e-4 (LoRA: 1e-3), and TRL, tuned, that of our full "
-        "fine-tuning. A dash for the seconds: not reached in one pass over the recipes. *TRL, tuned* is the "
-        "fastest of several settings (checkpointing, batch, grouping by length, packing, chunked loss).",
+        "notebook's 5e-5, TRL's default 2e-5, ours 1e-4 (LoRA: 1e-3), TRL, tuned, as below. A dash for the "
+        "seconds: not reached in one pass over the recipes. *TRL, tuned* is the fastest of several settings "
+        "(checkpointing, batch, grouping by length, packing, chunked loss).",
     ),
     Section(
         name="train-distilgpt2", title="The same with DistilGPT2's shape", parts=("train-distilgpt2",),

@@ -68,10 +68,15 @@ def trl(results: Results) -> str:
     settings, tried = measured.get("trl_settings"), measured.get("trl_tried", [])
     if not settings:
         return ""
-    chosen = f"*TRL, tuned*: {_settings(settings)}."
-    others = "; ".join(f"{_settings(one['settings'])}: {number(one['tokens_per_second'])}" for one in tried)
-    return chosen + (
-        f" Tokens/s of all that were tried, on a third of the recipes: {others}." if others else ""
+    rate = "" if "learning_rate" in settings else ", at TRL's own learning rate"
+    chosen = f"*TRL, tuned*: {_settings(settings)}{rate}."
+    others = "; ".join(
+        f"{_settings(one['settings'])}: {number(one['tokens_per_second'] or None)}" for one in tried
+    )
+    if not tried:
+        return chosen
+    return (
+        f"{chosen} Tokens/s of all that were tried, on a third of the recipes ({MISSING}: failed): {others}."
     )
 
 
@@ -102,11 +107,11 @@ def generate(results: Results) -> list[Row]:
 def likelihood(results: Results) -> list[Row]:
     """A row per side and precision; ours in fp32 only where it was measured."""
     (result,) = results
-    exact = [("bakeoff, fp32", *_of(result, "ours_fp32"))] if "ours_fp32" in result.measured else []
+    rounded = result.measured["precision"] != "fp32" and "ours_fp32" in result.measured
     return [
         ("side", "tokens/s", PROCESS_MEMORY),
         ("baseline, fp32", *_of(result, "baseline")),
-        *exact,
+        *([("bakeoff, fp32", *_of(result, "ours_fp32"))] if rounded else []),
         (f"bakeoff, {result.measured['precision']}", *_of(result, "ours")),
     ]
 

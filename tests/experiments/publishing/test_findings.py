@@ -174,7 +174,7 @@ def test_the_opening_says_no_more_than_is_known(kept):
     quality, cost, _ = opening({HEADLINE: untuned})
     assert quality.startswith("Not both tuned, with 3 seeds")
     assert "training time" not in cost
-    assert cost.endswith("Its time is left out: not every run had the machine to itself.")
+    assert cost.endswith("Its time is left out: not every run is known to have had the machine to itself.")
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
     assert "do not compare LoRA with full fine-tuning" in opening({HEADLINE: alone})[0]
 

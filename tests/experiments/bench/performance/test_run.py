@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ def test_a_finished_part_is_not_measured_again_unless_its_command_changes(tmp_pa
     changed = run.measure([part("one", clock + " ")], tmp_path, ENVIRONMENT, print)
     assert changed[0].status == "measured"
     assert results.PartResult.read(tmp_path / "one.json").measured != before
+    later = replace(part("one", clock + " "), edition=2)
+    outcomes = [run.measure([later], tmp_path, ENVIRONMENT, print)[0].status for _ in range(2)]
+    assert outcomes == ["measured", "kept"]
 
 
 def test_it_stops_in_time_with_all_that_a_part_has_started(tmp_path):
