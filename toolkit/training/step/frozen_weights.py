@@ -51,6 +51,7 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
             raise UserError(f"cannot write {folder}: {error.strerror}. Make room, or use --root") from error
 
     def __enter__(self) -> ExactWeights:
+        runtime.trim_heap()  # what steps have freed: validation needs other memory than they do
         mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         offset = 0
         # a GPU's memory has no room for both
@@ -92,10 +93,19 @@ def keep_in_compute_precision(model: Any, precision: str, folder: Path) -> Exact
             weight.data = weight.data.to(torch.bfloat16)
         same = torch.equal(before, _logits(model, precision))
     if same:
-        return ExactWeights(matrices, exact, folder)
+        weights = ExactWeights(matrices, exact, folder)
+        _leave_files(model)
+        return weights
     for weight, data in zip(matrices, exact, strict=True):
         weight.data = data
     return None
+
+
+def _leave_files(model: Any) -> None:
+    """Copy the frozen weights that stay in fp32: else the file they lie in stays mapped, whole."""
+    for weight in model.parameters():
+        if not weight.requires_grad and weight.dtype == torch.float32 and weight.device.type == "cpu":
+            weight.data = weight.data.clone()
 
 
 @contextlib.contextmanager

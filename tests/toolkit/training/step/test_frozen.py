@@ -60,6 +60,20 @@ def test_casting_keeps_what_trains_in_fp32_and_at_its_start(tiny_gpt2, tmp_path)
     assert model.get_input_embeddings().weight.dtype == torch.float32
 
 
+def test_nothing_keeps_the_file_of_the_base_in_memory(tiny_gpt2, tmp_path):
+    """Loaded weights lie in one mapped file; afterwards each has memory of its own, with equal values."""
+    model = adapted(tiny_gpt2, LORA)
+    frozen = {name: weight for name, weight in model.named_parameters() if not weight.requires_grad}
+    in_file = {weight.data_ptr() for weight in frozen.values()}
+    before = {name: weight.detach().clone() for name, weight in frozen.items()}
+    exact = keep_in_compute_precision(model, "bf16", tmp_path)
+    assert not in_file & {weight.data_ptr() for weight in frozen.values()}
+    rounded = {name: weight.data_ptr() for name, weight in frozen.items()}
+    with exact:
+        assert all(torch.equal(weight, before[name]) for name, weight in frozen.items())
+    assert {name: weight.data_ptr() for name, weight in frozen.items()} == rounded
+
+
 @pytest.mark.parametrize("options", [{**LORA, "use_dora": True}], ids=["dora"])
 def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2, options, tmp_path):
     """DoRA takes norms of the base's weights: rounding would show, so nothing is cast."""
