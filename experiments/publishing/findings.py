@@ -22,6 +22,8 @@ from toolkit.records import Claim, Comparison, Conclusions, DecodingEffect
 
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
+CONTENT = "content_bits_per_byte"
+"""Told beside the first metric by a study that judges it."""
 Status = Literal["reproduced", "contradicted", "undecided", "it depends", "not run yet"]
 
 
@@ -115,22 +117,23 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     if HEADLINE not in studies:
         return f"Whether LoRA is as good as full fine-tuning has not been run yet (`bakeoff run {HEADLINE}`)."
     concluded = studies[HEADLINE].conclusions
-    pairs = {
-        condition: one
+    wanted = dict.fromkeys((concluded.headline[0], CONTENT))
+    pairs = [
+        one
         for condition in concluded.conditions
+        for metric in wanted
         for one in concluded.comparisons
-        if (one.condition, one.method, one.baseline) == (condition, LORA, FULL)
-        and one.metric == concluded.headline[0]
-    }
+        if (one.condition, one.method, one.baseline, one.metric) == (condition, LORA, FULL, metric)
+    ]
     if not pairs:
         return f"The kept records of `{HEADLINE}` do not compare LoRA with full fine-tuning."
-    fewest, most = (of(one.seeds for one in pairs.values()) for of in (min, max))
+    fewest, most = (of(one.seeds for one in pairs) for of in (min, max))
     seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
     tuned = all(
         cell.tuned for cell in concluded.cells if cell.phase == "confirm" and cell.method in (FULL, LORA)
     )
     how = "Tuned alike" if tuned else "Not both tuned"
-    parts = [_in_words(one, count(place.train_size or 0, "recipe")) for place, one in pairs.items()]
+    parts = [_in_words(one, count(one.condition.train_size or 0, "recipe")) for one in pairs]
     return f"{how}, with {seeds} per method, LoRA of rank 16 is, against full fine-tuning, {joined(parts)}."
 
 
@@ -171,7 +174,7 @@ def _cost(studies: Mapping[str, Kept]) -> str:
     sizes = len({one.train_size for one in recommendations})
     where = f" with {count(largest.train_size or 0, 'recipe')}" if sizes > 1 else ""
     timed = any("training time" in part for part in parts)
-    rest = "" if timed else ". Its time is left out: not every run is known to have had the machine to itself"
+    rest = "" if timed else "; its time is left out: not every run is known to have had the machine to itself"
     return f"LoRA takes {joined(parts)}{where}{rest}."
 
 

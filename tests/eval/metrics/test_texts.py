@@ -107,6 +107,13 @@ def test_word_perplexity_counts_words_by_white_space(context, outcome):
     assert measure(metric("word_perplexity"), [item], context)[0].value == pytest.approx(math.exp(2))
 
 
+def test_content_leaves_markers_out(context, outcome):
+    """4 nats of 8 bytes in title and directions; 30 of the scaffold and 9 of the stop are not in."""
+    parts = {"title": (1.0, 1, 2), "directions": (3.0, 2, 6), "scaffold": (30.0, 9, 40), "stop": (9.0, 1, 0)}
+    (value, _) = measure(metric("content_bits_per_byte"), [outcome("RECIPE: a b", likelihood=parts)], context)
+    assert value.value == pytest.approx(4 / 8 / math.log(2))
+
+
 def test_the_stop_rate_is_a_share_of_generations(context, outcome, text):
     """One ended, one ran to the limit, one was not generated for: 1 of 2."""
     items = [outcome(text(), "x"), outcome(text(), "x", ended="limit"), outcome(text())]

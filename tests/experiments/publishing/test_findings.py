@@ -160,6 +160,19 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
     assert "has not been run" in others
 
 
+def test_the_opening_tells_both_ways_of_counting_bits(kept):
+    """A study that judges the content as well: two verdicts in the first sentence."""
+    of_content = [
+        one.model_copy(update={"metric": "content_bits_per_byte", "label": "bits per byte of the content"})
+        for one in kept.conclusions.comparisons
+        if one.metric == "bits_per_byte"
+    ]
+    both = kept.conclusions.model_copy(update={"comparisons": (*kept.conclusions.comparisons, *of_content)})
+    quality, _, _ = opening({HEADLINE: Kept(both, kept.runs)})
+    assert quality.count("equivalent on bits per byte") == 2
+    assert "equivalent on bits per byte of the content with 180 recipes (−0.0012" in quality
+
+
 def test_the_opening_says_no_more_than_is_known(kept):
     """An untuned method; times that were taken beside other work; records that do not compare the two."""
     cells = tuple(
@@ -174,7 +187,7 @@ def test_the_opening_says_no_more_than_is_known(kept):
     quality, cost, _ = opening({HEADLINE: untuned})
     assert quality.startswith("Not both tuned, with 3 seeds")
     assert "training time" not in cost
-    assert cost.endswith("Its time is left out: not every run is known to have had the machine to itself.")
+    assert cost.endswith("; its time is left out: not every run is known to have had the machine to itself.")
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
     assert "do not compare LoRA with full fine-tuning" in opening({HEADLINE: alone})[0]
 
