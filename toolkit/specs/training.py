@@ -42,8 +42,8 @@ class TrainSpec(Spec):
     attention: Literal["pytorch", "blocks"] = "pytorch"
     """`blocks` trains a seventh faster in bf16 on a CPU, and rounds attention scores to bf16."""
     compile: bool = False
-    """Train through torch.compile: less memory, and adapters a seventh faster, after minutes of compiling, once
-    per machine."""
+    """Train through torch.compile: less memory, and adapters a seventh faster, after minutes of compiling,
+    once per machine."""
     validations: int = Field(default=4, gt=0)
     """How often a run is validated while it trains, besides once before the first step."""
     keep: Literal["last", "best"] = "last"
