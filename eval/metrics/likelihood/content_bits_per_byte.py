@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, Floats
+from eval.metrics.likelihood.bits_per_byte import BitsPerByte
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat, Conversation
 
 
-class ContentBitsPerByte(Metric):
+class ContentBitsPerByte(BitsPerByte):
     """The text that differs between documents, each token given all before it, markers included.
 
     Markers are the same in every document, the first of them is in every prompt, and structure checks measure
-    whether they are learnt. A model may be far off at the very first token, which has nothing before it.
+    whether they are learnt. A model may be far off at the very first tokens, which have little before them.
     """
 
     name = "content_bits_per_byte"
     label = "bits per byte of the content"
-    unit = "bits per byte"
-    lowest = 0.0
-    direction = "lower"
     signature = "weighting:byte|logs:2|text:sections|stop:no"
-    margin = 0.01
-    margin_kind = "relative"
-    of_generations = False
+    headline = False
 
     def defined_on(self, form: AnyFormat) -> bool:
         """Of documents with sections: a conversation's answer is content as a whole."""
@@ -36,11 +30,11 @@ class ContentBitsPerByte(Metric):
             return None
         names = [section.name for section in context.form.sections]
         parts = [outcome.likelihood[name] for name in names if name in outcome.likelihood]
-        return sum(part.nll for part in parts), float(sum(part.bytes for part in parts))
+        return sum(part.nll for part in parts), float(sum(map(self.units, parts)))
 
-    def aggregate(self, sums: Floats) -> Floats:
-        """Bits by bytes."""
-        return ratio(sums[..., 0], sums[..., 1]) / math.log(2)
+    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
+        """None: sections are those of bits per byte."""
+        return {}
 
 
 METRIC = ContentBitsPerByte()

@@ -102,10 +102,8 @@ def _section(section: Section, results: Sequence[PartResult], page: Path) -> str
     repeats = results[0].measured.get("repeats")
     turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
     commands = ", ".join(f"`bakeoff {' '.join(result.command)}`" for result in results)
-    more = ""
     left_out = [value for result in results for value in result.measured.get("not_measured", ())]
-    if left_out:
-        more += f". Not measured on this machine: {', '.join(left_out)}"
+    more = f". Not measured on this machine: {', '.join(left_out)}" if left_out else ""
     note = f"{found}\n\n" if (found := section.note(results)) else ""
     link = os.path.relpath(figure, page.parent)
     return (

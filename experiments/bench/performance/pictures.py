@@ -62,16 +62,9 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
             ]
             yield speed.growth, pd.DataFrame(rows).assign(axis="rows", unit=unit)
     elif section.name == "choices":
-        for key, unit, scale in (("tokens_per_second", SPEED, 1.0), ("memory", MEMORY, 1e9)):
-            rows = [
-                {
-                    "label": f"{point['method']}, {point['value']}",
-                    "value": (memory(point) if key == "memory" else point[key]) / scale,
-                    "ours": point["value"] != "defaults",
-                }
-                for point in sorted(measured["points"], key=lambda point: str(point["method"]))
-            ]
-            yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
+        points = sorted(measured["points"], key=lambda point: str(point["method"]))
+        labels = [f"{point['method']}, {point['value']}" for point in points]
+        yield from _bars(labels, points, [point["value"] != "defaults" for point in points], same)
     elif "points" in measured:
         yield from _growth(measured, same)
     elif section.name == "start":
@@ -83,17 +76,9 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
         ]
         yield speed.divided, pd.DataFrame(rows)
     elif "sides" in measured:
-        for key, unit, scale in (("tokens_per_second", SPEED, 1.0), ("memory", MEMORY, 1e9)):
-            rows = [
-                {
-                    "label": SIDES[name],
-                    "value": (memory(side) if key == "memory" else side[key]) / scale,
-                    "ours": name in ("full", "lora-r16"),
-                }
-                for name in SIDES
-                if (side := measured["sides"].get(name))
-            ]
-            yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
+        names = [name for name in SIDES if measured["sides"].get(name)]
+        sides = [measured["sides"][name] for name in names]
+        yield from _bars([SIDES[n] for n in names], sides, [n in ("full", "lora-r16") for n in names], same)
     else:
         unit = "seconds" if section.name in ("stats", "study") else "tokens per second"
         several = len(results) > 1
@@ -102,6 +87,16 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
             label = f"bakeoff, {result.measured['prompts']} prompts" if several else "bakeoff"
             rows.append({"label": label, "value": result.measured["ours"], "ours": True})
         yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
+
+
+def _bars(
+    labels: Sequence[str], sides: Sequence[dict[str, Any]], ours: Sequence[bool], same: dict[str, str]
+) -> Iterable[Panel]:
+    """Yield the panels of speed and of peak memory, a bar per side."""
+    speeds = [side["tokens_per_second"] for side in sides]
+    for values, unit in ((speeds, SPEED), ([memory(side) / 1e9 for side in sides], MEMORY)):
+        table = pd.DataFrame({"label": list(labels), "value": values, "ours": list(ours)})
+        yield speed.speeds, table.assign(unit=unit, **same)
 
 
 def _growth(measured: dict[str, Any], same: dict[str, str]) -> Iterable[Panel]:
