@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from eval.audit import had_its_cores
-from eval.metrics import all_metrics, metric
+from eval.metrics import Metric, all_metrics
 from eval.statistics.optimum import Located, located
 from eval.statistics.verdicts import Support, supports, with_holm
 from experiments.analysis.comparisons import KnownComparisons, compare, margin_of
@@ -26,6 +26,7 @@ from toolkit.records import (
     RunRecord,
     StudyRecords,
 )
+from toolkit.specs import AnyFormat
 
 
 def claims_of(
@@ -44,12 +45,13 @@ def claims_of(
     """
     conditions = list(dict.fromkeys(cell.condition for cell in records.cells))
     pairs = [(condition, pair) for condition in conditions for pair in pairs_of(study.claims)]
+    forms = {data.name: data.format for data in study.dataset}
     compared: dict[tuple[Condition, Pair], Comparison] = {}
     apart: dict[tuple[Condition, Pair], Comparison] = {}
     for condition, pair in pairs:
-        if pair.metric not in all_metrics():
+        item = metric_of(pair, forms[condition.dataset])
+        if item is None:
             continue
-        item = metric(pair.metric)
         sides = pair.method, pair.against
         alone = partial(
             compare,
@@ -87,6 +89,12 @@ def claims_of(
 def pairs_of(names: Sequence[str]) -> list[Pair]:
     """Return the comparisons that the findings of these names need."""
     return [pair for published in published_findings() if published.name in names for pair in published.pairs]
+
+
+def metric_of(pair: Pair, form: AnyFormat) -> Metric | None:
+    """Return the first of a pair's metrics that is defined on documents of this format; None without one."""
+    known = [all_metrics()[name] for name in pair.metrics if name in all_metrics()]
+    return next((item for item in known if item.defined_on(form)), None)
 
 
 def judge(
@@ -132,9 +140,11 @@ def _in_study(published: PublishedFinding, methods: Collection[str]) -> list[Pai
 
     Not on those whose runs ended well: a method that diverges with every seed is no evidence for the others.
     """
-    known = {(pair.against, pair.metric) for pair in published.pairs if pair.method in methods}
+    known = {(pair.against, pair.metrics) for pair in published.pairs if pair.method in methods}
     return [
-        pair for pair in published.pairs if pair.method in methods or (pair.against, pair.metric) not in known
+        pair
+        for pair in published.pairs
+        if pair.method in methods or (pair.against, pair.metrics) not in known
     ]
 
 
@@ -192,7 +202,7 @@ def _of_pair(
         return ComparisonEvidence(
             method=pair.method,
             against=pair.against,
-            metric=pair.metric,
+            metric=pair.metrics[0],
             expected=pair.expected,
             verdict=None,
             reason="no evaluated run" if there else None,
@@ -205,7 +215,7 @@ def _of_pair(
     return ComparisonEvidence(
         method=pair.method,
         against=pair.against,
-        metric=pair.metric,
+        metric=comparison.metric,
         label=comparison.label,
         unit=comparison.unit,
         expected=pair.expected,

@@ -20,7 +20,8 @@ class Pair(Spec):
 
     method: str
     against: str
-    metric: str
+    metrics: tuple[str, ...]
+    """The first that is defined on a study's data judges: a conversation has no content beside the answer."""
     expected: tuple[Verdict, ...]
     """Verdicts that agree with the finding; only the opposite direction contradicts it."""
     margin: float | None = Field(default=None, gt=0)

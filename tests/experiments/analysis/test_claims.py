@@ -6,13 +6,14 @@ import pytest
 
 from eval.metrics import all_metrics
 from eval.statistics.optimum import Located
-from experiments.analysis.claims import judge, measured_ratio, pairs_of
+from experiments.analysis.claims import judge, measured_ratio, metric_of, pairs_of
 from experiments.analysis.comparisons import KnownComparisons
 from experiments.design.findings import Band, published_findings
 from figures.wording.evidence import evidence_text
-from tests.factories import small_run
+from tests.factories import RECIPE, small_run
 from toolkit import config
 from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, RunRecord
+from toolkit.specs import Conversation
 
 HERE = Condition("b", "d", 100, 1.0)
 UNKNOWN = Located(None, None, None)
@@ -24,7 +25,7 @@ def compared(verdict: str, pair, speaks_about: str = "methods") -> Comparison:
         **HERE._asdict(),
         method=pair.method,
         baseline=pair.against,
-        metric=pair.metric,
+        metric=pair.metrics[0],
         direction="lower",
         difference=-0.01,
         low=-0.02,
@@ -38,6 +39,7 @@ def compared(verdict: str, pair, speaks_about: str = "methods") -> Comparison:
         seeds=3,
         documents=48,
         unit="bits per byte",
+        label="bits per byte of the content",
     )
 
 
@@ -72,7 +74,7 @@ def test_a_finding_about_two_methods_follows_their_verdict(verdict, here):
     assert claim.verdict == here
     (evidence,) = claim.comparisons
     assert (evidence.difference, evidence.low, evidence.high) == (-0.01, -0.02, -0.005)
-    assert "lora-r16 against lora-attention, bits per byte" in evidence_text(claim)
+    assert "lora-r16 against lora-attention, bits per byte of the content" in evidence_text(claim)
 
 
 def test_what_the_study_lacks_is_said():
@@ -80,7 +82,7 @@ def test_what_the_study_lacks_is_said():
     claim = only("enough-rank-is-full", {})
     assert (claim.verdict, evidence_text(claim)) == (
         "undecided",
-        "lora-r256 against full, bits per byte: not in this study",
+        "lora-r256 against full, content bits per byte: not in this study",
     )
 
 
@@ -97,7 +99,7 @@ def test_a_method_that_was_lost_is_no_evidence_for_the_others():
     """DoRA diverged with every seed and PiSSA is equivalent: undecided, in words; a refused pair likewise."""
     claim = only("variants-peak-alike", {"pissa": "equivalent"}, lost=("dora",))
     assert claim.verdict == "undecided"
-    assert "dora against lora-r16, bits per byte: no evaluated run" in evidence_text(claim)
+    assert "dora against lora-r16, content bits per byte: no evaluated run" in evidence_text(claim)
     assert only("variants-peak-alike", {"pissa": "equivalent", "dora": "refused"}).verdict == "undecided"
 
 
@@ -129,14 +131,14 @@ def test_a_comparison_concluded_the_other_way_round_is_taken_turned():
         }
     )  # fmt: skip
     apart = compared("undecided", pair).model_copy(update={"margin": 0.001, "p": 0.9, "p_holm": None})
-    one = KnownComparisons([known]).get(HERE, pair.method, pair.against, pair.metric, lambda: apart)
+    one = KnownComparisons([known]).get(HERE, pair.method, pair.against, pair.metrics[0], lambda: apart)
     assert (one.method, one.baseline, one.unseeded) == (pair.method, pair.against, "baseline")
     assert (one.difference, one.low, one.high) == (-0.02, -0.03, -0.005)
     assert (one.verdict, one.p_holm, one.margin, one.beyond_margin) == ("better", 0.02, 0.001, True)
-    assert KnownComparisons([known]).get(HERE, pair.against, pair.method, pair.metric, lambda: apart) is known
-    assert KnownComparisons([]).get(HERE, pair.method, pair.against, pair.metric, lambda: apart) is None
+    assert KnownComparisons([known]).get(HERE, pair.against, pair.method, pair.metrics[0], lambda: apart) is known
+    assert KnownComparisons([]).get(HERE, pair.method, pair.against, pair.metrics[0], lambda: apart) is None
     refusal = KnownComparisons([known.model_copy(update={"verdict": "refused"})])
-    assert refusal.get(HERE, pair.method, pair.against, pair.metric, lambda: apart).verdict == "refused"
+    assert refusal.get(HERE, pair.method, pair.against, pair.metrics[0], lambda: apart).verdict == "refused"
 
 
 @pytest.mark.parametrize(
@@ -237,5 +239,14 @@ def test_findings_name_methods_and_metrics_that_there_are():
         assert published.pairs or published.bands
         for item in (*published.pairs, *published.bands):
             assert {item.method, item.against} <= known.keys()
-    metrics = {pair.metric for pair in pairs_of([published.name for published in published_findings()])}
-    assert metrics <= all_metrics().keys()
+    pairs = pairs_of([published.name for published in published_findings()])
+    assert {name for pair in pairs for name in pair.metrics} <= all_metrics().keys()
+    assert all(metric_of(pair, RECIPE) for pair in pairs)
+
+
+def test_a_pair_is_judged_on_the_first_metric_that_the_data_have():
+    """Recipes have content beside markers; all of a conversation's answer is content; unknown is none."""
+    (pair,) = pairs_of(["all-layers-beat-attention"])
+    assert metric_of(pair, RECIPE).name == "content_bits_per_byte"
+    assert metric_of(pair, Conversation(name="chat")).name == "bits_per_byte"
+    assert metric_of(pair.model_copy(update={"metrics": ("none_such",)}), RECIPE) is None
