@@ -1,0 +1,89 @@
+"""The README's numbers are those of the kept records: nothing typed by hand that no record holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from experiments.publishing.findings import opening
+from experiments.publishing.kept import RESULTS, Kept, read
+from figures.wording.names import difference_text, interval_text, value_text
+from toolkit.records import BASE
+
+README = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
+TRAIN = RESULTS / "bench" / "cpu-amd-epyc-2-cores" / "train.json"
+
+
+def value(kept: Kept, method: str, metric: str, places: int = 3) -> str:
+    """A method's value, as a report shows it."""
+    (one,) = [e for e in kept.conclusions.estimates if (e.method, e.metric) == (method, metric)]
+    return value_text(one.value, one.unit or "", places)
+
+
+def against_full(kept: Kept, metric: str, places: int) -> tuple[str, str, str, str]:
+    """LoRA against full fine-tuning: difference, interval, margin and verdict."""
+    (one,) = [
+        c
+        for c in kept.conclusions.comparisons
+        if (c.method, c.baseline, c.metric) == ("lora-r16", "full", metric)
+    ]
+    unit = one.unit or ""
+    return (
+        difference_text(one.difference, unit, places),
+        interval_text(one.low, one.high, unit, places),
+        value_text(one.margin, unit, places),
+        one.verdict,
+    )
+
+
+def test_the_headline_is_that_of_the_kept_study():
+    """Values, difference, interval and margin of both metrics, and the untouched base."""
+    kept = read("full-vs-lora-embedded")
+    content, whole = "content_bits_per_byte", "bits_per_byte"
+    apart, ends, margin, verdict = against_full(kept, content, 4)
+    sides = " against ".join(value(kept, method, content, 4) for method in ("lora-r16", "full"))
+    assert f"are *{verdict}* at predicting what stands in a recipe" in README
+    said = f"{sides}, difference {apart}, 95 % interval {ends}, margin {margin}"
+    assert f"(bits per byte of the content {said})" in README
+    apart, ends, _, verdict = against_full(kept, whole, 3)
+    sides = " against ".join(value(kept, method, whole) for method in ("lora-r16", "full"))
+    assert f"Counted with markers they are *{verdict}* ({sides}, {apart}, {ends})" in README
+    assert f"({value(kept, BASE, content)}; with markers {value(kept, BASE, whole)})" in README
+
+
+def test_costs_are_those_of_the_findings():
+    """Memory with its interval over seeds, and what is saved."""
+    name = "full-vs-lora-embedded"
+    _, costs, _ = opening({name: read(name)})
+    said = re.match(r"LoRA takes (\S+) of the peak memory \(.*, (\S+ to \S+)\) and (\S+) of the saved", costs)
+    assert said
+    memory, ends, saved = said.groups()
+    assert f"LoRA took {memory} ({ends}) of the peak memory and {saved} of the disk" in README
+
+
+def test_conversations_are_those_of_the_kept_study():
+    """Values, interval and the untouched base."""
+    kept, metric = read("answers"), "bits_per_byte"
+    _, ends, _, verdict = against_full(kept, metric, 3)
+    lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
+    assert f"the two are *{verdict}*, too" in README
+    assert f"the answers {lora} for LoRA against {full} ({ends}), from {base} untouched" in README
+
+
+def test_speeds_are_those_of_the_bench():
+    """Full fine-tuning over TRL as set up best, over its defaults, and over the notebook."""
+    measured = json.loads(TRAIN.read_text(encoding="utf-8"))["measured"]
+    tuned, defaults = measured["full_over_trl_tuned"], measured["full_over_trl"]
+    assert f"trains {tuned:.1f} times the tokens per second of TRL's trainer at the fastest" in README
+    assert f"{defaults:.1f} times those of its defaults" in README
+    assert f"{measured['ratio']:.1f} times those of a tutorial's notebook" in README
+
+
+@pytest.mark.parametrize("study", ["full-vs-lora-embedded", "answers", "where-to-adapt"])
+def test_a_study_that_the_readme_names_is_kept(study):
+    """So that its numbers can be looked up."""
+    assert study in README
+    assert read(study).runs
