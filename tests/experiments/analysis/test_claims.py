@@ -135,7 +135,10 @@ def test_a_comparison_concluded_the_other_way_round_is_taken_turned():
     assert (one.method, one.baseline, one.unseeded) == (pair.method, pair.against, "baseline")
     assert (one.difference, one.low, one.high) == (-0.02, -0.03, -0.005)
     assert (one.verdict, one.p_holm, one.margin, one.beyond_margin) == ("better", 0.02, 0.001, True)
-    assert KnownComparisons([known]).get(HERE, pair.against, pair.method, pair.metrics[0], lambda: apart) is known
+    assert (
+        KnownComparisons([known]).get(HERE, pair.against, pair.method, pair.metrics[0], lambda: apart)
+        is known
+    )
     assert KnownComparisons([]).get(HERE, pair.method, pair.against, pair.metrics[0], lambda: apart) is None
     refusal = KnownComparisons([known.model_copy(update={"verdict": "refused"})])
     assert refusal.get(HERE, pair.method, pair.against, pair.metrics[0], lambda: apart).verdict == "refused"
