@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from figures.tidy.load import StudyTables
 
 BITS = "bits_per_byte"
+GENERAL = "general_bits_per_byte"
 Plot = Callable[[pd.DataFrame, Axes], Axes]
 
 
@@ -35,6 +36,17 @@ class FigureSpec:
 def headline(part: StudyTables) -> list[str]:
     """The metrics that get a verdict, in the study's order."""
     return [metric for metric in part.conclusions.headline if metric in set(part.estimates["metric"])]
+
+
+def quality(part: StudyTables) -> str | None:
+    """The metric of a study's documents that is shown against costs and forgetting; None without any.
+
+    The first of the headline that is in bits per byte, or bits per byte themselves, or the first of the headline.
+    """
+    names = headline(part)
+    known = set(part.estimates["metric"]) - {GENERAL}
+    wanted = [*(name for name in names if name.endswith(BITS)), BITS, *names]
+    return next((name for name in wanted if name in known), None)
 
 
 def with_seeds(part: StudyTables, metric: str) -> pd.DataFrame:

@@ -6,14 +6,12 @@ from functools import partial
 
 import pandas as pd
 
-from figures.gallery.figure import BITS, FigureSpec, headline, with_seeds
+from figures.gallery.figure import GENERAL, FigureSpec, quality, with_seeds
 from figures.plots import costs as cost_plots
 from figures.plots import curves
 from figures.tidy.load import StudyTables
 from figures.wording.names import capital
 from toolkit.records import BASE
-
-GENERAL = "general_bits_per_byte"
 
 
 def learning(part: StudyTables) -> FigureSpec | None:
@@ -34,7 +32,7 @@ def learning(part: StudyTables) -> FigureSpec | None:
 
 def costs(part: StudyTables) -> FigureSpec | None:
     """Quality against peak memory and training time."""
-    metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
+    metric = quality(part)
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     if metric is None or spent.empty:
         return None
@@ -85,7 +83,7 @@ def rates(part: StudyTables) -> FigureSpec | None:
 
 def forgetting(part: StudyTables) -> FigureSpec | None:
     """Learning against forgetting, if general text was scored."""
-    metric = BITS if BITS in set(part.estimates["metric"]) else next(iter(headline(part)), None)
+    metric = quality(part)
     general = part.estimates[(part.estimates["metric"] == GENERAL) & part.estimates["value"].notna()]
     if metric is None or general.empty:
         return None

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
@@ -151,3 +153,21 @@ def test_no_line_runs_through_a_number(make_study: Make) -> None:
     blanks = [text for text in texts if re.fullmatch(r"\d+\.\d+", text.get_text())]
     assert len(blanks) == 6
     assert all(to_hex(text.get_bbox_patch().get_facecolor()) == PAPER for text in blanks)
+
+
+@pytest.mark.parametrize(
+    ("headline", "measured", "shown"),
+    [
+        (["bleu", "content_bits_per_byte"], ["bits_per_byte"], "content_bits_per_byte"),
+        (["bleu", "general_bits_per_byte"], ["bits_per_byte"], "bits_per_byte"),
+        (["bleu"], ["rouge_l"], "bleu"),
+        ([], [], None),
+    ],
+)
+def test_costs_are_shown_against_the_studys_bits_per_byte(
+    headline: list[str], measured: list[str], shown: str | None
+) -> None:
+    """The headline's own if it has one, never that of general text; without any, its first metric."""
+    estimates = pd.DataFrame({"metric": [*headline, *measured]}, dtype=object)
+    part = SimpleNamespace(conclusions=SimpleNamespace(headline=headline), estimates=estimates)
+    assert figure.quality(part) == shown  # type: ignore[arg-type]
