@@ -41,7 +41,7 @@ def headline(part: StudyTables) -> list[str]:
 def quality(part: StudyTables) -> str | None:
     """The metric of a study's documents that is shown against costs and forgetting; None without any.
 
-    The first of the headline that is in bits per byte, or bits per byte themselves, or the first of the headline.
+    The first of the headline in bits per byte, or bits per byte if it has none, or the headline's first.
     """
     names = headline(part)
     known = set(part.estimates["metric"]) - {GENERAL}
