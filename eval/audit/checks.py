@@ -44,6 +44,7 @@ def audit(
             same("decoding", "refused", panel, evaluations, lambda e: e.spec.digest),
             same("epochs", "refused", trained, runs, lambda r: r.spec.train.epochs),
             same("precision", "refused", trained, runs, lambda r: r.precision),
+            *_attention(trained, runs),
             *evidence.documents(panel, evaluations),
             *evidence.seeds(trained),
             *evidence.weights(panel, records),
@@ -172,6 +173,14 @@ def _training_settings(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> 
         for key, values in settings.items()
         if len(values) > 1 and key not in ("epochs", "precision")
     ] or [Finding(check="training settings", status="ok", text="the same for all but the learning rate")]
+
+
+def _attention(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    """How models computed attention, whatever was asked for; nothing of runs that did not record it."""
+    recorded = [cell for cell in cells if runs[cell.run_id].environment.get("attention")]
+    if not recorded:
+        return []
+    return [same("attention", "flagged", recorded, runs, lambda r: r.environment["attention"])]
 
 
 def _left_out(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:

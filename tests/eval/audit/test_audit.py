@@ -253,6 +253,17 @@ def test_other_epochs_and_other_evaluation_settings_are_refused(study: Study) ->
     assert study.allowed("lora-r16", "base")
 
 
+def test_another_attention_than_the_others_is_flagged(study: Study) -> None:
+    """Whatever was asked for: eager for LoRA, blocks for the rest; nothing if no run recorded any."""
+    assert "attention" not in study.findings()
+    for method in METHODS:
+        environment = {"attention": "eager" if method == "lora-r16" else "blocks"}
+        study.change(method, study.runs, environment=environment)
+    finding = study.findings()["attention"]
+    assert (finding.status, finding.methods) == ("flagged", ("lora-r16",))
+    assert study.allowed("lora-r16", "full")
+
+
 def test_an_unknown_base_revision_is_flagged_and_not_called_the_same(study: Study) -> None:
     """Unknown for all; then known for all but one."""
     for known in (("full",), METHODS):
