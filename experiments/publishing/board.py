@@ -58,10 +58,10 @@ def standing_of(comparison: Comparison | None, tuned: bool) -> tuple[Standing, b
     return "equivalent" if comparison.within_margin else "undecided", False
 
 
-def rows_of(kept: Kept, condition: Condition, metric: str | None = None) -> list[Row]:
-    """Return the methods of a condition, best value first, on a metric of the headline, its first if None."""
+def rows_of(kept: Kept, condition: Condition) -> list[Row]:
+    """Return the methods of a condition, best value first, on the first metric of the headline."""
     concluded = kept.conclusions
-    metric = metric or concluded.headline[0]
+    metric = concluded.headline[0]
     cells = [cell for cell in concluded.cells if cell.condition == condition and cell.phase == "confirm"]
     compared = {
         one.method: one

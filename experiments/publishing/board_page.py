@@ -12,7 +12,6 @@ from figures.tables.table import Table
 from figures.wording.evidence import cost_text, recommendation_text
 from figures.wording.names import (
     MISSING,
-    capital,
     count,
     decimals,
     difference_text,
@@ -136,7 +135,6 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         parts += [answer(rows, concluded.baseline), table(rows, concluded.baseline).markdown()]
         if picture:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
-        parts += _other_metrics(kept, condition)
         parts.append("## Which one to use")
         chosen = [one for one in concluded.recommendations if one.condition == condition]
         parts += [
@@ -146,18 +144,6 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         ]
         parts.append(_setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
-
-
-def _other_metrics(kept: Kept, condition: Condition) -> list[str]:
-    """The board in sentences on each further metric of the headline; nothing without any."""
-    concluded = kept.conclusions
-    lines = []
-    for metric in concluded.headline[1:]:
-        rows = rows_of(kept, condition, metric)
-        label = next((metric_of(row.comparison) for row in rows if row.comparison), None)
-        if label is not None:
-            lines.append(f"- {capital(label)}: {answer(rows, concluded.baseline)}")
-    return ["## On the other metrics", "\n".join(lines)] if lines else []
 
 
 def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:

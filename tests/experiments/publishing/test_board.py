@@ -192,38 +192,6 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
     assert "3 seeds per method" in text
 
 
-def test_the_page_says_what_the_other_metrics_of_the_headline_say(kept):
-    """The same rule on a second metric, on which `ia3` alone is better; no section without a second."""
-    concluded = kept.conclusions
-    assert "On the other metrics" not in board_page.page(with_headline(kept, *concluded.headline[:1]))
-    first, second = concluded.headline[0], "other_bits"
-    pairs = [
-        one.model_copy(update={"metric": second, "label": "other bits", "verdict": "worse"})
-        for one in concluded.comparisons
-    ]
-    pairs = [
-        one.model_copy(update={"verdict": "better", "p_holm": 0.001, "within_margin": False})
-        if one.method == "ia3"
-        else one
-        for one in pairs
-    ]
-    estimates = [one.model_copy(update={"metric": second}) for one in concluded.estimates]
-    two = concluded.model_copy(
-        update={
-            "comparisons": (*concluded.comparisons, *pairs),
-            "estimates": (*concluded.estimates, *estimates),
-        }
-    )
-    text = board_page.page(with_headline(kept._replace(conclusions=two), first, second))
-    assert "- Other bits: Of 5 other methods, `ia3` may be called better than `lora-r16`." in text
-    assert "Of 5 other methods, `dora` may be called better than `lora-r16`." in text
-
-
-def with_headline(kept: Kept, *metrics: str) -> Kept:
-    """The study with these metrics of the headline."""
-    return kept._replace(conclusions=kept.conclusions.model_copy(update={"headline": metrics}))
-
-
 def test_without_records_the_page_says_that_nothing_was_run():
     """And no number, no verdict."""
     text = board_page.page(None)
