@@ -176,11 +176,10 @@ def _training_settings(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> 
 
 
 def _attention(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
-    """How models computed attention, whatever was asked for; nothing of runs that did not record it."""
-    recorded = [cell for cell in cells if runs[cell.run_id].environment.get("attention")]
-    if not recorded:
+    """How models computed attention, whatever was asked for; nothing if no run recorded it."""
+    if not any(runs[cell.run_id].environment.get("attention") for cell in cells):
         return []
-    return [same("attention", "flagged", recorded, runs, lambda r: r.environment["attention"])]
+    return [same("attention", "flagged", cells, runs, lambda r: r.environment.get("attention"))]
 
 
 def _left_out(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:

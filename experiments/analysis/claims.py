@@ -203,6 +203,7 @@ def _of_pair(
             method=pair.method,
             against=pair.against,
             metric=pair.metrics[0],
+            label=getattr(all_metrics().get(pair.metrics[0]), "label", None),
             expected=pair.expected,
             verdict=None,
             reason="no evaluated run" if there else None,

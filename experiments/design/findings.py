@@ -20,7 +20,7 @@ class Pair(Spec):
 
     method: str
     against: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = Field(min_length=1)
     """The first that is defined on a study's data judges: a conversation has no content beside the answer."""
     expected: tuple[Verdict, ...]
     """Verdicts that agree with the finding; only the opposite direction contradicts it."""

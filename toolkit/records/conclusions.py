@@ -33,7 +33,7 @@ class ComparisonEvidence(Record):
     metric: str
     label: str | None = None
     unit: str | None = None
-    """The metric's label and unit; None if the study has no such comparison."""
+    """The metric's unit; None if the study has no such comparison."""
     expected: tuple[Literal["better", "worse", "equivalent"], ...]
     """Verdicts that support the finding."""
     difference: float | None = None

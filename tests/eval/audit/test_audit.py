@@ -254,8 +254,10 @@ def test_other_epochs_and_other_evaluation_settings_are_refused(study: Study) ->
 
 
 def test_another_attention_than_the_others_is_flagged(study: Study) -> None:
-    """Whatever was asked for: eager for LoRA, blocks for the rest; nothing if no run recorded any."""
+    """Whatever was asked for: eager for LoRA, blocks for the rest. Without a record there is no finding."""
     assert "attention" not in study.findings()
+    study.change("full", study.runs, environment={"attention": "blocks"})
+    assert study.findings()["attention"].text.startswith("unknown for dora-r16, lora-r16")
     for method in METHODS:
         environment = {"attention": "eager" if method == "lora-r16" else "blocks"}
         study.change(method, study.runs, environment=environment)

@@ -82,7 +82,7 @@ def test_what_the_study_lacks_is_said():
     claim = only("enough-rank-is-full", {})
     assert (claim.verdict, evidence_text(claim)) == (
         "undecided",
-        "lora-r256 against full, content bits per byte: not in this study",
+        "lora-r256 against full, bits per byte of the content: not in this study",
     )
 
 
@@ -99,7 +99,7 @@ def test_a_method_that_was_lost_is_no_evidence_for_the_others():
     """DoRA diverged with every seed and PiSSA is equivalent: undecided, in words; a refused pair likewise."""
     claim = only("variants-peak-alike", {"pissa": "equivalent"}, lost=("dora",))
     assert claim.verdict == "undecided"
-    assert "dora against lora-r16, content bits per byte: no evaluated run" in evidence_text(claim)
+    assert "dora against lora-r16, bits per byte of the content: no evaluated run" in evidence_text(claim)
     assert only("variants-peak-alike", {"pissa": "equivalent", "dora": "refused"}).verdict == "undecided"
 
 

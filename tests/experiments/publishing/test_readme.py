@@ -1,4 +1,4 @@
-"""The README's numbers are those of the kept records: nothing typed by hand that no record holds."""
+"""What the README says was found is what the kept records say."""
 
 from __future__ import annotations
 
