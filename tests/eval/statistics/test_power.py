@@ -67,6 +67,6 @@ def test_shipped_variances_reach_the_quickstarts_interval():
     assert other is not None
     assert other.base_model == "smollm2-135m-embedded"  # another base model's, and labelled so
     assert typical("no_such_metric", "gpt2") is None
-    for name in ("bits_per_byte", "bleu", "structure_compliance"):
+    for name in ("bits_per_byte", "content_bits_per_byte", "bleu", "structure_compliance"):
         assert metric(name).margin is not None
         assert typical(name, "any") is not None
