@@ -176,7 +176,7 @@ def _training_settings(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> 
 
 
 def _attention(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
-    """How models computed attention, whatever was asked for; nothing if no run recorded it."""
+    """How models computed attention, whatever was requested; nothing if no run recorded it."""
     if not any(runs[cell.run_id].environment.get("attention") for cell in cells):
         return []
     return [same("attention", "flagged", cells, runs, lambda r: r.environment.get("attention"))]

@@ -254,7 +254,7 @@ def test_other_epochs_and_other_evaluation_settings_are_refused(study: Study) ->
 
 
 def test_another_attention_than_the_others_is_flagged(study: Study) -> None:
-    """Whatever was asked for: eager for LoRA, blocks for the rest. Without a record there is no finding."""
+    """Whatever was requested: eager for LoRA, blocks for the rest. Without a record there is no finding."""
     assert "attention" not in study.findings()
     study.change("full", study.runs, environment={"attention": "blocks"})
     assert study.findings()["attention"].text.startswith("unknown for dora-r16, lora-r16")
