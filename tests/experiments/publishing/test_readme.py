@@ -81,6 +81,9 @@ def test_speeds_are_those_of_the_bench():
     assert len(measured["trl_tried"]) == 9
     assert f"{defaults:.1f} times those of its defaults" in README
     assert f"{measured['ratio']:.1f} times those of a tutorial's notebook" in README
+    shape = json.loads(TRAIN.with_name("train-distilgpt2.json").read_text(encoding="utf-8"))["measured"]
+    times = [f"{shape[key]:.1f}" for key in ("full_over_trl_tuned", "full_over_trl", "ratio")]
+    assert f"shape these are {times[0]}, {times[1]} and {times[2]} times" in README
     seconds = measured["seconds_to_notebooks_validation"]
     assert f"reaches in {seconds['full']:.0f} seconds instead of {seconds['notebook']:.0f}" in README
 
