@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.bench.performance.results import PartResult
 from experiments.bench.performance.sections import Section
-from experiments.bench.performance.tables import SIDES, memory
+from experiments.bench.performance.tables import SIDES, has_fp32, memory
 from experiments.bench.training.start import SPANS
 from figures.plots import speed
 from figures.style import Style, drawn, gather_legends, save
@@ -85,6 +85,9 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
         rows = [{"label": "baseline", "value": measured["baseline"], "ours": False}]
         for result in results:
             label = f"bakeoff, {result.measured['prompts']} prompts" if several else "bakeoff"
+            if has_fp32(result):
+                rows.append({"label": "bakeoff, fp32", "value": result.measured["ours_fp32"], "ours": True})
+                label = f"bakeoff, {result.measured['precision']}"
             rows.append({"label": label, "value": result.measured["ours"], "ours": True})
         yield speed.speeds, pd.DataFrame(rows).assign(unit=unit, **same)
 

@@ -107,13 +107,17 @@ def generate(results: Results) -> list[Row]:
 def likelihood(results: Results) -> list[Row]:
     """A row per side and precision; ours in fp32 only where it was measured."""
     (result,) = results
-    rounded = result.measured["precision"] != "fp32" and "ours_fp32" in result.measured
     return [
         ("side", "tokens/s", PROCESS_MEMORY),
         ("baseline, fp32", *_of(result, "baseline")),
-        *([("bakeoff, fp32", *_of(result, "ours_fp32"))] if rounded else []),
+        *([("bakeoff, fp32", *_of(result, "ours_fp32"))] if has_fp32(result) else []),
         (f"bakeoff, {result.measured['precision']}", *_of(result, "ours")),
     ]
+
+
+def has_fp32(result: PartResult) -> bool:
+    """Whether our side was measured in fp32 beside another precision."""
+    return result.measured.get("precision") != "fp32" and "ours_fp32" in result.measured
 
 
 def _of(result: PartResult, side: str, digits: int = 0) -> Row:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.bench.performance import gpu_page, page, results
+from experiments.bench.performance import gpu_page, page, pictures, results
 from experiments.bench.performance.parts import PARTS
 from experiments.bench.performance.results import PartResult
 from experiments.bench.performance.sections import SECTIONS
@@ -36,6 +36,21 @@ def test_every_result_is_a_table_and_a_figure(tmp_path):
     drawn = sorted(file.stem for file in (tmp_path / "performance").glob("*.png"))
     assert drawn == sorted(section.name for section in SECTIONS)
     assert all(f"](performance/{name}.png)" in text for name in drawn)
+
+
+def test_likelihoods_are_drawn_in_the_baselines_precision_too(tmp_path, monkeypatch):
+    """Studies score in fp32, as the baseline does: bf16 alone would show another comparison."""
+    tables = []
+    draw = pictures.speed.speeds
+    monkeypatch.setattr(pictures.speed, "speeds", lambda table, ax: tables.append(table) or draw(table, ax))
+    (section,) = (one for one in SECTIONS if one.name == "likelihood")
+    assert pictures.picture(section, [result("likelihood")], tmp_path).is_file()
+    (table,) = tables
+    assert dict(zip(table["label"], table["value"], strict=True)) == {
+        "baseline": 300.0,
+        "bakeoff, fp32": 600.0,
+        "bakeoff, bf16": 1500.0,
+    }
 
 
 def test_every_part_is_in_one_section():
