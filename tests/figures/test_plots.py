@@ -170,4 +170,4 @@ def test_costs_are_shown_against_the_studys_bits_per_byte(
     """The headline's own if it has one, never that of general text; without any, its first metric."""
     estimates = pd.DataFrame({"metric": [*headline, *measured]}, dtype=object)
     part = SimpleNamespace(conclusions=SimpleNamespace(headline=headline), estimates=estimates)
-    assert figure.quality(part) == shown  # type: ignore[arg-type]
+    assert figure.quality(part) == shown  # type: ignore[arg-type]  # holds the two that are read
