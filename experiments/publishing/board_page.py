@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.analysis.recommend import choose
+from experiments.design import study as studies
 from experiments.publishing.board import COSTS, Row, cheaper_on, rows_of
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, LEVEL
@@ -45,6 +46,9 @@ $ .venv/bin/bakeoff run board                            # hours on two CPU core
 $ .venv/bin/bakeoff recommend board --by memory
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
+UNFINISHED = """**{ran} of {all} methods have been run** so far; {left} {are} missing, and Holm's correction is over
+those that are there. These runs are part of the whole board: `bakeoff run board` trains only what is
+missing. This part alone is `{command}`."""
 
 
 def answer(rows: Sequence[Row], baseline: str) -> str:
@@ -128,6 +132,7 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         parts.append(f"**The study `{STUDY}` has not been run yet.** `bakeoff plan {STUDY}` lists its runs.")
         return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
     concluded = kept.conclusions
+    parts += _unfinished(kept)
     for condition in concluded.conditions:
         rows = rows_of(kept, condition)
         if not any(row.method == concluded.baseline for row in rows):
@@ -144,6 +149,18 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         ]
         parts.append(_setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
+
+
+def _unfinished(kept: Kept) -> list[str]:
+    """A paragraph about the methods of the study file that the records hold no run of; none if all are there."""
+    ran = {cell.method for cell in kept.conclusions.cells}
+    asked = list(studies.load(STUDY).methods)
+    left = [f"`{name}`" for name in asked if name not in ran]
+    if not left:
+        return []
+    are = "is" if len(left) == 1 else "are"
+    numbers = {"ran": len(asked) - len(left), "all": len(asked)}
+    return [UNFINISHED.format(**numbers, left=joined(left), are=are, command=kept.command)]
 
 
 def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:

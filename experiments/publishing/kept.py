@@ -117,6 +117,8 @@ def overrides_of(study: str, ran: Mapping[str, Any]) -> tuple[str, ...]:
         if at != value:
             one = value[0] if isinstance(value, list) and len(value) == 1 else value
             found.append(f"{key}={one if isinstance(one, str) else json.dumps(one)}")
+    if (names := list(ran.get("methods", ()))) and names != list(now["methods"]):
+        found.append(f"methods=[{', '.join(names)}]")
     return tuple(found)
 
 

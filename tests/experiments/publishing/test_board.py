@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.analysis.recommend import choose
+from experiments.design import study as studies
 from experiments.publishing import board_page
 from experiments.publishing.board import cheaper_on, rows_of, standing_of
 from experiments.publishing.kept import Kept
@@ -190,6 +191,23 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
     assert "By peak memory: Use dora" in text
     assert "![Differences to lora-r16](evidence/board.png)" in text
     assert "3 seeds per method" in text
+
+
+def test_a_part_of_the_board_names_what_is_missing(kept):
+    """Six methods of the file's 26; no such words once all of them are there."""
+    asked = list(studies.load(board_page.STUDY).methods)
+    left = len(asked) - len(METHODS)
+    text = board_page.page(kept._replace(overrides=("methods=[lora-r16, full]",)))
+    (about,) = [part for part in text.split("\n\n") if "have been run** so far" in part]
+    assert about.startswith(f"**{len(METHODS)} of {len(asked)} methods")
+    assert about.count("`") // 2 == left + 2
+    assert "`rslora`" in about
+    assert "`dora`" not in about
+    assert "'methods=[lora-r16, full]'`." in about
+    cells = kept.conclusions.cells
+    more = tuple(cells[0].model_copy(update={"method": name}) for name in asked)
+    whole = kept._replace(conclusions=kept.conclusions.model_copy(update={"cells": (*cells, *more)}))
+    assert "so far" not in board_page.page(whole)
 
 
 def test_without_records_the_page_says_that_nothing_was_run():

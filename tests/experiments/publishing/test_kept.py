@@ -94,6 +94,15 @@ def test_the_command_names_what_the_file_of_now_has_otherwise():
     assert overrides_of("full-vs-lora-embedded", now) == overrides_of("a study of somebody", ran) == ()
 
 
+def test_the_command_names_the_methods_of_a_part(packed):
+    """The whole board takes hours: three of its methods, as an override that asks for these and no others."""
+    part = studies.load("board", ("methods=[full, lora-r16, dora]",)).model_dump(mode="json")
+    overrides = overrides_of("board", part)
+    assert overrides == ("methods=[full, lora-r16, dora]",)
+    assert list(studies.load("board", overrides).methods) == ["full", "lora-r16", "dora"]
+    assert studies.load("board", overrides).baseline == "lora-r16"
+
+
 def test_what_is_not_kept_is_named(packed):
     """One line with what there is."""
     with pytest.raises(UserError, match="study 'large' is not kept in .*: there are small"):
