@@ -46,9 +46,9 @@ $ .venv/bin/bakeoff run board                            # hours on two CPU core
 $ .venv/bin/bakeoff recommend board --by memory
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
-UNFINISHED = """**{ran} of {all} methods have been run** so far; {left} {are} missing, and Holm's correction is over
-those that are there. These runs are part of the whole board: `bakeoff run board` trains only what is
-missing. This part alone is `{command}`."""
+UNFINISHED = """**{ran} of {all} methods have been run** so far; {left} {are}
+missing, and Holm's correction is over those that are there. These runs are part of the whole board:
+`bakeoff run board` trains only what is missing. This part alone is `{command}`."""
 
 
 def answer(rows: Sequence[Row], baseline: str) -> str:
@@ -129,7 +129,10 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
     """
     parts = ["# Board: beyond LoRA, with error bars", WRITTEN]
     if kept is None:
-        parts.append(f"**The study `{STUDY}` has not been run yet.** `bakeoff plan {STUDY}` lists its runs.")
+        parts.append(
+            f"**The study `{STUDY}` has not been run yet.** `bakeoff plan {STUDY}` lists its runs. "
+            "What other studies found is in [findings](findings.md)."
+        )
         return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
     concluded = kept.conclusions
     parts += _unfinished(kept)
@@ -152,7 +155,7 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
 
 
 def _unfinished(kept: Kept) -> list[str]:
-    """A paragraph about the methods of the study file that the records hold no run of; none if all are there."""
+    """A paragraph about the methods of the study file without a run in the records; none if all are there."""
     ran = {cell.method for cell in kept.conclusions.cells}
     asked = list(studies.load(STUDY).methods)
     left = [f"`{name}`" for name in asked if name not in ran]

@@ -24,6 +24,7 @@ HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
 CONTENT = "content_bits_per_byte"
 """Told beside the first metric by a study that judges it."""
+LATER = "; the content was first counted apart after results on these documents had been seen"
 Status = Literal["reproduced", "contradicted", "undecided", "it depends", "not run yet"]
 
 
@@ -61,8 +62,16 @@ def status(entries: Sequence[Judged]) -> Status:
 
 
 def status_words(entries: Sequence[Judged]) -> str:
-    """Return the same, and in how many studies, if others could not tell: studies may share their runs."""
+    """Return the same, and in how many studies, if others could not tell: studies may share their runs.
+
+    Of an undecided finding of several parts, how many of them agree.
+    """
     together = status(entries)
+    if together == "undecided" and len(entries) == 1:
+        claim = entries[0].claim
+        supports = [part.support for part in (*claim.comparisons, *claim.ratios)]
+        agree = supports.count("supports")
+        return f"undecided ({agree} of {len(supports)} parts agree)" if agree else together
     studies = {entry.study for entry in entries}
     decided = {entry.study for entry in entries if entry.claim.verdict == together}
     if together not in ("reproduced", "contradicted") or decided == studies:
@@ -132,18 +141,21 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     tuned = all(
         cell.tuned for cell in concluded.cells if cell.phase == "confirm" and cell.method in (FULL, LORA)
     )
-    how = "Tuned alike" if tuned else "Not both tuned"
+    how = "tuned alike" if tuned else "not both tuned"
+    pairs.sort(key=lambda one: one.verdict in ("undecided", "refused"))  # what is decided first
     parts = [_in_words(one, count(one.condition.train_size or 0, "recipe")) for one in pairs]
-    return f"{how}, with {seeds} per method, LoRA of rank 16 is, against full fine-tuning, {joined(parts)}."
+    later = LATER if any(one.metric == CONTENT for one in pairs) else ""
+    return f"LoRA of rank 16 against full fine-tuning, {how}, {seeds} per method: {joined(parts)}{later}."
 
 
 def _in_words(one: Comparison, recipes: str) -> str:
     unit = one.unit or ""
     places = decimals(unit, one.low, one.high)
     size = difference_text(one.difference, unit, places)
+    margin = f", margin {difference_text(one.margin, unit, places).removeprefix('+')}" if one.margin else ""
     return (
         f"{verdict_text(one)} on {metric_of(one)} with {recipes} "
-        f"({size}, 95 % interval {interval_text(one.low, one.high, unit, places)})"
+        f"({size}, 95 % interval {interval_text(one.low, one.high, unit, places)}{margin})"
     )
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
 from experiments.publishing.findings import Judged, decoding_words, judged, opening, status_words
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.answer import answer
-from figures.wording.evidence import evidence_text
-from figures.wording.names import condition_label, count
+from figures.wording.evidence import evidence_text, recommendation_text
+from figures.wording.names import condition_label, count, joined
 from toolkit.records import Conclusions
 
 BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
 """What the page keeps of its older version."""
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for the "
-    "section *What else we learnt*. A number is repeated by the command beside it."
+    "section *What else we learnt*, whose numbers are from the reports and logs of the studies it names. A "
+    "number is repeated by the command beside it, in the environment of `make setup` (`.venv/bin/bakeoff`). "
+    "Which method to use is told for each study; a difference is a method's value minus its baseline's."
 )
 
 
@@ -77,13 +80,24 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
         several = len(conclusions.conditions) > 1
         where = f"{condition_label(condition, conclusions.conditions)}: " if several else ""
         parts.append(f"{where}{words}")
+        chosen = [one for one in conclusions.recommendations if one.condition == condition]
+        parts += [recommendation_text(choose(one, "memory"), [condition]) for one in chosen]
     effects = decoding_words(conclusions)
     if effects:
         parts.append("\n".join(f"- {words}" for words in effects))
     if picture:
         parts.append(f"![{conclusions.question or name}]({picture})")
-    parts.append(f"`{kept.command}`; its report is `experiments/results/{name}/report/report.md`.")
-    return parts
+    report = f"its report is `experiments/results/{name}/report/report.md`"
+    return [*parts, f"`{kept.command}`: {_spent(kept)}; {report}."]
+
+
+def _spent(kept: Kept) -> str:
+    """How many runs, and what their training and validation took, evaluations not counted."""
+    costs = [run.costs for run in kept.runs.values()]
+    seconds = sum((one.train_seconds or 0.0) + (one.validate_seconds or 0.0) for one in costs)
+    devices = sorted({str(run.environment.get("device")) for run in kept.runs.values()})
+    hours = f"{seconds / 3600:.1f} hours of training and validation"
+    return f"{count(len(costs), 'run')}, {hours} on {joined(devices)}"
 
 
 def _lost(concluded: Mapping[str, Conclusions]) -> str:

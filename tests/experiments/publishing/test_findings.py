@@ -60,6 +60,7 @@ def kept(tmp_path) -> Kept:
                 "low": -0.005,
                 "high": 0.0026,
                 "verdict": "equivalent",
+                "margin": 0.008,
             }
         )
         for one in concluded.comparisons
@@ -121,6 +122,19 @@ def test_a_finding_that_one_of_two_studies_decides_is_said_to_be():
     assert status_words([]) == "not run yet"
 
 
+def test_an_undecided_finding_tells_how_many_of_its_parts_agree():
+    """Memory agrees, time is not known: undecided, but half of it is there."""
+    ratio = RatioEvidence(
+        what="peak_memory_bytes", method="lora-r16", against="full", expected_low=0.0, expected_high=0.9,
+        value=0.75, low=0.65, high=0.85, support="supports",
+    )  # fmt: skip
+    unknown = ratio.model_copy(update={"what": "seconds_per_token", "value": None, "support": "undecided"})
+    undecided = claim("memory-not-time", "undecided", support="undecided")
+    both = undecided.model_copy(update={"comparisons": (), "ratios": (ratio, unknown)})
+    assert status_words([Judged("a", both)]) == "undecided (1 of 2 parts agree)"
+    assert status_words([Judged("a", undecided)]) == "undecided"
+
+
 def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
     """A missing comparison and an unknown ratio are no evidence; one that is undecided is."""
     published = next(one for one in published_findings() if one.name == "higher-bleu")
@@ -151,8 +165,8 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
     """
     quality, cost, others = opening({HEADLINE: kept})
     assert quality == (
-        "Tuned alike, with 3 seeds per method, LoRA of rank 16 is, against full fine-tuning, equivalent on "
-        "bits per byte with 180 recipes (−0.0012, 95 % interval −0.0050 to +0.0026)."
+        "LoRA of rank 16 against full fine-tuning, tuned alike, 3 seeds per method: equivalent on bits per "
+        "byte with 180 recipes (−0.0012, 95 % interval −0.0050 to +0.0026, margin 0.0080)."
     )
     assert cost.startswith(
         "LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the training"
@@ -161,16 +175,15 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
 
 
 def test_the_opening_tells_both_ways_of_counting_bits(kept):
-    """A study that judges the content as well: two verdicts in the first sentence."""
-    of_content = [
-        one.model_copy(update={"metric": "content_bits_per_byte", "label": "bits per byte of the content"})
-        for one in kept.conclusions.comparisons
-        if one.metric == "bits_per_byte"
-    ]
-    both = kept.conclusions.model_copy(update={"comparisons": (*kept.conclusions.comparisons, *of_content)})
+    """A study that judges the content as well: two verdicts in the first sentence, the decided one first."""
+    (whole,) = kept.conclusions.comparisons
+    label = {"metric": "content_bits_per_byte", "label": "bits per byte of the content"}
+    pairs = (whole.model_copy(update={"verdict": "undecided"}), whole.model_copy(update=label))
+    both = kept.conclusions.model_copy(update={"comparisons": pairs})
     quality, _, _ = opening({HEADLINE: Kept(both, kept.runs)})
-    assert quality.count("equivalent on bits per byte") == 2
-    assert "equivalent on bits per byte of the content with 180 recipes (−0.0012" in quality
+    assert "per method: equivalent on bits per byte of the content with 180 recipes (−0.0012" in quality
+    assert ") and undecided on bits per byte with 180 recipes (" in quality
+    assert quality.endswith("after results on these documents had been seen.")
 
 
 def test_the_opening_says_no_more_than_is_known(kept):
@@ -185,7 +198,7 @@ def test_the_opening_says_no_more_than_is_known(kept):
     }
     untuned = Kept(kept.conclusions.model_copy(update={"cells": cells}), busy)
     quality, cost, _ = opening({HEADLINE: untuned})
-    assert quality.startswith("Not both tuned, with 3 seeds")
+    assert "full fine-tuning, not both tuned, 3 seeds per method" in quality
     assert "training time" not in cost
     assert cost.endswith("; its time is left out: not every run is known to have had the machine to itself.")
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
@@ -204,6 +217,8 @@ def test_every_finding_is_on_the_page_with_its_verdict_and_command(kept):
     assert "Judged by `bakeoff run learning-rates`" in text
     assert "- `bakeoff run board`:" in text
     assert f"- `bakeoff run {HEADLINE}`:" not in text
+    assert "Use lora-r16: its bits per byte is within the margin of the best, full," in text
+    assert f"`bakeoff run {HEADLINE}`: 7 runs, 0.1 hours of training and validation on" in text
 
 
 def test_decodings_and_methods_are_set_against_each_other(kept):
