@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from eval.audit import had_its_cores
 from eval.metrics import Metric, all_metrics
-from eval.statistics.optimum import Located, located
+from eval.statistics.optimum import located
 from eval.statistics.verdicts import Support, supports, with_holm
 from experiments.analysis.comparisons import KnownComparisons, compare, margin_of
 from experiments.analysis.statistics import Statistics
@@ -27,6 +27,20 @@ from toolkit.records import (
     StudyRecords,
 )
 from toolkit.specs import AnyFormat
+
+
+class Ratio(NamedTuple):
+    """What a band is judged by, with its 95 % interval over seeds; None where it is not known."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    seeds: int | None = None
+    without: int = 0
+    """Tuning seeds at which one of the two methods has no optimum between the rates tried."""
+
+
+UNKNOWN = Ratio(None, None, None)
 
 
 def claims_of(
@@ -73,7 +87,7 @@ def claims_of(
             apart[condition, pair] = one
     compared |= dict(zip(apart, with_holm(list(apart.values())), strict=True))
 
-    def ratio(condition: Condition, band: Band) -> Located:
+    def ratio(condition: Condition, band: Band) -> Ratio:
         here = [cell for cell in records.cells if cell.condition == condition]
         mine = [one for one in found if one.condition == condition]
         return measured_ratio(band, here, records.runs, mine, study.baseline)
@@ -102,7 +116,7 @@ def judge(
     conditions: Sequence[Condition],
     methods: Collection[str],
     compared: Mapping[tuple[Condition, Pair], Comparison],
-    ratio: Callable[[Condition, Band], Located],
+    ratio: Callable[[Condition, Band], Ratio],
     untuned: Collection[tuple[Condition, str]] = (),
 ) -> list[Claim]:
     """Judge each finding under each condition.
@@ -154,7 +168,7 @@ def measured_ratio(
     runs: Mapping[str, RunRecord],
     optima: Iterable[Optimum],
     baseline: str,
-) -> Located:
+) -> Ratio:
     """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
 
     Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it, and
@@ -163,8 +177,11 @@ def measured_ratio(
     if band.what == "optimum":
         for optimum in optima:
             if optimum.method == band.method and band.against == baseline:
-                return Located(optimum.ratio, optimum.ratio_low, optimum.ratio_high)
-        return Located(None, None, None)
+                ends = optimum.ratio, optimum.ratio_low, optimum.ratio_high
+                paired = optimum.ratio_seeds
+                every = optimum.seeds + optimum.outside
+                return Ratio(*ends, paired, 0 if paired is None else every - paired)
+        return UNKNOWN
     spent: dict[str, dict[int, float]] = {}
     machines = set()
     for cell in cells:
@@ -172,14 +189,15 @@ def measured_ratio(
         if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
             value = _cost(band.what, run)
             if band.what == "seconds_per_token" and had_its_cores(run) is not True:
-                return Located(None, None, None)
+                return UNKNOWN
             if value is not None and run.status == "finished":
                 spent.setdefault(cell.method, {})[cell.seed] = value
                 machines.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
     if len(machines) > 1:  # costs measured on two machines give no ratio
-        return Located(None, None, None)
+        return UNKNOWN
     ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
-    return located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
+    both = sorted(ours.keys() & theirs.keys())
+    return Ratio(*located([ours[seed] / theirs[seed] for seed in both]), len(both))
 
 
 def _cost(what: str, run: RunRecord) -> float | None:
@@ -229,7 +247,7 @@ def _of_pair(
     )
 
 
-def _of_band(band: Band, ratio: Located) -> RatioEvidence:
+def _of_band(band: Band, ratio: Ratio) -> RatioEvidence:
     return RatioEvidence(
         what=band.what,
         method=band.method,
@@ -239,11 +257,13 @@ def _of_band(band: Band, ratio: Located) -> RatioEvidence:
         value=ratio.value,
         low=ratio.low,
         high=ratio.high,
+        seeds=ratio.seeds,
+        without=ratio.without,
         support=_inside(band, ratio),
     )
 
 
-def _inside(band: Band, ratio: Located) -> Support:
+def _inside(band: Band, ratio: Ratio) -> Support:
     """Return whether the ratio's whole interval is inside the band or outside; undecided without one."""
     if ratio.low is None or ratio.high is None:
         return "undecided"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eval.audit import audit, under_the_floor, with_edges_untuned
 from eval.metrics import metric
-from eval.statistics.crossed import ALPHA
+from eval.statistics.crossed import ALPHA, SeedPrior
 from eval.statistics.verdicts import with_holm
 from experiments.analysis import optima
 from experiments.analysis.claims import claims_of
@@ -17,7 +17,7 @@ from experiments.analysis.comparisons import KnownComparisons, compare, comparis
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
 from experiments.analysis.recommend import recommend
-from experiments.analysis.statistics import Statistics, statistics_of
+from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.conditions import CellSpec
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
@@ -161,13 +161,19 @@ def _recommendations(
     concluded: KnownComparisons,
     level: float,
 ) -> list[Recommendation]:
-    """Recommend a method under each condition; comparisons that were concluded are taken as they are."""
-    metrics = {item.name: item.direction for item in study.headline_metrics() if item.direction != "neither"}
+    """Recommend a method under each condition; comparisons that were concluded are taken as they are.
+
+    Those with a best method that is not the baseline are made as the study's own are, by what all methods'
+    seeds say of each other, but without Holm's correction.
+    """
+    headline = study.headline_metrics()
+    metrics = {item.name: item.direction for item in headline if item.direction != "neither"}
     tests = max(1, len(study.methods) - len(study.converted) - 1) * max(1, len(metrics))
     cells = [cell for cell in records.cells if cell.method not in study.converted]  # none is trained
     made = []
     for condition in dict.fromkeys(cell.condition for cell in records.cells) if metrics else ():
         judge = partial(compare, statistics, findings, condition, seeds=study.seeds, tests=tests, level=level)
+        priors: dict[str, dict[tuple[Condition, str, str], SeedPrior]] = {}
 
         def compared(
             method: str,
@@ -175,9 +181,13 @@ def _recommendations(
             name: str,
             condition: Condition = condition,
             judge: Callable[..., Comparison | None] = judge,
+            priors: dict[str, dict[tuple[Condition, str, str], SeedPrior]] = priors,
         ) -> Comparison | None:
             item = metric(name)
-            apart = partial(judge, method, other, item, margin_of(study, item))
+            if other not in priors:
+                priors[other] = seed_priors_of(statistics, [(condition, other)], other, headline)
+            prior = priors[other].get((condition, method, name))
+            apart = partial(judge, method, other, item, margin_of(study, item), prior=prior)
             return concluded.get(condition, method, other, name, apart) or apart()
 
         made.append(recommend(condition, cells, records.runs, values, metrics, compared))

@@ -56,6 +56,7 @@ def _optimum(
         seeds=len(own),
         outside=outside,
         ratio=ratio.value,
+        ratio_seeds=len(both) if method != baseline else None,
         ratio_low=ratio.low if both_inside else None,
         ratio_high=ratio.high if both_inside else None,
     )

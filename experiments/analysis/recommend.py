@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
+from eval.audit import had_its_cores
 from toolkit.errors import UserError
 from toolkit.records import Candidate, Cell, Comparison, Condition, Estimate, Recommendation, RunRecord
 
@@ -24,6 +25,8 @@ def recommend(
 ) -> Recommendation | None:
     """Recommend a method under one condition, by memory; None with fewer than two evaluated methods.
 
+    A method that lost a seed is compared with none: what is left of it may be the lucky part.
+
     ``metrics`` are the headline metrics that have a direction, the primary one first. A method is as good as
     the best if its whole interval on the primary metric is within the margin, and it is not worse than the
     best on another headline metric by more than the margin. The best is the one with the best value, so the
@@ -37,10 +40,12 @@ def recommend(
     }
     confirmed = [cell for cell in cells if cell.condition == condition and cell.phase == "confirm"]
     methods = [name for name in dict.fromkeys(cell.method for cell in confirmed) if name in values]
-    if len(methods) < 2:
+    lost = {cell.method for cell in confirmed if cell.status != "finished" or cell.eval_digest is None}
+    whole = [name for name in methods if name not in lost]
+    if len(methods) < 2 or not whole:
         return None
     sign = 1 if metrics[primary] == "lower" else -1
-    best = min(methods, key=lambda name: sign * (values[name].value or 0.0))
+    best = min(whole, key=lambda name: sign * (values[name].value or 0.0))
     costs = _costs([cell for cell in confirmed if cell.method in methods], runs)
     candidates = [_candidate(name, best, primary, others, costs[name], compared) for name in methods]
     return choose(
@@ -155,19 +160,22 @@ def _candidate(
 
 
 def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[str, float | None]]:
-    """Return each method's mean costs over seeds.
+    """Return each method's mean costs over the seeds that finished.
 
-    Memory and time are None for all if the runs were measured on several devices: they can't be compared.
+    Memory and time are None for all if the runs were measured on several devices, and time if a run shared
+    its cores with other work: they can't be compared.
     """
-    records = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
+    there = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
+    records = {run_id: record for run_id, record in there.items() if record.status == "finished"}
     one_device = len({str(record.environment.get("device")) for record in records.values()}) <= 1
+    timed = one_device and all(had_its_cores(record) is not False for record in records.values())
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
         own = [records[c.run_id].costs for c in cells if c.method == method and c.run_id in records]
         memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
         costs[method] = {
             "memory_bytes": _mean(memory) if one_device else None,
-            "train_seconds": _mean([cost.train_seconds for cost in own]) if one_device else None,
+            "train_seconds": _mean([cost.train_seconds for cost in own]) if timed else None,
             "saved_bytes": _mean([cost.artifact_bytes for cost in own]),
         }
     return costs

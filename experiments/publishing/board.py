@@ -7,10 +7,12 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from eval.audit import had_its_cores
+from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located, located
 from experiments.analysis.recommend import By
 from experiments.publishing.kept import Kept
-from experiments.publishing.rule import may_be_called_better
+from experiments.publishing.rule import LEAST_SEEDS, may_be_called_better
+from figures.wording.names import count
 from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
 
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
@@ -36,26 +38,31 @@ class Row(NamedTuple):
     parameters: float | None
     """Trainable ones; None if not recorded."""
     standing: Standing
-    confirmed: bool
-    """Whether *better* meets the board's rule; True of every other standing."""
+    unconfirmed: str | None
+    """Why a study's *better* does not meet the board's rule; None of all else."""
     ratios: Mapping[By, Located]
     """What it takes over what the baseline takes."""
 
 
-def standing_of(comparison: Comparison | None, tuned: bool) -> tuple[Standing, bool]:
-    """Return what a board says of a method, and whether it is all that the study says.
+def standing_of(comparison: Comparison | None, tuned: bool) -> tuple[Standing, str | None]:
+    """Return what a board says of a method, and why if the study says *better* and the board does not.
 
     A study's *better* that does not meet the board's rule is *equivalent* if its whole interval lies inside
     the margin, and *undecided* if not.
     """
     if comparison is None:
-        return "baseline", True
-    verdict = comparison.verdict
+        return "baseline", None
+    verdict, seeds = comparison.verdict, comparison.seeds
     if verdict != "better":
-        return "equivalent" if comparison.within_margin else verdict, True
-    if may_be_called_better(verdict, comparison.p_holm, seeds=comparison.seeds, tuned=tuned):
-        return "better", True
-    return "equivalent" if comparison.within_margin else "undecided", False
+        return "equivalent" if comparison.within_margin else verdict, None
+    if may_be_called_better(verdict, comparison.p_holm, seeds=seeds, tuned=tuned):
+        return "better", None
+    why = f"better only at {ALPHA:g}"
+    if not tuned:
+        why = "better, but untuned"
+    elif seeds < LEAST_SEEDS:
+        why = f"better, but with {count(seeds, 'seed')}"
+    return "equivalent" if comparison.within_margin else "undecided", why
 
 
 def rows_of(kept: Kept, condition: Condition) -> list[Row]:
@@ -82,9 +89,10 @@ def rows_of(kept: Kept, condition: Condition) -> list[Row]:
         of_method = [cell for cell in cells if cell.method == method]
         both = [cell for cell in cells if cell.method in (method, concluded.baseline)]
         tuned = all(cell.tuned for cell in both)
-        trained = [kept.runs[cell.run_id].costs.trainable_parameters for cell in of_method]
+        there = [kept.runs[cell.run_id] for cell in of_method if cell.run_id in kept.runs]
+        trained = [run.costs.trainable_parameters for run in there]
         known = [number for number in trained if number is not None]
-        standing, confirmed = standing_of(compared.get(method), tuned)
+        standing, unconfirmed = standing_of(compared.get(method), tuned)
         rows.append(
             Row(
                 method,
@@ -94,7 +102,7 @@ def rows_of(kept: Kept, condition: Condition) -> list[Row]:
                 candidates.get(method),
                 fmean(known) if known else None,
                 "refused" if standing == "baseline" and method != concluded.baseline else standing,
-                confirmed,
+                unconfirmed,
                 ratios_of(kept, cells, method, concluded.baseline),
             )
         )
@@ -108,17 +116,26 @@ def rows_of(kept: Kept, condition: Condition) -> list[Row]:
     )
 
 
+def without_value(kept: Kept, condition: Condition) -> list[str]:
+    """Return the trained methods of a condition that have no row: no confirming run was evaluated."""
+    trained = dict.fromkeys(c.method for c in kept.conclusions.cells if c.condition == condition)
+    rows = {row.method for row in rows_of(kept, condition)}
+    return [method for method in trained if method not in (*rows, BASE)]
+
+
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 
-    No time if a run shared its cores with other work, or if that is not known.
+    No time if a run shared its cores with other work, or if that is not known; neither time nor memory if
+    the runs were not all on one device.
     """
     spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
-    quiet = True
+    quiet, devices = True, set()
     for cell in cells:
         run = kept.runs.get(cell.run_id)
-        if run is None or cell.method not in (method, baseline):
+        if run is None or run.status != "finished" or cell.method not in (method, baseline):
             continue
+        devices.add(str(run.environment.get("device")))
         quiet = quiet and had_its_cores(run) is True
         costs = run.costs
         values: dict[By, float | None] = {
@@ -132,7 +149,7 @@ def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> 
     found = {}
     for by, both in spent.items():
         ours, theirs = both.get(method, {}), both.get(baseline, {})
-        if by != "time" or quiet:
+        if by == "size" or (len(devices) <= 1 and (by != "time" or quiet)):
             found[by] = located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
-from experiments.publishing.board import COSTS, Row, cheaper_on, rows_of
+from experiments.publishing.board import COSTS, Row, Standing, cheaper_on, rows_of, without_value
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, LEVEL
 from figures.tables.table import Table
@@ -18,16 +18,22 @@ from figures.wording.names import (
     difference_text,
     interval_text,
     joined,
+    method_label,
     p_text,
     value_text,
 )
 from figures.wording.pairs import metric_of
-from toolkit.records import Condition
+from toolkit.records import Cell, Condition
 
 STUDY = "board"
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
     "number is written by hand."
+)
+LEADS: tuple[tuple[str, Standing], ...] = (
+    ("Worse", "worse"),
+    ("Undecided, which is not equal", "undecided"),
+    ("Not compared, for the reason in the study's report", "refused"),
 )
 RULE = f"""## How to read it
 
@@ -51,29 +57,39 @@ missing, and Holm's correction is over those that are there. These runs are part
 `bakeoff run board` trains only what is missing. This part alone is `{command}`."""
 
 
-def answer(rows: Sequence[Row], baseline: str) -> str:
-    """Return the board in sentences: what is better, what is as good and cheaper, what is worse, the rest."""
-    by = {name: [row for row in rows if row.standing == name] for name in ("better", "equivalent", "worse")}
-    others = len(rows) - 1
-    better = joined([f"`{row.method}`" for row in by["better"]])
+def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
+    """Return the board in sentences: what is better, what is as good and cheaper, what is worse, the rest.
+
+    ``lost``: methods without a row, since no confirming run of theirs was evaluated.
+    """
+    others = len(rows) - 1 + len(lost)
+    better = _names(rows, "better")
     sentences = [
         f"Of {count(others, 'other method')}, {better} may be called better than `{baseline}`."
         if better
         else f"None of {count(others, 'other method')} may be called better than `{baseline}`."
     ]
     words = []
-    for row in by["equivalent"]:
-        less = cheaper_on(row)
-        words.append(f"`{row.method}`" + (f" (cheaper: {', '.join(less)})" if less else ""))
+    for row in rows:
+        if row.standing == "equivalent":
+            less = cheaper_on(row)
+            words.append(_name(row) + (f" (cheaper: {', '.join(less)})" if less else ""))
     if words:
         sentences.append(f"As good, within the margin: {joined(words)}.")
-    if by["worse"]:
-        sentences.append(f"Worse: {joined([f'`{row.method}`' for row in by['worse']])}.")
-    undecided = [row for row in rows if row.standing == "undecided"]
-    if undecided:
-        names = joined([f"`{row.method}`" for row in undecided])
-        sentences.append(f"Undecided, which is not equal: {names}.")
+    for lead, standing in LEADS:
+        if names := _names(rows, standing):
+            sentences.append(f"{lead}: {names}.")
+    if lost:
+        sentences.append(f"Without a value, as no run finished: {joined([f'`{name}`' for name in lost])}.")
     return " ".join(sentences)
+
+
+def _names(rows: Sequence[Row], standing: Standing) -> str:
+    return joined([_name(row) for row in rows if row.standing == standing])
+
+
+def _name(row: Row) -> str:
+    return f"`{row.method}`" + ("" if row.tuned else " (untuned)")
 
 
 def table(rows: Sequence[Row], baseline: str) -> Table:
@@ -88,7 +104,7 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
         costs = [cost_text(row.candidate.cost(by), by) if row.candidate else MISSING for by, _ in COSTS]
         lines.append(
             (
-                row.method if row.tuned else f"{row.method} (untuned)",
+                method_label(row.method, tuned=row.tuned),
                 value if MISSING in ends else f"{value} [{ends[0]}, {ends[1]}]",
                 f"{difference_text(one.difference, unit, apart)} "
                 f"({interval_text(one.low, one.high, unit, apart)})"
@@ -119,7 +135,7 @@ def _verdict(row: Row) -> str:
         return "worse by more than the margin"
     if row.standing == "equivalent" and one.verdict in ("better", "worse"):
         return f"equivalent ({one.verdict}, but by less than the margin)"
-    return row.standing if row.confirmed else f"{row.standing} (better only at 0.05)"
+    return f"{row.standing} ({row.unconfirmed})" if row.unconfirmed else row.standing
 
 
 def page(kept: Kept | None, picture: str | None = None) -> str:
@@ -140,16 +156,21 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         rows = rows_of(kept, condition)
         if not any(row.method == concluded.baseline for row in rows):
             continue
-        parts += [answer(rows, concluded.baseline), table(rows, concluded.baseline).markdown()]
+        lost = without_value(kept, condition)
+        parts += [answer(rows, concluded.baseline, lost), table(rows, concluded.baseline).markdown()]
         if picture:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
         parts.append("## Which one to use")
         chosen = [one for one in concluded.recommendations if one.condition == condition]
+        timed = all("time" in row.ratios for row in rows)
         parts += [
             f"By {label}: {recommendation_text(choose(one, by), [condition])}"
             for one in chosen
             for by, label in COSTS
+            if by != "time" or timed
         ]
+        if chosen and not timed:
+            parts.append("By training time: not known, since other work had some of the cores, or may have.")
         parts.append(_setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
 
@@ -168,24 +189,29 @@ def _unfinished(kept: Kept) -> list[str]:
 
 def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     concluded = kept.conclusions
-    sizes = {(row.estimate.seeds, row.estimate.documents) for row in rows}
-    seeds, documents = max(sizes)
+    fewest, most = (of(row.estimate.seeds for row in rows) for of in (min, max))
+    seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
+    documents = max(row.estimate.documents for row in rows)
     margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
     devices = sorted({str(run.environment.get("device")) for run in kept.runs.values()})
-    lost = [cell for cell in concluded.cells if cell.status != "finished"]
+    lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]
     lines = [
         "## What was run",
         f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
-        f"{documents} test documents, {count(seeds, 'seed')} per method; {len(kept.runs)} runs in all.",
+        f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
         f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
         f"- Device of the costs: {', '.join(devices)}.",
     ]
     if margin is not None:
         lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")
     if lost:
-        names = joined([f"`{cell.method}` (seed {cell.seed}, {cell.status})" for cell in lost])
-        lines.append(f"- Did not finish: {names}.")
+        lines.append(f"- Did not finish: {joined([_lost(cell) for cell in lost])}.")
     return "\n".join(lines).replace("run\n-", "run\n\n-", 1)
+
+
+def _lost(cell: Cell) -> str:
+    at = "" if cell.learning_rate is None else f" at {cell.learning_rate:g}"
+    return f"`{cell.method}`{at} ({cell.phase}, seed {cell.seed}, {cell.status})"
 
 
 def _tries(kept: Kept, condition: Condition) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from experiments.design.findings import PublishedFinding
-from experiments.publishing.board import COSTS, ratios_of, rows_of
+from experiments.publishing.board import COSTS, ratios_of, rows_of, without_value
 from experiments.publishing.kept import Kept
 from figures.wording.names import (
     amount,
@@ -18,7 +18,7 @@ from figures.wording.names import (
     metric_label,
 )
 from figures.wording.pairs import metric_of, verdict_text
-from toolkit.records import Claim, Comparison, Conclusions, DecodingEffect
+from toolkit.records import Claim, Comparison, Conclusions, Condition, DecodingEffect
 
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
@@ -62,7 +62,7 @@ def status(entries: Sequence[Judged]) -> Status:
 
 
 def status_words(entries: Sequence[Judged]) -> str:
-    """Return the same, and in how many studies, if others could not tell: studies may share their runs.
+    """Return the same, and in how many studies or conditions, if others could not tell: they may share runs.
 
     Of an undecided finding of several parts, how many of them agree.
     """
@@ -72,11 +72,11 @@ def status_words(entries: Sequence[Judged]) -> str:
         supports = [part.support for part in (*claim.comparisons, *claim.ratios)]
         agree = supports.count("supports")
         return f"undecided ({agree} of {len(supports)} parts agree)" if agree else together
-    studies = {entry.study for entry in entries}
-    decided = {entry.study for entry in entries if entry.claim.verdict == together}
-    if together not in ("reproduced", "contradicted") or decided == studies:
+    decided = sum(entry.claim.verdict == together for entry in entries)
+    if together not in ("reproduced", "contradicted") or decided == len(entries):
         return together
-    return f"{together} in {len(decided)} of {len(studies)} studies"
+    one_each = len({entry.study for entry in entries}) == len(entries)
+    return f"{together} in {decided} of {len(entries)} {'studies' if one_each else 'conditions'}"
 
 
 def decoding_words(concluded: Conclusions) -> list[str]:
@@ -98,6 +98,29 @@ def decoding_words(concluded: Conclusions) -> list[str]:
             f"{label}: the {len(one.decodings)} decodings lie {apart[0]} apart within a method, the "
             f"{len(one.methods)} methods {apart[1]} within a decoding"
             + ("" if one.share_decodings is None else f" ({_shares(one)})")
+        )
+    return sentences
+
+
+def rates_words(concluded: Conclusions, condition: Condition) -> list[str]:
+    """Return how far apart the best learning rates are, of a study that searched with several seeds."""
+    sentences = []
+    for one in concluded.optima:
+        every = one.seeds + one.outside
+        if one.condition != condition or one.ratio is None or one.ratio_seeds is None or every < 2:
+            continue
+        ends = f", 95 % interval {one.ratio_low:.2g} to {one.ratio_high:.2g}" if one.ratio_low else ""
+        if one.ratio_seeds < every:
+            left = every - one.ratio_seeds
+            have = "has" if left == 1 else "have"
+            ends = f", no interval: {count(left, 'seed')} {have} no optimum between the rates tried"
+        theirs = next(
+            o for o in concluded.optima if (o.condition, o.method) == (condition, concluded.baseline)
+        )
+        sentences.append(
+            f"The best learning rate of {one.method} is {one.ratio:.2g} times that of {concluded.baseline} "
+            f"({one.learning_rate:.2g} against {theirs.learning_rate:.2g}{ends}; {one.ratio_seeds} of "
+            f"{count(every, 'tuning seed')}, on the same validation documents)."
         )
     return sentences
 
@@ -196,6 +219,7 @@ def _others(studies: Mapping[str, Kept]) -> str:
     kept = studies["board"]
     rows = rows_of(kept, kept.conclusions.conditions[0])
     by = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in ("better", "equivalent")}
-    others = count(len(rows) - 1, "other method")
+    lost = without_value(kept, kept.conclusions.conditions[0])
+    others = count(len(rows) - 1 + len(lost), "other method")
     first = f"Of {others}, {joined(by['better']) or 'none'} may be called better than LoRA"
     return f"{first}; as good within the margin: {joined(by['equivalent']) or 'none'} ([board](board.md))."

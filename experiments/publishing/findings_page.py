@@ -8,13 +8,20 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing.findings import Judged, decoding_words, judged, opening, status_words
+from experiments.publishing.findings import (
+    Judged,
+    decoding_words,
+    judged,
+    opening,
+    rates_words,
+    status_words,
+)
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.answer import answer
 from figures.wording.evidence import evidence_text, recommendation_text
 from figures.wording.names import condition_label, count, joined
-from toolkit.records import Conclusions
+from toolkit.records import BASE, Conclusions
 
 BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
 """What the page keeps of its older version."""
@@ -76,11 +83,12 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
     conclusions = kept.conclusions
     parts = [f"### {conclusions.question or name}"]
     for condition in conclusions.conditions:
-        words = " ".join(answer(conclusions, condition))
+        words = " ".join([*rates_words(conclusions, condition), *answer(conclusions, condition)])
         several = len(conclusions.conditions) > 1
         where = f"{condition_label(condition, conclusions.conditions)}: " if several else ""
         parts.append(f"{where}{words}")
-        chosen = [one for one in conclusions.recommendations if one.condition == condition]
+        seeds = {e.seeds for e in conclusions.estimates if e.condition == condition and e.method != BASE}
+        chosen = [one for one in conclusions.recommendations if one.condition == condition and seeds != {1}]
         parts += [recommendation_text(choose(one, "memory"), [condition]) for one in chosen]
     effects = decoding_words(conclusions)
     if effects:

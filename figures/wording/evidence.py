@@ -58,7 +58,11 @@ def _ratio(evidence: RatioEvidence) -> str:
     if evidence.value is None:
         return f"{label}: not known from this study (expected {expected})"
     if evidence.low is None or evidence.high is None:
-        return f"{label}: {evidence.value:.3g} from one seed, no interval (expected {expected})"
+        why = "from one seed, no interval" if evidence.seeds == 1 else "no interval"
+        if evidence.without:
+            every = (evidence.seeds or 0) + evidence.without
+            why = f"from the {evidence.seeds} of {every} tuning seeds with an optimum of both, so no interval"
+        return f"{label}: {evidence.value:.3g} {why} (expected {expected})"
     return f"{label}: {evidence.value:.3g} ({evidence.low:.3g} to {evidence.high:.3g}; expected {expected})"
 
 

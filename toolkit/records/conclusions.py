@@ -60,7 +60,11 @@ class RatioEvidence(Record):
     """None if this study does not know it."""
     low: float | None
     high: float | None
-    """The 95 % interval over seeds; None with one seed."""
+    """The 95 % interval over seeds; None with one seed, or if a tuning seed has no optimum."""
+    seeds: int | None = None
+    """Seeds that the value is over; None in conclusions from before 2026-11-27."""
+    without: int = 0
+    """Tuning seeds at which one of the two has no optimum between the rates tried."""
     support: Support
 
 

@@ -246,5 +246,7 @@ class Optimum(ConditionRecord):
     """How it was chosen, from the mean over the tuning seeds."""
     ratio: float | None = None
     """The optimum over that of the study's baseline, paired by seed."""
+    ratio_seeds: int | None = None
+    """Tuning seeds that the ratio is over; None of the baseline itself."""
     ratio_low: float | None = None
     ratio_high: float | None = None

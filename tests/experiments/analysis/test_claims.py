@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eval.metrics import all_metrics
-from eval.statistics.optimum import Located
-from experiments.analysis.claims import judge, measured_ratio, metric_of, pairs_of
+from experiments.analysis.claims import UNKNOWN, Ratio, judge, measured_ratio, metric_of, pairs_of
 from experiments.analysis.comparisons import KnownComparisons
 from experiments.design.findings import Band, published_findings
 from figures.wording.evidence import evidence_text
@@ -16,7 +15,6 @@ from toolkit.records import Cell, Claim, Comparison, Condition, Costs, Optimum, 
 from toolkit.specs import Conversation
 
 HERE = Condition("b", "d", 100, 1.0)
-UNKNOWN = Located(None, None, None)
 
 
 def compared(verdict: str, pair, speaks_about: str = "methods") -> Comparison:
@@ -44,7 +42,7 @@ def compared(verdict: str, pair, speaks_about: str = "methods") -> Comparison:
 
 
 def only(
-    name: str, verdicts: dict[str, str], ratio: Located = UNKNOWN, lost: tuple[str, ...] = (), **more
+    name: str, verdicts: dict[str, str], ratio: Ratio = UNKNOWN, lost: tuple[str, ...] = (), **more
 ) -> Claim:
     """The judgement of one finding; ``verdicts``: method -> verdict of its comparison, if there is one.
 
@@ -147,10 +145,10 @@ def test_a_comparison_concluded_the_other_way_round_is_taken_turned():
 @pytest.mark.parametrize(
     ("ratio", "here"),
     [
-        (Located(9.0, 4.0, 20.0), "reproduced"),  # inside 3.2 to 32
-        (Located(9.0, 2.0, 40.0), "undecided"),  # wider than the band
-        (Located(1.2, 0.9, 1.6), "contradicted"),  # below it
-        (Located(9.0, None, None), "undecided"),  # one seed
+        (Ratio(9.0, 4.0, 20.0), "reproduced"),  # inside 3.2 to 32
+        (Ratio(9.0, 2.0, 40.0), "undecided"),  # wider than the band
+        (Ratio(1.2, 0.9, 1.6), "contradicted"),  # below it
+        (Ratio(9.0, None, None), "undecided"),  # one seed
         (UNKNOWN, "undecided"),
     ],
 )
@@ -189,7 +187,9 @@ def test_costs_are_paired_by_seed():
             environment={},
         )
     band = Band(what="peak_memory_bytes", method="lora-r16", against="full", low=0, high=0.9)
-    assert measured_ratio(band, cells, runs, [], "full") == pytest.approx((0.5, 0.5, 0.5))
+    *ratio, seeds, without = measured_ratio(band, cells, runs, [], "full")
+    assert ratio == pytest.approx([0.5, 0.5, 0.5])
+    assert (seeds, without) == (2, 0)
     slow = Band(what="seconds_per_token", method="lora-r16", against="full", low=0.8, high=1.25)
     assert measured_ratio(slow, cells, runs, [], "full") == UNKNOWN
 
@@ -219,18 +219,33 @@ def test_times_beside_other_work_give_no_ratio(others, ratio):
             costs=costs, precision=None, environment={"cores": 2, "threads": 2},
         )  # fmt: skip
     band = Band(what="seconds_per_token", method="lora-r16", against="full", low=0.8, high=1.25)
-    assert measured_ratio(band, cells, runs, [], "full") == ratio
+    assert measured_ratio(band, cells, runs, [], "full")[:3] == ratio
 
 
 def test_the_ratio_of_optima_is_the_baselines():
     """Known against the study's baseline, unknown against another."""
     one = Optimum(
         **HERE._asdict(), method="lora-r16", learning_rate=1e-3, low=None, high=None, seeds=3, outside=0,
-        ratio=9.0, ratio_low=5.0, ratio_high=16.0,
+        ratio=9.0, ratio_low=5.0, ratio_high=16.0, ratio_seeds=3,
     )  # fmt: skip
     band = Band(what="optimum", method="lora-r16", against="full", low=3.2, high=32)
-    assert measured_ratio(band, [], {}, [one], "full") == (9.0, 5.0, 16.0)
+    assert measured_ratio(band, [], {}, [one], "full") == (9.0, 5.0, 16.0, 3, 0)
     assert measured_ratio(band, [], {}, [one], "lora-r8") == UNKNOWN
+
+
+def test_a_ratio_without_some_seeds_says_of_how_many_it_is():
+    """Two of three tuning seeds have an optimum of both methods: a value, no interval, and not *one seed*."""
+    claim = only("ten-times-the-rate", {}, Ratio(11.0, None, None, 2, 1))
+    assert claim.verdict == "undecided"
+    assert "11 from the 2 of 3 tuning seeds with an optimum of both, so no interval" in evidence_text(claim)
+    alone = only("ten-times-the-rate", {}, Ratio(11.0, None, None, 1))
+    assert "11 from one seed, no interval" in evidence_text(alone)
+    rest = Optimum(
+        **HERE._asdict(), method="lora-r16", learning_rate=1e-3, low=None, high=None, seeds=3, outside=0,
+        ratio=11.0, ratio_seeds=2,
+    )  # fmt: skip
+    band = Band(what="optimum", method="lora-r16", against="full", low=3.2, high=32)
+    assert measured_ratio(band, [], {}, [rest], "full") == (11.0, None, None, 2, 1)
 
 
 def test_findings_name_methods_and_metrics_that_there_are():

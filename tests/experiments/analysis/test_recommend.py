@@ -33,16 +33,21 @@ VALUES = {"full": 0.80, "lora-r16": 0.802, "dora": 0.81, "ia3": 0.90}
 MEMORY = {"full": 4_000_000_000, "lora-r16": 3_000_000_000, "dora": 2_000_000_000, "ia3": 1_000_000_000}
 
 
-def run_of(method: str) -> RunRecord:
-    """A run that needed the method's memory, 100 s, and saved a tenth of that memory."""
+def run_of(method: str, cores_of_others: float = 0.0) -> RunRecord:
+    """A run that needed the method's memory, 100 s, and saved a tenth of that memory, on two cores."""
     spec = RunSpec(
         model=config.model("gpt2"), dataset=None, data=None, method=config.method(method), learning_rate=1e-3,
         train=TrainSpec(), seed=0,
     )  # fmt: skip
-    costs = Costs(peak_memory_bytes=MEMORY[method], train_seconds=100, artifact_bytes=MEMORY[method] // 10)
+    costs = Costs(
+        peak_memory_bytes=MEMORY[method],
+        train_seconds=100,
+        artifact_bytes=MEMORY[method] // 10,
+        cores_of_others=cores_of_others,
+    )
     return RunRecord(
         run_id=spec.run_id, spec=spec, status="finished", validation_bits_per_byte=1.0, data=None,
-        costs=costs, precision=None, environment={"device": "cpu"},
+        costs=costs, precision=None, environment={"device": "cpu", "cores": 2, "threads": 2},
     )  # fmt: skip
 
 
@@ -58,11 +63,19 @@ def comparison(method: str, verdict: str, *, within: bool, metric: str = "bits_p
 
 
 def recommended(
-    verdicts: dict[str, tuple[str, bool]], others: dict[str, str] | None = None
+    verdicts: dict[str, tuple[str, bool]],
+    others: dict[str, str] | None = None,
+    *,
+    lost: str | None = None,
+    better: str | None = None,
+    others_cores: dict[str, float] | None = None,
 ) -> Recommendation:
-    """The recommendation from each method's verdict against full, and on BLEU from ``others``."""
+    """The recommendation from each method's verdict against full, and on BLEU from ``others``.
+
+    ``lost``: a method whose seed 1 diverged. ``better``: a method whose value is 0.1 lower than usual.
+    """
     methods = ["full", *verdicts]
-    runs = {method: run_of(method) for method in methods}
+    runs = {method: run_of(method, (others_cores or {}).get(method, 0.0)) for method in methods}
     cells = [
         Cell(
             **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
@@ -70,9 +83,12 @@ def recommended(
         )
         for method in methods
     ]  # fmt: skip
+    gone = {"seed": 1, "status": "diverged", "eval_digest": None}
+    cells += [cell.model_copy(update=gone) for cell in cells if cell.method == lost]
     estimates = [
         Estimate(
-            **HERE._asdict(), method=method, metric="bits_per_byte", value=VALUES[method], low=None,
+            **HERE._asdict(), method=method, metric="bits_per_byte",
+            value=VALUES[method] - 0.1 * (method == better), low=None,
             high=None, seeds=3, documents=150, speaks_about="methods", unit="bits per byte",
             label="bits per byte",
         )
@@ -102,6 +118,22 @@ def test_the_cheapest_equivalent_method_is_recommended():
     text = recommendation_text(one, [HERE])
     assert text.startswith("Use dora: its bits per byte is within the margin of the best, full, (+0.0100")
     assert "memory 2.00 GB, against 4.00 GB for full" in text
+
+
+def test_a_method_that_lost_a_seed_is_not_the_best():
+    """LoRA has the lowest mean of what is left of it: full is the best, and LoRA is compared with nothing."""
+    one = recommended({"lora-r16": ("refused", False)}, lost="lora-r16", better="lora-r16")
+    assert (one.best, one.method) == ("full", "full")
+    assert {c.method: c.relation for c in one.candidates} == {"full": "best", "lora-r16": "refused"}
+
+
+def test_times_beside_other_work_are_not_known():
+    """Other work had a core of one of two runs: memory is known of both, time of neither."""
+    one = recommended({"lora-r16": ("equivalent", True)}, others_cores={"lora-r16": 1.0})
+    assert [c.train_seconds for c in one.candidates] == [None, None]
+    assert [c.memory_bytes for c in one.candidates] == [4e9, 3e9]
+    quiet = recommended({"lora-r16": ("equivalent", True)}, others_cores={"lora-r16": 0.1})
+    assert [c.train_seconds for c in quiet.candidates] == [100, 100]
 
 
 def test_undecided_is_never_recommended_and_is_named():

@@ -7,7 +7,7 @@ import pytest
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
 from experiments.publishing import board_page
-from experiments.publishing.board import cheaper_on, rows_of, standing_of
+from experiments.publishing.board import cheaper_on, rows_of, standing_of, without_value
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import may_be_called_better
 from tests.figures.conftest import write_study
@@ -107,13 +107,13 @@ def test_better_takes_a_small_p_three_seeds_and_tuning(verdict, p, seeds, tuned,
 def test_rows_are_ranked_by_value_and_judged_by_the_rule(kept):
     """0.78, 0.79, 0.799: full is better at 0.02 only, so undecided; dora is at 0.001, and so better."""
     rows = rows_of(kept, kept.conclusions.conditions[0])
-    assert [(row.method, row.standing, row.confirmed) for row in rows] == [
-        ("dora", "better", True),
-        ("full", "undecided", False),
-        ("oft", "undecided", True),
-        ("lora-r16", "baseline", True),
-        ("ia3", "equivalent", True),
-        ("vera", "worse", True),
+    assert [(row.method, row.standing, row.unconfirmed) for row in rows] == [
+        ("dora", "better", None),
+        ("full", "undecided", "better only at 0.05"),
+        ("oft", "undecided", None),
+        ("lora-r16", "baseline", None),
+        ("ia3", "equivalent", None),
+        ("vera", "worse", None),
     ]
     assert all(row.parameters and row.parameters > 0 for row in rows)
 
@@ -122,11 +122,14 @@ def test_a_small_gain_that_is_not_confirmed_is_equivalent(kept):
     """The whole interval lies inside the margin: as good, whatever its sign."""
     one = kept.conclusions.comparisons[0]
     small = one.model_copy(update={"verdict": "better", "p_holm": 0.03, "within_margin": True})
-    assert standing_of(small, tuned=True) == ("equivalent", False)
-    assert standing_of(small.model_copy(update={"p_holm": 0.001}), tuned=False) == ("equivalent", False)
-    assert standing_of(small.model_copy(update={"p_holm": 0.001}), tuned=True) == ("better", True)
+    assert standing_of(small, tuned=True) == ("equivalent", "better only at 0.05")
+    clear = small.model_copy(update={"p_holm": 0.001})
+    assert standing_of(clear, tuned=False) == ("equivalent", "better, but untuned")
+    assert standing_of(clear, tuned=True) == ("better", None)
+    few = clear.model_copy(update={"seeds": 2})
+    assert standing_of(few, tuned=True) == ("equivalent", "better, but with 2 seeds")
     worse = small.model_copy(update={"verdict": "worse"})
-    assert standing_of(worse, tuned=True) == ("equivalent", True)
+    assert standing_of(worse, tuned=True) == ("equivalent", None)
 
 
 def test_a_method_of_an_untuned_baseline_is_not_called_better(kept):
@@ -138,6 +141,8 @@ def test_a_method_of_an_untuned_baseline_is_not_called_better(kept):
     untuned = kept._replace(conclusions=kept.conclusions.model_copy(update={"cells": cells}))
     rows = rows_of(untuned, kept.conclusions.conditions[0])
     assert {row.standing for row in rows if row.method == "dora"} == {"undecided"}
+    (line,) = [line for line in board_page.page(untuned).splitlines() if line.startswith("| dora")]
+    assert "undecided (better, but untuned)" in line
 
 
 def test_cheaper_is_less_of_one_cost_and_not_more_of_another(kept):
@@ -208,6 +213,56 @@ def test_a_part_of_the_board_names_what_is_missing(kept):
     more = tuple(cells[0].model_copy(update={"method": name}) for name in asked)
     whole = kept._replace(conclusions=kept.conclusions.model_copy(update={"cells": (*cells, *more)}))
     assert "so far" not in board_page.page(whole)
+
+
+def test_a_method_without_a_value_or_a_verdict_is_in_the_sentences(kept):
+    """All runs of `vera` diverged, `oft` lost a seed: neither is left out of the count or of the text."""
+    concluded = kept.conclusions
+    refused = {"verdict": "refused", "difference": None, "low": None, "high": None, "p_holm": None}
+    pairs = tuple(
+        one.model_copy(update=refused) if one.method == "oft" else one
+        for one in concluded.comparisons
+        if one.method != "vera"
+    )
+    estimates = tuple(one for one in concluded.estimates if one.method != "vera")
+    diverged = {"status": "diverged", "learning_rate": 0.003}
+    cells = tuple(one.model_copy(update=diverged) if one.method == "vera" else one for one in concluded.cells)
+    update = {"comparisons": pairs, "estimates": estimates, "cells": cells}
+    lost = kept._replace(conclusions=concluded.model_copy(update=update))
+    here = concluded.conditions[0]
+    assert without_value(lost, here) == ["vera"]
+    text = board_page.page(lost)
+    assert "Of 5 other methods, `dora` may be called better" in text
+    assert "Not compared, for the reason in the study's report: `oft`." in text
+    assert "Without a value, as no run finished: `vera`." in text
+    assert "`vera` at 0.003 (confirm, seed 0, diverged)" in text
+
+
+def test_a_run_without_a_record_is_left_out_of_the_numbers(kept):
+    """A worker that the system killed leaves no `run.json`: the page is written all the same."""
+    (gone, *_) = [c.run_id for c in kept.conclusions.cells if c.method == "ia3"]
+    runs = {run: record for run, record in kept.runs.items() if run != gone}
+    rows = {row.method: row for row in rows_of(kept._replace(runs=runs), kept.conclusions.conditions[0])}
+    assert rows["ia3"].parameters
+    assert rows["ia3"].ratios["memory"].value == pytest.approx(0.75)
+
+
+def test_times_count_only_if_no_other_work_had_the_cores(kept):
+    """The page recommends by training time, or says why it does not; so does a run that ended early."""
+    assert "By training time: Use " in board_page.page(kept)
+    of = {cell.run_id: cell.method for cell in kept.conclusions.cells}
+    busy = {run: with_costs(record, of[run], others=1.0) for run, record in kept.runs.items()}
+    text = board_page.page(kept._replace(runs=busy))
+    assert "By training time: Use " not in text
+    assert "By training time: not known" in text
+    short = {
+        run: record.model_copy(update={"status": "diverged", "costs": with_costs(record, "ia3", 1.0).costs})
+        if (of[run], record.spec.seed) == ("ia3", 0)
+        else record
+        for run, record in kept.runs.items()
+    }
+    rows = {row.method: row for row in rows_of(kept._replace(runs=short), kept.conclusions.conditions[0])}
+    assert rows["ia3"].ratios["time"].value == pytest.approx(1.0)
 
 
 def test_without_records_the_page_says_that_nothing_was_run():

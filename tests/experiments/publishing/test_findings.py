@@ -16,6 +16,7 @@ from experiments.publishing.findings import (
     decoding_words,
     judged,
     opening,
+    rates_words,
     status,
     status_words,
 )
@@ -27,6 +28,7 @@ from toolkit.records import (
     ComparisonEvidence,
     Conclusions,
     DecodingEffect,
+    Optimum,
     RatioEvidence,
     Recommendation,
     RunRecord,
@@ -117,6 +119,7 @@ def test_a_finding_that_one_of_two_studies_decides_is_said_to_be():
         Judged("b", claim("higher-bleu", "undecided")),
     )
     assert status_words([one, other]) == "reproduced in 1 of 2 studies"
+    assert status_words([one, other._replace(study="a")]) == "reproduced in 1 of 2 conditions"
     assert status_words([one]) == "reproduced"
     assert status_words([other]) == "undecided"
     assert status_words([]) == "not run yet"
@@ -239,6 +242,37 @@ def test_decodings_and_methods_are_set_against_each_other(kept):
     assert "the 3 decodings lie 2.60 apart" in findings_page.page(
         {"temperatures": kept._replace(conclusions=concluded)}, {}, ""
     )
+
+
+def test_the_ratio_of_best_rates_leads_the_study_that_is_about_it(kept):
+    """With its interval, or without one and why; nothing of it with one tuning seed."""
+    theirs = Optimum(**CONDITION, method="full", learning_rate=1e-4, low=None, high=None, seeds=3, outside=0)
+    ours = Optimum(
+        **CONDITION, method="lora-r16", learning_rate=1.1e-3, low=None, high=None, seeds=3, outside=0,
+        ratio=11.0, ratio_low=6.0, ratio_high=19.0, ratio_seeds=3,
+    )  # fmt: skip
+
+    def words(one: Optimum) -> list[str]:
+        concluded = kept.conclusions.model_copy(update={"optima": (theirs, one), "baseline": "full"})
+        return rates_words(concluded, concluded.cells[0].condition)
+
+    assert words(ours) == [
+        "The best learning rate of lora-r16 is 11 times that of full (0.0011 against 0.0001, 95 % interval 6 "
+        "to 19; 3 of 3 tuning seeds, on the same validation documents)."
+    ]
+    censored = {"seeds": 2, "outside": 1, "ratio_low": None, "ratio_high": None, "ratio_seeds": 2}
+    (text,) = words(ours.model_copy(update=censored))
+    assert "no interval: 1 seed has no optimum between the rates tried; 2 of 3 tuning seeds" in text
+    assert words(ours.model_copy(update={"seeds": 1, "ratio_seeds": 1})) == []
+
+
+def test_one_seed_recommends_nothing_on_the_page(kept):
+    """A study of learning rates confirms with one seed, which is not the point there."""
+    one_seed = tuple(one.model_copy(update={"seeds": 1}) for one in kept.conclusions.estimates)
+    estimates = tuple(one.model_copy(update=CONDITION) for one in one_seed)
+    concluded = kept.conclusions.model_copy(update={"estimates": estimates})
+    text = findings_page.page({"learning-rates": kept._replace(conclusions=concluded)}, {}, "")
+    assert "Use lora-r16" not in text
 
 
 def test_what_is_written_by_hand_stays(kept):
