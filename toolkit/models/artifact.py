@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import runtime
 from toolkit.models import methods
-from toolkit.models.load import load_base, load_to_read, load_tokenizer
+from toolkit.models.load import load_base, load_to_read, load_tokenizer, load_under
 from toolkit.records import RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
@@ -65,7 +65,7 @@ def load_artifact(
         return load_base(spec.model_copy(update=saved))
     from peft import PeftModel
 
-    base = load_base(spec, quantization=quantization) if quantization else load_to_read(spec)
+    base = load_base(spec, quantization=quantization) if quantization else load_under(spec, artifact)
     return PeftModel.from_pretrained(base, artifact)
 
 

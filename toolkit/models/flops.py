@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from toolkit import runtime
 from toolkit.data import batches
+from toolkit.models import methods
 from toolkit.records import hashes
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
@@ -76,7 +77,11 @@ def per_position_once(
 def _digest(model: Any, next_token: Any, tokens: int, precision: str) -> str:
     """Hash all that decides how many operations there are: structure, settings, versions, and this code."""
     adapters = [
-        sorted((key, sorted(value) if isinstance(value, set) else value) for key, value in vars(one).items())
+        sorted(
+            (key, sorted(value) if isinstance(value, set) else value)
+            for key, value in vars(one).items()
+            if key not in methods.SEEDS_OF_STRUCTURE
+        )
         for one in getattr(model, "peft_config", {}).values()
     ]
     code = [Path(__file__), Path(inspect.getfile(type(next_token)))]

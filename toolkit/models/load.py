@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,16 @@ def load_to_read(spec: ModelSpec) -> PreTrainedModel:
     return load_base(spec) if model is None else _sharing(model)
 
 
+def load_under(spec: ModelSpec, adapter: Path) -> PreTrainedModel:
+    """Return the base for a saved adapter, in fp32: `load_to_read`, unless loading it changes the weights.
+
+    peft subtracts an OLoRA's start from the base's weights in place, each time that one is loaded.
+    """
+    path = adapter / "adapter_config.json"
+    start = read_object(path, str(adapter)).get("init_lora_weights") if path.is_file() else None
+    return load_base(spec) if str(start).lower() == "olora" else load_to_read(spec)
+
+
 def _sharing(model: PreTrainedModel) -> PreTrainedModel:
     """Copy a model's modules; the parameters are new ones with the same memory, tied where they were."""
     import torch
@@ -154,10 +164,15 @@ def _sharing(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def context(model: PreTrainedModel) -> int | None:
-    """Return how many tokens the model takes at once; None if there is no limit (ALiBi, Mamba)."""
+    """Return how many tokens of text the model takes at once; None if there is no limit (ALiBi, Mamba).
+
+    The virtual tokens of prompt-, prefix- and P-tuning take their places before it.
+    """
     config = model.config.get_text_config()
     limits = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
-    return next((limit for limit in limits if limit), None)
+    adapters: Iterable[Any] = getattr(model, "peft_config", {}).values()
+    virtual = sum(getattr(adapter, "num_virtual_tokens", None) or 0 for adapter in adapters)
+    return next((limit - virtual for limit in limits if limit), None)
 
 
 def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PreTrainedModel, TrainerCallback
 
 UNKNOWN_STEPS = 1_000_000_000
+SEEDS_OF_STRUCTURE = frozenset({"projection_prng_key", "random_loc_seed"})
+"""Options of VeRA and FourierFT: by default what they draw and never train is the same at every seed."""
 
 
 def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
@@ -81,6 +83,7 @@ def check_options(method: MethodSpec) -> None:
 
 def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
     import peft
+    import torch
 
     check_options(method)
     family = model.config.model_type
@@ -90,6 +93,8 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         options.setdefault("total_step", UNKNOWN_STEPS)
     beside = probe.modules_beside_language(model)  # of a vision tower, which text never reaches
     known = {field.name for field in fields(peft.PEFT_TYPE_TO_CONFIG_MAPPING[kind])}
+    for seed in sorted(known.intersection(SEEDS_OF_STRUCTURE)):
+        options.setdefault(seed, torch.initial_seed() % 2**31)
     if beside and "exclude_modules" in known:
         options.setdefault("exclude_modules", beside)
     try:
@@ -169,11 +174,12 @@ def optimizer(
         raise UserError(f"method {method.name}: optimizer {name}: {one_line(error)}") from error
 
 
-def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
+def callbacks(model: PreTrainedModel, steps: int, warmup: int = 0) -> list[TrainerCallback]:
     """Return the trainer callbacks that an adapter needs during training.
 
-    ``steps`` are those of the whole run, at whose end AdaLoRA's schedule of ranks ends. Raises UserError if
-    they are too few for it.
+    ``steps`` are those of the whole run, at whose end AdaLoRA's schedule of ranks ends. It begins after the
+    ``warmup`` of the learning rate, unless the method says when: before, all ranks are as they were drawn.
+    Raises UserError if the steps are too few for it.
     """
     from transformers import TrainerCallback
 
@@ -186,6 +192,7 @@ def callbacks(model: PreTrainedModel, steps: int) -> list[TrainerCallback]:
         settings = allocator.peft_config
         if settings.total_step == UNKNOWN_STEPS:
             allocator.set_total_step(steps)
+            settings.tinit = settings.tinit or min(warmup, steps - settings.tfinal - 1)
         if settings.tinit >= steps - settings.tfinal:
             raise UserError(
                 f"AdaLoRA: a run of {steps} steps has no room for tinit={settings.tinit} and "

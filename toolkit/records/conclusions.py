@@ -170,6 +170,8 @@ class LookPlan(Record):
     methods: tuple[str, ...]
     metrics: tuple[str, ...]
     """Of the study that was planned."""
+    study: str | None = None
+    """The digest of what it trains; None in looks planned before 2026-11-27."""
 
     @property
     def now(self) -> Look:

@@ -23,7 +23,7 @@ from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
 from toolkit.training.monitor import DivergedError, Monitor, OutOfPatienceError, StepTotals
 from toolkit.training.step import attention, frozen_weights
-from toolkit.training.trainer import TokenBudgetTrainer, arguments
+from toolkit.training.trainer import TokenBudgetTrainer, arguments, warmup_steps
 from toolkit.training.validation import BestWeights, Validation
 
 
@@ -86,6 +86,8 @@ class Fitted:
     """Of all steps; None if they could not be counted."""
     peak_flops_per_second: float | None
     """What the machine reaches, over all processes."""
+    exact: frozen_weights.ExactWeights | None
+    """The frozen weights as they were read, if they were rounded: enter it to save a whole model."""
 
 
 def fit(
@@ -100,6 +102,7 @@ def fit(
     report_to: Sequence[str],
 ) -> Fitted:
     """Train to the end, or until the loss diverges."""
+    steps = data.totals.steps
     checkpoints.discard_unsealed(folder.checkpoints)
     checkpoint = checkpoints.latest_intact(folder.checkpoints)
     monitor = Monitor(
@@ -113,7 +116,7 @@ def fit(
     )
     trainer = TokenBudgetTrainer(
         model=model,
-        args=_arguments(spec, folder, data.totals.steps, precision, report_to),
+        args=_arguments(spec, folder, steps, precision, report_to),
         train_dataset=data.rows,
         processing_class=tokenizer,
         batches=data.batches,
@@ -121,10 +124,10 @@ def fit(
         monitor=monitor,
         precision=precision,
         spec=spec,
-        callbacks=[*methods.callbacks(model, data.totals.steps), monitor],
+        callbacks=[*methods.callbacks(model, steps, warmup_steps(spec.train, steps)), monitor],
     )
     trainer.remove_callback(PrinterCallback)
-    per_position = peak = None
+    per_position = peak = exact = None
     if not spec.train.distributed:
         exact = frozen_weights.keep_in_compute_precision(model, precision, folder.checkpoints)
         if exact is not None and spec.train.validation_precision == "fp32":
@@ -146,6 +149,7 @@ def fit(
         diverged,
         None if per_position is None else per_position * data.totals.positions[trainer.state.global_step],
         None if peak is None else peak * runtime.processes(),
+        exact,
     )
 
 
@@ -171,8 +175,7 @@ def _run(trainer: TokenBudgetTrainer, checkpoint: Path | None, spec: RunSpec, ca
 
 def costs_of(fitted: Fitted, totals: StepTotals) -> dict[str, Any]:
     """Return the fields of Costs that are known when training has ended."""
-    clock, step = fitted.monitor.clock, fitted.trainer.state.global_step
-    allocated, reserved = runtime.cuda_peaks()
+    clock, step = fitted.monitor.clock.with_peaks(), fitted.trainer.state.global_step
     # With several processes each would count the others as other work.
     others = clock.others / clock.train if clock.train and runtime.processes() == 1 else None
     return {
@@ -182,12 +185,12 @@ def costs_of(fitted: Fitted, totals: StepTotals) -> dict[str, Any]:
         "interruptions": clock.interruptions,
         "cores_of_others": None if others is None else max(0.0, others),
         "supervised_tokens_per_second": totals.tokens[step] / max(clock.train, 1e-9),
-        "peak_memory_bytes": runtime.summed(runtime.peak_memory_bytes()),
+        "peak_memory_bytes": runtime.summed(clock.memory),
         "flops": fitted.flops,
         "peak_flops_per_second": fitted.peak_flops_per_second,
         "processes": runtime.processes(),
-        "cuda_allocated_bytes": allocated,
-        "cuda_reserved_bytes": reserved,
+        "cuda_allocated_bytes": clock.cuda_allocated,
+        "cuda_reserved_bytes": clock.cuda_reserved,
         "optimizer_state_bytes": _optimizer_bytes(fitted.trainer),
     }
 

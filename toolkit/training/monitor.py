@@ -41,6 +41,11 @@ class Clock(NamedTuple):
     interruptions: int = 0
     others: float = 0.0
     """Processor seconds of other processes while steps ran."""
+    memory: int = 0
+    """Peak resident bytes of the one of these processes that needed most."""
+    cuda_allocated: int | None = None
+    cuda_reserved: int | None = None
+    """Peak bytes on the CUDA device, the same way; None without one."""
 
     @classmethod
     def of(cls, checkpoint: Path | None) -> Clock:
@@ -49,6 +54,15 @@ class Clock(NamedTuple):
             return cls()
         clock = cls(**checkpoints.clock_of(checkpoint))
         return clock._replace(interruptions=clock.interruptions + 1)
+
+    def with_peaks(self) -> Clock:
+        """Return it with this process's peaks of memory so far, where they are the largest."""
+        memory = max(self.memory, runtime.peak_memory_bytes())
+        allocated, reserved = runtime.cuda_peaks()
+        if allocated is None or reserved is None:
+            return self._replace(memory=memory)
+        allocated, reserved = max(allocated, self.cuda_allocated or 0), max(reserved, self.cuda_reserved or 0)
+        return self._replace(memory=memory, cuda_allocated=allocated, cuda_reserved=reserved)
 
 
 class StepTotals(NamedTuple):
@@ -193,7 +207,7 @@ class Monitor(TrainerCallback):
         """Seal the checkpoint that has just been written, once every process has written its share."""
         runtime.wait_for_all()
         self._last_save = time.perf_counter()
-        self.clock = self.clock._replace(save=self.clock.save + self._last_save - self._began)
+        self.clock = self.clock._replace(save=self.clock.save + self._last_save - self._began).with_peaks()
         if runtime.rank():
             return
         checkpoints.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.clock._asdict())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import metadata
 from typing import Any
 
@@ -108,7 +109,8 @@ def _save(
         gathered = fitted.trainer.gathered()  # every process takes part, and the first one has the result
         if runtime.rank() == 0:
             progress(PhaseStarted(phase="saving"))
-            size = artifact_files.save_artifact(model, tokenizer, folder.artifact, gathered)
+            with fitted.exact or nullcontext():
+                size = artifact_files.save_artifact(model, tokenizer, folder.artifact, gathered)
     seconds = fitted.monitor.clock.save + time.perf_counter() - began
     return {"artifact_bytes": size, "save_seconds": seconds}
 

@@ -19,7 +19,7 @@ from toolkit.data.conversations.labels import IGNORED
 from toolkit.errors import UserError
 from toolkit.models import methods, probe
 from toolkit.records.folders import RunFolder
-from toolkit.specs import RunSpec
+from toolkit.specs import RunSpec, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.monitor import Monitor
 from toolkit.training.step.compiled import CompiledBlocks
@@ -120,7 +120,8 @@ class TokenBudgetTrainer(Trainer):
         return weights
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        if hasattr(self.model, "peft_config") and output_dir is not None and not self._sharded:
+        frozen = any(not weight.requires_grad for weight in self.model.parameters())
+        if frozen and output_dir is not None and not self._sharded:
             checkpoints.save_trainable(self.model, Path(output_dir))
         else:
             super()._save(output_dir, state_dict)
@@ -140,6 +141,11 @@ class TokenBudgetTrainer(Trainer):
         return metrics
 
 
+def warmup_steps(train: TrainSpec, steps: int) -> int:
+    """Return over how many of a run's steps the learning rate rises."""
+    return math.ceil(train.warmup * steps)
+
+
 def arguments(
     spec: RunSpec, folder: RunFolder, steps: int, precision: str, report_to: Sequence[str] = ()
 ) -> TrainingArguments:
@@ -151,7 +157,7 @@ def arguments(
         gradient_accumulation_steps=train.accumulate,
         learning_rate=spec.learning_rate,
         lr_scheduler_type=train.schedule,
-        warmup_steps=math.ceil(train.warmup * steps),
+        warmup_steps=warmup_steps(train, steps),
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         optim="adamw_torch_fused",

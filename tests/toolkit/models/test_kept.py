@@ -43,6 +43,23 @@ def test_several_adapters_are_read_on_one_loaded_base(tmp_path, base, tiny_token
         assert torch.equal(logits(load.load_to_read(base)), untouched)
 
 
+def test_an_adapter_that_changes_the_base_reads_one_of_its_own(tmp_path, tiny_llama, tiny_tokenizer):
+    """OLoRA subtracts its start from the base in place: once, however often it is loaded on a kept base."""
+    base = ModelSpec(name="tiny", folder=str(tiny_llama))
+    model = methods.apply(load.load_base(base), config.method("olora"))
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05)
+    artifact.save_artifact(model, tiny_tokenizer, tmp_path / "olora")
+    alone, untouched = logits(artifact.load_artifact(base, tmp_path / "olora")), logits(load.load_base(base))
+    load.keep(base)
+    for _ in range(2):
+        assert torch.equal(logits(artifact.load_artifact(base, tmp_path / "olora")), alone)
+        assert torch.equal(logits(load.load_to_read(base)), untouched)
+    load.keep(None)
+
+
 def test_a_reader_has_a_model_of_its_own_on_the_same_memory(base):
     """Rounding one leaves the others as they are; tied weights stay tied; nothing is kept at the end."""
     load.keep(base)

@@ -84,7 +84,7 @@ def test_adalora_ends_at_its_target_whatever_the_number_of_steps(tiny_llama):
         name="ada", peft={"peft_type": "ADALORA", "init_r": 6, "target_r": 4, "target_modules": "all-linear"}
     )
     model = methods.apply(base(tiny_llama), method)
-    (callback,) = methods.callbacks(model, steps=10)
+    (callback,) = methods.callbacks(model, steps=10, warmup=3)
     made = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
 
     class State:
@@ -95,10 +95,53 @@ def test_adalora_ends_at_its_target_whatever_the_number_of_steps(tiny_llama):
         made.step()
         callback.on_optimizer_step(None, State, None)
         made.zero_grad()
+        if State.global_step < 3:  # while the learning rate rises, no rank is cut
+            assert not model.peft_config["default"].rank_pattern
     kept = model.peft_config["default"].rank_pattern
     assert len(kept) == 14
     assert sum(map(sum, kept.values())) == 4 * 14
     assert model.peft_config["default"].total_step == 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "drawn", "option"),
+    [
+        ({"peft_type": "VERA"}, "vera_", "projection_prng_key"),
+        ({"peft_type": "FOURIERFT", "n_frequency": 100}, "indices", "random_loc_seed"),
+    ],
+)
+def test_what_an_adapter_draws_and_never_trains_depends_on_the_seed(tiny_llama, kind, drawn, option):
+    """VeRA's projections and FourierFT's frequencies: another seed, another draw; given, it is kept."""
+    options = {**kind, "target_modules": ["q_proj"]}
+    seen = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = methods.apply(base(tiny_llama), MethodSpec(name="m", peft=options))
+        assert getattr(model.peft_config["default"], option) == seed
+        every = {**dict(model.named_buffers()), **vars_of(model, drawn)}
+        seen.append([value.clone() for key, value in every.items() if drawn in key])
+    assert seen[0]
+    assert all(not torch.equal(one, other) for one, other in zip(*seen, strict=True))
+    given = methods.apply(base(tiny_llama), MethodSpec(name="m", peft={**options, option: 7}))
+    assert getattr(given.peft_config["default"], option) == 7
+
+
+def vars_of(model, name):
+    """Tensors that a layer holds as a plain attribute, by adapter."""
+    return {
+        f"{place}.{name}.{key}": value
+        for place, layer in model.named_modules()
+        for key, value in getattr(layer, name, {}).items()
+        if torch.is_tensor(value)
+    }
+
+
+def test_virtual_tokens_take_their_places_in_the_context(tiny_llama):
+    """Prompt-tuning's come before the text, which has that much less room."""
+    plain = base(tiny_llama)
+    room = load.context(plain)
+    tuned = methods.apply(plain, config.method("prompt-tuning"))
+    assert load.context(tuned) == room - tuned.peft_config["default"].num_virtual_tokens < room
 
 
 def test_adaloras_penalty_is_what_peft_adds_to_a_loss_of_its_own(tiny_llama):

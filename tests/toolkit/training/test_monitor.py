@@ -33,5 +33,17 @@ def test_a_checkpoint_after_a_validation_counts_its_own_seconds_alone(tmp_path, 
     watching.on_evaluate(None, state, control, {"eval_nll": 2.0, "eval_bits_per_byte": 1.0})
     second = 20.0
     watching.on_save(SimpleNamespace(output_dir=str(folder.checkpoints)), state, control)
-    assert watching.clock == Clock(train=10.0, validate=7.0, save=3.0)
+    assert watching.clock[:3] == (10.0, 7.0, 3.0)
     assert sealed == [watching.clock._asdict()]
+    assert sealed[0]["memory"] > 1e6
+
+
+def test_a_resumed_run_keeps_the_peak_of_the_process_before(monkeypatch):
+    """5 GB before it was killed, 3 GB since; 6 GB would be the new peak. Without CUDA nothing is made up."""
+    monkeypatch.setattr(monitor.runtime, "peak_memory_bytes", lambda: 3_000_000_000)
+    monkeypatch.setattr(monitor.runtime, "cuda_peaks", lambda: (None, None))
+    assert Clock(memory=5_000_000_000).with_peaks() == Clock(memory=5_000_000_000)
+    assert Clock().with_peaks().memory == 3_000_000_000
+    monkeypatch.setattr(monitor.runtime, "cuda_peaks", lambda: (7, 9))
+    found = Clock(cuda_allocated=8, cuda_reserved=8).with_peaks()
+    assert (found.cuda_allocated, found.cuda_reserved) == (8, 9)

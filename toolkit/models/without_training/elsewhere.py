@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import origins, runtime
 from toolkit.errors import UserError
 from toolkit.models import locate, probe
-from toolkit.models.load import load_base, load_to_read, read_object
+from toolkit.models.load import load_base, load_to_read, load_under, read_object
 from toolkit.models.messages import readable
 from toolkit.records import Costs, RunRecord, hashes
 from toolkit.records.files import whole_folder
@@ -51,13 +51,13 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     files = _files(method)
     if method.adapter:
         _check_named_base(spec)
-    base = load_to_read(spec.model)
+    adapter = Path(method.adapter).expanduser() if method.adapter else None
+    base = load_under(spec.model, adapter) if adapter else load_to_read(spec.model)
     total = sum(weight.numel() for weight in base.parameters())
     trainable = None
-    if method.adapter:
-        path = Path(method.adapter).expanduser()
+    if adapter:
         trainable = check_adapter(
-            path, base, f"method {method.name}: the adapter does not fit {spec.model.name}"
+            adapter, base, f"method {method.name}: the adapter does not fit {spec.model.name}"
         )
     else:
         _check_checkpoint(spec, base)

@@ -1,12 +1,12 @@
-"""Frozen matrices of an adapter's base, kept in bf16 while it trains: no cast per step, half the memory.
+"""Frozen matrices of a model, kept in bf16 while the rest trains: no cast per step, half the memory.
 
 Autocast casts a linear layer's weight to bf16 each time it is used. A weight that never changes can be cast
 once, and the products are the same bit for bit. Adapters that compute with the frozen weight itself (DoRA's
 norms, say) would see a rounded one, so this is tried out: logits before and after must be equal, with the
 adapter away from its start.
 
-Validation is computed in fp32, with the exact weights. These lie in an unnamed file in the meantime, mapped
-into memory for each validation: they take no memory while the run trains.
+Validation is computed in fp32, with the exact weights, and a whole model is saved with them. They lie in an
+unnamed file in the meantime, mapped into memory when needed: they take no memory while the run trains.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class ExactWeights(AbstractContextManager["ExactWeights"]):
 
 
 def keep_in_compute_precision(model: Any, precision: str, folder: Path) -> ExactWeights | None:
-    """Cast an adapter's frozen fp32 matrices to bf16 if that changes no logit; ``folder`` keeps exact values.
+    """Cast frozen fp32 matrices to bf16 if that changes no logit; ``folder`` keeps exact values.
 
-    Return None if nothing was cast: in fp32, without an adapter, or if the logits would differ.
+    Return None if nothing was cast: in fp32, with nothing frozen, or if the logits would differ.
     """
-    if precision != "bf16" or not hasattr(model, "peft_config"):
+    if precision != "bf16":
         return None
     matrices = [
         weight

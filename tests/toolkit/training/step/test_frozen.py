@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from tests.factories import small_run
 from toolkit import runtime
 from toolkit.data.batches import collate, encode
 from toolkit.models import load, methods
+from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.step.frozen_weights import keep_in_compute_precision
 from toolkit.training.step.loss import NextToken
+from toolkit.training.train import train
 from toolkit.training.validation import Validation
 
 LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
@@ -82,13 +86,29 @@ def test_an_adapter_that_reckons_with_the_frozen_weight_keeps_it_exact(tiny_gpt2
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
-def test_full_models_and_fp32_are_left_alone(tiny_gpt2, tmp_path):
-    """A full model's frozen weights are saved with it, so they keep every bit."""
+def test_full_fine_tuning_and_fp32_are_left_alone(tiny_gpt2, tmp_path):
+    """Nothing is frozen, or nothing is rounded."""
     base = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
-    assert not keep_in_compute_precision(
-        methods.apply(base, MethodSpec(name="f", trainable=("*.bias",))), "bf16", tmp_path
-    )
+    full = methods.apply(base, MethodSpec(name="full", trainable=("*",)))
+    assert not keep_in_compute_precision(full, "bf16", tmp_path)
     assert not keep_in_compute_precision(adapted(tiny_gpt2, LORA), "fp32", tmp_path)
+
+
+def test_a_model_that_trains_in_part_is_saved_with_its_exact_weights(tiny_gpt2, tmp_path, recipe_texts):
+    """Frozen matrices are rounded while it trains, as an adapter's base is; what is saved has every bit."""
+    spec = small_run(
+        ModelSpec(name="tiny", folder=str(tiny_gpt2)), MethodSpec(name="part", trainable=("*.bias",)), 1e-3,
+        precision="bf16",
+    )  # fmt: skip
+    folder = RunFolder(tmp_path, spec.run_id)
+    record = train(spec, recipe_texts, recipe_texts[:4], "[END]", folder, progress=lambda _: None)
+    base = load.load_base(spec.model).state_dict()
+    saved = load_file(folder.artifact / "model.safetensors")
+    frozen = [name for name in saved if not name.endswith(".bias")]
+    assert record.status == "finished"
+    assert len(frozen) > 10
+    assert all(torch.equal(saved[name], base[name]) for name in frozen)
+    assert any(not torch.equal(saved[name], base[name]) for name in saved if name.endswith(".bias"))
 
 
 def test_validation_sees_the_exact_frozen_weights(tiny_gpt2, recipe_texts, tiny_tokenizer, tmp_path):
