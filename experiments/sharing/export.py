@@ -42,7 +42,8 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     if not finished:
         raise UserError(f"study '{study}' has no finished run under {folders.runs}: nothing to export")
     files = [path for run in finished for path in _files_of_run(folders.run(run))]
-    files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
+    if _all_packed(folders.results(study) / "comparisons.json", finished):
+        files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
     target = target or Path(f"{study}.bakeoff.zip")
     with whole_file(target) as neighbour:
         contents = {path.relative_to(root).as_posix(): shared_content(path, root) for path in files}
@@ -61,6 +62,14 @@ def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list
     spec = studies.load(name, overrides)
     ids += [cell.run.run_id for cell in StudyState(spec, root).prepare().cells()]
     return spec.name, list(dict.fromkeys(ids))
+
+
+def _all_packed(concluded: Path, runs: Sequence[str]) -> bool:
+    """Whether the runs that a study concluded on are among ``runs``: conclusions about others say nothing."""
+    if not concluded.is_file():
+        return True
+    cells = Conclusions.read(concluded).cells
+    return {cell.run_id for cell in cells if cell.status == "finished"} <= set(runs)
 
 
 def _is_study(name: str) -> bool:

@@ -20,6 +20,11 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
     record = RunRecord.read(folder.record)
     if record.spec.is_base:
         raise UserError(f"push: {run_id} is the untouched base; there is nothing of it to publish")
+    if record.spec.dataset is None:
+        raise UserError(
+            f"push: {run_id} was trained elsewhere or converted from another run, and a card names the data "
+            f"that a run was trained on; `hf upload {repository} {folder.artifact}` uploads it without one"
+        )
     artifact = folder.require_artifact()
     hashes.check_folder(folder.path, artifact.name)
     evaluation = _latest_evaluation(folder)

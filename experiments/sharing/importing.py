@@ -85,6 +85,7 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             missing = [name for name in members if not (here and (folder.path / name).is_file())]
             if not here:
                 forget_run(folder)
+                shutil.rmtree(folder.artifact, ignore_errors=True)  # of other weights than their record is
                 provenance.write(folder.imported)
             # Records mark what is whole, so they come last: evaluations, then the run's own.
             for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
@@ -118,7 +119,6 @@ def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:
     if "comparisons.json" not in checked.results or (folder / "comparisons.json").is_file():
         return False
     for name in sorted(checked.results, key=lambda n: n == "comparisons.json"):
-        if not (folder / name).exists():
-            hashes.write_sealed(folder / name, checked.results[name])
+        hashes.write_sealed(folder / name, checked.results[name])  # theirs, all of them: they belong together
     provenance.write(folder / PROVENANCE)
     return True

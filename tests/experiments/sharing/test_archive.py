@@ -108,14 +108,31 @@ def test_conclusions_about_a_base_measured_otherwise_are_not_taken(done, packed,
 
 
 def test_an_import_leaves_no_evaluation_of_former_weights(done, packed, tmp_path):
-    """Our LoRA run has lost its record: theirs is taken, and an evaluation of ours goes."""
+    """Our LoRA run has lost its record: theirs is taken, and an evaluation and the weights of ours go."""
     shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
     folder = next(tmp_path.glob("runs/tiny.lora-r16.*"))
     (folder / "run.json").unlink()
     hashes.write_sealed(folder / "eval-0a.json", b"{}")
     assert import_archive(packed, tmp_path).added == (folder.name,)
     assert not (folder / "eval-0a.json").exists()
+    assert not (folder / "artifact").exists()
     assert verify_run(folder.name, tmp_path).problems == ()
+
+
+def test_imported_conclusions_come_with_their_own_study(packed, tmp_path):
+    """A study that was started here and has concluded nothing: its file would be of other conclusions."""
+    ours = tmp_path / "results" / "small" / "study.yaml"
+    hashes.write_sealed(ours, b"name: small\n")
+    assert import_archive(packed, tmp_path).results
+    assert "base_models" in ours.read_text()
+
+
+def test_conclusions_about_runs_that_are_left_out_are_not_exported(done, tmp_path, tiny_gpt2):
+    """Seed 1 was never run, so the base alone is packed: without a verdict about runs of seed 0."""
+    exported = export("quickstart", asked(tiny_gpt2, "small", "seeds=[1]"), done[0], tmp_path / "part.zip")
+    assert exported.runs == 1
+    with zipfile.ZipFile(exported.file) as file:
+        assert not any(name.startswith("results/") for name in file.namelist())
 
 
 def test_half_of_a_study_is_exported_and_the_other_half_counted(packed, tmp_path, tiny_gpt2):

@@ -20,7 +20,7 @@ from tests.browsing import PAYLOADS
 from tests.experiments.small import environment
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.records import EvaluationRecord
+from toolkit.records import EvaluationRecord, RunRecord
 
 
 class StandIn(BaseHTTPRequestHandler):
@@ -225,4 +225,9 @@ def test_what_cannot_be_published_is_told(done, tmp_path):
     folder = tmp_path / "runs" / run_id
     shutil.copytree(root / "runs" / run_id, folder, ignore=shutil.ignore_patterns("artifact"))
     with pytest.raises(UserError, match="has no weights here"):
+        push(run_id, "me/cook", tmp_path)
+    record = RunRecord.read(folder / "run.json")
+    unknown = record.spec.model_copy(update={"dataset": None})
+    record.model_copy(update={"spec": unknown}).write(folder / "run.json", sealed=True)
+    with pytest.raises(UserError, match="was trained elsewhere or converted"):
         push(run_id, "me/cook", tmp_path)
