@@ -15,12 +15,13 @@ from experiments.analysis import optima
 from experiments.analysis.claims import claims_of
 from experiments.analysis.comparisons import KnownComparisons, compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
-from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks
+from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks, is_of
 from experiments.analysis.recommend import recommend
 from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.conditions import CellSpec
+from experiments.design.planning.edits import write_study
 from experiments.design.study import StudySpec
-from experiments.design.study_state import StudyState
+from experiments.design.study_state import CellState, StudyState
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
@@ -69,6 +70,7 @@ def conclude(
     folder = root.results(study.name)
     before = earlier(folder / "comparisons.json")
     looks = sequential or (before.sequential if before else None)
+    looks = looks if looks and is_of(looks, study) else None
     level = looks.now.level if looks else ALPHA
     compared = with_holm(comparisons(study, statistics, headline, findings, level=level))
     concluded = KnownComparisons(compared)
@@ -105,6 +107,7 @@ def conclude(
         data=data,
     )
     write_lines(folder / "failures.jsonl", texts.failing, sealed=True)
+    write_study(grid)
     conclusions.write(folder / "comparisons.json", sealed=True)
     return Concluded(conclusions, records)
 
@@ -133,8 +136,10 @@ def _cell(grid: StudyState, cell: CellSpec, error: str | None) -> Cell:
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":
         digest = grid.evaluation_of(cell)
-        if grid.root.run(cell.run.run_id).evaluation(digest).is_file():
-            evaluated = digest
+        there = grid.root.run(cell.run.run_id).evaluation(digest).is_file()
+        # a metric that changed and fails now leaves the numbers of the former one
+        current = error is None or grid.state(cell) == CellState.DONE
+        evaluated = digest if there and current else None
     failed = record is None or (record.status == "finished" and evaluated is None and cell.phase != "tune")
     return Cell(
         **cell.condition._asdict(),

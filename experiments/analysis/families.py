@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.design.study import StudySpec
 from toolkit.errors import UserError
 from toolkit.records import Comparison, Conclusions, FamilyChange, Finding, LookPlan
 
@@ -22,6 +23,11 @@ def earlier(path: Path) -> Conclusions | None:
     except UserError as error:
         logger.warning("%s. Its looks and changes of metrics are forgotten", error)
         return None
+
+
+def is_of(looks: LookPlan, study: StudySpec) -> bool:
+    """Whether looks were planned for what a study trains; with another base or data it is another study."""
+    return looks.study in (None, study.what_is_trained)
 
 
 def family_changes(

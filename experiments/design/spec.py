@@ -12,6 +12,7 @@ from experiments.design.learning_rates import Search, fewest_runs
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
+from toolkit.specs.base import digest_of
 
 
 def many(value: Any) -> list[Any]:
@@ -166,6 +167,14 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
+
+    @property
+    def what_is_trained(self) -> str:
+        """A digest of bases, data, methods, training and search: the same at every size it may grow to."""
+        kept = {"base_models", "dataset", "data", "methods", "search", "train", "tuning_seeds"}
+        value = self.model_dump(mode="json", include=kept)
+        value["data"].pop("further_test", None)
+        return digest_of(value)
 
     @property
     def most_runs(self) -> int:

@@ -69,7 +69,7 @@ def status_words(entries: Sequence[Judged]) -> str:
     together = status(entries)
     if together == "undecided" and len(entries) == 1:
         claim = entries[0].claim
-        supports = [part.support for part in (*claim.comparisons, *claim.ratios)]
+        supports = [*(one.support for one in claim.comparisons), *(one.support for one in claim.ratios)]
         agree = supports.count("supports")
         return f"undecided ({agree} of {len(supports)} parts agree)" if agree else together
     decided = sum(entry.claim.verdict == together for entry in entries)

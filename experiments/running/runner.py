@@ -72,7 +72,8 @@ def run_cells(
     prepare_data(grid, board)
     if edit := edits.describe_edit(grid, grid.cells()):
         board.line(edit)
-    edits.write_study(grid)
+    if not (grid.root.results(study.name) / "comparisons.json").is_file():  # else it is theirs
+        edits.write_study(grid)
     errors: dict[str, str] = {}
     cells: list[CellSpec] = []
     known: set[str] = set()
@@ -83,7 +84,9 @@ def run_cells(
         cells += new
         known |= {cell.key for cell in new}
     board.expect(len(cells) + grid.more_to_come(cells, errors))  # a method that always diverged has no more
-    return Work(grid, cells, errors)
+    # what another command finished meanwhile may have changed a choice: what is chosen now counts
+    chosen = {cell.key for cell in grid.cells(errors)}
+    return Work(grid, [cell for cell in cells if cell.key in chosen], errors)
 
 
 def prepare_data(grid: StudyState, board: Board) -> None:

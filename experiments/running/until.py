@@ -16,10 +16,11 @@ from eval.statistics.power import Variances, decided
 from eval.statistics.sequential import State, state
 from experiments.analysis.conclude import Concluded, conclude
 from experiments.analysis.detectable import Basis, bases_of, independent_of, tests_of
-from experiments.analysis.families import earlier
+from experiments.analysis.families import earlier, is_of
 from experiments.design.planning.looks import (
     Size,
     affordable,
+    documents_of,
     grown,
     looks_at,
     seconds_between,
@@ -124,7 +125,9 @@ def run_until_decided(
     """
     started = clock()
     plan = plan_of(study, root)
-    size = Size(plan.now.seeds, plan.now.documents) if plan else sizes(len(study.seeds), study.data.test)[0]
+    size = (
+        Size(plan.now.seeds, plan.now.documents) if plan else sizes(len(study.seeds), documents_of(study))[0]
+    )
     work = run_cells(grown(study, size), root, board, execute=execute, retry_failed=retry_failed)
     if plan is None:
         plan = _planned(study, work, root, board, budget - (clock() - started), budget)
@@ -153,20 +156,21 @@ def run_until_decided(
 def plan_of(study: StudySpec, root: Path) -> LookPlan | None:
     """Return the plan that the study's conclusions record; None if there is none, or it is another study's.
 
-    It is the study's if it has the same methods, metrics and first size.
+    It is the study's if it has the same base models, data, training and search, the same methods and metrics,
+    and the same first size.
     """
     before = earlier(Root(root).results(study.name) / "comparisons.json")
     plan = before.sequential if before else None
-    first = sizes(len(study.seeds), study.data.test)[0]
+    first = sizes(len(study.seeds), documents_of(study))[0]
     if plan is None or (plan.planned[0].seeds, plan.planned[0].documents) != first:
         return None
     same = (plan.methods, plan.metrics) == (tuple(study.methods), _metrics(study))
-    return plan if same else None
+    return plan if same and is_of(plan, study) else None
 
 
 def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float, budget: float) -> LookPlan:
     state = work.state
-    possible = sizes(len(study.seeds), study.data.test)
+    possible = sizes(len(study.seeds), documents_of(study))
     states = [state]
     for size in possible[1:]:
         try:
@@ -186,6 +190,7 @@ def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float
         concluded_before=before,
         methods=tuple(study.methods),
         metrics=_metrics(study),
+        study=study.what_is_trained,
     )
 
 

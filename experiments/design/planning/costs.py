@@ -137,8 +137,9 @@ def _seconds(
 ) -> float | None:
     """Seconds that the cell would take at the pace of a finished run; None if that is unknown."""
     loading = record.costs.load_seconds
-    if loading is None:
+    if loading is None and not state.trained:
         return None
+    loading = loading or 0.0  # of what was trained elsewhere it is unknown, and short beside an evaluation
     trained = 0.0
     if not state.trained:
         pace = loading if cell.run.learning_rate is None else _training_seconds(cell, record)

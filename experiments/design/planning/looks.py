@@ -41,6 +41,11 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
+def documents_of(study: StudySpec) -> int:
+    """Return how many test documents a study has of its own."""
+    return study.data.test + study.data.further_test
+
+
 def sizes(seeds: int, documents: int) -> list[Size]:
     """Return the sizes a study may grow to: its own with at least three seeds, more seeds, more documents."""
     first = max(seeds, SEEDS[0])
@@ -59,11 +64,11 @@ def grown(study: StudySpec, size: Size) -> StudySpec:
     seeds = list(study.seeds)
     while len(seeds) < size.seeds:
         seeds.append(_fresh_seed((*seeds, *study.tuning_seeds), after=max(seeds)))
-    further = size.documents - study.data.test
-    data = study.data.model_copy(update={"further_test": further})
+    data = study.data.model_copy(update={"further_test": size.documents - study.data.test})
     evaluate = study.evaluate
-    if further and evaluate.generations:
-        texts = math.ceil(evaluate.generations * size.documents / study.data.test)
+    before = documents_of(study)
+    if size.documents != before and evaluate.generations:
+        texts = math.ceil(evaluate.generations * size.documents / before)
         evaluate = evaluate.model_copy(update={"generations": texts})
     return study.model_copy(update={"seeds": tuple(seeds), "data": data, "evaluate": evaluate})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,17 @@ from experiments.design import study
 from experiments.design.study_state import StudyState
 from figures.report.page import build
 from tests.experiments.small import asked
+
+
+def test_an_evaluation_that_could_not_be_brought_up_to_date_is_not_concluded(run_once, tmp_path, tiny_gpt2):
+    """The base was measured against 12 training documents, and measuring it against 13 failed: no number."""
+    shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
+    grid = StudyState(
+        study.load("quickstart", asked(tiny_gpt2, "small", "data.train=13")), tmp_path
+    ).prepare()
+    base, *_ = grid.cells()
+    (cell,) = conclude(grid, [base], {base.run.run_id: "the metric broke"}).conclusions.cells
+    assert (cell.status, cell.error, cell.eval_digest) == ("failed", "the metric broke", None)
 
 
 def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, monkeypatch):

@@ -60,6 +60,21 @@ def test_running_again_repeats_nothing(done, tiny_gpt2):
     assert "training" not in said
 
 
+def test_conclusions_keep_their_study_until_there_are_others(run_once, tmp_path, tiny_gpt2):
+    """Run again with another evaluation and stopped: `study.yaml` is that of the conclusions beside it."""
+    shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "results" / "small" / "study.yaml"
+    before = file.read_text()
+
+    def stopped(jobs, listener):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, tiny_gpt2, "small", "evaluate.max_new_tokens=8", execute=stopped)
+    assert file.read_text() == before
+    assert "max_new_tokens: 12" in before
+
+
 def test_a_worker_measures_nothing_that_is_current(done, tiny_gpt2):
     """Two jobs of one run: the second finds the evaluation of the first, and no file of it changes."""
     root, _, _ = done

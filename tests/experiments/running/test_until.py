@@ -8,11 +8,20 @@ import pytest
 from rich.console import Console
 
 from eval.statistics.power import Variances
+from experiments.analysis.families import is_of
 from experiments.analysis.verify import verify
 from experiments.design import study as studies
-from experiments.design.planning.looks import Size, affordable, grown, looks_at, seconds_of, sizes
+from experiments.design.planning.looks import (
+    Size,
+    affordable,
+    documents_of,
+    grown,
+    looks_at,
+    seconds_of,
+    sizes,
+)
 from experiments.running.board import Board
-from experiments.running.until import after_look, chance_of, run_until_decided
+from experiments.running.until import after_look, chance_of, plan_of, run_until_decided
 from experiments.running.worker import work
 from figures.wording.evidence import looks_text
 from tests.experiments.small import asked
@@ -76,6 +85,32 @@ def test_added_seeds_are_fresh_and_documents_lie_beyond_the_test_split():
     larger = grown(studies.load("quickstart", overrides), Size(3, 96))
     assert larger.seeds == (998, 999, 1001)
     assert (larger.data.test, larger.data.further_test, larger.evaluate.generations) == (48, 48, 20)
+
+
+def test_further_documents_of_a_study_stay_at_every_size():
+    """48 and 12 further ones are its own 60: the first size has them, twice as many are 72 further ones."""
+    study = studies.load("quickstart", ["data.test=48", "data.further_test=12", "evaluate.generations=10"])
+    first = grown(study, Size(3, documents_of(study)))
+    assert (first.data.further_test, first.evaluate.generations) == (12, 10)
+    larger = grown(study, Size(3, 120))
+    assert (larger.data.further_test, larger.evaluate.generations) == (72, 20)
+
+
+def test_looks_are_those_of_the_same_runs(done, tmp_path, tiny_gpt2):
+    """Another base, or more training data, under the same name: nothing was looked at yet."""
+    study = studies.load("quickstart", asked(tiny_gpt2, "small"))
+    plan = LookPlan(
+        planned=looks_at([Size(3, 6)]), taken=1, budget_seconds=60, concluded_before=False,
+        methods=tuple(study.methods), metrics=done[1].headline, study=study.what_is_trained,
+    )  # fmt: skip
+    looked = done[1].model_copy(update={"sequential": plan})
+    looked.write(tmp_path / "results" / "small" / "comparisons.json", sealed=True)
+    assert plan_of(study, tmp_path) == plan
+    assert is_of(plan, grown(study, Size(5, 12)))
+    for change in ("data.train=11", "base_models=gpt2", "train.epochs=2"):
+        other = studies.load("quickstart", asked(tiny_gpt2, "small", change))
+        assert plan_of(other, tmp_path) is None
+        assert not is_of(plan, other)
 
 
 def test_the_smallest_unused_seeds_are_added_if_none_is_above():
