@@ -20,6 +20,8 @@ FOLDED = "white space folded to single spaces"
 """What the report calls a text in which line breaks, tabs or runs of spaces became single spaces."""
 Whitespace = Literal["fold", "keep"]
 NO_TEXT = "neither text nor a list of texts"
+JOINERS = "\u200c\u200d"
+"""Zero-width non-joiner and joiner: part of how Persian, Indic scripts and emoji are spelt."""
 EXAMPLES = 3
 """How many examples of each refusal the report keeps."""
 
@@ -85,14 +87,14 @@ def _row_start(row: object, length: int) -> str:
 
 
 def clean_text(text: str, changes: Counter[str], whitespace: Whitespace = "fold") -> str:
-    """Return plain text: NFC, no HTML remains, no control characters; white space folded or kept.
+    """Return plain text: NFC, no control characters; white space folded, and HTML remains gone, or both kept.
 
     What is changed is counted in ``changes``. NFC and not NFKC, which would turn "1½" into "11⁄2": a
     fraction stays as it was written.
     """
     if whitespace == "fold" and " ".join(text.split()) != text:
         changes[FOLDED] += 1
-    if "<" in text or "&" in text:
+    if whitespace == "fold" and ("<" in text or "&" in text):  # kept as it is, `<` may be code
         plain = _without_html(text)
         if plain != text:
             changes["HTML removed"] += 1
@@ -145,6 +147,8 @@ def _is_plain_space(character: str) -> bool:
 def _printable(character: str) -> str:
     if character.isspace():
         return " "
+    if character in JOINERS:
+        return character
     return "" if unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn"} else character
 
 
@@ -191,7 +195,7 @@ def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple
         text = cell_text(value, section.name, NO_TEXT)
         if section.separator is None:
             return clean_text(text, changes, section.whitespace)
-        lines = text.split("\n")
+        lines = text.strip().split("\n")
         items = lines if len(lines) > 1 else text.split(section.separator)
     if not keep and _plain(items):
         texts = [" ".join(item.split()) for item in items]

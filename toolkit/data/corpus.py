@@ -14,7 +14,7 @@ import numpy as np
 from toolkit.data.cleaning import EXAMPLES, Tally
 from toolkit.data.conversations.turns import Dialogue
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
-from toolkit.data.duplicates.shingles import Shingler, normalised_title, stable_hash
+from toolkit.data.duplicates.shingles import Shingler, normalised_title, stable_hash, words
 from toolkit.data.format import Document, Span, body_spans, document_id
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source
@@ -22,6 +22,9 @@ from toolkit.data.split import Hashes, Indices
 from toolkit.data.texts import CHUNK, Bodies, Texts, bodies_of, read_texts, write_texts
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.specs import AnyFormat, Conversation, DataSpec
+
+FEWEST_WORDS = 10
+"""What has fewer is compared together with its title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +47,14 @@ class Corpus:
 
 
 def compared(bodies: Bodies) -> str:
-    """Return what decides whether two documents are near-copies: all section bodies but the title's."""
-    return "\n".join(bodies[1:] or bodies)
+    """Return what decides whether two documents are near-copies: all section bodies but the title's.
+
+    With the title if the others have few words: two questions may both be answered by *yes*. A whole
+    conversation holds it anyway.
+    """
+    others = "\n".join(bodies[1:])
+    enough = len(words(others)) >= FEWEST_WORDS or (others and others.startswith(bodies[0]))
+    return others if enough else "\n".join(bodies)
 
 
 class _Compared(Sequence[str]):
@@ -105,7 +114,7 @@ def _read(
             write(texts, spans)
             bodies = [compared(bodies_of(*pair)) for pair in zip(texts, spans, strict=True)]
             columns["ids"].append(_hashes(int(document_id(text), 16) for text in texts))
-            titles = (_title_key(document) for _, document, _, _ in chunk)
+            titles = (title_key(document) for _, document, _, _ in chunk)
             columns["titles"].append(_hashes(map(stable_hash, titles)))
             columns["sources"].append(np.array([number for number, *_ in chunk], dtype=np.int64))
             groups = (0 if group is None else max(1, stable_hash(group)) for *_, group in chunk)
@@ -124,7 +133,7 @@ def _spans(document: Document | Dialogue, form: AnyFormat) -> list[Span]:
     return body_spans(document, form)
 
 
-def _title_key(document: Document | Dialogue) -> str:
+def title_key(document: Document | Dialogue) -> str:
     """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2."""
     if isinstance(document, Dialogue):
         return " ".join(document.title.split())

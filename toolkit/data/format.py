@@ -93,7 +93,7 @@ def after_prompt(text: str, document_format: AnyFormat, through: str) -> str:
 
 def plain_text(text: str, document_format: AnyFormat) -> str:
     """Return a document's text; of a stored conversation the contents of its turns, a line each."""
-    return turns.from_text(text).bodies[1] if isinstance(document_format, Conversation) else text
+    return turns.from_text(text).contents if isinstance(document_format, Conversation) else text
 
 
 def find_markers(text: str, document_format: AnyFormat) -> list[tuple[str, Span]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from filelock import FileLock, Timeout
 
 from toolkit.data import corpus
 from toolkit.data.conversations.template import rendering
-from toolkit.data.corpus import Corpus
+from toolkit.data.conversations.turns import Dialogue, from_text
+from toolkit.data.corpus import Corpus, title_key
 from toolkit.data.duplicates.prompts import near_prompts
+from toolkit.data.duplicates.shingles import stable_hash
 from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
@@ -28,7 +31,7 @@ from toolkit.events import Listener, PhaseStarted, ignore
 from toolkit.records import hashes
 from toolkit.records.data import DataReport
 from toolkit.records.files import whole_folder
-from toolkit.specs import DatasetSpec, DataSpec, digest_of
+from toolkit.specs import Conversation, DatasetSpec, DataSpec, digest_of
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _corpus_digest(sources: Sequence[Source], data: DataSpec) -> str:
         [source.identity, _reading(source.dataset), source.dataset.format.model_dump(exclude={"name"})]
         for source in sources
     ]
-    return digest_of([_code(), compared, read])
+    return digest_of([_code(), unicodedata.unidata_version, compared, read])
 
 
 def _reading(dataset: DatasetSpec) -> dict[str, Any]:
@@ -188,13 +191,19 @@ def _divide(
     keys = group_keys(titles, documents.clusters[used]) if together else titles
     if data.near_prompts == "together":
         keys = group_keys(keys, near_prompts(documents.texts.choose(used), data.near_duplicate, progress))
+    renamed = dict(zip(titles.tolist(), keys.tolist(), strict=True))
+    copies = {} if together else _claims(documents, used)
+    claims = {
+        number: tuple(sorted({renamed.get(title, title) for title in (*copies.get(number, ()), *begun)}))
+        for number, begun in _begun(documents, used, sources, copies)
+    }
     division = split(
         keys,
         documents.ids[used],
         origins,
         sizes,
         prompts=titles if data.same_title == "exclude" else None,
-        claims={} if together else _claims(documents, used),
+        claims=claims,
         further=more,
     )
     if division.missing:
@@ -239,6 +248,28 @@ def _claims(documents: Corpus, used: Indices) -> dict[int, tuple[int, ...]]:
         if further:
             claims[number] = tuple(sorted(further))
     return claims
+
+
+def _begun(
+    documents: Corpus, used: Indices, sources: Sequence[Source], copies: Mapping[int, Any]
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield index in ``used`` -> titles of the conversations that a document begins with.
+
+    Of a format that trains on every answer: one that continues another holds the answer of that one. Of
+    documents with none, only those with ``copies`` are yielded.
+    """
+    every_answer = [
+        isinstance(form := source.dataset.format, Conversation) and form.columns == "messages"
+        for source in sources
+    ]
+    for number, (index, origin) in enumerate(zip(used, documents.sources[used], strict=True)):
+        begun: list[int] = []
+        if every_answer[origin]:
+            turns = from_text(documents.texts[int(index)]).turns
+            ends = [at for at, turn in enumerate(turns[:-1], start=1) if turn.role == "assistant"]
+            begun = [stable_hash(title_key(Dialogue(turns[:at]))) for at in ends]
+        if begun or number in copies:
+            yield number, begun
 
 
 def _code() -> str:

@@ -128,7 +128,7 @@ def too_few(
     copies = rows.accepted - used
     lost = [f"{refusal.count:,} refused: {reason}" for reason, refusal in counts["refused"].items()]
     lost += [f"{rows.filtered_out:,} filtered out"] if rows.filtered_out else []
-    lost += [f"{copies:,} near-copies of another"] if copies else []
+    lost += [f"{copies:,} near-copies of another (data.near_duplicate, data.duplicates)"] if copies else []
     lost += [f"{division.excluded:,} excluded beside a held-out title"] if division.excluded else []
     detail = f" ({'; '.join(lost)})" if lost else ""
     wanted = ", ".join(f"{split}={getattr(data, split)}" for split in reversed(SPLITS))

@@ -37,11 +37,12 @@ def test_a_row_of_lists_becomes_one_line_a_section() -> None:
         "['salt', 'pepper']",
         "salt, pepper",
         "salt\npepper",
+        "salt, pepper\n",
         [" salt ", "", None, "pepper"],
     ],
 )
 def test_a_list_may_come_as_a_list_as_json_as_a_repr_or_as_text(ingredients: object) -> None:
-    """Seven spellings of the same two ingredients."""
+    """Eight spellings of the same two ingredients."""
     assert "INGREDIENTS: salt, pepper\n" in text_of(title="T", ingredients=ingredients, directions="Stir.")
 
 
@@ -61,6 +62,10 @@ def test_a_list_may_come_as_a_list_as_json_as_a_repr_or_as_text(ingredients: obj
         ("M&notes", "M&notes"),
         ("a\u200bb\u00adc\x07d", "abcd"),
         ("  a\t\nb\u3000c ", "a b c"),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
     ],
 )
 def test_text_is_cleaned_without_changing_what_it_says(given: str, clean: str) -> None:
@@ -162,6 +167,14 @@ def test_white_space_is_kept_where_the_format_keeps_it() -> None:
     assert section_bodies(text, POEM)["text"] == document.bodies[1]
     (_, (start, stop)) = body_spans(document, POEM)
     assert text[start:stop] == document.bodies[1]
+
+
+def test_code_is_kept_to_the_character() -> None:
+    """What looks like a tag or an entity is code where white space is kept."""
+    code = '#include <vector>\nif (a<b && c>d) return "&lt;b&gt;";'
+    changes: Counter[str] = Counter()
+    assert to_document({"title": "Code", "text": code}, POEM, {}, changes).bodies[1] == code
+    assert not changes
 
 
 @pytest.mark.parametrize("marker", ["TEXT:", "TITLE:", "[END]"])

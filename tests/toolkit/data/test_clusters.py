@@ -49,6 +49,15 @@ def test_ten_documents_of_three_topics_are_three_clusters(tmp_path: Path) -> Non
     assert plain.fingerprints == done.fingerprints
 
 
+def test_a_cluster_that_is_no_utf8_is_a_refused_row(tmp_path: Path) -> None:
+    """A Latin-1 cell in the cluster's column alone: two rows are counted as refused, and ten are left."""
+    path = table(tmp_path / "recipes.csv", ["soup", "bread"] * 6 + ["Caf#", "Caf#"])
+    path.write_bytes(path.read_bytes().replace(b"Caf#", "Caf\u00e9".encode("latin-1")))
+    done = prepared(path, cluster="topic")
+    assert done.report.refused["invalid UTF-8"].count == 2
+    assert done.report.documents == 12
+
+
 def test_a_document_without_a_value_is_one_of_its_own(tmp_path: Path) -> None:
     """Eight rows of one topic and four of none: one cluster, and one more for each tested one of the four."""
     done = prepared(table(tmp_path / "recipes.csv", ["soup", "soup", " "] * 4), cluster="topic")

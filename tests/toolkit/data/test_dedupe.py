@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from toolkit.data.corpus import compared
 from toolkit.data.duplicates.minhash import Forest, band_keys, bands_for, candidates, jaccard, near_pairs
 from toolkit.data.duplicates.shingles import Shingler, normalised_title, stable_hash
 
@@ -46,6 +47,20 @@ def test_a_shingle_is_three_words_and_never_of_two_texts() -> None:
     assert [len(s) for s in alone] == [2, 1, 1, 1]
     assert [set(together.document(i).tolist()) for i in range(4)] == alone
     assert alone[3] < alone[0]
+
+
+def test_a_character_is_a_word_where_no_spaces_are_written() -> None:
+    """Ten characters and a word of Latin letters make nine shingles."""
+    assert len(Shingler()(["\u628a\u9762\u7c89\u548c\u6c34\u6df7\u5408\u540e\u6405\u62ccoil"]).flat) == 9
+
+
+def test_short_answers_are_compared_with_their_questions() -> None:
+    """*yes* to two questions is no copy; ten words of answer are compared alone, whatever the title."""
+    assert compared(("Is it done?", "yes")) == "Is it done?\nyes"
+    ten = "one two three four five six seven eight nine ten"
+    assert compared(("Is it done?", ten)) == ten
+    assert compared(("Only",)) == "Only"
+    assert compared(("Is it?", "Is it?\nyes")) == "Is it?\nyes"  # a conversation
 
 
 def test_hashes_are_the_same_in_every_process() -> None:
@@ -121,6 +136,8 @@ def test_nothing_has_no_candidates() -> None:
         ("!!!", "???", False),
         ("IV", "V", False),
         ("Apple Pie", "Pie Apple", False),
+        ("\u30d0\u30b9", "\u30cf\u30b9", False),  # a bus and a lotus
+        ("\u0439", "\u0438", True),  # as \u00e9 and e: an accent's loss joins titles, and splits none
     ],
 )
 def test_titles_are_the_same_without_case_accents_marks_and_a_roman_numeral(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from toolkit import config
@@ -96,6 +99,54 @@ def test_choices_hold_the_answer_or_its_number():
         to_dialogue({**row, "options": ["blue"]}, form, {})
 
 
+@pytest.mark.parametrize(
+    ("choices", "answer", "expected"),
+    [
+        (["8", "2", "24", "120"], 2, "24"),  # a number counts from 0, whatever the choices are
+        (["red", "blue"], "1", "blue"),
+        (["8", "9"], "9", "9"),
+        (["0", "7"], "0", "0"),  # both ways it is the first
+    ],
+)
+def test_a_number_is_an_index_and_digits_may_be_a_choice(choices, answer, expected):
+    """An integer answer is a place in the list; a text is a choice, or else a place."""
+    form = PAIRS.model_copy(update={"choices": "options"})
+    row = {"prompt": "?", "completion": answer, "options": choices}
+    assert to_dialogue(row, form, {}).answer == expected
+
+
+def test_digits_that_mean_two_choices_are_refused():
+    """ "2" is the second choice, and the number of the third."""
+    form = PAIRS.model_copy(update={"choices": "options"})
+    with pytest.raises(RefusedError, match="one of them and the number of another"):
+        to_dialogue({"prompt": "?", "completion": "2", "options": ["8", "2", "24"]}, form, {})
+
+
+def test_a_column_that_is_another_cells_is_read_once():
+    """`instruction` is read from `input`: there is no input beside it."""
+    form = Conversation(name="alpaca", columns="instruction")
+    dialogue = to_dialogue({"input": "Add 1.", "output": "2"}, form, {"instruction": "input"})
+    assert [turn.content for turn in dialogue.turns] == ["Add 1.", "2"]
+
+
+def test_optional_columns_are_read_from_every_kind_of_file(tmp_path):
+    """Alpaca's `input` and a `system` column, from JSONL and from Parquet: the same conversations."""
+    rows = [
+        {"instruction": f"Do {i}.", "input": f"this{i}", "system": "Be brief.", "output": f"done{i} now{i}"}
+        for i in range(10)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = []
+    for name in ("a.jsonl", "a.parquet"):
+        value = {"name": "mine", "files": [str(tmp_path / name)], "format": "instruction"}
+        found.append(prepare(config.dataset(value), SIZES, tmp_path / "cache"))
+    assert found[0].fingerprints == found[1].fingerprints
+    first = from_text(found[1].train[0])
+    assert first.turns[0].content == "Be brief."
+    assert "\n\nthis" in first.turns[1].content
+
+
 def data_of(tmp_path, rows, **more):
     """A data set of conversations in a JSONL file."""
     file = tmp_path / "rows.jsonl"
@@ -185,6 +236,34 @@ def test_near_copies_of_a_prompt_stay_on_one_side(tmp_path):
     assert crossing(apart)
     assert not crossing(together)
     assert len(together.train) == 15
+
+
+def test_a_system_prompt_that_all_share_makes_no_copies(tmp_path):
+    """200 words of instructions before each of twelve questions: twelve conversations, not one."""
+    system = " ".join(f"rule{n}" for n in range(200))
+    rows = [
+        {"messages": turns("system", system, "user", row["q"], "assistant", row["a"])}
+        for row in questions(12)
+    ]
+    report = prepare(data_of(tmp_path, rows, format="chat"), SIZES).report
+    assert (report.duplicates.near, report.documents) == (0, 12)
+
+
+def test_a_conversation_that_another_begins_with_is_on_its_side(tmp_path):
+    """Forty conversations, and each a turn longer: no answer that is tested is trained on in the other."""
+    rows = []
+    for n in range(40):
+        first = turns("user", f"ask{n} alpha{n} beta{n}", "assistant", f"tell{n} gamma{n} delta{n}")
+        more = turns(
+            "user", f"and{n} then{n} what{n} now{n} again{n}", "assistant", f"last{n} words{n} of{n} it{n}"
+        )
+        rows += [{"messages": first}, {"messages": first + more}]
+    done = prepare(data_of(tmp_path, rows, format="chat"), DataSpec(train=24, validation=6, test=10))
+    begun = [
+        {from_text(text).turns[0].content for text in split}
+        for split in (done.train, done.validation, done.test)
+    ]
+    assert all(one.isdisjoint(other) for one, other in combinations(begun, 2))
 
 
 def test_a_conversations_length_is_that_of_its_turns(tmp_path):

@@ -19,12 +19,30 @@ def leak(train: list[Bodies], test: list[Bodies]) -> Leak:
 
 
 def test_similarity_is_the_share_of_common_triples() -> None:
-    """abc bcd cde against abc bcd cdf: 2 common of 4. The other held-out note shares nothing."""
-    found = leak([note("one", "a b c d e")], [note("two", "A, b c d f!"), note("three", "p q r s")])
-    assert found.highest == 0.5
-    assert found.closest == (ClosestPair(similarity=0.5, held_out="two", train="one"),)
-    assert found.at_least == {"0.5": 1, "0.6": 0, "0.7": 0, "0.8": 0, "0.9": 0}
-    assert (found.histogram[0], found.histogram[10], sum(found.histogram)) == (1, 1, 2)
+    """Ten words of eleven in the same order are 8 of 10 triples. The other held-out note shares nothing."""
+    ten = "a b c d e f g h i j"
+    found = leak([note("one", f"{ten} k")], [note("two", f"{ten.upper()}, L!"), note("three", "p q r s")])
+    assert found.highest == 0.8
+    assert found.closest == (ClosestPair(similarity=0.8, held_out="two", train="one"),)
+    assert found.at_least == {"0.5": 1, "0.6": 1, "0.7": 1, "0.8": 1, "0.9": 0}
+    assert (found.histogram[0], found.histogram[16], sum(found.histogram)) == (1, 1, 2)
+
+
+def test_a_short_text_is_compared_with_its_title() -> None:
+    """Two questions that are both answered by *yes* are no copies; one of one question is."""
+    asked = note("is this dough ready to bake", "yes")
+    found = leak(
+        [asked], [note("may I freeze what is left over", "yes"), note("Is this dough ready to bake", "no")]
+    )
+    assert found.highest == round(4 / 6, 4)
+    assert found.closest[0].held_out == "Is this dough ready to bake"
+    assert found.histogram[0] == 1
+
+
+def test_characters_are_words_where_no_spaces_are_written() -> None:
+    """One of twelve characters differs, in the middle: 7 of 13 triples, where one word would have none."""
+    found = leak([note("one", "把面粉和水混合后揉成面团")], [note("two", "把面粉和水混匀后揉成面团")])
+    assert found.highest == round(7 / 13, 4)
 
 
 def test_a_copy_is_seen_whatever_its_title_and_format() -> None:
@@ -69,7 +87,8 @@ WORDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=14)
 @given(st.lists(WORDS, min_size=1, max_size=6), st.lists(WORDS, min_size=1, max_size=6))
 def test_it_equals_comparing_every_pair(train: list[list[str]], test: list[list[str]]) -> None:
     """Highest Jaccard similarity and longest common run by brute force over all pairs."""
-    found = leak([note("t", " ".join(w)) for w in train], [note("h", " ".join(w)) for w in test])
+    train_notes, test_notes = ([note(" ".join(w), " ".join(w)) for w in every] for every in (train, test))
+    found = leak(train_notes, test_notes)
     best = max(brute_similarity(a, b) for a in train for b in test)
     assert found.highest == round(best, 4)
     run = max(brute_run(a, b) for a in train for b in test)

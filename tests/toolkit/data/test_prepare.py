@@ -175,7 +175,8 @@ def test_documents_of_one_title_may_be_kept_as_if_independent(tmp_path: Path) ->
     assert sum(map(len, done.further_references.values())) <= 1  # of a title that the size cuts in two
 
 
-def test_titles_are_joined_through_a_dropped_copy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("near_prompts", ["apart", "together"])
+def test_titles_are_joined_through_a_dropped_copy(tmp_path: Path, near_prompts: str) -> None:
     """Of two near-copies one is dropped; a third document with its title is in no other split than its copy.
 
     A, of title T, and B, of title U, are near-copies; C has title T too. C may be near none of them, and
@@ -185,7 +186,7 @@ def test_titles_are_joined_through_a_dropped_copy(tmp_path: Path) -> None:
     for number, row in enumerate(rows(30)):
         given += [{**row, "title": f"T{number}"}, near_copy(row, f"U{number}")]
         given.append({**rows(1, seed=1000 + number)[0], "title": f"T{number}"})
-    done = parts(tmp_path, given, train=30, test=8, validation=6)
+    done = parts(tmp_path, given, train=30, test=8, validation=6, near_prompts=near_prompts)
     assert done.report.duplicates.near == 30
     where: dict[str, set[str]] = {}
     for split in ("train", "validation", "test"):

@@ -35,12 +35,19 @@ class Dialogue(NamedTuple):
         return self.turns[-1].content
 
     @property
+    def contents(self) -> str:
+        """The contents of all turns, a line each."""
+        return f"{self.title}\n{self.answer}"
+
+    @property
     def bodies(self) -> tuple[str, str]:
         """What stands for the sections of a document: what is prompted with, and the whole conversation.
 
-        Near-copies are conversations whose second body is alike.
+        Near-copies are conversations whose second body is alike. A system turn is in neither: it may be the
+        same long text everywhere.
         """
-        return self.title, f"{self.title}\n{self.answer}"
+        spoken = [turn.content for turn in self.turns if turn.role != "system"]
+        return "\n".join(spoken[:-1]), "\n".join(spoken)
 
     @property
     def messages(self) -> list[dict[str, str]]:

@@ -24,7 +24,9 @@ RUNS = (20, 50)
 SHORTEST_RUN = 8
 """Common runs of fewer words are everyday phrases and are not counted."""
 BINS = 20
-_WORDS = re.compile(r"[^\W_]+")
+_UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORDS = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")  # a character where no spaces are written
+_FEWEST_WORDS = 10
 _PAIRS_SHOWN = 3
 _REPORTED_EVERY = 2_000
 Words = tuple[str, ...]
@@ -130,9 +132,13 @@ def leak_report(
 
 
 def _read(bodies: Bodies) -> _Text:
-    """Title, and the words of all other sections; the words of the title if it is the only section."""
+    """Title, and the words of all other sections; those of the title, too, if the others have few."""
     first, *others = bodies
-    return _Text(first, _WORDS.findall(" ".join(others or [first]).lower()))
+    rest = " ".join(others)
+    words = _WORDS.findall(rest.lower())
+    if len(words) < _FEWEST_WORDS and not (rest and rest.startswith(first)):
+        words = _WORDS.findall(" ".join(bodies).lower())
+    return _Text(first, words)
 
 
 def _plain(title: str) -> str:

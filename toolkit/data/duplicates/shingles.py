@@ -17,7 +17,11 @@ SHINGLE_WORDS = 3
 
 MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 """Odd 64-bit multipliers."""
-_WORD = re.compile(r"\w+")
+_UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+"""A word, or a character of a script that is written without spaces: Thai, Lao, Khmer, Japanese, Chinese."""
+_ACCENTED = 0x0530
+"""Latin, Greek and Cyrillic letters lie below it: their accents make no other letter."""
 _ROMAN = re.compile(r"[ivx]+")
 
 
@@ -31,11 +35,27 @@ def normalised_title(title: str) -> str:
 
     A Roman numeral at the end goes too: "Saj Bread II" and "Saj Bread III" are one dish told twice.
     """
-    plain = unicodedata.normalize("NFKD", title).casefold()
-    words = _WORD.findall("".join(c for c in plain if not unicodedata.combining(c)))
-    if len(words) > 1 and _ROMAN.fullmatch(words[-1]):
-        words.pop()
-    return " ".join(words) or title
+    found = words(_without_accents(unicodedata.normalize("NFKD", title).casefold()))
+    if len(found) > 1 and _ROMAN.fullmatch(found[-1]):
+        found.pop()
+    return " ".join(found) or title
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in their order, of scripts without spaces the characters."""
+    return _WORD.findall(text)
+
+
+def _without_accents(text: str) -> str:
+    """Drop combining marks where a letter stays the same without: é is e, but バ is not ハ."""
+    kept, base = [], ""
+    for character in text:
+        if not unicodedata.combining(character):
+            base = character
+        elif base and ord(base) < _ACCENTED:
+            continue
+        kept.append(character)
+    return "".join(kept)
 
 
 class _Vocabulary(dict[str, int]):
@@ -68,10 +88,10 @@ class Shingler:
         flat: list[int] = []
         lengths = np.empty(len(texts), dtype=np.int64)
         for number, text in enumerate(texts):
-            words = _WORD.findall(text.casefold())
-            words += [""] * (SHINGLE_WORDS - len(words))
-            flat.extend(map(self._words.__getitem__, words))
-            lengths[number] = len(words)
+            found = words(text.casefold())
+            found += [""] * (SHINGLE_WORDS - len(found))
+            flat.extend(map(self._words.__getitem__, found))
+            lengths[number] = len(found)
         hashes = np.array(flat, dtype=np.uint64)
         count = max(0, len(hashes) - SHINGLE_WORDS + 1)
         mixed = np.zeros(count, dtype=np.uint64)

@@ -30,6 +30,8 @@ def to_dialogue(row: Mapping[str, Any], form: Conversation, fields: Mapping[str,
     """Return the conversation in a row, its text as it is. Raises RefusedError with the reason."""
 
     def cell(name: str) -> Any:
+        if name not in fields and name in fields.values():  # the column is another's
+            return None
         value = row.get(fields.get(name, name))
         return None if value is None or value != value else value  # noqa: PLR0124 - NaN: a missing text
 
@@ -49,7 +51,11 @@ def to_dialogue(row: Mapping[str, Any], form: Conversation, fields: Mapping[str,
         ]
     _check_order(turns)
     dialogue = Dialogue(tuple(turns))
-    return dialogue if form.choices is None else _with_choices(dialogue, row.get(form.choices))
+    if form.choices is None:
+        return dialogue
+    given = None if form.columns == "messages" else cell(COLUMNS[form.columns][1])
+    number = given if isinstance(given, int) and not isinstance(given, bool) else None
+    return _with_choices(dialogue, row.get(form.choices), number)
 
 
 def _one_or_more(value: Any, name: str, role: str, more: Any = None) -> list[Turn]:
@@ -106,8 +112,12 @@ def _check_order(turns: Sequence[Turn]) -> None:
             raise RefusedError("an empty answer" if turn.role == "assistant" else "an empty turn")
 
 
-def _with_choices(dialogue: Dialogue, value: Any) -> Dialogue:
-    """Add the possible answers. The answer is one of them, or its number counted from 0."""
+def _with_choices(dialogue: Dialogue, value: Any, number: int | None) -> Dialogue:
+    """Add the possible answers. The answer is one of them, or its number counted from 0.
+
+    ``number``: the answer's cell if it is a number and no text. Digits that are a choice and the number of
+    another one are refused.
+    """
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -117,8 +127,11 @@ def _with_choices(dialogue: Dialogue, value: Any) -> Dialogue:
         raise RefusedError("choices: not a list of two or more")
     choices = tuple(_text(choice, "choices") for choice in value)
     answer = dialogue.answer
-    if answer not in choices and answer.isdecimal() and int(answer) < len(choices):
-        answer = choices[int(answer)]
+    counted = number if number is not None else int(answer) if answer.isdecimal() else None
+    if counted is not None and 0 <= counted < len(choices):
+        if number is None and answer in choices and choices[counted] != answer:
+            raise RefusedError("choices: the answer is one of them and the number of another")
+        answer = choices[counted]
     if answer not in choices:
         raise RefusedError("choices: the answer is none of them")
     if len(set(choices)) < len(choices) or not all(choice.strip() for choice in choices):

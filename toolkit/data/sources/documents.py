@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from toolkit.data.cleaning import RefusedError, Tally, to_document
+from toolkit.data.cleaning import RefusedError, Tally, cell_text, to_document
 from toolkit.data.conversations.turns import Dialogue, to_text
 from toolkit.data.format import Document, render
 from toolkit.data.sources.dialogues import to_dialogue
@@ -46,19 +46,22 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
             document, text, length = _document(row, dataset, read, changes)
             if max_characters is not None and length > max_characters:
                 raise RefusedError(f"longer than {max_characters} characters")
+            cluster = _cluster(row, dataset)
         except RefusedError as refusal:
             tally.refuse(str(refusal), row)
             continue
         tally.changed.update(changes)
         tally.accepted += 1
-        yield Accepted(document, text, _cluster(row, dataset))
+        yield Accepted(document, text, cluster)
 
 
 def _cluster(row: Mapping[str, Any], dataset: DatasetSpec) -> str | None:
     """Return the value that the row's document shares with others, white space folded."""
     value = row.get(dataset.cluster) if dataset.cluster else None
     missing = value is None or value != value  # noqa: PLR0124 - NaN is how tables spell a missing text
-    return " ".join(str(value).split()) or None if not missing else None
+    if missing or dataset.cluster is None:
+        return None
+    return " ".join(cell_text(str(value), dataset.cluster, "no text").split()) or None
 
 
 def _document(
@@ -67,7 +70,7 @@ def _document(
     """The document in a row, its text, and how many characters count as its length."""
     if isinstance(dataset.format, Conversation):
         dialogue = to_dialogue(row, dataset.format, dataset.fields)
-        return dialogue, to_text(dialogue), len(dialogue.bodies[1])
+        return dialogue, to_text(dialogue), len(dialogue.contents)
     if read is None:
         document = to_document(row, dataset.format, dataset.fields, changes)
     else:

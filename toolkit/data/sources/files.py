@@ -7,6 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -42,9 +43,14 @@ Row = Mapping[str, Any] | Broken
 Reader = Callable[[Path, Sequence[str], str | None], Iterator[Row]]
 
 
-def read_file(path: Path, columns: Sequence[str], delimiter: str | None = None) -> Iterator[Row]:
-    """Yield the rows of one file, with at least ``columns``. Raises UserError if it can't be read."""
-    reader = _reader(path)
+def read_file(
+    path: Path, columns: Sequence[str], delimiter: str | None = None, optional: Sequence[str] = ()
+) -> Iterator[Row]:
+    """Yield the rows of one file, with at least ``columns``, and those of ``optional`` that it has.
+
+    Raises UserError if it can't be read.
+    """
+    reader = _reader(path, optional)
     rows = 0
     try:
         for row in reader(path, columns, delimiter):
@@ -71,7 +77,7 @@ def check_columns(present: Sequence[str], wanted: Sequence[str], where: str, hin
         raise MissingColumnError(f"{where}: no column {lack}; found {shown}. {remedy}", shown)
 
 
-def _reader(path: Path) -> Reader:
+def _reader(path: Path, optional: Sequence[str]) -> Reader:
     require_regular(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder: name its files, e.g. files: ['{path}/*.csv']")
@@ -95,7 +101,7 @@ def _reader(path: Path) -> Reader:
         ".json": _json,
         ".yml": _yaml,
         ".yaml": _yaml,
-        ".parquet": _parquet,
+        ".parquet": partial(_parquet, optional),  # the others yield whole rows
         ".txt": _text_lines,
         ".cor": _text_lines,
     }
@@ -205,7 +211,9 @@ def _checked(rows: Iterator[Row], columns: Sequence[str], path: Path) -> Iterato
     yield from rows
 
 
-def _parquet(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
+def _parquet(
+    optional: Sequence[str], path: Path, columns: Sequence[str], delimiter: str | None
+) -> Iterator[Row]:
     del delimiter
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -215,7 +223,8 @@ def _parquet(path: Path, columns: Sequence[str], delimiter: str | None) -> Itera
     try:
         with pq.ParquetFile(path) as file:
             check_columns(file.schema_arrow.names, columns, str(path))
-            for batch in file.iter_batches(batch_size=_BATCH, columns=list(dict.fromkeys(columns))):
+            read = [*columns, *(name for name in optional if name in file.schema_arrow.names)]
+            for batch in file.iter_batches(batch_size=_BATCH, columns=list(dict.fromkeys(read))):
                 yield from arrow_rows(batch)
     except pa.ArrowException as error:
         raise UserError(f"{path}: not a Parquet file, or a damaged one: {first_line(error)}") from error

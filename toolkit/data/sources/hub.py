@@ -49,8 +49,13 @@ def _unreachable(dataset: DatasetSpec, reason: str) -> UserError:
     )
 
 
-def rows(dataset: DatasetSpec, revision: str, columns: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows at a commit. Raises UserError if they can be neither fetched nor read from disk."""
+def rows(
+    dataset: DatasetSpec, revision: str, columns: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[Row]:
+    """Yield the rows at a commit, with ``columns`` and those of ``optional`` that there are.
+
+    Raises UserError if they can be neither fetched nor read from disk.
+    """
     from datasets.exceptions import DatasetNotFoundError
 
     try:
@@ -63,7 +68,8 @@ def rows(dataset: DatasetSpec, revision: str, columns: Sequence[str]) -> Iterato
     except OSError as error:
         raise _unreachable(dataset, type(error).__name__) from error
     check_columns(table.column_names, columns, f"hub data set {dataset.hub}")
-    chosen = table.select_columns(list(columns)).with_format("arrow")
+    read = [*columns, *(name for name in optional if name in table.column_names)]
+    chosen = table.select_columns(list(dict.fromkeys(read))).with_format("arrow")
     for batch in chosen.iter(batch_size=_BATCH):
         yield from arrow_rows(batch)
 

@@ -34,21 +34,21 @@ def open_source(dataset: DatasetSpec, cache: Path) -> Source:
 
     ``cache`` is where a hub data set's commit is noted, for when there is no connection.
     """
-    columns = columns_of(dataset)
+    columns, optional = columns_of(dataset), optional_columns_of(dataset)
     if dataset.hub is not None:
         revision = hub.resolve(dataset, cache)
         identity: dict[str, Any] = {"hub": dataset.hub, "revision": revision}
         return Source(
             dataset=dataset,
             identity=identity,
-            rows=lambda: hub.rows(dataset, revision, columns),
+            rows=lambda: hub.rows(dataset, revision, columns, optional),
         )
     paths = _package_files(dataset) if dataset.package else _expand(dataset)
     identity = {"package": dataset.package, "files": [_content(path) for path in paths]}
 
     def rows() -> Iterator[Row]:
         for path in paths:
-            yield from read_file(path, columns, dataset.delimiter)
+            yield from read_file(path, columns, dataset.delimiter, optional)
 
     return Source(dataset=dataset, identity=identity, rows=rows)
 
@@ -66,6 +66,15 @@ def columns_of(dataset: DatasetSpec) -> list[str]:
             known = nearest(name, names)
             raise UserError(f"data set '{dataset.name}': fields: unknown section '{name}'. {known}")
     return list(dict.fromkeys([*(dataset.fields.get(name, name) for name in names), *_besides(dataset)]))
+
+
+def optional_columns_of(dataset: DatasetSpec) -> list[str]:
+    """Return the columns of a conversation that are read if they are there; `fields` names none of them."""
+    form = dataset.format
+    if not isinstance(form, Conversation):
+        return []
+    taken = (*dataset.fields, *dataset.fields.values())
+    return [name for name in OPTIONAL[form.columns] if name not in taken]
 
 
 def _besides(dataset: DatasetSpec) -> list[str]:
