@@ -28,6 +28,8 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A conversation format written out", "dataset.format.", Conversation),
     ("A method written out", "methods.<name>.", MethodSpec),
 )
+METHOD_RATES, RATES_TYPE = "methods.<name>.learning_rates", "`tune`, or one, or a list, of number"
+"""Beside what makes a method: how the study finds its learning rate."""
 WRITTEN_OUT = (ModelSpec, DatasetSpec, StudyMethod, Format, Conversation)
 """Models that a key names instead of nesting: they have sections of their own."""
 
@@ -49,7 +51,11 @@ class Key(NamedTuple):
 
 def keys() -> dict[str, list[Key]]:
     """Return every key, by section of the page."""
-    return {title: list(_keys_of(kind, prefix)) for title, prefix, kind in SECTIONS}
+    found = {title: list(_keys_of(kind, prefix)) for title, prefix, kind in SECTIONS}
+    rates = StudyMethod.model_fields["learning_rates"]
+    meaning = " ".join((rates.description or "").split())
+    found["A method written out"].append(Key(METHOD_RATES, RATES_TYPE, "tune", meaning))
+    return found
 
 
 def as_markdown() -> str:

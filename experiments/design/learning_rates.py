@@ -31,7 +31,8 @@ class Search(Spec):
     step: float = Field(default=math.sqrt(10), gt=1)
     """Factor from one rate to the next."""
     centre: PositiveFloat = 1e-4
-    """Middle of the grid of full fine-tuning: ten times it for other methods, 100 for trained prompts."""
+    """Middle of the grid of full fine-tuning. That of other methods is ten times it, of trained prompts a
+    hundred times."""
     strategy: Literal["grid", "bracket", "halving"] = "grid"
     """Every rate in full; or from the middle towards lower loss until the best rate has a worse one on either
     side; or short runs first, of which the better half gets twice the budget."""

@@ -67,8 +67,8 @@ class StudyMethod(Spec):
 
     method: MethodSpec
     learning_rates: Annotated[tuple[PositiveFloat, ...], BeforeValidator(_rates)]
-    """One: used as it is, and the result is labelled untuned. Several: chosen on validation data. None if it
-    was trained elsewhere or is converted."""
+    """One: used as it is, and the result is labelled untuned. Several: chosen on validation data, as those of
+    `tune`, the grid of `search`. None if it was trained elsewhere or is converted."""
     own_grid: bool = False
     """Whether the rates are the grid of `search`, which may be extended, and not written out."""
 

@@ -101,7 +101,8 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
 
 def _spent(kept: Kept) -> str:
     """How many runs, and what their training and validation took, evaluations not counted."""
-    costs = [run.costs for run in kept.runs.values()]
+    there = dict.fromkeys(cell.run_id for cell in kept.conclusions.cells if cell.run_id in kept.runs)
+    costs = [kept.runs[run_id].costs for run_id in there]
     seconds = sum((one.train_seconds or 0.0) + (one.validate_seconds or 0.0) for one in costs)
     devices = sorted({str(run.environment.get("device")) for run in kept.runs.values()})
     hours = f"{seconds / 3600:.1f} hours of training and validation"

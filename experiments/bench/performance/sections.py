@@ -38,8 +38,8 @@ SECTIONS = (
     Section(
         name="train-distilgpt2", title="The same with DistilGPT2's shape", parts=("train-distilgpt2",),
         table=tables.train, note=tables.trl,
-        text="As above. The weights are random, which are as fast and learn from further off: bits per byte "
-        "compare the sides, and nothing else.",
+        text="As above. Random weights train as fast and start worse: compare bits per byte within this "
+        "table only.",
     ),
     Section(
         name="choices", title="With settings that make a step faster", parts=("choices",),
@@ -51,7 +51,7 @@ SECTIONS = (
     Section(
         name="generate", title="Generation", parts=("generate", "generate-48"), table=tables.generate,
         text="Baseline: one prompt at a time in fp32, by transformers. Ours: all prompts in batches, in the "
-        "precision of `evaluate.precision: auto`. 48 prompts are the quickstart's.",
+        "precision of `train.precision: auto`. 48 prompts are the quickstart's.",
     ),
     Section(
         name="likelihood", title="Likelihoods", parts=("likelihood",), table=tables.likelihood,

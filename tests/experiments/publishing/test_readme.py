@@ -45,7 +45,7 @@ def test_the_headline_is_that_of_the_kept_study():
     content, whole = "content_bits_per_byte", "bits_per_byte"
     apart, ends, margin, verdict = against_full(kept, content, 4)
     sides = " against ".join(value(kept, method, content, 4) for method in ("lora-r16", "full"))
-    assert f"are *{verdict}* at predicting what stands in a recipe" in README
+    assert f"are *{verdict}* at predicting a recipe's text without its markers" in README
     said = f"{sides}, difference {apart}, 95 % interval {ends}, margin {margin}"
     assert f"(bits per byte of the content {said})" in README
     apart, ends, _, verdict = against_full(kept, whole, 3)
