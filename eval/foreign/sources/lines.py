@@ -30,10 +30,10 @@ def text_of(path: Path) -> str:
     return text
 
 
-def parse(text: str, where: str) -> Any:
-    """JSON of a text. Raises UserError for what is not JSON, too deep, or holds NaN."""
+def parse(text: str, where: str, *, constants: bool = False) -> Any:
+    """JSON of a text. Raises UserError for what is not JSON, too deep, or holds NaN without ``constants``."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=None if constants else _refuse_constant)
     except RecursionError as error:
         raise UserError(f"{where}: JSON nested too deeply") from error
     except ValueError as error:

@@ -20,8 +20,11 @@ ITEMS = "items"
 
 def recognises(header: str) -> bool:
     """Whether a first line names the two columns that are needed."""
-    names = {name.strip().lower() for name in header.split(",")}
-    return {"item", "score"} <= names
+    try:
+        names = next(csv.reader([header]), [])
+    except csv.Error:
+        return False
+    return {"item", "score"} <= {name.strip().lower() for name in names}
 
 
 def read(path: Path) -> list[ItemScores]:

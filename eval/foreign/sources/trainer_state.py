@@ -11,6 +11,8 @@ from eval.foreign.sources.scores import ItemScores, direction_of, number
 from toolkit.errors import UserError
 
 TOOL = "transformers Trainer"
+SPEED = ("runtime", "per_second", "preparation_time")
+"""How the names of measurements of time end."""
 
 
 def recognises(record: dict[str, Any]) -> bool:
@@ -19,20 +21,30 @@ def recognises(record: dict[str, Any]) -> bool:
 
 
 def read(path: Path, record: dict[str, Any]) -> list[ItemScores]:
-    """Every `eval_…` metric at its last evaluation; speed measurements are left out."""
+    """Every `eval_…` metric at its last evaluation; speed measurements are left out.
+
+    Values that are no single number, such as a list by class, are left out and named in the notes.
+    """
     history = record.get("log_history")
     if not isinstance(history, list):
         raise UserError(f"{path}: 'log_history' has to be a list")
     last: dict[str, float] = {}
+    several: set[str] = set()
     for entry in history:
         if not isinstance(entry, dict):
             raise UserError(f"{path}: an entry of 'log_history' is not an object")
         for name, value in entry.items():
-            if name.startswith("eval_") and not name.endswith(("runtime", "per_second")):
+            if not name.startswith("eval_") or name.endswith(SPEED):
+                continue
+            if isinstance(value, list | dict):
+                several.add(name)
+            else:
                 last[name] = number(value, f"{path}: {name} at step {entry.get('step')}")
     if not last:
         raise UserError(f"{path}: no 'eval_…' value in its log: the run was trained without evaluation")
     notes = ["one number per run: seeds are compared, not items"]
+    if several:
+        notes.append(f"left out, as they are no single number: {', '.join(sorted(several))}")
     if record.get("best_model_checkpoint"):
         notes.append("a best checkpoint was kept by these evaluations: its value would be too good")
     return [

@@ -151,6 +151,26 @@ def test_a_trainers_state_gives_its_last_evaluation_and_flags_a_best_checkpoint(
     assert "best checkpoint" in scores.notes[1]
 
 
+def test_a_trainers_state_may_hold_nan_lists_and_the_time_of_preparing_the_model(tmp_path):
+    """A gradient norm of NaN, F1 by class and seconds stand beside a loss of 1.5: the loss alone is read."""
+    more = {"eval_loss": 1.5, "eval_f1": [0.2, 0.4], "eval_model_preparation_time": 0.01, "step": 2}
+    state = {"log_history": [{"grad_norm": math.nan, "step": 1}, more]}
+    path = tmp_path / "trainer_state.json"
+    for indent in (None, 2):
+        path.write_text(json.dumps(state, indent=indent))
+        (scores,) = read(path)
+        assert (scores.metric, scores.statistics.tolist()) == ("eval_loss", [[1.5]])
+        assert scores.notes[1] == "left out, as they are no single number: eval_f1"
+
+
+def test_a_csv_may_have_its_header_in_quotes(tmp_path):
+    """As R and pandas write it with quoting: two items, scores 1 and 0."""
+    path = tmp_path / "scores.csv"
+    path.write_text('"item","score"\n"a",1\n"b",0\n')
+    (scores,) = read(path)
+    assert (scores.items, scores.statistics.tolist()) == (("a", "b"), [[1, 1], [0, 1]])
+
+
 def test_a_csv_groups_by_model_seed_and_metric(tmp_path):
     """Two seeds of two items: two entries, scores 0.5 and 1 are a mean and no share."""
     path = tmp_path / "scores.csv"
@@ -209,6 +229,7 @@ DAMAGED = {
     "a run section of words": ("x.json", json.dumps({**PEFT, "run_info": "x"}), "have to be objects"),
     "a state without evaluation": ("x.json", '{"log_history": [{"loss": 1.0}]}', "no 'eval_…' value"),
     "a state of words": ("x.json", '{"log_history": "x"}', "has to be a list"),
+    "a state with NaN": ("x.json", '{"log_history": [{"eval_loss": NaN}]}', "'nan' is not a finite number"),
     "a state with null": ("x.json", '{"log_history": [{"eval_loss": null}]}', "'None' is not a"),
     "a CSV without rows": ("x.csv", "item,score\n", "a header and no rows"),
     "a CSV of words": ("x.csv", "item,score\na,b\n", "line 2: score 'b' is not a number"),
