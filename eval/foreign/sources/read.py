@@ -15,7 +15,7 @@ FORMATS = (
 
 
 def read(path: Path, references: Path | None = None) -> list[ItemScores]:
-    """Every metric in a file, or in a folder's newest results of one tool.
+    """Every metric in a file, or in a folder's newest results of one tool: of a run its last trainer state.
 
     With ``references`` the path is a text file with one hypothesis per line. Raises UserError, one line, for
     what is none of the known formats or is damaged.
@@ -56,7 +56,8 @@ def _files_of(folder: Path) -> list[Path]:
         samples[match["task"] if match else path.stem] = path  # names end in a date: the last is the newest
     if samples:
         return list(samples.values())
-    for pattern in ("*_samples.jsonl", "trainer_state.json"):
-        if matches := sorted(folder.rglob(pattern)):
-            return matches
+    if instances := sorted(folder.rglob("*_samples.jsonl")):
+        return instances
+    if states := list(folder.rglob("trainer_state.json")):
+        return trainer_state.last_of_each_run(states)
     raise UserError(f"{folder}: no results in it. Known: {FORMATS}")

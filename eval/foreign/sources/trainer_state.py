@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eval.foreign.sources import lines
 from eval.foreign.sources.scores import ItemScores, direction_of, number
 from toolkit.errors import UserError
 
 TOOL = "transformers Trainer"
+CHECKPOINT = re.compile(r"checkpoint-\d+")
+"""A checkpoint's folder, which lies in its run's."""
 SPEED = ("runtime", "per_second", "preparation_time")
 """How the names of measurements of time end."""
 
@@ -18,6 +23,27 @@ SPEED = ("runtime", "per_second", "preparation_time")
 def recognises(record: dict[str, Any]) -> bool:
     """Whether a record is a Trainer's state."""
     return "log_history" in record
+
+
+def last_of_each_run(states: Sequence[Path]) -> list[Path]:
+    """Of each run's states the one with the most steps: Trainer keeps one per checkpoint, in its folder.
+
+    Raises UserError if a run has several states and one of them has no number of steps.
+    """
+    runs: dict[Path, list[Path]] = {}
+    for path in sorted(states):
+        folder = path.parent
+        runs.setdefault(folder.parent if CHECKPOINT.fullmatch(folder.name) else folder, []).append(path)
+    # of equal steps the run's own state, sorted last: it may hold an evaluation from after the training
+    return [paths[0] if len(paths) == 1 else max(reversed(paths), key=_steps) for paths in runs.values()]
+
+
+def _steps(path: Path) -> int:
+    record = lines.parse(lines.text_of(path), str(path), constants=True)
+    steps = record.get("global_step") if isinstance(record, dict) else None
+    if not isinstance(steps, int):
+        raise UserError(f"{path}: no 'global_step' tells which state is the run's last: give one file")
+    return steps
 
 
 def read(path: Path, record: dict[str, Any]) -> list[ItemScores]:

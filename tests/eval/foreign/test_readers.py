@@ -151,18 +151,6 @@ def test_a_trainers_state_gives_its_last_evaluation_and_flags_a_best_checkpoint(
     assert "best checkpoint" in scores.notes[1]
 
 
-def test_a_trainers_state_may_hold_nan_lists_and_the_time_of_preparing_the_model(tmp_path):
-    """A gradient norm of NaN, F1 by class and seconds stand beside a loss of 1.5: the loss alone is read."""
-    more = {"eval_loss": 1.5, "eval_f1": [0.2, 0.4], "eval_model_preparation_time": 0.01, "step": 2}
-    state = {"log_history": [{"grad_norm": math.nan, "step": 1}, more]}
-    path = tmp_path / "trainer_state.json"
-    for indent in (None, 2):
-        path.write_text(json.dumps(state, indent=indent))
-        (scores,) = read(path)
-        assert (scores.metric, scores.statistics.tolist()) == ("eval_loss", [[1.5]])
-        assert scores.notes[1] == "left out, as they are no single number: eval_f1"
-
-
 def test_a_csv_may_have_its_header_in_quotes(tmp_path):
     """As R and pandas write it with quoting: two items, scores 1 and 0."""
     path = tmp_path / "scores.csv"
