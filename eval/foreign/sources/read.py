@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from eval.foreign.sources import every_eval_ever, lines, lm_eval, peft_benchmark, table, texts, trainer_state
@@ -50,14 +51,26 @@ def read(path: Path, references: Path | None = None) -> list[ItemScores]:
 
 def _files_of(folder: Path) -> list[Path]:
     """Files of a folder that hold results: of each task the newest samples, else instances or states."""
-    samples: dict[str, Path] = {}
-    for path in sorted(folder.rglob("samples_*.jsonl")):
-        match = lm_eval.NAME.match(path.stem)
-        samples[match["task"] if match else path.stem] = path  # names end in a date: the last is the newest
-    if samples:
-        return list(samples.values())
+    if samples := sorted(folder.rglob("samples_*.jsonl")):
+        return _newest_samples(folder, samples)
     if instances := sorted(folder.rglob("*_samples.jsonl")):
         return instances
     if states := list(folder.rglob("trainer_state.json")):
         return trainer_state.last_of_each_run(states)
     raise UserError(f"{folder}: no results in it. Known: {FORMATS}")
+
+
+def _newest_samples(folder: Path, samples: Sequence[Path]) -> list[Path]:
+    """Of each task the newest file of a harness's folder. UserError if several folders hold one task."""
+    tasks: dict[str, dict[Path, Path]] = {}
+    for path in samples:  # sorted, and names end in a date: the last is the newest
+        match = lm_eval.NAME.match(path.stem)
+        tasks.setdefault(match["task"] if match else path.stem, {})[path.parent] = path
+    for task, found in tasks.items():
+        if len(found) > 1:
+            first, second = list(found)[:2]
+            raise UserError(
+                f"{folder}: samples of '{task}' in {len(found)} folders, such as {first} and {second}: give "
+                "the folder of each seed, name=path,path, and each model as a side of its own"
+            )
+    return [path for found in tasks.values() for path in found.values()]
