@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eval.foreign import unpaired
 from eval.foreign.alignment import Side, align
 from eval.foreign.measures import metric_of
-from eval.foreign.sources.scores import ItemScores
+from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from eval.statistics import compare as statistics
 from eval.statistics.verdicts import speaks_about, with_holm
 from toolkit.errors import UserError, unknown_name
@@ -41,7 +41,8 @@ def judge(
     """Compare every side of ``results`` (name -> runs of any tasks and metrics) with the baseline.
 
     ``metrics`` keeps those metrics; all by default. ``margin`` is the equivalence margin, in their unit.
-    Raises UserError if fewer than two sides share a task and metric.
+    Raises UserError if fewer than two sides share a task and metric, or if a side holds several models with
+    equal or unknown seeds.
     """
     if len(results) < 2:
         raise UserError("judge: give at least two results to compare")
@@ -78,9 +79,9 @@ def judge(
 
 
 def _by_key(name: str, runs: Sequence[ItemScores]) -> dict[Key, Side]:
-    grouped: dict[Key, list[ItemScores]] = {}
-    for run in runs:
-        grouped.setdefault((run.task, run.metric), []).append(run)
+    grouped = by_task_and_metric(runs)
+    for found in grouped.values():
+        require_one_model(name, found)
     return {key: Side(name=name, runs=tuple(found)) for key, found in grouped.items()}
 
 

@@ -41,7 +41,7 @@ def read(path: Path, record: dict[str, Any]) -> list[ItemScores]:
         ItemScores(
             source=str(path),
             tool=TOOL,
-            model=str(info.get("experiment_name") or path.stem),
+            model=str(info["experiment_name"]) if info.get("experiment_name") else None,
             task="GSM8K" if exact else "test set",
             seed=seed if isinstance(seed, int) else None,
             metric="test accuracy",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.foreign.sources import every_eval_ever, lines, lm_eval, peft_benchmark, table, texts, trainer_state
-from eval.foreign.sources.scores import ItemScores
+from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from toolkit.errors import UserError
 
 FORMATS = (
@@ -22,7 +22,10 @@ def read(path: Path, references: Path | None = None) -> list[ItemScores]:
     what is none of the known formats or is damaged.
     """
     if path.is_dir():
-        return [scores for file in _files_of(path) for scores in read(file, references)]
+        found = [scores for file in _files_of(path) for scores in read(file, references)]
+        for runs in by_task_and_metric(found).values():
+            require_one_model(str(path), runs, one_path=True)
+        return found
     if references is not None:
         return texts.read(path, references)
     text = lines.text_of(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -40,7 +42,7 @@ class ItemScores:
     tool: str
     """Which tool wrote it, e.g. `lm-evaluation-harness`."""
     model: str | None
-    """What the file calls the model; None if it does not say."""
+    """What the file calls the model, whatever its seed; None if it does not say."""
     task: str
     seed: int | None
     """The training seed; None if the file does not say."""
@@ -74,6 +76,31 @@ class ItemScores:
             place = int(np.argwhere(~np.isfinite(self.statistics).all(axis=1))[0, 0])
             item = f" of item '{self.items[place]}'" if self.items else ""
             raise UserError(f"{self.source}: the {self.metric}{item} is not a finite number")
+
+
+def by_task_and_metric(runs: Sequence[ItemScores]) -> dict[tuple[str, str], list[ItemScores]]:
+    """Runs grouped by task and metric, in the order of their first appearance."""
+    grouped: dict[tuple[str, str], list[ItemScores]] = {}
+    for run in runs:
+        grouped.setdefault((run.task, run.metric), []).append(run)
+    return grouped
+
+
+def require_one_model(where: str, runs: Sequence[ItemScores], *, one_path: bool = False) -> None:
+    """Raise UserError if runs of one task and metric can't be seeds of one model.
+
+    Runs of models of two names are seeds if their seeds are known and differ, as every run of a study has a
+    name of its own; and if seeds are unknown and the files were given one by one, without ``one_path``.
+    """
+    for a, b in combinations(runs, 2):
+        known = None not in (a.seed, b.seed)
+        alike = a.seed == b.seed if known else one_path or a.source == b.source
+        if alike and a.model != b.model and None not in (a.model, b.model):
+            seeds = f"both with seed {a.seed}" if known else "with unknown seeds"
+            raise UserError(
+                f"{where}: {a.metric} of {a.task} holds the models '{a.model}' and '{b.model}', {seeds}: "
+                "give one side per model, name=path, each with files of its own"
+            )
 
 
 def direction_of(metric: str) -> Literal["lower", "higher", "neither"]:

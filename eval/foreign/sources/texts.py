@@ -32,7 +32,7 @@ def read(path: Path, references: Path) -> list[ItemScores]:
         ItemScores(
             source=str(path),
             tool=TOOL,
-            model=path.stem,
+            model=None,
             task=references.name,
             seed=None,
             metric=metric,

@@ -77,7 +77,7 @@ def read(path: Path, record: dict[str, Any]) -> list[ItemScores]:
         ItemScores(
             source=str(path),
             tool=TOOL,
-            model=path.parent.name or None,
+            model=None,
             task="evaluation data",
             seed=None,
             metric=name,
