@@ -47,10 +47,10 @@ def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
     names = (ours.name, theirs.name)
     first = theirs_runs[0]
     common = set(first.items).intersection(*(run.items for run in (*ours_runs, *theirs_runs)))
-    lacking = {run.source: len(run.items) - len(common) for run in (*ours_runs, *theirs_runs)}
-    if any(lacking.values()):
-        source, number = max(lacking.items(), key=lambda pair: pair[1])
-        text = f"{number} items of {source} are not in every file ({len(common)} are shared)"
+    most = max((*ours_runs, *theirs_runs), key=lambda run: len(run.items))
+    if number := len(most.items) - len(common):  # the runs of one file may differ, too
+        seed = "" if most.seed is None else f", seed {most.seed},"
+        text = f"{number} items of {most.source}{seed} are not in every run ({len(common)} are shared)"
         if not shared_items or not common:
             return _refusal(f"{text}; --shared-items compares those" if common else text, findings)
         findings.append(_finding("items", "flagged", f"only shared items are compared: {text}", names))

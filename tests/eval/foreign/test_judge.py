@@ -83,6 +83,18 @@ def test_other_items_are_refused_unless_the_shared_ones_are_asked_for(tmp_path):
     assert any(f.status == "flagged" and "219 are shared" in f.text for f in shared.audit)
 
 
+def test_items_that_one_seed_of_a_csv_lacks_are_not_dropped_in_silence(tmp_path):
+    """Seed 0 has three items and seed 1 two, in both files: refused, as 1 of 3 is not in every run."""
+    rows = "a,0,1\nb,0,0\nc,0,1\na,1,1\nb,1,1\n"
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("item,seed,score\n" + rows)
+    sides = {name: read(tmp_path / f"{name}.csv") for name in "ab"}
+    (one,) = judge(sides, "b").comparisons
+    assert one.verdict == "refused"
+    assert "1 items of" in one.reason and "a.csv, seed 0, are not in every run (2 are shared)" in one.reason
+    assert judge(sides, "b", shared_items=True).comparisons[0].documents == 2
+
+
 @pytest.mark.parametrize(("field", "words"), [("prompt_hash", "prompts"), ("target_hash", "targets")])
 def test_another_prompt_or_target_of_an_item_is_refused(field, words, tmp_path):
     """Item 0 was asked differently: nothing is said of the two."""
