@@ -11,6 +11,12 @@ from eval.foreign.sources.scores import ItemScores
 from eval.metrics.base import Floats
 from toolkit.records import Finding
 
+FEW = {
+    1: "one run per side: the verdict is about these two checkpoints, not about how they were made",
+    2: "two runs at most per side: the verdict is about these checkpoints, not about how they were made",
+}
+"""What too few runs, on the side that has more, mean for a verdict; see `speaks_about`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
@@ -40,8 +46,8 @@ def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
     """Line two sides up by item and seed.
 
     Refused if items differ (unless ``shared_items`` asks for those that both have), or if a prompt or target
-    of the same item differs by its hash. Flagged if prompts or seeds are unknown. Runs are paired by seed if
-    both sides have the same seeds, else in the order given.
+    of the same item differs by its hash. Flagged if prompts or seeds are unknown, or if there are fewer than
+    three seeds. Runs are paired by seed if both sides have the same seeds, else in the order given.
     """
     ours_runs, theirs_runs, findings = _paired_by_seed(ours, theirs)
     names = (ours.name, theirs.name)
@@ -72,15 +78,16 @@ def _paired_by_seed(
     ours: Side, theirs: Side
 ) -> tuple[tuple[ItemScores, ...], tuple[ItemScores, ...], list[Finding]]:
     names = (ours.name, theirs.name)
+    most = max(len(ours.runs), len(theirs.runs))
+    findings = [_finding("seeds", "flagged", FEW[most], names)] if most in FEW else []
     known = [None not in side.seeds and len(set(side.seeds)) == len(side.runs) for side in (ours, theirs)]
     if all(known) and set(ours.seeds) == set(theirs.seeds):
         by_seed = [sorted(side.runs, key=lambda run: run.seed or 0) for side in (ours, theirs)]
-        return tuple(by_seed[0]), tuple(by_seed[1]), []
-    if len(ours.runs) == len(theirs.runs) == 1:
-        text = "one run per side: the verdict is about these two checkpoints, not about how they were made"
-        return ours.runs, theirs.runs, [_finding("seeds", "flagged", text, names)]
-    text = "training seeds are unknown or differ: runs are paired in the order given"
-    return ours.runs, theirs.runs, [_finding("seeds", "flagged", text, names)]
+        return tuple(by_seed[0]), tuple(by_seed[1]), findings
+    if most > 1:
+        text = "training seeds are unknown or differ: runs are paired in the order given"
+        findings.append(_finding("seeds", "flagged", text, names))
+    return ours.runs, theirs.runs, findings
 
 
 def _differs(kind: str, runs: Sequence[ItemScores], order: Sequence[str]) -> tuple[str | None, bool]:

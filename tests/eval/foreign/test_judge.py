@@ -83,6 +83,18 @@ def test_other_items_are_refused_unless_the_shared_ones_are_asked_for(tmp_path):
     assert any(f.status == "flagged" and "219 are shared" in f.text for f in shared.audit)
 
 
+@pytest.mark.parametrize(("seeds", "words"), [(1, "one run per side"), (2, "two runs at most"), (3, None)])
+def test_fewer_than_three_seeds_are_flagged_although_they_are_known_and_equal(seeds, words, tmp_path):
+    """The verdict is then about checkpoints, which the audit has to report; of three it is about methods."""
+    rows = "".join(f"{item},{s},{(item + s) % 3}\n" for s in range(seeds) for item in range(4))
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("item,seed,score\n" + rows)
+    found = judge({name: read(tmp_path / f"{name}.csv") for name in "ab"}, "b")
+    assert found.comparisons[0].speaks_about == ("checkpoints" if words else "methods")
+    texts = [f.text for f in found.audit if f.check == "seeds"]
+    assert [text.startswith(words) for text in texts] == [True] if words else texts == []
+
+
 def test_items_that_one_seed_of_a_csv_lacks_are_not_dropped_in_silence(tmp_path):
     """Seed 0 has three items and seed 1 two, in both files: refused, as 1 of 3 is not in every run."""
     rows = "a,0,1\nb,0,0\nc,0,1\na,1,1\nb,1,1\n"
