@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eval.foreign.sources import lines
-from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_of, number
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of, number
 from toolkit.errors import UserError
 
 TOOL = "Every Eval Ever"
@@ -44,11 +44,8 @@ def _scores(path: Path, key: tuple[str, str, str], rows: list[tuple[str, dict[st
         if not isinstance(scored, dict) or not isinstance(given, dict):
             raise UserError(f"{where}: 'evaluation' and 'input' have to be objects")
         values.append(number(scored.get("score"), f"{where}: score"))
-        references = given.get("reference") or []
-        prompts.append(hash_of(str(given.get("formatted") or given.get("raw") or "")))
-        targets.append(
-            hash_of("\n".join(map(str, references)) if isinstance(references, list) else str(references))
-        )
+        prompts.append(hash_of_known(given.get("formatted") or given.get("raw")))
+        targets.append(hash_of_known(given.get("reference")))
     table, formula = mean_of(values)
     metadata = rows[0][1].get("metadata")
     told = metadata if isinstance(metadata, dict) else {}

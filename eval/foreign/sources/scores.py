@@ -124,6 +124,12 @@ def number(value: object, where: str) -> float:
     return float(value)
 
 
+def hash_of_known(text: object) -> str | None:
+    """`hash_of` a text, or of a list of texts; None if there is none, or an empty one: it is not recorded."""
+    joined = "\n".join(map(str, text)) if isinstance(text, list) else "" if text is None else str(text)
+    return hash_of(joined) if joined.strip() else None
+
+
 def hash_of(text: str) -> str:
     """First 16 hex digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 
 from eval.foreign.sources import lines
-from eval.foreign.sources.scores import ItemScores, direction_of, hash_of, mean_of
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of
 from toolkit.errors import UserError
 
 TOOL = "CSV"
@@ -67,8 +67,8 @@ def _scores(
         formula=formula,
         items=tuple(row["item"] for row in rows),
         statistics=table,
-        prompts=tuple(hash_of(row["prompt"]) if "prompt" in row else None for row in rows),
-        targets=tuple(hash_of(row["target"]) if "target" in row else None for row in rows),
+        prompts=tuple(hash_of_known(row.get("prompt")) for row in rows),
+        targets=tuple(hash_of_known(row.get("target")) for row in rows),
     )
 
 

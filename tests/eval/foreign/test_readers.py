@@ -8,7 +8,9 @@ import math
 import pytest
 
 from eval.foreign import read
+from eval.foreign.judge import judge
 from eval.foreign.measures import metric_of
+from eval.foreign.sources.scores import hash_of
 from toolkit.errors import UserError
 
 SAMPLE = {
@@ -169,6 +171,21 @@ def test_a_csv_groups_by_model_seed_and_metric(tmp_path):
     assert first.task == second.task == "items"  # so that files of two names are of one task
     path.write_text("task,item,score\nsums,a,0.5\n,a,1\n")
     assert [scores.task for scores in read(path)] == ["sums", "items"]
+
+
+def test_an_empty_prompt_or_target_is_unknown_and_not_equal_to_another(tmp_path):
+    """Nothing, an empty text or list, and blanks are None; what is there has its hash, 16 digits."""
+    path = tmp_path / "scores.csv"
+    path.write_text("item,score,prompt,target\na,1,,x\nb,0, ,\n")
+    (table,) = read(path)
+    assert (table.prompts, table.targets) == ((None, None), (hash_of("x"), None))
+    inputs = ({}, {"raw": "", "reference": []}, {"raw": "1+1", "reference": [""]}, {"reference": ["2"]})
+    rows = [{**INSTANCE, "sample_id": str(i), "input": given} for i, given in enumerate(inputs)]
+    (lines,) = read(jsonl(tmp_path / "x_samples.jsonl", *rows))
+    assert lines.prompts == (None, None, hash_of("1+1"), None)
+    assert lines.targets == (None, None, None, hash_of("2"))
+    found = judge({"a": [table], "b": [table]}, "b").audit
+    assert [f.text for f in found if f.check == "prompts"] == ["prompts are not recorded: equal by item only"]
 
 
 def test_text_files_hold_sacrebleus_counts(tmp_path):
