@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from eval.foreign import unpaired
 from eval.foreign.alignment import Side, align
+from eval.foreign.directions import DISAGREE, Key, agreed, explained, with_direction
 from eval.foreign.measures import metric_of
 from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from eval.statistics import compare as statistics
 from eval.statistics.verdicts import speaks_about, with_holm
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding
-
-Key = tuple[str, str]  # task, metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +37,12 @@ def judge(
     metrics: Sequence[str] = (),
     margin: float | None = None,
     shared_items: bool = False,
+    direction: Literal["lower", "higher"] | None = None,
 ) -> Judgement:
     """Compare every side of ``results`` (name -> runs of any tasks and metrics) with the baseline.
 
     ``metrics`` keeps those metrics; all by default. ``margin`` is the equivalence margin, in their unit.
+    ``direction`` is which way is better for all of them; by name or file if None, and undecided if unknown.
     Raises UserError if fewer than two sides share a task and metric, or if a side holds several models with
     equal or unknown seeds.
     """
@@ -60,6 +62,8 @@ def judge(
             f"judge: no task and metric is in every result. Found: {_listed(sides)}. "
             "Give results of one task; lm-evaluation-harness names it in the file, `samples_TASK.jsonl`"
         )
+    if direction is not None:
+        sides = with_direction(sides, shared, direction)
     comparisons: list[Comparison] = []
     audit: list[Finding] = []
     for key in shared:
@@ -72,7 +76,7 @@ def judge(
     return Judgement(
         baseline=baseline,
         estimates=tuple(_estimate(side[key]) for key in shared for side in sides.values()),
-        comparisons=tuple(with_holm(comparisons)),
+        comparisons=tuple(map(explained, with_holm(comparisons))),
         audit=tuple(dict.fromkeys(audit)),
         unmatched=tuple(f"{metric} of {task}" for task, metric in keys if (task, metric) not in shared),
     )
@@ -122,17 +126,19 @@ def _estimate(side: Side) -> Estimate:
 def _compare(
     ours: Side, theirs: Side, margin: float | None, shared_items: bool, tests: int
 ) -> tuple[Comparison, tuple[Finding, ...]]:
-    run = ours.runs[0]
+    run, direction = ours.runs[0], agreed(ours, theirs)
     shared = {
         **_condition(run),
         "method": ours.name,
         "baseline": theirs.name,
         "metric": run.metric,
-        "direction": run.direction,
+        "direction": direction or "neither",
         "unit": metric_of(run).unit,
         "label": run.metric,
         "margin": margin,
     }
+    if direction is None:
+        return _refused(shared, DISAGREE), ()
     formulas = {r.formula for side in (ours, theirs) for r in side.runs}
     if formulas == {"mean", "mean of 0 and 1"}:  # see `_least_special`
         formulas = {"mean"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from eval.metrics import all_metrics
 from eval.metrics.base import Floats
 from toolkit.errors import UserError
 
@@ -23,14 +25,24 @@ Formula = Literal["mean", "mean of 0 and 1", "exp", "bits", "bleu", "chrf", "val
 """
 
 HIGHER = {
-    "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "score", "is_correct",
-    "accuracy", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "pass@1", "mc1", "mc2", "test accuracy",
-    "eval_accuracy",
+    "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "em", "f1", "score", "is_correct", "mcc",
+    "accuracy", "accuracy_score", "precision", "recall", "matthews_correlation", "pearson", "spearmanr",
+    "bleu", "bleu_1", "bleu_4", "bleu_max", "bleu_diff", "chrf", "chrf++", "bert_score", "bleurt",
+    "rouge1", "rouge2", "rougel", "rougelsum", "rouge_1", "rouge_2", "rouge_l", "rouge1_max", "rouge2_max",
+    "rougel_max", "rouge1_diff", "rouge2_diff", "rougel_diff", "f1_score", "exact_match", "pass", "maj",
+    "mc1", "mc2", "math_verify", "math_equiv", "math_equiv_chain_of_thought", "chain_of_thought_correctness",
+    "rewards/accuracies", "rewards/margins",
 }  # fmt: skip
 LOWER = {
-    "word_perplexity", "byte_perplexity", "perplexity", "bits_per_byte", "loss", "eval_loss", "brier_score",
-    "ter", "nll",
+    "perplexity", "bits_per_byte", "loss", "brier_score", "ter", "wer", "cer", "nll", "mse", "mae", "rmse",
+    "likelihood_diff", "ece_10_bin", "toxic_frac",
 }  # fmt: skip
+"""Lower-case names of lm-evaluation-harness, HELM, Trainer and TRL; see `direction_of`."""
+ENDINGS: dict[str, Literal["lower", "higher"]] = {
+    "_acc": "higher", "_accuracy": "higher", "_exact_match": "higher", "_f1": "higher", "_loss": "lower",
+    "_perplexity": "lower",
+}  # fmt: skip
+"""Of names that say more, such as `prompt_level_strict_acc`, `eval_mean_token_accuracy`, `eval_wiki_loss`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +116,17 @@ def require_one_model(where: str, runs: Sequence[ItemScores], *, one_path: bool 
 
 
 def direction_of(metric: str) -> Literal["lower", "higher", "neither"]:
-    """Which way is better, by the metric's name; `neither` if it is not a known one."""
-    name = metric.partition(",")[0]
-    if name in HIGHER:
-        return "higher"
-    return "lower" if name in LOWER else "neither"
+    """Which way is better, by the metric's name; `neither` if it is not a known one, nor one of ours.
+
+    Filters (`acc,none`), splits (`exact_match:test`), numbers (`pass@1`) and Trainer's `eval_` are ignored.
+    """
+    name = re.split("[,:@]", metric.lower())[0].strip().replace(" ", "_").removeprefix("eval_")
+    if name in HIGHER or name in LOWER:
+        return "higher" if name in HIGHER else "lower"
+    ours = all_metrics().get(name)
+    if ours is not None:
+        return ours.direction
+    return next((way for ending, way in ENDINGS.items() if name.endswith(ending)), "neither")
 
 
 def mean_of(values: list[float]) -> tuple[Floats, Formula]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -22,6 +22,7 @@ def judge(
     references: Path | None = None,
     margin: float | None = None,
     shared_items: Annotated[bool, Parameter(negative="")] = False,
+    direction: Literal["higher", "lower"] | None = None,
     report: Path | None = None,
     as_json: Json = False,
 ) -> int:
@@ -46,6 +47,8 @@ def judge(
         Equivalence margin in the metric's unit; without it nothing is called equivalent.
     shared_items
         Compare the items that all sides have, if some have more.
+    direction
+        Which way is better for the metrics that are compared; by their names and files when not given.
     report
         Write the table (CSV, Markdown, LaTeX), a forest plot per task, report.md and report.html into this
         folder.
@@ -57,16 +60,13 @@ def judge(
     paths = _named(results)
     first = baseline or next(iter(paths), "")
     sides = {name: [s for path in files for s in read(path, references)] for name, files in paths.items()}
-    judgement = compare(sides, first, metrics=metric or (), margin=margin, shared_items=shared_items)
+    judgement = compare(
+        sides, first, metrics=metric or (), margin=margin, shared_items=shared_items, direction=direction
+    )
     texts: dict[str, float] = {}
     if references is not None and all(len(files) == 1 for files in paths.values()):
         texts = sacrebleu_p_values({name: files[0] for name, files in paths.items()}, references, first)
-    page = None
-    if report is not None:
-        from figures.report.judged import build_judged
-
-        found = judgement.estimates, judgement.comparisons, judgement.audit, judgement.unmatched
-        page = build_judged(report, first, *found)
+    page = None if report is None else _reported(report, judgement)
     if as_json:
         print_json(_as_json(judgement, texts))
     else:
@@ -87,6 +87,14 @@ def _named(results: tuple[str, ...]) -> dict[str, list[Path]]:
             raise UserError(f"judge: '{result}': give each side a name of its own: name=path")
         named[label] = paths
     return named
+
+
+def _reported(folder: Path, judgement: Judgement) -> Path:
+    """Write the report into a folder; return its page."""
+    from figures.report.judged import build_judged
+
+    found = judgement.estimates, judgement.comparisons, judgement.audit, judgement.unmatched
+    return build_judged(folder, judgement.baseline, *found)
 
 
 def _as_json(judgement: Judgement, texts: dict[str, float]) -> dict[str, Any]:

@@ -82,6 +82,20 @@ def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_
     assert errors == f"bakeoff: {tmp_path / 'c.csv'}: the score of item '19' is not a finite number\n"
 
 
+def test_a_direction_may_be_given(tmp_path, capsys):
+    """Ten items with about 1 more: undecided with the reason, and worse if lower is better."""
+    for name, more in (("a", 1.0), ("b", 0.0)):
+        rows = "".join(f"{item},mystery,{item + more * (1 + item % 3 / 10)}\n" for item in range(10))
+        (tmp_path / f"{name}.csv").write_text(f"item,metric,score\n{rows}")
+    files = tmp_path / "a.csv", tmp_path / "b.csv", "--baseline", "b"
+    code, out, _ = called(capsys, *files, "--json")
+    (pair,) = json.loads(out)["comparisons"]
+    assert (code, pair["verdict"]) == (0, "undecided")
+    assert pair["reason"] == "which way is better is unknown: --direction"
+    code, out, _ = called(capsys, *files, "--json", "--direction", "lower")
+    assert json.loads(out)["comparisons"][0]["verdict"] == "worse"
+
+
 def test_a_report_holds_the_table_the_figure_and_what_is_refused(tmp_path, capsys):
     """Ten items, scores of `a` 0.5 above: the CSV has the number, the page the words; a task is no markup."""
     for name, more in (("a", 0.5), ("b", 0.0)):
