@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
+from eval.foreign.inputs import Seeds, Texts, format_of, seeds_of, texts_of
 from eval.metrics import Context, Metric, measure, metric
 from eval.statistics.compare import Difference, estimate, stack
 from eval.statistics.compare import compare as compare_statistics
-from toolkit.catalog import document_format
 from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
 from toolkit.records import Generation, MetricValue, Outcome
@@ -17,10 +17,6 @@ from toolkit.specs import AnyFormat, Conversation, Format, Section
 
 __all__ = ["Score", "Seeds", "Texts", "compare", "outcome_of", "score"]
 
-Texts = Sequence[str]
-"""One text per document."""
-Seeds = Sequence[Texts]
-"""One list of texts per seed, each over the same documents."""
 Rows = list[tuple[float, ...] | None]
 
 PLAIN = Format(
@@ -97,11 +93,13 @@ def score(
     Raises
     ------
     UserError
-        For an unknown metric or format, lists of different lengths, a metric that texts alone do not define.
+        For an unknown metric or format, a format of conversations, lists of different lengths, anything but
+        texts in them, and a metric that texts alone do not define.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
-    runs = _seeds(predictions, "predictions")
-    measured = [_measured(item, texts, references, stopped, context) for texts in runs]
+    runs = seeds_of(predictions, "predictions")
+    right = texts_of(references, "references")
+    measured = [_measured(item, texts, right, stopped, context) for texts in runs]
     statistics = stack([rows for _, rows in measured])
     interval = estimate(item, statistics, seed=seed)
     first = measured[0][0]
@@ -155,8 +153,9 @@ def compare(
         As `score`; also if the two sides differ in their number of seeds.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
+    right = texts_of(references, "references")
     sides = [
-        stack([_measured(item, texts, references, None, context)[1] for texts in _seeds(given, name)])
+        stack([_measured(item, texts, right, None, context)[1] for texts in seeds_of(given, name)])
         for given, name in ((ours, "ours"), (theirs, "theirs"))
     ]
     if margin is None:
@@ -172,11 +171,10 @@ def _prepared(
         raise UserError(
             f"metric '{name}' needs a model's likelihoods, which texts do not hold; use bakeoff.study"
         )
-    form = document_format(format_) if isinstance(format_, str) else format_ or PLAIN
+    form = format_of(format_) or PLAIN
     require_defined(item, form)
-    return item, Context(
-        form=form, train=train, prompt_mode=prompt_mode or form.sections[0].name, decoding="given"
-    )
+    mode = prompt_mode or form.sections[0].name
+    return item, Context(form=form, train=texts_of(train, "train"), prompt_mode=mode, decoding="given")
 
 
 def require_defined(metric: Metric, form: AnyFormat) -> None:
@@ -204,22 +202,6 @@ def _measured(
         for text, reference, stop in zip(texts, references, ended, strict=True)
     ]
     return measure(item, outcomes, context)
-
-
-def _seeds(given: Texts | Seeds, name: str) -> Seeds:
-    """Return one list of texts per seed, whichever of the two forms came."""
-    if isinstance(given, str):
-        raise UserError(f"{name}: expected a list of texts, got one string")
-    values = list(given)
-    if all(isinstance(text, str) for text in values):
-        return [cast("Texts", values)]
-    if any(isinstance(text, str) for text in values) or not all(isinstance(run, Sequence) for run in values):
-        raise UserError(f"{name}: expected a list of texts, or one list of texts per seed")
-    for run in values:
-        for text in run:
-            if not isinstance(text, str):
-                raise UserError(f"{name}: expected texts, got {type(text).__name__}: {text!r:.60}")
-    return cast("Seeds", values)
 
 
 def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import sacrebleu
 
@@ -97,12 +99,19 @@ def test_continuations_are_scored_as_the_whole_document_is():
         (lambda: score("one text", REFERENCES), "expected a list of texts, got one string"),  # type: ignore[arg-type]
         (lambda: score([], []), "no predictions"),
         (lambda: score([1, 2], ["a", "b"]), "expected a list of texts"),  # type: ignore[list-item]
-        (lambda: score([["a"], [2]], ["a"]), "expected texts, got int"),  # type: ignore[list-item]
+        (lambda: score([["a"], [2]], ["a"]), "expected one text per document, got int: 2"),  # type: ignore[list-item]
         (lambda: score(GOOD, REFERENCES, "bits_per_byte"), "needs a model's likelihoods"),
         (lambda: score(GOOD, REFERENCES, "structure_compliance"), "format='recipe'"),
         (lambda: score(GOOD, REFERENCES, "ingredient_use"), "format='recipe'"),
         (lambda: score(GOOD, REFERENCES, "numeric_answer"), "says how answers are scored"),
         (lambda: score(GOOD, REFERENCES, "exact_match", format="recipe"), "nothing about .* 'recipe'"),
+        (lambda: score(GOOD, REFERENCES, format="chat"), "'chat' is of conversations: leave `format` out"),
+        (lambda: score(["a", "b"], [["a"], ["b"]]), r"references: expected one text .*, got list: \['a'\]"),  # type: ignore[list-item]
+        (lambda: score(["a", "b"], ["a", None]), "references: expected one text per document, got None"),  # type: ignore[list-item]
+        (lambda: compare(["a"], ["b"], [math.nan]), "references: expected one text .*, got float: nan"),  # type: ignore[list-item]
+        (lambda: score(["a", None], ["a", "b"]), "predictions: expected a list .*, got None in it"),  # type: ignore[list-item]
+        (lambda: score(["a"], None), "references: expected a list of texts, got None"),  # type: ignore[arg-type]
+        (lambda: score(["a"], ["a"], "longest_copy", train="a"), "train: expected a list .*, got one string"),
         (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
         (lambda: compare([GOOD, GOOD], [BAD] * 3, REFERENCES), "2 seeds against 3"),
     ],

@@ -1,0 +1,59 @@
+"""What callers of `score` and `compare` pass, checked: lists of texts, one such list per seed, a format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from toolkit.catalog import document_format
+from toolkit.errors import UserError
+from toolkit.specs import Conversation, Format
+
+Texts = Sequence[str]
+"""One text per document."""
+Seeds = Sequence[Texts]
+"""One list of texts per seed, each over the same documents."""
+
+
+def texts_of(given: object, name: str) -> list[str]:
+    """Return a list of texts. UserError for anything else, such as several references of a text."""
+    values = _values(given, name)
+    for text in values:
+        if not isinstance(text, str):
+            raise UserError(f"{name}: expected one text per document, got {_shown(text)}")
+    return cast("list[str]", values)
+
+
+def seeds_of(given: object, name: str) -> list[list[str]]:
+    """Return one list of texts per seed, whichever of the two forms came."""
+    values = _values(given, name)
+    if all(isinstance(text, str) for text in values):
+        return [cast("list[str]", values)]
+    if any(isinstance(text, str) for text in values) or not all(isinstance(run, Sequence) for run in values):
+        wrong = next(value for value in values if not isinstance(value, str))
+        raise UserError(
+            f"{name}: expected a list of texts, or one list of texts per seed, got {_shown(wrong)} in it"
+        )
+    return [texts_of(run, name) for run in cast("list[object]", values)]
+
+
+def format_of(given: str | Format | None) -> Format | None:
+    """Return the format of a name; None for None. UserError for conversations, which texts alone are not."""
+    form = document_format(given) if isinstance(given, str) else given
+    if isinstance(form, Conversation):
+        raise UserError(
+            f"format '{form.name}' is of conversations: leave `format` out and give the answers as texts, or "
+            "compare methods on conversations with bakeoff.study"
+        )
+    return form
+
+
+def _values(given: object, name: str) -> list[object]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        kind = "one string" if isinstance(given, str) else _shown(given)
+        raise UserError(f"{name}: expected a list of texts, got {kind}")
+    return list(given)
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__}: {value!r:.60}"
