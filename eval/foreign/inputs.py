@@ -1,4 +1,4 @@
-"""What callers of `score` and `compare` pass, checked: lists of texts, one such list per seed, a format."""
+"""What callers of `score` and `compare` pass, checked: texts and how they ended, by seed, and a format."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ Texts = Sequence[str]
 """One text per document."""
 Seeds = Sequence[Texts]
 """One list of texts per seed, each over the same documents."""
+Endings = Sequence[bool] | Sequence[Sequence[bool]]
+"""Whether the model ended each text by itself; one such list per seed if there are several."""
 
 
 def texts_of(given: object, name: str) -> list[str]:
@@ -37,6 +39,25 @@ def seeds_of(given: object, name: str) -> list[list[str]]:
     return [texts_of(run, name) for run in cast("list[object]", values)]
 
 
+def endings_of(given: Endings | None, runs: Seeds, name: str) -> list[list[bool]]:
+    """Return whether the model ended each text, one list per seed; if None is given, all did."""
+    if given is None:
+        return [[True] * len(texts) for texts in runs]
+    values = _values(given, name, "True and False")
+    by_seed = bool(values) and all(isinstance(v, Iterable) and not isinstance(v, str) for v in values)
+    seeds = [_values(value, name, "True and False") for value in values] if by_seed else [values]
+    if len(seeds) != len(runs):
+        raise UserError(f"{name}: {len(seeds)} lists for {len(runs)} seeds: give one list per seed")
+    for texts, ended in zip(runs, seeds, strict=True):
+        if len(ended) != len(texts):
+            raise UserError(
+                f"{len(texts)} predictions and {len(ended)} values of '{name}': give one per document"
+            )
+        if wrong := [value for value in ended if isinstance(value, Iterable) or value not in (True, False)]:
+            raise UserError(f"{name}: expected True or False per document, got {_shown(wrong[0])}")
+    return [[bool(value) for value in ended] for ended in seeds]
+
+
 def format_of(given: str | Format | None) -> Format | None:
     """Return the format of a name; None for None. UserError for conversations, which texts alone are not."""
     form = document_format(given) if isinstance(given, str) else given
@@ -48,10 +69,10 @@ def format_of(given: str | Format | None) -> Format | None:
     return form
 
 
-def _values(given: object, name: str) -> list[object]:
+def _values(given: object, name: str, what: str = "texts") -> list[object]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         kind = "one string" if isinstance(given, str) else _shown(given)
-        raise UserError(f"{name}: expected a list of texts, got {kind}")
+        raise UserError(f"{name}: expected a list of {what}, got {kind}")
     return list(given)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from eval.foreign.inputs import Seeds, Texts, format_of, seeds_of, texts_of
+from eval.foreign.inputs import Endings, Seeds, Texts, endings_of, format_of, seeds_of, texts_of
 from eval.metrics import Context, Metric, measure, metric
+from eval.metrics.structure.stop_rate import StopRate
 from eval.statistics.compare import Difference, estimate, stack
 from eval.statistics.compare import compare as compare_statistics
 from toolkit.data.format import document_id, prompt
@@ -65,7 +66,7 @@ def score(
     *,
     format: str | Format | None = None,  # noqa: A002 - the word users know it by
     prompt_mode: str | None = None,
-    stopped: Sequence[bool] | None = None,
+    stopped: Endings | None = None,
     train: Texts = (),
     seed: int = 0,
 ) -> Score:
@@ -84,7 +85,8 @@ def score(
     prompt_mode
         With a format: the last section that the prompts held; its first section if None.
     stopped
-        Whether the model ended each text by itself, for `stop_rate` and structure; all did if None.
+        Whether the model ended each text by itself, for `stop_rate`, which needs it, and structure; all did
+        if None. With several seeds one list per seed.
     train
         Training texts, for metrics that look for copies.
     seed
@@ -97,9 +99,9 @@ def score(
         texts in them, and a metric that texts alone do not define.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
-    runs = seeds_of(predictions, "predictions")
-    right = texts_of(references, "references")
-    measured = [_measured(item, texts, right, stopped, context) for texts in runs]
+    _require_endings(item, stopped=stopped)
+    runs, right = seeds_of(predictions, "predictions"), texts_of(references, "references")
+    measured = _measured(item, runs, right, endings_of(stopped, runs, "stopped"), context)
     statistics = stack([rows for _, rows in measured])
     interval = estimate(item, statistics, seed=seed)
     first = measured[0][0]
@@ -124,6 +126,8 @@ def compare(
     metric: str = "bleu",  # noqa: A002 - the word users know it by
     *,
     margin: float | None = None,
+    ours_stopped: Endings | None = None,
+    theirs_stopped: Endings | None = None,
     format: str | Format | None = None,  # noqa: A002 - the word users know it by
     prompt_mode: str | None = None,
     train: Texts = (),
@@ -144,6 +148,8 @@ def compare(
     margin
         Equivalence margin in the metric's unit. If None, the metric's own default; there is none if that is
         a share of what fine-tuning gained over the untouched base model (BLEU), which is unknown here.
+    ours_stopped, theirs_stopped
+        Whether the model ended each text of a side by itself, as `stopped` in `score`.
     format, prompt_mode, train, seed
         As in `score`.
 
@@ -153,11 +159,13 @@ def compare(
         As `score`; also if the two sides differ in their number of seeds.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
+    _require_endings(item, ours_stopped=ours_stopped, theirs_stopped=theirs_stopped)
     right = texts_of(references, "references")
-    sides = [
-        stack([_measured(item, texts, right, None, context)[1] for texts in seeds_of(given, name)])
-        for given, name in ((ours, "ours"), (theirs, "theirs"))
-    ]
+    sides = []
+    for given, name, stopped in ((ours, "ours", ours_stopped), (theirs, "theirs", theirs_stopped)):
+        runs = seeds_of(given, name)
+        measured = _measured(item, runs, right, endings_of(stopped, runs, f"{name}_stopped"), context)
+        sides.append(stack([rows for _, rows in measured]))
     if margin is None:
         return compare_statistics(item, *sides, margin=item.margin, seed=seed)
     return compare_statistics(item, *sides, margin=margin, margin_kind="absolute", seed=seed)
@@ -188,20 +196,32 @@ def require_defined(metric: Metric, form: AnyFormat) -> None:
         raise UserError(f"metric '{metric.name}' says nothing about documents of format '{form.name}'")
 
 
+def _require_endings(item: Metric, **stopped: Endings | None) -> None:
+    """Raise UserError if a metric is about endings, which texts do not show, and one of them is None."""
+    if isinstance(item, StopRate) and any(ended is None for ended in stopped.values()):
+        raise UserError(
+            f"metric '{item.name}' needs to know which texts the model ended by itself: give "
+            f"{' and '.join(stopped)}, True or False per text"
+        )
+
+
 def _measured(
-    item: Metric, texts: Texts, references: Texts, stopped: Sequence[bool] | None, context: Context
-) -> tuple[MetricValue, Rows]:
-    ended = [True] * len(texts) if stopped is None else list(stopped)
-    for number, what in ((len(references), "references"), (len(ended), "values of 'stopped'")):
-        if number != len(texts):
-            raise UserError(f"{len(texts)} predictions and {number} {what}: give one per document")
-    if not texts:
-        raise UserError("no predictions: give at least one text")
-    outcomes = [
-        outcome_of(text, reference, ended=stop, context=context)
-        for text, reference, stop in zip(texts, references, ended, strict=True)
-    ]
-    return measure(item, outcomes, context)
+    item: Metric, runs: Seeds, references: Texts, endings: Sequence[Sequence[bool]], context: Context
+) -> list[tuple[MetricValue, Rows]]:
+    """Return the metric on each seed, and its statistics on each document."""
+    measured = []
+    for texts, ended in zip(runs, endings, strict=True):
+        if len(texts) != len(references):
+            counts = f"{len(texts)} predictions and {len(references)} references"
+            raise UserError(f"{counts}: give one per document")
+        if not texts:
+            raise UserError("no predictions: give at least one text")
+        outcomes = [
+            outcome_of(text, reference, ended=stop, context=context)
+            for text, reference, stop in zip(texts, references, ended, strict=True)
+        ]
+        measured.append(measure(item, outcomes, context))
+    return measured
 
 
 def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:

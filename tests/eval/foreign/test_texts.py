@@ -43,6 +43,18 @@ def test_stop_rate_counts_what_stopped():
     assert score(GOOD, REFERENCES, "stop_rate", stopped=[True, True, True, False]).value == 0.75
 
 
+def test_each_seed_and_side_has_its_own_endings():
+    """Seeds of which 3 and 1 of 4 stopped: 0.5. Ours stop on 24 of 32 texts and theirs on 8: 0.5 more."""
+    often, seldom = [True, True, True, False], [True, False, False, False]
+    result = score([GOOD, GOOD], REFERENCES, "stop_rate", stopped=[often, seldom])
+    assert (result.value, result.seeds) == (0.5, 2)
+    sides = {"ours_stopped": often * 8, "theirs_stopped": seldom * 8}
+    one = compare(GOOD * 8, GOOD * 8, REFERENCES * 8, "stop_rate", **sides)
+    assert (one.difference, one.verdict) == (0.5, "better")
+    both = {name: [ended, ended] for name, ended in sides.items()}
+    assert compare([GOOD * 8] * 2, [GOOD * 8] * 2, REFERENCES * 8, "stop_rate", **both).difference == 0.5
+
+
 def test_answers_are_scored_without_what_plain_texts_are_wrapped_in():
     """`the cat sat` for `cat slept` has F1 2 x 1 / 4, `dog` for `Dog` 1, `b` for `c` 0: 0.5; exact 1/3."""
     texts, right = ["the cat sat", "dog", "b"], ["cat slept", "Dog", "c"]
@@ -113,6 +125,13 @@ def test_continuations_are_scored_as_the_whole_document_is():
         (lambda: score(["a"], None), "references: expected a list of texts, got None"),  # type: ignore[arg-type]
         (lambda: score(["a"], ["a"], "longest_copy", train="a"), "train: expected a list .*, got one string"),
         (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
+        (lambda: score([GOOD, GOOD], REFERENCES, stopped=[True] * 4), "stopped: 1 lists for 2 seeds"),
+        (lambda: score(["a"], ["a"], stopped=["yes"]), "stopped: expected True or False .*, got str: 'yes'"),
+        (lambda: score(GOOD, REFERENCES, "stop_rate"), "ended by itself: give stopped, True or False"),
+        (
+            lambda: compare(GOOD, BAD, REFERENCES, "stop_rate", ours_stopped=[True] * 4),
+            "give ours_stopped and theirs_stopped",
+        ),
         (lambda: compare([GOOD, GOOD], [BAD] * 3, REFERENCES), "2 seeds against 3"),
     ],
 )
