@@ -36,7 +36,7 @@ def seeds_of(given: object, name: str) -> list[list[str]]:
         raise UserError(
             f"{name}: expected a list of texts, or one list of texts per seed, got {_shown(wrong)} in it"
         )
-    return [texts_of(run, name) for run in cast("list[object]", values)]
+    return [texts_of(run, name) for run in values]
 
 
 def endings_of(given: Endings | None, runs: Seeds, name: str) -> list[list[bool]]:
