@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 FEWEST_CLUSTERS = 3
 """With fewer raters, or prompts, a clustered error means nothing: the other factor alone is clustered by."""
+NO_ERROR = 1e-8
+"""An error below this is none: strengths are fitted to 1e-10. It is unknown then, not zero."""
 
 
 class Preference(NamedTuple):
@@ -27,7 +29,8 @@ class Preference(NamedTuple):
     """P(method chosen | one is chosen), by Davidson's model; 0.5 is no preference."""
     low: float | None
     high: float | None
-    """The 95 % interval; None with fewer than three raters and three prompts."""
+    """The 95 % interval; None with fewer than three raters and three prompts, or if no vote departs from
+    what the model expects."""
     p: float | None
     """Two-sided, against no preference."""
     p_holm: float | None = None
@@ -61,8 +64,8 @@ def preferences(votes: Sequence[Vote], baseline: str) -> Preferences:
 
     P(i over j) is proportional to s_i, P(tie) to nu sqrt(s_i s_j). Strengths are fitted by Newman's (2023)
     iteration from `evalica`; the error is a sandwich clustered by rater and by prompt (Cameron, Gelbach and
-    Miller, 2011), with Student's t at one less than the smaller number of clusters. Raises UserError if
-    the baseline is not among the methods.
+    Miller, 2011), never less than by either alone or by single votes, with Student's t at one less than the
+    smaller number of clusters. Raises UserError if the baseline is not among the methods.
     """
     methods = sorted({vote.left for vote in votes} | {vote.right for vote in votes})
     if baseline not in methods:
@@ -76,15 +79,13 @@ def preferences(votes: Sequence[Vote], baseline: str) -> Preferences:
     prompts = np.unique([v.prompt for v in votes], return_inverse=True)[1]
     counts = int(raters.max()) + 1, int(prompts.max()) + 1
     factors = [f for f, n in zip((raters, prompts), counts, strict=True) if n >= FEWEST_CLUSTERS]
-    covariance = _sandwich(parameters, left, right, choice, index[baseline], factors) if factors else None
+    variances = _variances(parameters, left, right, choice, index[baseline], factors) if factors else None
     freedom = min((n for n in counts if n >= FEWEST_CLUSTERS), default=2) - 1
     found = []
     for method in methods:
         if method != baseline:
             apart = parameters[index[method]] - parameters[index[baseline]]
-            error = None
-            if covariance is not None:
-                error = float(np.sqrt(max(covariance[index[method], index[method]], 0.0)))
+            error = None if variances is None else float(np.sqrt(variances[index[method]]))
             found.append(_preference(method, float(apart), error, freedom))
     return Preferences(
         against_baseline=_with_verdicts(found),
@@ -136,7 +137,7 @@ def _probabilities(parameters: Floats, left: NDArray[np.int64], right: NDArray[n
     return result
 
 
-def _sandwich(
+def _variances(
     parameters: Floats,
     left: NDArray[np.int64],
     right: NDArray[np.int64],
@@ -144,7 +145,10 @@ def _sandwich(
     baseline: int,
     factors: Sequence[NDArray[np.int64]],
 ) -> Floats:
-    """Covariance of the log strengths relative to the baseline's, clustered by all factors."""
+    """Variances of the log strengths relative to the baseline's, clustered by all factors: ``[methods + 1]``.
+
+    The last is that of log nu; what is not fitted has 0.
+    """
     count = len(parameters)
     design = np.zeros((len(choice), 3, count))  # of each outcome's log weight
     rows = np.arange(len(choice))
@@ -163,39 +167,38 @@ def _sandwich(
     if not (choice == 0).any():
         free.remove(count - 1)  # nu is at its bound
     bread = np.linalg.pinv(information[np.ix_(free, free)])
-    meat = _clustered(scores[:, free], factors)
-    result = np.zeros((count, count))
-    result[np.ix_(free, free)] = bread @ meat @ bread
+    result = np.zeros(count)
+    result[free] = _clustered(scores[:, free] @ bread, factors)
     return result
 
 
-def _clustered(scores: Floats, factors: Sequence[NDArray[np.int64]]) -> Floats:
-    """Sum of outer products of cluster sums: by one factor, or by both less their intersection."""
+def _clustered(influences: Floats, factors: Sequence[NDArray[np.int64]]) -> Floats:
+    """Variance of the sum of each column of ``influences`` [votes, parameters], clustered by the factors.
+
+    By two factors: both less their intersection, and never less than any of the three. With few clusters the
+    difference may be below zero, and clusters whose votes cancel out have less than single votes.
+    """
 
     def by(codes: NDArray[np.int64]) -> Floats:
         groups = int(codes.max()) + 1
-        sums = np.zeros((groups, scores.shape[1]))
-        np.add.at(sums, codes, scores)
-        outer: Floats = sums.T @ sums * groups / max(1, groups - 1)
-        return outer
+        sums = np.zeros((groups, influences.shape[1]))
+        np.add.at(sums, codes, influences)
+        squares: Floats = (sums**2).sum(axis=0) * groups / max(1, groups - 1)
+        return squares
 
     if len(factors) == 1:
         return by(factors[0])
     first, second = factors
     both = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)[1]
-    meat = by(first) + by(second) - by(both)
-    values, vectors = np.linalg.eigh(meat)
-    # the difference may be indefinite with few clusters: never less than the larger of the two
-    result: Floats = vectors @ np.diag(np.maximum(values, 0)) @ vectors.T
+    single = [by(codes) for codes in (first, second, both)]
+    result: Floats = np.max([single[0] + single[1] - single[2], *single], axis=0)
     return result
 
 
 def _preference(method: str, apart: float, error: float | None, freedom: int) -> Preference:
     share = float(1 / (1 + np.exp(-apart)))
-    if error is None:
+    if error is None or error < NO_ERROR:
         return Preference(method, share, None, None, None)
-    if error == 0:
-        return Preference(method, share, share, share, 1.0 if apart == 0 else 0.0)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     low, high = (float(1 / (1 + np.exp(-x))) for x in (apart - half, apart + half))
     return Preference(method, share, low, high, float(2 * stats.t.sf(abs(apart) / error, freedom)))

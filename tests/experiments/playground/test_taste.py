@@ -196,6 +196,36 @@ def test_few_raters_speak_of_prompts_only_and_agreement_needs_two():
     assert preferences(unanimous, "base").alpha == pytest.approx(1.0)
 
 
+def test_clusters_whose_votes_cancel_out_decide_nothing():
+    """Each of 3 raters and of 3 prompts has 2 of 3: all sums nearly vanish, and 6 of 9 votes tell little.
+
+    Share (6 + 0.5) / 10 = 0.65; information 9 x 0.65 x 0.35 = 2.0475; squares of single votes
+    (6 x 0.35^2 + 3 x 0.65^2) x 9 / 8 = 2.253; error sqrt(2.253) / 2.0475 = 0.733; t(2) 0.975: 4.303.
+    """
+    ballots = [
+        Vote(f"r{r}", f"p{p}", "full", "base", "left" if (r + p) % 3 else "right")
+        for r in range(3)
+        for p in range(3)
+    ]
+    (full,) = preferences(ballots, "base").against_baseline
+    assert full.share == pytest.approx(0.65, abs=1e-6)
+    apart, half = np.log(0.65 / 0.35), 4.303 * 0.733
+    assert full.low == pytest.approx(1 / (1 + np.exp(half - apart)), abs=1e-3)
+    assert full.high == pytest.approx(1 / (1 + np.exp(-half - apart)), abs=1e-3)
+    assert full.verdict == "undecided"
+    assert full.p > 0.4
+
+
+def test_votes_without_any_spread_have_no_interval():
+    """Two raters choose one side each on four prompts: every prompt's sum is zero, and so is its error."""
+    ballots = [
+        Vote(r, f"p{p}", "full", "base", c) for p in range(4) for r, c in (("a", "left"), ("b", "right"))
+    ]
+    (full,) = preferences(ballots, "base").against_baseline
+    assert full.share == pytest.approx(0.5)
+    assert (full.low, full.high, full.p, full.verdict) == (None, None, None, "undecided")
+
+
 def test_an_unknown_baseline_is_one_line():
     """The methods that were voted on are listed."""
     with pytest.raises(UserError, match="no votes on the baseline 'x'. Methods: base, full"):
