@@ -43,7 +43,8 @@ def taste(
     baseline
         The method that the others are compared with; the study's baseline when not given.
     pairs
-        How many pairs a rater judges at most.
+        How many pairs a rater judges at most. With fewer than there are couples of methods, every pair shows
+        the baseline.
     question
         What raters are asked.
     seed
@@ -58,7 +59,13 @@ def taste(
     conclusions = read(root, name_of(study))
     if not votes:
         written = page.write_page(
-            conclusions, root, question=question, seed=seed, most=pairs, methods=methods or ()
+            conclusions,
+            root,
+            question=question,
+            seed=seed,
+            most=pairs,
+            methods=methods or (),
+            baseline=baseline,
         )
         if as_json:
             print_json({"page": str(written.page), **written.test.model_dump(mode="json")})

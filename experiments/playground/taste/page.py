@@ -70,14 +70,18 @@ def write_page(
     seed: int,
     most: int | None,
     methods: Sequence[str] = (),
+    baseline: str | None = None,
 ) -> Written:
     """Draw the pairs of a study's methods and write the page and its key.
 
-    Of every method its first confirming run is shown, with the first prompt mode and decoding. Raises
-    UserError if the study has no generations, or a requested method has none.
+    Of every method its first confirming run is shown, with the first prompt mode and decoding. With fewer
+    pairs than couples of methods those with the ``baseline`` are shown; None: the study's. Raises UserError
+    if the study has no generations, or a requested method or baseline has none.
     """
     texts, prompts = _texts(conclusions, root, methods)
-    shown, key = draw(texts, seed=seed, most=most)
+    if baseline is not None and baseline not in texts:
+        raise UserError(f"taste: no texts of the baseline '{baseline}'. Methods: {', '.join(texts)}")
+    shown, key = draw(texts, seed=seed, most=most, baseline=baseline or conclusions.baseline)
     shown = [pair._replace(prompt=prompts[pair.prompt]) for pair in shown]
     folder = Folder(root, conclusions.study)
     identity = "-".join((conclusions.study, key[0].pair, str(len(key))))

@@ -42,6 +42,24 @@ def test_a_limit_keeps_as_many_pairs_of_each_couple():
     assert [line.prompt for line in draw(same, seed=0)[1]] == ["q"]
 
 
+def test_a_limit_is_never_exceeded_and_sides_stay_even():
+    """Ten methods are 45 couples. 60 pairs: one of each; 12: nine with the baseline; 4: four of the nine.
+
+    One pair a couple: with 9 pairs a method, it stands left in 4 or 5 of them; two pairs: one each way.
+    """
+    names = [f"m{i}" for i in range(10)]
+    given = {m: {f"p{i}": f"{m} wrote {i}" for i in range(5)} for m in names}
+    keys = {most: draw(given, seed=0, most=most, baseline="m3")[1] for most in (90, 60, 12, 4)}
+    assert {most: len(key) for most, key in keys.items()} == {90: 90, 60: 45, 12: 9, 4: 4}
+    assert all("m3" in (line.left, line.right) for most in (12, 4) for line in keys[most])
+    assert Counter(line.left for line in keys[90]) == dict.fromkeys(names, 9)
+    assert set(Counter(line.left for line in keys[60]).values()) <= {4, 5}
+    assert Counter(line.left for line in keys[12])["m3"] in (4, 5)
+    assert len(draw(given, seed=0, most=4, baseline="gone")[1]) == 4
+    with pytest.raises(UserError, match="--pairs is at least 1, got 0"):
+        draw(given, seed=0, most=0)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
