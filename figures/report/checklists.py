@@ -6,9 +6,9 @@ import shlex
 from typing import NamedTuple
 
 from figures.tidy.load import StudyTables
-from figures.wording.names import amount, count
+from figures.wording.names import amount, count, joined
 from toolkit.errors import visible
-from toolkit.records import RunRecord
+from toolkit.records import BASE, RunRecord
 
 AUTHORS = "for the authors: no record knows it"
 
@@ -78,11 +78,26 @@ def _search(study: StudyTables) -> str:
 
 
 def _intervals(study: StudyTables) -> str:
-    seeds = sorted(set(study.estimates.loc[study.estimates["method"] != "base", "seeds"]))
-    if not seeds:
+    trained = study.estimates[study.estimates["method"] != BASE]
+    if trained.empty:
         return "Nothing was estimated."
-    about = "seeds and documents" if seeds[0] > 1 else "documents alone, as there is one seed"
-    return f"95 % intervals over {about}; {count(int(seeds[-1]), 'seed')}; p-values are Holm-corrected."
+    usual = int(trained["seeds"].mode().max())
+    about = "seeds and documents" if usual > 1 else "documents alone, as there is one seed"
+    words = count(usual, "seed")
+    others = trained[trained["seeds"] != usual]
+    if len(others):
+        about = _over(usual)
+        low, high = int(trained["seeds"].min()), int(trained["seeds"].max())
+        exceptions = []
+        for seeds in sorted({int(number) for number in others["seeds"]}):
+            names = dict.fromkeys(str(name) for name in others.loc[others["seeds"] == seeds, "method"])
+            exceptions.append(f"{seeds} for {joined([*names])} ({_over(seeds)})")
+        words = f"{low} to {count(high, 'seed')}: {usual}, but {'; '.join(exceptions)}"
+    return f"95 % intervals over {about}; {words}; p-values are Holm-corrected."
+
+
+def _over(seeds: int) -> str:
+    return "seeds and documents" if seeds > 1 else "documents alone"
 
 
 def _compute(study: StudyTables) -> str:

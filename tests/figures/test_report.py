@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from figures.report.checklists import AUTHORS, checklists
 from figures.report.page import build
 from figures.report.sections import facts
 from figures.report.texts import disagreements, marked, section_markers
-from figures.tidy.load import load
+from figures.tidy.load import StudyTables, load
 from tests.figures.conftest import ONE_FORMAT
 from tests.figures.studies import hostile
 from toolkit.errors import UserError
@@ -224,6 +225,25 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
     assert "3 rates tried" in text
     assert "CC BY-SA 4.0" in text
     assert "torch==2.13.0" in text
+
+
+def test_a_checklist_words_the_usual_number_of_seeds_and_names_the_others(make_study: Make) -> None:
+    """Two of three methods have 3 seeds; ia3 has one. With one number there is no span."""
+    study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
+    question = "C3. Descriptive statistics: error bars, single run or several"
+
+    def answer(tables: StudyTables) -> str:
+        return {one.question: one.answer for one in checklists(tables)["ACL responsible NLP checklist"]}[
+            question
+        ]
+
+    rest = "p-values are Holm-corrected."
+    assert answer(study) == f"95 % intervals over seeds and documents; 3 seeds; {rest}"
+    estimates = study.estimates.copy()
+    estimates.loc[estimates["method"] == "ia3", "seeds"] = 1
+    mixed = answer(replace(study, estimates=estimates))
+    exception = "3, but 1 for ia3 (documents alone)"
+    assert mixed == f"95 % intervals over seeds and documents; 1 to 3 seeds: {exception}; {rest}"
 
 
 def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
