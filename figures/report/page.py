@@ -36,7 +36,7 @@ from figures.wording import prose
 from figures.wording.answer import answer
 from figures.wording.escaping import code, fenced, markdown
 from figures.wording.evidence import looks_text, recommendation_text
-from figures.wording.names import condition_label
+from figures.wording.names import condition_label, joined
 from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords, hashes
 from toolkit.records.files import whole_folder, write_text
@@ -65,7 +65,7 @@ def build(
             write_text(folder / "tables" / f"{table.name}.csv", table.csv())
             write_text(folder / "tables" / f"{table.name}.md", table.markdown() + "\n")
             write_text(folder / "tables" / f"{table.name}.tex", table.latex())
-        facts = _facts(study, figures, made, root)
+        facts = {**_facts(study, figures, made, root), **_files(style)}
         write_text(folder / "report.md", render("report.md.jinja", facts, root))
         write_text(folder / "report.html", render("report.html.jinja", facts, root))
     drawn = study_folder / "report"
@@ -147,6 +147,15 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
             for cell in conclusions.cells
             if cell.status != "finished"
         ],
+    }
+
+
+def _files(style: Style) -> dict[str, Any]:
+    """The file types of a figure: one that a page shows, those it links beside, and all of them in words."""
+    return {
+        "image": next((suffix for suffix in ("png", "svg") if suffix in style.formats), None),
+        "linked": [suffix for suffix in ("pdf", "pgf") if suffix in style.formats],
+        "formats": joined([suffix.upper() for suffix in style.formats]),
     }
 
 

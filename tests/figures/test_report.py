@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from figures.gallery import every_figure
 from figures.report.checklists import AUTHORS, checklists
 from figures.report.page import build
 from figures.report.sections import facts
 from figures.report.texts import disagreements, marked, section_markers
+from figures.style import style_of
 from figures.tidy.load import StudyTables, load
 from tests.figures.conftest import ONE_FORMAT
 from tests.figures.studies import hostile
@@ -116,6 +118,26 @@ def test_markdown_links_its_figures_and_fences_fences(report: Path) -> None:
     assert len(linked) == 21
     assert all((path.parent / name).is_file() for name in linked)
     assert "````text" in text
+
+
+@pytest.mark.parametrize(
+    ("formats", "links", "words"),
+    [
+        ("svg", ["svg", "csv"], "as SVG in"),
+        ("png,pdf", ["png", "pdf", "csv"], "as PNG and PDF in"),
+        ("pdf", ["pdf", "csv"], "as PDF in"),
+    ],
+)
+def test_pages_link_the_files_that_were_asked_for(
+    formats: str, links: list[str], words: str, make_study: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One figure: an image if PNG or SVG is written, a link to PDF if it is, and always the CSV."""
+    monkeypatch.setattr("figures.gallery.draw.FIGURES", (every_figure.sections,))
+    path = build(*make_study(), style=style_of(formats=formats))
+    linked = re.findall(r"\]\(([^)]+)\)", path.with_name("report.md").read_text(encoding="utf-8"))
+    assert linked == [f"figures/sections.{suffix}" for suffix in links]
+    assert all((path.parent / name).is_file() for name in linked)
+    assert words in path.read_text(encoding="utf-8")
 
 
 def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
