@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 
 from experiments.cli.options import Json, Root
 from experiments.cli.output import out, print_json
+from toolkit.errors import UserError
 
 
 def export_(
@@ -26,7 +28,7 @@ def export_(
     study
         A YAML file, the name of a study, or the name of one that has results.
     overrides
-        `key=value` pairs laid over the study.
+        `key=value` pairs laid over the study; not with `every-eval-ever`, which exports what was concluded.
     as_
         `archive` for another bakeoff; `every-eval-ever` for other tools: JSON lines with one score per run,
         metric and document.
@@ -34,6 +36,12 @@ def export_(
         The file; `STUDY.bakeoff.zip` or `STUDY.every-eval-ever.jsonl` here if not given.
     """
     if as_ == "every-eval-ever":
+        if overrides:
+            raise UserError(
+                f"export: `{overrides[0]}` has no effect with --as every-eval-ever, which exports what was "
+                "concluded: leave it out, or conclude with it first: "
+                f"`{shlex.join(('bakeoff', 'run', study, *overrides))}`"
+            )
         return _every_eval_ever(study, to, root, as_json)
     from experiments.sharing.export import export
     from figures.wording.names import count

@@ -46,6 +46,18 @@ def test_every_line_has_the_schemas_fields_and_reads_back_as_the_same_share(done
     assert str(root) not in target.read_text()
 
 
+def test_overrides_are_refused_instead_of_ignored(tmp_path, capsys):
+    """One line names the override, and the command that concludes with it."""
+    target = tmp_path / "x.jsonl"
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "small", "seeds=[0]", "--as", "every-eval-ever", "--to", str(target)])
+    assert ended.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "`seeds=[0]` has no effect with --as every-eval-ever" in said
+    assert "bakeoff run small 'seeds=[0]'" in said
+    assert not target.exists()
+
+
 def test_the_command_writes_it_where_it_is_told(done, tmp_path, capsys):
     """`bakeoff export small --as every-eval-ever`: exit 0, and the number of lines."""
     with pytest.raises(SystemExit) as ended:
