@@ -28,6 +28,8 @@ DASHES: tuple[Dash, ...] = (
 )
 NEAR = 0.2
 """Distance in RGB, each from 0 to 1, within which two colours are taken for one."""
+FINER = (0.15, 0.3, 0.45, 0.6)
+"""Shares of black or white in the shades that are left for many methods."""
 FAMILIES = {
     BASE: ("#868c98", "d"),
     "full": (VERMILION, "s"),
@@ -76,8 +78,9 @@ def assign(methods: Sequence[str], chosen: Mapping[str, MethodLook] = {}) -> dic
     """Return a look for each method: what the study chose, else its name's, moved where two would collide.
 
     No two have the same mark while there are marks (14), nor colours that are hard to tell apart while there
-    are colours (about 20); no two have the same mark and dash. The order of ``methods`` decides who keeps
-    its own, and follows the study.
+    are such colours (14 or a few more); none has the colour of another while there are shades (about 50), and
+    no two have the same mark and dash. The order of ``methods`` decides who keeps its own, and follows the
+    study.
     """
     looks: dict[str, Look] = {}
     first = [m for m in methods if m in chosen and (chosen[m].colour or chosen[m].mark)]
@@ -96,12 +99,16 @@ def assign(methods: Sequence[str], chosen: Mapping[str, MethodLook] = {}) -> dic
 
 
 def _free_colour(wanted: str, used: Sequence[str]) -> str:
-    """The wanted colour, else the first hue, else the first shade of a hue, that is not near a used one."""
+    """The wanted colour, else the first hue, else the first shade of a hue, that is not near a used one.
+
+    If all are near one, the shade that is farthest from those used.
+    """
     shades = [_mixed(hue, toward, 0.4) for toward in (0.0, 1.0) for hue in HUES]
     for colour in (wanted, *HUES, *shades):
         if all(_distance(colour, other) >= NEAR for other in used):
             return colour
-    return wanted
+    finer = [_mixed(hue, toward, share) for share in FINER for toward in (0.0, 1.0) for hue in HUES]
+    return max(finer, key=lambda colour: min(_distance(colour, other) for other in used))
 
 
 def _distance(one: str, other: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from figures.looks import FAMILIES, assign, look
+from figures.looks import FAMILIES, NEAR, _distance, assign, look
 from toolkit.records import MethodLook
 
 
@@ -41,6 +41,17 @@ def test_twenty_methods_differ_in_mark_and_dash() -> None:
     looks = assign([f"exp-{number}" for number in range(20)])
     assert len({one.mark for one in looks.values()}) == 14
     assert len({(one.mark, one.dash) for one in looks.values()}) == 20
+
+
+def test_no_colour_of_forty_methods_is_used_twice() -> None:
+    """The first 14 lie 0.2 apart; the others are the shades farthest from those used, none less than 0.05."""
+    looks = [*assign([f"exp-{number}" for number in range(40)]).values()]
+    assert len({one.colour for one in looks}) == 40
+    nearest = [
+        min(_distance(one.colour, other.colour) for other in looks[:n]) for n, one in enumerate(looks) if n
+    ]
+    assert min(nearest[:13]) >= NEAR
+    assert min(nearest) > 0.05
 
 
 def test_the_first_of_a_study_keeps_its_look_and_the_second_moves() -> None:
