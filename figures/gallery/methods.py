@@ -24,12 +24,14 @@ def differences(part: StudyTables) -> FigureSpec | None:
     if pairs.empty:
         return None
     names = [name for name in headline(part) if name in set(pairs["metric"])]
+    compared = pairs[pairs["difference"].notna()]
+    test = f" {TESTS[bool((compared['seeds'] > 1).any())]}" if len(compared) else ""
     tables = [pairs[pairs["metric"] == name] for name in names]
     return FigureSpec(
         name="differences",
         title=f"Differences to {pairs['baseline_label'].iloc[0]}, with verdicts",
         caption="Equivalent means that the whole interval lies inside the margin (the band); undecided means "
-        f"that this study cannot tell, which is not equal. {TESTS[bool((pairs['seeds'] > 1).any())]}",
+        f"that this study cannot tell, which is not equal.{test}",
         panels=[(forest.differences, table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=2.5,

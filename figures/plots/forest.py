@@ -67,6 +67,8 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_title(capital(metric_of(table)))
     ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
     band = " Band: the equivalence margin, within which a difference is negligible." if len(margins) else ""
-    note(ax, f"Difference to {first['baseline_label']}: {extent(table)}. {intervals(table)}{band}")
+    drawn = table[table["difference"].notna()]  # a refused comparison is of no seed and no document
+    about = f"{extent(drawn)}. {intervals(drawn)}{band}" if len(drawn) else "none, all are refused."
+    note(ax, f"Difference to {first['baseline_label']}: {about}")
     note_untuned(ax, table)
     return ax

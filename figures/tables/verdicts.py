@@ -74,10 +74,16 @@ def verdict_table(conclusions: Conclusions) -> list[VerdictRow]:
                 difference=difference_text(pair.difference, unit, places),
                 interval=interval_text(pair.low, pair.high, unit, places),
                 p_holm=p_text(pair.p_holm),
-                verdict=verdict_text(pair),
+                verdict=_with_reason(pair),
             )
         )
     return rows
+
+
+def _with_reason(pair: Comparison) -> str:
+    """Return the verdict with its size; of a refused comparison with the reason."""
+    refused = pair.verdict == "refused" and pair.reason
+    return f"refused: {pair.reason}" if refused else verdict_text(pair)
 
 
 def verdicts(conclusions: Conclusions) -> Table:

@@ -149,6 +149,8 @@ def _several(pairs: Sequence[Comparison]) -> str:
 
 
 def _with_size(pair: Comparison) -> str:
+    if pair.verdict == "refused":
+        return f"{pair.method} ({pair.reason or 'see the audit'})"
     unit = pair.unit or ""
     places = decimals(unit, pair.low, pair.high)
     size = difference_text(pair.difference, unit, places)

@@ -63,6 +63,31 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
     assert "better →" in ax.get_xlabel()
 
 
+def test_refused_comparisons_count_no_seeds_and_documents(make_study: Make) -> None:
+    """Of two comparisons one is refused, of 0 seeds and 0 documents: the note is of the other alone."""
+    study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
+    pairs = study.comparisons.astype({"speaks_about": object})
+    empty = dict.fromkeys(("difference", "low", "high", "margin"), np.nan)
+    refusal = {**empty, "speaks_about": None, "seeds": 0, "documents": 0, "verdict": "refused"}
+    one = pairs.copy()
+    for name, value in refusal.items():
+        one.loc[one["method"] == "lora-r16", name] = value
+
+    def drawn_of(comparisons: pd.DataFrame) -> tuple[str, str]:
+        spec = every_figure.differences(replace(study, comparisons=comparisons))
+        assert spec is not None
+        return words(spec.panels[0][0](spec.panels[0][1], axes())), spec.caption
+
+    note, caption = drawn_of(one)
+    assert (
+        "Difference to full: 3 seeds × 40 documents. Bars: 95 % interval, about the method (3 seeds" in note
+    )
+    assert caption.endswith("both taken as drawn at random.")
+    note, caption = drawn_of(pairs.assign(**refusal))
+    assert "Difference to full: none, all are refused." in note
+    assert caption.endswith("which is not equal.")
+
+
 def test_an_anchor_beyond_the_axis_is_an_arrow_and_does_not_stretch_it(make_study: Make) -> None:
     """BLEU of the references is 100 where the methods have about 6."""
     ax = values.metric_values(figure.with_seeds(load(*make_study()), "bleu"), axes())

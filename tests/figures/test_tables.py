@@ -301,6 +301,19 @@ def test_a_refused_pair_gets_its_reason_and_no_number(make_study: Make) -> None:
     assert first == "lora-r16 and full may not be compared on bits per byte: not the same training stream."
 
 
+def test_of_several_methods_a_refused_one_gets_its_reason_too(make_study: Make) -> None:
+    """Two methods against full: the reason stands in the sentence and in the verdict table."""
+    conclusions = load(*make_study(methods=("full", "lora-r16", "ia3"))).conclusions
+    changes = {"verdict": "refused", "reason": "not the same training stream", "difference": None}
+    conclusions = with_verdict(conclusions, "bits_per_byte", **changes)
+    first = answer(conclusions, HERE)[0]
+    assert "2 methods against full" in first
+    assert first.endswith("; refused: lora-r16 (not the same training stream).")
+    cells = [row.verdict for row in verdicts.verdict_table(conclusions)]
+    assert cells.count("refused: not the same training stream") == 1
+    assert "refused" not in cells
+
+
 def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None:
     """One seed, untuned; three seeds, tuned."""
     weak = " ".join(answer(load(*make_study()).conclusions, HERE))
