@@ -102,15 +102,20 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
 
     Where several tuning seeds were tried: one thin line per seed, a thick mean. ``optima``: method ->
     its best rate between those tried, low and high end, marked below. Short runs of a search are left out.
+    A run that diverged keeps its last validation, which is no result: there the lines have a gap.
     """
-    table = table[table[VALIDATION].notna() & table["learning_rate"].notna()]
-    check(table)
+    table = table[table["learning_rate"].notna()]
+    results = table[VALIDATION].astype(float).where(table["status"] == "finished")
+    table = table.assign(**{VALIDATION: results})
+    check(table[results.notna()])
     searched = table[table["phase"] == "tune"]
     searched = searched[searched["budget"] == searched["budget"].max()] if len(searched) else table
     looks = looks_of(searched)
     for method, of_method in searched.groupby("method", sort=False):
         colour, mark, dash = looks[str(method)]
-        by_seed = of_method.pivot_table(index="learning_rate", columns="seed", values=VALIDATION).sort_index()
+        by_seed = of_method.pivot_table(
+            index="learning_rate", columns="seed", values=VALIDATION, dropna=False
+        ).sort_index()
         if by_seed.shape[1] > 1:
             ax.plot(by_seed.index, by_seed, color=colour, linewidth=0.7, alpha=0.5)
         tried: Any = by_seed.mean(axis=1, skipna=False)  # a rate that a seed diverged at has no mean
@@ -124,14 +129,11 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
         )
         taken = table[(table["phase"] == "confirm") & (table["method"] == method)]
         chosen = sorted(set(taken["learning_rate"]))
-        heights = np.interp(np.log(chosen), np.log(tried.index), tried) if chosen else []
-        ax.plot(chosen, heights, "o", color=colour, markerfacecolor="none", markersize=11)
-        best, low, high = optima.get(str(method), (None, None, None))
-        across = ax.get_xaxis_transform()
-        if best is not None:
-            ax.plot([best], [0.03], "|", color=colour, markersize=8, markeredgewidth=1.6, transform=across)
-        if low is not None and high is not None:
-            ax.plot([low, high], [0.03, 0.03], color=colour, linewidth=1.4, transform=across)
+        known = tried.dropna()
+        if chosen and len(known):
+            heights = np.interp(np.log(chosen), np.log(known.index), known)
+            ax.plot(chosen, heights, "o", color=colour, markerfacecolor="none", markersize=11)
+        _optimum(ax, optima.get(str(method), (None, None, None)), colour)
     ax.margins(y=0.15)
     tried_rates = sorted(set(searched["learning_rate"]))
     ax.set_xscale("log")
@@ -145,8 +147,19 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
     span = str(rates.min()) if rates.min() == rates.max() else f"{rates.min()} to {rates.max()}"
     marks = " Below: the best rate between those tried, with its 95 % interval over seeds." if optima else ""
     lines = " Thin lines: single seeds; thick: their mean." if seeds > 1 else ""
-    note(
-        ax, f"{span} learning rates a method, {count(seeds, 'seed')}.{lines} Circled: the rate taken.{marks}"
-    )
+    diverged = int((searched["status"] != "finished").sum())
+    lost = f" Not drawn: {count(diverged, 'run')} that diverged." if diverged else ""
+    tried_text = f"{span} learning rates a method, {count(seeds, 'seed')}."
+    note(ax, f"{tried_text}{lines} Circled: the rate taken.{marks}{lost}")
     note_untuned(ax, searched)
     return ax
+
+
+def _optimum(ax: Axes, optimum: Sequence[float | None], colour: str) -> None:
+    """Mark a best rate between those tried, and its interval, just above the axis."""
+    best, low, high = optimum
+    across = ax.get_xaxis_transform()
+    if best is not None:
+        ax.plot([best], [0.03], "|", color=colour, markersize=8, markeredgewidth=1.6, transform=across)
+    if low is not None and high is not None:
+        ax.plot([low, high], [0.03, 0.03], color=colour, linewidth=1.4, transform=across)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from toolkit.errors import UserError
 from toolkit.records import Claim, Conclusions, Optimum, RatioEvidence
 
 Make = Callable[..., tuple[Path, Path]]
+METHODS = ("full", "lora-r16")
 HERE = {"base_model": "smollm2-135m-embedded", "dataset": "wikibooks"}
 RATIO = RatioEvidence(
     what="peak_memory_bytes", method="lora", against="full", expected_low=0.0, expected_high=0.9, value=0.5,
@@ -111,6 +113,31 @@ def test_the_search_is_drawn_from_tuning_runs_and_marks_the_optimum(make_study: 
     marks = [list(line.get_xdata()) for line in ax.lines]
     assert [9e-4] in marks
     assert [5e-4, 2e-3] in marks
+
+
+def test_a_rate_that_a_seed_diverged_at_has_no_mean(make_study: Make) -> None:
+    """Three rates, two tuning seeds: one run of LoRA diverged at the middle rate, and both of full's last.
+
+    A diverged run keeps its last validation: LoRA's mean has a gap in the middle, full's at the end.
+    """
+    table = load(*make_study(seeds=3, rates=3, tuned=True)).costs
+    table = table[table["learning_rate"].notna()]
+    other = table[table["phase"] == "tune"].assign(seed=1)
+    table = pd.concat([table, other], ignore_index=True)
+    tune = table["phase"] == "tune"
+    rates = {m: sorted(set(table.loc[tune & (table["method"] == m), "learning_rate"])) for m in METHODS}
+    lost = tune & (table["learning_rate"] == rates["lora-r16"][1]) & (table["seed"] == 1)
+    lost |= tune & (table["learning_rate"] == rates["full"][2])
+    assert lost.sum() == 3
+    table.loc[lost, "status"] = "diverged"
+    ax = curves.learning_rates(table, Figure().subplots())
+    means = {str(line.get_label()): np.asarray(line.get_ydata(), dtype=float) for line in ax.lines}
+    assert [list(np.isnan(means[m])) for m in METHODS] == [[False, False, True], [False, True, False]]
+    assert any("Not drawn: 3 runs that diverged." in text.get_text() for text in ax.texts)
+    circles = [line for line in ax.lines if line.get_marker() == "o" and line.get_markersize() == 11]
+    assert np.isfinite(np.concatenate([np.asarray(line.get_ydata()) for line in circles])).all()
+    with pytest.raises(UserError, match="nothing to draw"):
+        curves.learning_rates(table.assign(status="diverged"), Figure().subplots())
 
 
 def test_short_runs_of_a_search_are_not_mixed_with_long_ones(make_study: Make) -> None:
