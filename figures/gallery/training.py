@@ -19,12 +19,15 @@ def learning(part: StudyTables) -> FigureSpec | None:
     steps = part.steps[(part.steps["phase"] == "confirm") & part.steps["validation_bits_per_byte"].notna()]
     if steps.empty:
         return None
+    diverged = frozenset(part.costs.loc[part.costs["status"] != "finished", "run_id"])
     return FigureSpec(
         name="learning-curves",
         title="Learning curves",
         caption="Bits per byte on the validation part, before the first step and on the way. Lower is "
         "better. Training seconds leave out validation and saving.",
-        panels=[(partial(curves.learning_curve, x=x), steps) for x in ("tokens", "seconds")],
+        panels=[
+            (partial(curves.learning_curve, x=x, diverged=diverged), steps) for x in ("tokens", "seconds")
+        ],
         columns=2,
         heights=[2.6],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from figures.plots.common import beside, check, extent, looks_of, note_untuned, short
 from figures.plots.ticks import plain_log_axis
 from figures.style import note
-from figures.wording.names import count
+from figures.wording.names import count, joined
 
 AXES = {
     "tokens": ("Supervised tokens trained on (thousands)", 1e3),
@@ -25,46 +25,68 @@ VALIDATION = "validation_bits_per_byte"
 FEW = 8  # lines, up to which the value at the end of each is written beside it
 
 
-def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens") -> Axes:
+def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens", diverged: Collection[str] = ()) -> Axes:
     """Validation bits per byte over ``x`` (`tokens`, `seconds`): one thin line per seed, a thick mean.
 
+    Runs whose ids are in ``diverged`` are thin lines alone: no mean holds them, and they stretch no axis.
     Refuses runs of different devices when ``x`` is a time.
     """
     table = table[table[VALIDATION].notna()]
     check(table, *(["device"] if x == "seconds" else []))
     text, one = AXES[x]
     looks, ends = looks_of(table), []
-    for method, of_method in table.groupby("method", sort=False):
+    lost = table["run_id"].isin([*diverged])
+    for method, of_method in table[~lost].groupby("method", sort=False):
         colour, mark, dash = looks[str(method)]
         seeds = [run.reset_index(drop=True) for _, run in of_method.groupby("run_id", sort=False)]
         if len(seeds) > 1:
-            thin = _with_gaps([run[[x, VALIDATION]] for run in seeds])
-            ax.plot(thin[x] / one, thin[VALIDATION], color=colour, linewidth=0.7, alpha=0.5)
+            _thin_lines(ax, of_method, x, colour)
         # The k-th validation of every seed lies at nearly the same x, so their means go together.
         mean = pd.concat(seeds).groupby(level=0)[[x, VALIDATION]].mean()
         label = short(str(of_method["label"].iloc[0]))
         line: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": dash, "linewidth": 1.4}
         ax.plot(mean[x] / one, mean[VALIDATION], label=label, **line)
         ends.append((float(mean[VALIDATION].iloc[-1]), float(mean[x].iloc[-1]) / one, colour))
+    limits, finished = ax.get_ylim(), set(table.loc[~lost, "method"])
+    for method, of_method in table[lost].groupby("method", sort=False):
+        name = None if method in finished else short(str(of_method["label"].iloc[0]))
+        _thin_lines(ax, of_method, x, looks[str(method)].colour, name)
+    if ends:
+        ax.set_ylim(limits)
+    ax.legend()
     ax.set_xlabel(text)
     ax.set_ylabel("Validation bits per byte")
-    ax.set_xlim(0, 1.2 * max(x_end for _, x_end, _ in ends) or 1)
-    ax.legend()
-    if len(ends) <= FEW:
+    last = max((x_end for _, x_end, _ in ends), default=float(table[x].max()) / one)
+    ax.set_xlim(0, 1.2 * last or 1)
+    if 0 < len(ends) <= FEW:
         _end_values(ax, ends)
-    shown = table.groupby("method", sort=False).agg(
-        seeds=("run_id", "nunique"), documents=("documents", "max")
-    )
-    lines = " Thin lines: single seeds; thick: their mean." if int(shown["seeds"].max()) > 1 else ""
+    note(ax, _course(table, lost))
+    note_untuned(ax, table)
+    return ax
+
+
+def _course(table: pd.DataFrame, lost: pd.Series[bool]) -> str:
+    """What learning curves show: n, what their lines are, and which runs are in no mean."""
+    shown = (table if lost.all() else table[~lost]).groupby("method", sort=False)
+    extents = shown.agg(seeds=("run_id", "nunique"), documents=("documents", "max"))
+    several = int(extents["seeds"].max()) > 1 or lost.any()
+    lines = " Thin lines: single seeds; thick: their mean." if several else ""
+    runs = table[lost].groupby("label", sort=False)["run_id"].nunique()
+    names = joined([f"{label} ({count(int(number), 'run')})" for label, number in runs.items()])
+    left_out = f" Diverged, and in no mean: {names}." if names else ""
     points = int(table.groupby("run_id").size().max())
     few = (
         f" Only {count(points, 'validation')} per run: the course in between is not known."
         if points < 5
         else ""
     )
-    note(ax, f"{extent(shown)}.{lines} No interval is drawn.{few}")
-    note_untuned(ax, table)
-    return ax
+    return f"{extent(extents)}.{lines}{left_out} No interval is drawn.{few}"
+
+
+def _thin_lines(ax: Axes, table: pd.DataFrame, x: str, colour: str, label: str | None = None) -> None:
+    """A line per run, drawn as one with gaps."""
+    thin = _with_gaps([run[[x, VALIDATION]] for _, run in table.groupby("run_id", sort=False)])
+    ax.plot(thin[x] / AXES[x][1], thin[VALIDATION], color=colour, linewidth=0.7, alpha=0.5, label=label)
 
 
 def _with_gaps(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:

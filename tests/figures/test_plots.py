@@ -144,6 +144,30 @@ def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
     assert mean == pytest.approx((first[:-1] + second[:-1]) / 2)
 
 
+def test_a_diverged_run_is_in_no_mean_and_stretches_no_axis(make_study: Make) -> None:
+    """Three seeds, one of LoRA at 9 bits: its mean is of the other two, and the axis ends far below 9."""
+    study = load(*make_study(seeds=3))
+    bits = "validation_bits_per_byte"
+    lost = study.costs.loc[study.costs["method"] == "lora-r16", "run_id"].iloc[2]
+    steps = study.steps.copy()
+    steps.loc[(steps["run_id"] == lost) & steps[bits].notna() & (steps["step"] > 0), bits] = 9.0
+    costs = study.costs.copy()
+    costs.loc[costs["run_id"] == lost, "status"] = "diverged"
+    spec = every_figure.learning(replace(study, steps=steps, costs=costs))
+    assert spec is not None
+    ax = spec.panels[0][0](spec.panels[0][1], axes())
+    rest = steps[(steps["method"] == "lora-r16") & (steps["run_id"] != lost) & steps[bits].notna()]
+    mean = next(line for line in ax.lines if line.get_label() == "lora-r16")
+    assert list(mean.get_ydata()) == pytest.approx(list(rest.groupby("step")[bits].mean()))
+    assert max(np.nanmax(np.asarray(line.get_ydata())) for line in ax.lines) == 9.0
+    assert ax.get_ylim()[1] < 2
+    assert "2 to 3 seeds" in words(ax)
+    assert "Diverged, and in no mean: lora-r16 (1 run)." in words(ax)
+    alone = curves.learning_curve(steps[steps["run_id"] == lost], axes(), diverged=[lost])
+    assert [line.get_label() for line in alone.lines] == ["lora-r16"]
+    assert alone.get_ylim()[1] > 9
+
+
 def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
     """Names of 25 characters: three columns of 7 inches, and the figure grows by nine lines."""
 
