@@ -15,7 +15,15 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+HARMLESS_STARTS = frozenset({"gaussian", "eva", "orthogonal", "mica"})
+"""Values of LoRA's `init_lora_weights` that leave the base as it is, beside True and False.
+
+PiSSA, OLoRA, CorDA and LoftQ change the base's weights each time that they are loaded.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,9 @@ class Arms:
 def load(runs: Mapping[str, tuple[RunRecord, RunFolder]], say: Callable[[str], None]) -> Arms:
     """Load the runs (name -> record and folder). All have to be of one base model.
 
-    Adapters that peft can put on one model share it, with the untouched base model; other adapters, and runs
-    that trained the base's own weights, get a model of their own. Raises UserError for several base models.
+    Adapters that peft can put on one model share it, with the untouched base model; other adapters, those
+    whose loading changes the base's weights, and runs that trained these, get a model of their own. Raises
+    UserError for several base models.
     """
     bases = {record.spec.model.digest for record, _ in runs.values()}
     if len(bases) != 1:
@@ -78,8 +87,8 @@ def _shared(
             continue
         place = str(folder.require_artifact())
         adapter = PeftConfig.from_pretrained(place)
-        if adapter.is_prompt_learning or adapter.is_adaption_prompt:
-            continue  # its virtual tokens would change what the base computes
+        if adapter.is_prompt_learning or adapter.is_adaption_prompt or _changes_base(adapter):
+            continue  # its virtual tokens, or its start, would change what the base computes
         say(f"loading {name}")
         try:
             if names:
@@ -92,6 +101,17 @@ def _shared(
         names.add(name)
     precision = next(iter(runs.values()))[0].spec.train.precision
     return for_generation(model.eval(), precision), tokenizer, names
+
+
+def _changes_base(adapter: PeftConfig) -> bool:
+    """Whether loading an adapter may change the base model: its weights, its biases, or its layers."""
+    start = getattr(adapter, "init_lora_weights", True)
+    return (
+        (isinstance(start, str) and start.lower() not in HARMLESS_STARTS)
+        or getattr(adapter, "bias", "none") not in ("none", False, None)
+        or bool(getattr(adapter, "layer_replication", None))
+        or getattr(adapter, "kasa_config", None) is not None
+    )
 
 
 def _with_adapter(model: Any, name: str) -> Callable[[], AbstractContextManager[Any]]:

@@ -54,27 +54,27 @@ def arms(tiny_gpt2, tmp_path):
     return Arms((Arm("base", model, _without_adapter(model)), *shared), tokenizer, 1), tmp_path
 
 
-def test_an_adapter_of_virtual_tokens_does_not_share_the_base(tiny_gpt2, tmp_path):
-    """The base and LoRA share one model; prompt tuning, whatever the case of its type, has a second one."""
+def saved_runs(tiny_gpt2, root, configs):
+    """A finished run of the tiny GPT-2 per peft configuration, with its adapter; None: the untouched base."""
     spec = ModelSpec(name="tiny", folder=str(tiny_gpt2))
-    configs = {
-        "base": None,
-        "lora": LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True, task_type="CAUSAL_LM"),
-        "prompt": PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2),
-    }
-    kinds = {"lora": {"peft_type": "LORA", "r": 2}, "prompt": {"peft_type": "prompt_tuning"}}
     runs = {}
     for name, config in configs.items():
-        method = MethodSpec(name=name, peft=kinds[name]) if name in kinds else catalog.method("base")
-        rate = None if config is None else 1e-3
+        kind = None if config is None else config.peft_type.value.lower()
+        method = catalog.method("base") if kind is None else MethodSpec(name=name, peft={"peft_type": kind})
         run = RunSpec(
-            model=spec, dataset=None, data=None, method=method, learning_rate=rate,
+            model=spec, dataset=None, data=None, method=method, learning_rate=kind and 1e-3,
             train=TrainSpec(precision="fp32"), seed=0,
         )  # fmt: skip
-        folder = RunFolder(tmp_path, run.run_id)
+        folder = RunFolder(root, run.run_id)
         if config is not None:
             base = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
-            get_peft_model(base, config).save_pretrained(folder.artifact)
+            adapted = get_peft_model(base, config)
+            torch.manual_seed(0)
+            with torch.no_grad():
+                for weight in adapted.parameters():
+                    if weight.requires_grad:
+                        weight.normal_(0, 0.5)
+            adapted.save_pretrained(folder.artifact)
         runs[name] = (
             RunRecord(
                 run_id=run.run_id, spec=run, status="finished", validation_bits_per_byte=None, data=None,
@@ -82,12 +82,47 @@ def test_an_adapter_of_virtual_tokens_does_not_share_the_base(tiny_gpt2, tmp_pat
             ),
             folder,
         )  # fmt: skip
+    return runs
+
+
+def lora(**options):
+    """A LoRA of rank 2 on the tiny GPT-2."""
+    shared = {"target_modules": ["c_attn"], "fan_in_fan_out": True, "task_type": "CAUSAL_LM"}
+    return LoraConfig(r=2, **shared, **options)
+
+
+def test_an_adapter_of_virtual_tokens_does_not_share_the_base(tiny_gpt2, tmp_path):
+    """The base and LoRA share one model; prompt tuning, whatever the case of its type, has a second one."""
+    prompt = PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2)
+    runs = saved_runs(tiny_gpt2, tmp_path, {"base": None, "lora": lora(), "prompt": prompt})
     loaded = load(runs, lambda text: None)
     assert [arm.name for arm in loaded.arms] == ["base", "lora", "prompt"]
     assert loaded.in_memory == 2
     models = {arm.name: arm.model for arm in loaded.arms}
     assert models["lora"] is models["base"]
     assert models["prompt"] is not models["base"]
+
+
+def test_an_adapter_whose_loading_changes_the_base_has_a_model_of_its_own(tiny_gpt2, tmp_path):
+    """PiSSA and learned biases come before LoRA: three models, each of which computes what it does alone."""
+    configs = {
+        "base": None,
+        "pissa": lora(init_lora_weights="pissa"),
+        "biases": lora(bias="all"),
+        "lora": lora(),
+    }
+    runs = saved_runs(tiny_gpt2, tmp_path, configs)
+    loaded = load(runs, lambda text: None)
+    assert loaded.in_memory == 3
+    ids = torch.tensor([[5, 6, 7]])
+    computed = {}
+    for arm in loaded.arms:
+        plain = AutoModelForCausalLM.from_pretrained(tiny_gpt2, dtype=torch.float32)
+        alone = plain if arm.name == "base" else PeftModel.from_pretrained(plain, runs[arm.name][1].artifact)
+        with torch.no_grad(), arm.active():
+            computed[arm.name] = arm.model(input_ids=ids).logits
+            assert torch.allclose(computed[arm.name], alone.eval()(input_ids=ids).logits, atol=1e-5), arm.name
+    assert not torch.allclose(computed["lora"], computed["base"], atol=1e-2)
 
 
 def texts(pieces):
