@@ -77,11 +77,15 @@ def write(
 
 def _next(state: _State, start: list[int], number: torch.Tensor, decoding: Decoding) -> int:
     model = state.arm.model
-    given = start if state.cache is None else state.ids[-1:]
+    # peft puts a learned prompt before whatever it is given: such a model reads all of the text each time
+    whole = getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False)
+    given = [*start, *state.ids] if whole or state.cache is None else state.ids[-1:]
     ids = torch.tensor([given], device=next(model.parameters()).device)
     with state.arm.active():
-        output = model(input_ids=ids, past_key_values=state.cache, use_cache=True)
-    state.cache = output.past_key_values
+        output = model(
+            input_ids=ids, **({} if whole else {"past_key_values": state.cache, "use_cache": True})
+        )
+    state.cache = None if whole else output.past_key_values
     logits = output.logits[:, -1]
     if decoding.temperature == 0:
         return int(logits.argmax(dim=1))

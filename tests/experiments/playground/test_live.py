@@ -12,15 +12,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from peft import (
+    LoraConfig,
+    PeftModel,
+    PrefixTuningConfig,
+    PromptEncoderConfig,
+    PromptTuningConfig,
+    get_peft_model,
+)
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from eval.inference.generation import generate
 from experiments.playground.live.arms import Arm, Arms, _with_adapter, _without_adapter, load
 from experiments.playground.live.writing import write
 from toolkit import catalog
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Decoding, MethodSpec, ModelSpec, RunSpec, TrainSpec
+from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 starlette = pytest.importorskip("starlette.testclient", reason="the extra `playground` is not installed")
 from experiments.playground.live.server import Limits, Playground, application  # noqa: E402
@@ -144,6 +152,23 @@ def test_arms_that_share_a_base_write_what_each_writes_alone(arms, tiny_gpt2):
     ids = [prefix_token(shared.tokenizer), *shared.tokenizer("RECIPE: Pie\n")["input_ids"]]
     whole = alone.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)[0, len(ids) :]
     assert together["two"][0] == shared.tokenizer.decode(whole, skip_special_tokens=True)
+
+
+def test_a_learned_prompt_writes_what_the_evaluation_writes(tiny_gpt2, tmp_path):
+    """Prefix, prompt and P-tuning, greedy, 12 tokens: the virtual tokens stand before the text once."""
+    shared = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 3}
+    configs = {
+        "prefix": PrefixTuningConfig(**shared),
+        "prompt": PromptTuningConfig(**shared),
+        "p": PromptEncoderConfig(**shared, encoder_hidden_size=8),
+    }
+    loaded = load(saved_runs(tiny_gpt2, tmp_path, configs), lambda text: None)
+    written = texts(write(loaded, list(configs), "RECIPE: Pie\n", GREEDY, 12, 0))
+    spec = EvalSpec(max_new_tokens=12)
+    for arm in loaded.arms:
+        (expected,) = generate(arm.model, loaded.tokenizer, ["RECIPE: Pie\n"], "title", GREEDY, spec)
+        assert expected.tokens > 2, arm.name
+        assert written[arm.name][0] == expected.text, arm.name
 
 
 def test_the_same_seed_writes_the_same_and_another_differs(arms):
