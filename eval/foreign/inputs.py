@@ -60,7 +60,12 @@ def endings_of(given: Endings | None, runs: Seeds, name: str) -> list[list[bool]
 
 def format_of(given: str | Format | None) -> Format | None:
     """Return the format of a name; None for None. UserError for conversations, which texts alone are not."""
-    form = document_format(given) if isinstance(given, str) else given
+    return format_named(given) if isinstance(given, str) else given
+
+
+def format_named(name: str) -> Format:
+    """Return the format of the catalog. UserError for conversations."""
+    form = document_format(name)
     if isinstance(form, Conversation):
         raise UserError(
             f"format '{form.name}' is of conversations: leave `format` out and give the answers as texts, or "

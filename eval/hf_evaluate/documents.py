@@ -8,9 +8,9 @@ from typing import Any
 import datasets
 import evaluate
 
+from eval.foreign.inputs import format_named
 from eval.foreign.texts import outcome_of
 from eval.metrics import Context, all_metrics, measure, metric
-from toolkit import config
 from toolkit.errors import UserError, unknown_name
 
 DESCRIPTION = """{title}: {about}
@@ -68,7 +68,7 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
         stopped: Sequence[bool] | None = None,
         train: Sequence[str] = (),
     ) -> dict[str, Any]:
-        form = config.document_format(format)
+        form = format_named(format)
         mode = prompt_mode or form.sections[0].name
         ended = [True] * len(predictions) if stopped is None else list(stopped)
         if len(ended) != len(predictions):

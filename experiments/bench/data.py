@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench.synthetic import planted
-from toolkit import config
+from toolkit import config, runtime
 from toolkit.data import corpus
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
 from toolkit.data.duplicates.shingles import Shingler
@@ -76,14 +75,13 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
     start = time.perf_counter()
     prepare(dataset, sizes, folder / "cache")
     again = time.perf_counter() - start
-    unit = 1 if sys.platform == "darwin" else 1024
     report = prepared.report
     return {
         "seconds": round(seconds, 1),
         "processor_seconds": round(processor, 1),
         "again_seconds": round(again, 2),
         "rows_per_second": round(rows / seconds, 1),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "peak_memory_bytes": runtime.peak_memory_bytes(),
         "accepted": report.rows.accepted,
         "refused": {reason: refusal.count for reason, refusal in report.refused.items()},
         "sizes": report.sizes.model_dump(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from experiments.running.executors.local import Local
 from experiments.running.runner import jobs_of
+from toolkit import runtime
 from toolkit.records import EvaluationRecord, RunRecord
 from toolkit.runtime import child_environment, machine, module_command
 
@@ -157,18 +157,18 @@ def _read(base: str, root: str, many: str) -> dict[str, float]:
     """Make the records of so many cells and read them, as the report and the conclusions do; peak memory."""
     grid = StudyState(studies.load("quickstart", many_cells(Path(base), int(many))), Path(root)).prepare()
     folders = [grid.root.run(cell.run.run_id) for cell in finish(grid)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = runtime.peak_memory_bytes()
     began = time.perf_counter()
     kept: list[Any] = []
     for folder in folders:
         kept.append(RunRecord.read(folder.record))
         kept += [EvaluationRecord.read(path) for path in folder.path.glob("eval-*.json")]
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = runtime.peak_memory_bytes()
     return {
         "read_seconds": round(seconds, 2),
-        "read_peak_memory_bytes": peak * 1024,
-        "read_memory_before_bytes": before * 1024,
+        "read_peak_memory_bytes": peak,
+        "read_memory_before_bytes": before,
     }
 
 

@@ -134,6 +134,8 @@ def _likelihoods(record: Any, folder: RunFolder, texts: list[str]) -> list[float
     from eval.inference.likelihood import likelihoods
     from toolkit.models.artifact import load_run
 
+    if record.status != "finished":  # it diverged, which is a drift like any other
+        return [None] * len(texts)
     model, tokenizer = load_run(record, folder)
     scored = likelihoods(model, tokenizer, texts, document_format("recipe"), precision="fp32")
     sums = [(sum(p.nll for p in one.values()), sum(p.tokens for p in one.values())) for one in scored]

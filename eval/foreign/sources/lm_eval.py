@@ -100,7 +100,8 @@ def _weighted(where: str, value: Any, metric: str) -> tuple[float, float]:
 
 
 def _target(line: dict[str, Any]) -> str | None:
-    return json.dumps(line["target"], sort_keys=True) if "target" in line else None
+    target = line.get("target")
+    return None if target in (None, "", []) else json.dumps(target, sort_keys=True)
 
 
 def _text(value: Any) -> str | None:

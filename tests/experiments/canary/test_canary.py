@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,9 +12,11 @@ from experiments.canary import compare as canary
 from experiments.canary.compare import between, first_moved
 from experiments.canary.drift import drifts, overall
 from experiments.canary.environments import pins
+from experiments.canary.runs import _likelihoods
 from experiments.cli.app import main
 from tests.experiments.canary.record import PLANTED, SERIES
 from toolkit.errors import UserError
+from toolkit.records.folders import RunFolder
 
 RECORDED = json.loads(SERIES.read_text())
 """Drift -> run -> series: recorded by `record.py`, three seeds of full fine-tuning and LoRA."""
@@ -31,6 +34,16 @@ def drift_of(one, other, quantity="loss", **settings):
     """The drift of one quantity."""
     (found,) = [d for d in drifts(one, other, **settings) if d.quantity == quantity]
     return found
+
+
+def test_a_run_that_diverges_has_moved_and_is_not_missing_weights(tmp_path):
+    """It leaves no artifact: no likelihoods, where the other side has some."""
+    record = SimpleNamespace(status="diverged")
+    found = _likelihoods(record, RunFolder(tmp_path, "run"), ["one", "two"])
+    assert found == [None, None]
+    one = {"tiny full 0": {"loss": [1.0], "gradient_norm": [1.0], "likelihood": found}}
+    other = {"tiny full 0": {"loss": [1.0], "gradient_norm": [1.0], "likelihood": [1.0, 1.0]}}
+    assert drift_of(one, other, "likelihood").verdict == "moved"
 
 
 def test_the_distance_is_the_mean_absolute_difference_with_an_interval_over_seeds():

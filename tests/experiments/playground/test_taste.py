@@ -252,7 +252,10 @@ def test_an_unknown_baseline_is_one_line():
 
 @pytest.mark.slow
 def test_intervals_cover_as_they_promise():
-    """8 raters x 24 prompts, 300 taste tests: between 93 and 97 % hold the shares of a very large one."""
+    """8 raters x 24 prompts, 300 taste tests: between 93 and 98 % hold the shares of a very large one.
+
+    Somewhat more than 95 %: no variance is less than that of single votes.
+    """
     pooled = []
     for part in range(4):
         whole = simulated(np.random.default_rng(100 + part), 100, 100)
@@ -262,4 +265,4 @@ def test_intervals_cover_as_they_promise():
     for repetition in range(300):
         found = preferences(simulated(np.random.default_rng(repetition), 8, 24), "base")
         held += [one.low <= truth[one.method] <= one.high for one in found.against_baseline]
-    assert 0.93 <= np.mean(held) <= 0.97
+    assert 0.93 <= np.mean(held) <= 0.98

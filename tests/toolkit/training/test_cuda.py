@@ -21,6 +21,6 @@ def test_a_run_on_cuda_keeps_fp32_masters_and_tells_its_peaks(tiny_gpt2, tmp_pat
     folder = RunFolder(tmp_path, run.run_id)
     record = train(run, recipe_texts[:30], recipe_texts[30:], "[END]", folder, progress=lambda _: None)
     assert record.status == "finished"
-    assert record.precision.endswith("fp32 weights")
+    assert record.precision.endswith("fp32 weights, fp32 validation")
     assert record.environment["device"] == torch.cuda.get_device_name()
     assert record.costs.cuda_reserved_bytes >= record.costs.cuda_allocated_bytes > 0

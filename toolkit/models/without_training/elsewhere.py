@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,15 @@ def pinned(method: MethodSpec) -> MethodSpec:
     return method.model_copy(update={"files_sha256": digest})
 
 
+def _refuse_if_replaced(method: MethodSpec, files: Sequence[Path]) -> None:
+    """Raise UserError if files are not those that the run's identity was made of."""
+    if method.files_sha256 not in (None, origins.sha256(files)):
+        raise UserError(
+            f"method {method.name}: '{method.elsewhere}' was replaced while the study ran: run it again once "
+            "nothing writes there"
+        )
+
+
 def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     """Copy the files into the run's artifact and write its record; what is not known of it is None.
 
@@ -64,6 +73,8 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
     with whole_folder(folder.artifact) as target:
         for file in _dequantised(method) if method.gguf else files:
             shutil.copyfile(file, target / file.name)
+        read = files if method.gguf else [target / file.name for file in files]
+        _refuse_if_replaced(method, read)
     return write_record(
         spec,
         folder,

@@ -65,6 +65,7 @@ def attention(
         and dtype == torch.bfloat16
         and not dropout
         and query.shape[2] == key.shape[2]
+        and query.shape[3] == value.shape[3]
         and getattr(module, "is_causal", False)
         and all(option is None or option is True for name, option in rest.items() if name in _UNUSUAL)
     )

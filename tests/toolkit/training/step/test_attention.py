@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documentation uses
@@ -68,6 +70,16 @@ def test_a_run_trains_with_blocks_only_if_it_asks_for_them(tiny_llama, tmp_path,
         record = train(run, recipe_texts[:12], recipe_texts[30:34], "[END]", folder, progress=lambda _: None)
         assert record.status == "finished"
         assert bool(calls) == (attention == "blocks")
+
+
+def test_values_that_are_narrower_are_left_to_pytorch():
+    """As in multi-head latent attention: queries of width 4, values of width 2."""
+    query, key, value = sides(2, 4, 4, 5, torch.bfloat16)
+    narrow = value[..., :2]
+    module = SimpleNamespace(is_causal=True, num_key_value_groups=1, training=True)
+    found, _ = blocks.attention(module, query, key, narrow, None, scaling=0.5)
+    expected = F.scaled_dot_product_attention(query, key, narrow, is_causal=True, scale=0.5)
+    assert torch.equal(found, expected.transpose(1, 2))
 
 
 def test_a_mask_that_shows_later_keys_is_not_causal():
