@@ -64,6 +64,14 @@ def test_costs_are_those_of_the_findings():
     assert f"LoRA took {memory} ({ends}) of the peak memory and {saved} of the disk" in README
 
 
+def test_the_ratio_of_rates_is_that_of_the_kept_study():
+    """With its interval over three tuning seeds."""
+    (one,) = [o for o in read("learning-rates").conclusions.optima if o.method == "lora-r16"]
+    assert (one.ratio_seeds, one.outside) == (3, 0)
+    said = f"is {one.ratio:.1f} times ({one.ratio_low:.1f} to {one.ratio_high:.0f}, three tuning seeds)"
+    assert said in README
+
+
 def test_conversations_are_those_of_the_kept_study():
     """Values, interval and the untouched base."""
     kept, metric = read("answers"), "bits_per_byte"
@@ -88,7 +96,7 @@ def test_speeds_are_those_of_the_bench():
     assert f"reaches in {seconds['full']:.0f} seconds instead of {seconds['notebook']:.0f}" in README
 
 
-@pytest.mark.parametrize("study", ["full-vs-lora-embedded", "answers", "where-to-adapt"])
+@pytest.mark.parametrize("study", ["full-vs-lora-embedded", "answers", "where-to-adapt", "learning-rates"])
 def test_a_study_that_the_readme_names_is_kept(study):
     """So that its numbers can be looked up."""
     assert study in README
