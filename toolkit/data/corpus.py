@@ -14,7 +14,7 @@ import numpy as np
 from toolkit.data.cleaning import EXAMPLES, Tally
 from toolkit.data.conversations.turns import Dialogue
 from toolkit.data.duplicates.minhash import Forest, band_keys, candidates, near_pairs
-from toolkit.data.duplicates.shingles import Shingler, normalised_title, stable_hash, words
+from toolkit.data.duplicates.shingles import Shingler, stable_hash, title_key, words
 from toolkit.data.format import Document, Span, body_spans, document_id
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source
@@ -131,13 +131,6 @@ def _spans(document: Document | Dialogue, form: AnyFormat) -> list[Span]:
     if isinstance(document, Dialogue) or isinstance(form, Conversation):
         return []
     return body_spans(document, form)
-
-
-def title_key(document: Document | Dialogue) -> str:
-    """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2."""
-    if isinstance(document, Dialogue):
-        return " ".join(document.title.split())
-    return normalised_title(document.title)
 
 
 def _clusters(

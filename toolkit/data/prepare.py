@@ -17,10 +17,9 @@ from filelock import FileLock, Timeout
 
 from toolkit.data import corpus
 from toolkit.data.conversations.template import rendering
-from toolkit.data.conversations.turns import Dialogue, from_text
-from toolkit.data.corpus import Corpus, title_key
+from toolkit.data.corpus import Corpus
+from toolkit.data.duplicates.claims import claims_of
 from toolkit.data.duplicates.prompts import near_prompts
-from toolkit.data.duplicates.shingles import stable_hash
 from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
@@ -191,19 +190,19 @@ def _divide(
     keys = group_keys(titles, documents.clusters[used]) if together else titles
     if data.near_prompts == "together":
         keys = group_keys(keys, near_prompts(documents.texts.choose(used), data.near_duplicate, progress))
-    renamed = dict(zip(titles.tolist(), keys.tolist(), strict=True))
-    copies = {} if together else _claims(documents, used)
-    claims = {
-        number: tuple(sorted({renamed.get(title, title) for title in (*copies.get(number, ()), *begun)}))
-        for number, begun in _begun(documents, used, sources, copies)
-    }
     division = split(
         keys,
         documents.ids[used],
         origins,
         sizes,
         prompts=titles if data.same_title == "exclude" else None,
-        claims=claims,
+        claims=claims_of(
+            used,
+            documents.titles,
+            keys,
+            None if together else documents.clusters,
+            _trained_on_every_answer(documents, used, sources),
+        ),
         further=more,
     )
     if division.missing:
@@ -235,41 +234,14 @@ def _without_copies(documents: Corpus, data: DataSpec) -> Indices:
     return np.sort(by_identity[first])
 
 
-def _claims(documents: Corpus, used: Indices) -> dict[int, tuple[int, ...]]:
-    """Return index in ``used`` -> titles of the dropped copies of a document, other than its own."""
-    sizes = np.bincount(documents.clusters)
-    members: dict[int, set[int]] = {}
-    for index in np.flatnonzero(sizes[documents.clusters] > 1).tolist():
-        members.setdefault(int(documents.clusters[index]), set()).add(int(documents.titles[index]))
-    claims = {}
-    for number in np.flatnonzero(sizes[documents.clusters[used]] > 1).tolist():
-        index = int(used[number])
-        further = members[int(documents.clusters[index])] - {int(documents.titles[index])}
-        if further:
-            claims[number] = tuple(sorted(further))
-    return claims
-
-
-def _begun(
-    documents: Corpus, used: Indices, sources: Sequence[Source], copies: Mapping[int, Any]
-) -> Iterator[tuple[int, list[int]]]:
-    """Yield index in ``used`` -> titles of the conversations that a document begins with.
-
-    Of a format that trains on every answer: one that continues another holds the answer of that one. Of
-    documents with none, only those with ``copies`` are yielded.
-    """
-    every_answer = [
-        isinstance(form := source.dataset.format, Conversation) and form.columns == "messages"
-        for source in sources
-    ]
-    for number, (index, origin) in enumerate(zip(used, documents.sources[used], strict=True)):
-        begun: list[int] = []
-        if every_answer[origin]:
-            turns = from_text(documents.texts[int(index)]).turns
-            ends = [at for at, turn in enumerate(turns[:-1], start=1) if turn.role == "assistant"]
-            begun = [stable_hash(title_key(Dialogue(turns[:at]))) for at in ends]
-        if begun or number in copies:
-            yield number, begun
+def _trained_on_every_answer(
+    documents: Corpus, used: Indices, sources: Sequence[Source]
+) -> Iterator[tuple[int, str]]:
+    """Yield index in ``used`` and text of the conversations of such formats."""
+    formats = [source.dataset.format for source in sources]
+    places = [n for n, f in enumerate(formats) if isinstance(f, Conversation) and f.columns == "messages"]
+    for number in np.flatnonzero(np.isin(documents.sources[used], places)).tolist():
+        yield number, documents.texts[int(used[number])]
 
 
 def _code() -> str:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from toolkit.data.conversations.turns import Dialogue
+from toolkit.data.format import Document
 from toolkit.data.split import Hashes
 
 SHINGLE_WORDS = 3
@@ -39,6 +41,13 @@ def normalised_title(title: str) -> str:
     if len(found) > 1 and _ROMAN.fullmatch(found[-1]):
         found.pop()
     return " ".join(found) or title
+
+
+def title_key(document: Document | Dialogue) -> str:
+    """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2."""
+    if isinstance(document, Dialogue):
+        return " ".join(document.title.split())
+    return normalised_title(document.title)
 
 
 def words(text: str) -> list[str]:
