@@ -15,7 +15,7 @@ from experiments.analysis import optima
 from experiments.analysis.claims import claims_of
 from experiments.analysis.comparisons import KnownComparisons, compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
-from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks, is_of
+from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks, planned_for
 from experiments.analysis.recommend import recommend
 from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.conditions import CellSpec
@@ -70,7 +70,7 @@ def conclude(
     folder = root.results(study.name)
     before = earlier(folder / "comparisons.json")
     looks = sequential or (before.sequential if before else None)
-    looks = looks if looks and is_of(looks, study) else None
+    looks = looks if looks and planned_for(looks, study) else None
     level = looks.now.level if looks else ALPHA
     compared = with_holm(comparisons(study, statistics, headline, findings, level=level))
     concluded = KnownComparisons(compared)

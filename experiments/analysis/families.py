@@ -25,7 +25,7 @@ def earlier(path: Path) -> Conclusions | None:
         return None
 
 
-def is_of(looks: LookPlan, study: StudySpec) -> bool:
+def planned_for(looks: LookPlan, study: StudySpec) -> bool:
     """Whether looks were planned for what a study trains; with another base or data it is another study."""
     return looks.study in (None, study.what_is_trained)
 

@@ -16,7 +16,7 @@ from eval.statistics.power import Variances, decided
 from eval.statistics.sequential import State, state
 from experiments.analysis.conclude import Concluded, conclude
 from experiments.analysis.detectable import Basis, bases_of, independent_of, tests_of
-from experiments.analysis.families import earlier, is_of
+from experiments.analysis.families import earlier, planned_for
 from experiments.design.planning.looks import (
     Size,
     affordable,
@@ -165,7 +165,7 @@ def plan_of(study: StudySpec, root: Path) -> LookPlan | None:
     if plan is None or (plan.planned[0].seeds, plan.planned[0].documents) != first:
         return None
     same = (plan.methods, plan.metrics) == (tuple(study.methods), _metrics(study))
-    return plan if same and is_of(plan, study) else None
+    return plan if same and planned_for(plan, study) else None
 
 
 def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float, budget: float) -> LookPlan:

@@ -87,7 +87,7 @@ class Fitted:
     peak_flops_per_second: float | None
     """What the machine reaches, over all processes."""
     exact: frozen_weights.ExactWeights | None
-    """The frozen weights as they were read, if they were rounded: enter it to save a whole model."""
+    """Frozen weights as they were read, if they were rounded and a whole model is saved: enter it to save."""
 
 
 def fit(
@@ -149,7 +149,7 @@ def fit(
         diverged,
         None if per_position is None else per_position * data.totals.positions[trainer.state.global_step],
         None if peak is None else peak * runtime.processes(),
-        exact,
+        None if hasattr(model, "peft_config") else exact,  # an adapter is saved without its base
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import sacrebleu
@@ -103,26 +104,40 @@ def test_continuations_are_scored_as_the_whole_document_is():
     assert score([rest], [whole], "rouge_l", format="recipe").value == 1.0
 
 
+def wrong(value: object) -> Any:
+    """A value of a type that is not expected, as a caller without types may pass."""
+    return value
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: score(GOOD, REFERENCES, "blue"), "Did you mean 'bleu'"),
         (lambda: score(GOOD[:3], REFERENCES), "3 predictions and 4 references"),
-        (lambda: score("one text", REFERENCES), "expected a list of texts, got one string"),  # type: ignore[arg-type]
+        (lambda: score(wrong("one text"), REFERENCES), "expected a list of texts, got one string"),
         (lambda: score([], []), "no predictions"),
-        (lambda: score([1, 2], ["a", "b"]), "expected a list of texts"),  # type: ignore[list-item]
-        (lambda: score([["a"], [2]], ["a"]), "expected one text per document, got int: 2"),  # type: ignore[list-item]
+        (lambda: score(wrong([1, 2]), ["a", "b"]), "expected a list of texts"),
+        (lambda: score(wrong([["a"], [2]]), ["a"]), "expected one text per document, got int: 2"),
         (lambda: score(GOOD, REFERENCES, "bits_per_byte"), "needs a model's likelihoods"),
         (lambda: score(GOOD, REFERENCES, "structure_compliance"), "format='recipe'"),
         (lambda: score(GOOD, REFERENCES, "ingredient_use"), "format='recipe'"),
         (lambda: score(GOOD, REFERENCES, "numeric_answer"), "says how answers are scored"),
         (lambda: score(GOOD, REFERENCES, "exact_match", format="recipe"), "nothing about .* 'recipe'"),
         (lambda: score(GOOD, REFERENCES, format="chat"), "'chat' is of conversations: leave `format` out"),
-        (lambda: score(["a", "b"], [["a"], ["b"]]), r"references: expected one text .*, got list: \['a'\]"),  # type: ignore[list-item]
-        (lambda: score(["a", "b"], ["a", None]), "references: expected one text per document, got None"),  # type: ignore[list-item]
-        (lambda: compare(["a"], ["b"], [math.nan]), "references: expected one text .*, got float: nan"),  # type: ignore[list-item]
-        (lambda: score(["a", None], ["a", "b"]), "predictions: expected a list .*, got None in it"),  # type: ignore[list-item]
-        (lambda: score(["a"], None), "references: expected a list of texts, got None"),  # type: ignore[arg-type]
+        (
+            lambda: score(["a", "b"], wrong([["a"], ["b"]])),
+            r"references: .*, got list: \['a'\]",
+        ),
+        (
+            lambda: score(["a", "b"], wrong(["a", None])),
+            "references: expected one text .*, got None",
+        ),
+        (
+            lambda: compare(["a"], ["b"], wrong([math.nan])),
+            "references: expected .*, got float: nan",
+        ),
+        (lambda: score(wrong(["a", None]), ["a", "b"]), "predictions: expected a list .*, got None in it"),
+        (lambda: score(["a"], wrong(None)), "references: expected a list of texts, got None"),
         (lambda: score(["a"], ["a"], "longest_copy", train="a"), "train: expected a list .*, got one string"),
         (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
         (lambda: score([GOOD, GOOD], REFERENCES, stopped=[True] * 4), "stopped: 1 lists for 2 seeds"),

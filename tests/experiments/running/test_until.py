@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from eval.statistics.power import Variances
-from experiments.analysis.families import is_of
+from experiments.analysis.families import planned_for
 from experiments.analysis.verify import verify
 from experiments.design import study as studies
 from experiments.design.planning.looks import (
@@ -106,11 +106,11 @@ def test_looks_are_those_of_the_same_runs(done, tmp_path, tiny_gpt2):
     looked = done[1].model_copy(update={"sequential": plan})
     looked.write(tmp_path / "results" / "small" / "comparisons.json", sealed=True)
     assert plan_of(study, tmp_path) == plan
-    assert is_of(plan, grown(study, Size(5, 12)))
+    assert planned_for(plan, grown(study, Size(5, 12)))
     for change in ("data.train=11", "base_models=gpt2", "train.epochs=2"):
         other = studies.load("quickstart", asked(tiny_gpt2, "small", change))
         assert plan_of(other, tmp_path) is None
-        assert not is_of(plan, other)
+        assert not planned_for(plan, other)
 
 
 def test_the_smallest_unused_seeds_are_added_if_none_is_above():
