@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.analysis.recommend import choose
-from experiments.design import study as studies
-from experiments.publishing.board import COSTS, Row, Standing, cheaper_on, rows_of, without_value
+from experiments.publishing.board import (
+    COSTS,
+    STUDY,
+    Row,
+    Standing,
+    cheaper_on,
+    missing,
+    on_one_device,
+    rows_of,
+    without_value,
+)
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, LEVEL
 from figures.tables.table import Table
-from figures.wording.evidence import cost_text, recommendation_text
+from figures.wording.evidence import cost_text, looks_text, recommendation_text
 from figures.wording.names import (
     MISSING,
     count,
@@ -23,9 +32,8 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of
-from toolkit.records import Cell, Condition
+from toolkit.records import BASE, Cell, Condition
 
-STUDY = "board"
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
     "number is written by hand."
@@ -52,8 +60,8 @@ $ .venv/bin/bakeoff run board                            # hours on two CPU core
 $ .venv/bin/bakeoff recommend board --by memory
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
-UNFINISHED = """**{ran} of {all} methods have been run** so far; {left} {are}
-missing, and Holm's correction is over those that are there. These runs are part of the whole board:
+UNFINISHED = """**{ran} of {all} methods are in these records**; {left} {are}
+not, and Holm's correction is over those that are there. These runs are part of the whole board:
 `bakeoff run board` trains only what is missing. This part alone is `{command}`."""
 
 
@@ -80,7 +88,9 @@ def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
         if names := _names(rows, standing):
             sentences.append(f"{lead}: {names}.")
     if lost:
-        sentences.append(f"Without a value, as no run finished: {joined([f'`{name}`' for name in lost])}.")
+        sentences.append(
+            f"Without a value, as no confirming run was evaluated: {joined([f'`{name}`' for name in lost])}."
+        )
     return " ".join(sentences)
 
 
@@ -117,13 +127,14 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
             )
         )
     label = next((metric_of(row.comparison) for row in rows if row.comparison), "value")
+    over = "seeds and documents" if any(row.estimate.seeds > 1 for row in rows) else "documents, of one seed"
     header = ("method", label, f"minus {baseline}", "p (Holm)", f"against {baseline}")
     return Table(
         name="board",
         title="Board",
         header=(*header, *(name for _, name in COSTS), "trainable parameters"),
         rows=lines,
-        note="In brackets: 95 % intervals over seeds and documents. Costs: means over seeds.",
+        note=f"In brackets: 95 % intervals over {over}. Costs: means over seeds.",
     )
 
 
@@ -160,30 +171,38 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         parts += [answer(rows, concluded.baseline, lost), table(rows, concluded.baseline).markdown()]
         if picture:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
-        parts.append("## Which one to use")
-        chosen = [one for one in concluded.recommendations if one.condition == condition]
-        timed = all("time" in row.ratios for row in rows)
-        parts += [
-            f"By {label}: {recommendation_text(choose(one, by), [condition])}"
-            for one in chosen
-            for by, label in COSTS
-            if by != "time" or timed
-        ]
-        if chosen and not timed:
-            parts.append("By training time: not known, since other work had some of the cores, or may have.")
+        if concluded.sequential:
+            parts.append(looks_text(concluded.sequential))
+        parts += _which(kept, rows, condition)
         parts.append(_setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
 
 
+def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
+    """Which method to use by each cost that can be compared; of one seed none, it may be the lucky one."""
+    if all(row.estimate.seeds == 1 for row in rows):
+        return []
+    left_out: dict[str, str] = {}
+    if not on_one_device(kept):
+        left_out = dict.fromkeys(("memory", "time"), "the runs were on several devices")
+    elif not all("time" in row.ratios for row in rows):
+        left_out = {"time": "other work had some of the cores, or may have"}
+    parts = ["## Which one to use"]
+    for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
+        for by, label in COSTS:
+            words = f"not known, since {left_out[by]}." if by in left_out else None
+            parts.append(f"By {label}: {words or recommendation_text(choose(one, by), [condition])}")
+    return parts if len(parts) > 1 else []
+
+
 def _unfinished(kept: Kept) -> list[str]:
     """A paragraph about the methods of the study file without a run in the records; none if all are there."""
-    ran = {cell.method for cell in kept.conclusions.cells}
-    asked = list(studies.load(STUDY).methods)
-    left = [f"`{name}`" for name in asked if name not in ran]
+    left = [f"`{name}`" for name in missing(kept)]
     if not left:
         return []
+    ran = len({cell.method for cell in kept.conclusions.cells} - {BASE})
     are = "is" if len(left) == 1 else "are"
-    numbers = {"ran": len(asked) - len(left), "all": len(asked)}
+    numbers = {"ran": ran, "all": ran + len(left)}
     return [UNFINISHED.format(**numbers, left=joined(left), are=are, command=kept.command)]
 
 

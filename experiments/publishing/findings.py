@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from experiments.design.findings import PublishedFinding
-from experiments.publishing.board import COSTS, ratios_of, rows_of, without_value
+from experiments.publishing.board import COSTS, Standing, missing, ratios_of, rows_of, without_value
 from experiments.publishing.kept import Kept
 from figures.wording.names import (
     amount,
@@ -46,8 +46,9 @@ def judged(published: PublishedFinding, studies: Mapping[str, Conclusions]) -> l
 
 
 def _has_evidence(claim: Claim) -> bool:
-    known = [one.verdict is not None for one in claim.comparisons]
-    return any([*known, *(one.value is not None for one in claim.ratios)])
+    """Whether the study ran what the finding is about, whatever came of it."""
+    known = [one.verdict is not None or one.reason is not None for one in claim.comparisons]
+    return any([*known, *(one.value is not None or bool(one.without) for one in claim.ratios)])
 
 
 def status(entries: Sequence[Judged]) -> Status:
@@ -64,11 +65,14 @@ def status(entries: Sequence[Judged]) -> Status:
 def status_words(entries: Sequence[Judged]) -> str:
     """Return the same, and in how many studies or conditions, if others could not tell: they may share runs.
 
-    Of an undecided finding of several parts, how many of them agree.
+    Of an undecided finding of several parts, how many of them agree; of one that expects a difference,
+    whether there is none instead.
     """
     together = status(entries)
     if together == "undecided" and len(entries) == 1:
         claim = entries[0].claim
+        if any(one.verdict == "equivalent" for one in claim.comparisons if one.support == "undecided"):
+            return "undecided (equivalent here, which a larger study may not be)"
         supports = [*(one.support for one in claim.comparisons), *(one.support for one in claim.ratios)]
         agree = supports.count("supports")
         return f"undecided ({agree} of {len(supports)} parts agree)" if agree else together
@@ -159,8 +163,10 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     ]
     if not pairs:
         return f"The kept records of `{HEADLINE}` do not compare LoRA with full fine-tuning."
-    fewest, most = (of(one.seeds for one in pairs) for of in (min, max))
+    compared = [one for one in pairs if one.verdict != "refused"] or pairs
+    fewest, most = (of(one.seeds for one in compared) for of in (min, max))
     seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
+    per_method = f", {seeds} per method" if most else ""
     tuned = all(
         cell.tuned for cell in concluded.cells if cell.phase == "confirm" and cell.method in (FULL, LORA)
     )
@@ -168,10 +174,12 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     pairs.sort(key=lambda one: one.verdict in ("undecided", "refused"))  # what is decided first
     parts = [_in_words(one, count(one.condition.train_size or 0, "recipe")) for one in pairs]
     later = LATER if any(one.metric == CONTENT for one in pairs) else ""
-    return f"LoRA of rank 16 against full fine-tuning, {how}, {seeds} per method: {joined(parts)}{later}."
+    return f"LoRA of rank 16 against full fine-tuning, {how}{per_method}: {joined(parts)}{later}."
 
 
 def _in_words(one: Comparison, recipes: str) -> str:
+    if one.verdict == "refused":
+        return f"not compared on {metric_of(one)} with {recipes} ({one.reason or 'see its report'})"
     unit = one.unit or ""
     places = decimals(unit, one.low, one.high)
     size = difference_text(one.difference, unit, places)
@@ -218,8 +226,18 @@ def _others(studies: Mapping[str, Kept]) -> str:
         return "Whether another method is better than LoRA has not been run yet (`bakeoff run board`)."
     kept = studies["board"]
     rows = rows_of(kept, kept.conclusions.conditions[0])
-    by = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in ("better", "equivalent")}
+    of = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in get_args(Standing)}
     lost = without_value(kept, kept.conclusions.conditions[0])
-    others = count(len(rows) - 1 + len(lost), "other method")
-    first = f"Of {others}, {joined(by['better']) or 'none'} may be called better than LoRA"
-    return f"{first}; as good within the margin: {joined(by['equivalent']) or 'none'} ([board](board.md))."
+    rest = [
+        f"{len(of[name])} {words}"
+        for name, words in (("worse", "worse"), ("undecided", "undecided"), ("refused", "not compared"))
+        if of[name]
+    ]
+    if lost:
+        rest.append(f"{len(lost)} without a value")
+    part = f"; {count(len(left), 'more method')} not run yet" if (left := missing(kept)) else ""
+    return (
+        f"Of {count(len(rows) - 1 + len(lost), 'other method')}, {joined(of['better']) or 'none'} may be "
+        f"called better than LoRA; as good within the margin: {joined(of['equivalent']) or 'none'}"
+        f"{'; ' if rest else ''}{', '.join(rest)}{part} ([board](board.md))."
+    )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
+from experiments.publishing import board_page
+from experiments.publishing.board import rows_of, without_value
 from experiments.publishing.findings import (
     Judged,
     decoding_words,
@@ -18,10 +20,10 @@ from experiments.publishing.findings import (
 )
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
-from figures.wording.answer import answer
-from figures.wording.evidence import evidence_text, recommendation_text
+from figures.wording.answer import answer, limits
+from figures.wording.evidence import evidence_text, looks_text, recommendation_text
 from figures.wording.names import condition_label, count, joined
-from toolkit.records import BASE, Conclusions
+from toolkit.records import BASE, Conclusions, Condition
 
 BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
 """What the page keeps of its older version."""
@@ -83,13 +85,15 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
     conclusions = kept.conclusions
     parts = [f"### {conclusions.question or name}"]
     for condition in conclusions.conditions:
-        words = " ".join([*rates_words(conclusions, condition), *answer(conclusions, condition)])
+        words = " ".join(_answer(name, kept, condition))
         several = len(conclusions.conditions) > 1
         where = f"{condition_label(condition, conclusions.conditions)}: " if several else ""
         parts.append(f"{where}{words}")
         seeds = {e.seeds for e in conclusions.estimates if e.condition == condition and e.method != BASE}
         chosen = [one for one in conclusions.recommendations if one.condition == condition and seeds != {1}]
         parts += [recommendation_text(choose(one, "memory"), [condition]) for one in chosen]
+    if conclusions.sequential:
+        parts.append(looks_text(conclusions.sequential))
     effects = decoding_words(conclusions)
     if effects:
         parts.append("\n".join(f"- {words}" for words in effects))
@@ -97,6 +101,16 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
         parts.append(f"![{conclusions.question or name}]({picture})")
     report = f"its report is `experiments/results/{name}/report/report.md`"
     return [*parts, f"`{kept.command}`: {_spent(kept)}; {report}."]
+
+
+def _answer(name: str, kept: Kept, condition: Condition) -> list[str]:
+    """The sentences of a condition; of the board by its own rule of what may be called better."""
+    conclusions = kept.conclusions
+    if name == board_page.STUDY:
+        rows, lost = rows_of(kept, condition), without_value(kept, condition)
+        if any(row.method == conclusions.baseline for row in rows):
+            return [board_page.answer(rows, conclusions.baseline, lost), *limits(conclusions, condition)]
+    return [*rates_words(conclusions, condition), *answer(conclusions, condition)]
 
 
 def _spent(kept: Kept) -> str:
@@ -123,7 +137,7 @@ def _lost(concluded: Mapping[str, Conclusions]) -> str:
 def _not_run(concluded: Mapping[str, Conclusions]) -> str:
     names = [name for name in bundled() if name not in concluded]
     lines = [f"- `bakeoff run {name}`: {studies_of.load(name).question}" for name in names]
-    return "\n".join(lines) or f"All {count(len(concluded), 'study')} that come with bakeoff were run."
+    return "\n".join(lines) or f"All {len(bundled())} studies that come with bakeoff were run."
 
 
 def bundled() -> list[str]:

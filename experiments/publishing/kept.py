@@ -101,7 +101,8 @@ def _read(content: bytes, study: str) -> Kept:
         conclusions = Conclusions.model_validate_json(packed.read(concluded[0]))
         ran = [parse_yaml(packed.read(n).decode(), n) for n in names if n.endswith("/study.yaml")]
     overrides = overrides_of(study, ran[0]) if ran else ()
-    return Kept(conclusions, {run.run_id: run for run in runs}, overrides)
+    used = {cell.run_id for cell in conclusions.cells}  # the whole study's, where a part of it was concluded
+    return Kept(conclusions, {run.run_id: run for run in runs if run.run_id in used}, overrides)
 
 
 def overrides_of(study: str, ran: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of, untuned, value_of, verdict_text
-from toolkit.records import BASE, Comparison, Conclusions, Condition
+from toolkit.records import BASE, Cell, Comparison, Conclusions, Condition
 
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
 
@@ -80,15 +80,28 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     methods = dict.fromkeys(cell.method for cell in cells if cell.phase == "confirm")
     raw = [method for method in methods if untuned(conclusions, condition, method)]
     if raw:
-        sentences.append(
-            f"Untuned: the learning rate of {joined(raw)} was not chosen among as many as every other "
-            "method had; another rate may turn the result."
-        )
+        sentences.append(_why_untuned(raw, cells))
     lost = [cell for cell in cells if cell.status != "finished"]
     if lost:
         names = joined([f"{cell.method} (seed {cell.seed}, {cell.status})" for cell in lost])
         sentences.append(f"{len(lost)} of {count(len(cells), 'run')} did not finish: {names}.")
     return sentences
+
+
+def _why_untuned(methods: Sequence[str], cells: Sequence[Cell]) -> str:
+    at_edge = {cell.method for cell in cells if cell.phase == "confirm" and cell.rate_choice == "edge"}
+    edge = [method for method in methods if method in at_edge]
+    rest = [method for method in methods if method not in at_edge]
+    reasons = []
+    if rest:
+        reasons.append(
+            f"the learning rate of {joined(rest)} was not chosen among as many as every other method had"
+        )
+    if edge:
+        rates = "rate" if len(edge) == 1 else "rates"
+        was = "was the first or last one tried" if len(edge) == 1 else "were the first or last ones tried"
+        reasons.append(f"the best learning {rates} of {joined(edge)} {was}")
+    return f"Untuned: {'; '.join(reasons)}; another rate may turn the result."
 
 
 def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
@@ -125,7 +138,8 @@ def _by_verdict(pairs: Sequence[Comparison]) -> dict[str, list[Comparison]]:
     """Return verdict with its size -> comparisons, in the order of `ORDER`."""
     groups: dict[str, list[Comparison]] = {}
     for pair in sorted(pairs, key=lambda pair: ORDER.index(pair.verdict)):
-        groups.setdefault(verdict_text(pair), []).append(pair)
+        words = "not compared" if pair.verdict == "refused" else verdict_text(pair)
+        groups.setdefault(words, []).append(pair)
     return groups
 
 
@@ -162,9 +176,8 @@ def _with_size(pair: Comparison) -> str:
 def _others(pairs: Sequence[Comparison]) -> str:
     methods = dict.fromkeys(pair.method for pair in pairs)
     if len(methods) == 1:
-        return (
-            f"On the other metrics, {pairs[0].method} against {pairs[0].baseline}: {'; '.join(_on(pairs))}."
-        )
+        where = "On the other metrics" if len(pairs) > 1 else "Besides"
+        return f"{where}, {pairs[0].method} against {pairs[0].baseline}: {'; '.join(_on(pairs))}."
     parts = "; ".join(f"{len(of)} {verdict}" for verdict, of in _by_verdict(pairs).items())
     return f"{count(len(pairs), 'comparison')} on the other metrics: {parts}."
 
@@ -175,7 +188,8 @@ def _against_base(pairs: Sequence[Comparison]) -> str:
         of_method = [pair for pair in pairs if pair.method == method]
         words = _on(of_method)
         if len(words) == 1 and len(of_method) > 1:
-            verdict = verdict_text(of_method[0])
-            words = [f"{verdict}{',' * (',' in verdict)} on all {len(of_method)} metrics"]
+            (verdict,) = _by_verdict(of_method)
+            metrics = "both metrics" if len(of_method) == 2 else f"all {len(of_method)} metrics"
+            words = [f"{verdict}{',' * (',' in verdict)} on {metrics}"]
         parts.append(f"{method} is {', '.join(words)}")
     return f"Against the untouched base, {'; '.join(parts)}."

@@ -136,6 +136,8 @@ def _why_best(recommendation: Recommendation, metric: str) -> str:
         if any(one.relation == relation for one in recommendation.candidates)
     ]
     known = f" ({'; '.join(limits)})" if limits else ""
+    if any(one.relation == "refused" for one in recommendation.candidates):
+        extreme += " of those that can be compared"
     costs = {one.method: one.cost(recommendation.by) for one in recommendation.candidates}
     own = costs[recommendation.best]
     cheaper = own is None or any(cost is None or cost < own for cost in costs.values())

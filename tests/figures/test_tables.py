@@ -308,7 +308,7 @@ def test_of_several_methods_a_refused_one_gets_its_reason_too(make_study: Make) 
     conclusions = with_verdict(conclusions, "bits_per_byte", **changes)
     first = answer(conclusions, HERE)[0]
     assert "2 methods against full" in first
-    assert first.endswith("; refused: lora-r16 (not the same training stream).")
+    assert first.endswith("; not compared: lora-r16 (not the same training stream).")
     cells = [row.verdict for row in verdicts.verdict_table(conclusions)]
     assert cells.count("refused: not the same training stream") == 1
     assert "refused" not in cells
@@ -322,6 +322,18 @@ def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None
     strong = " ".join(answer(load(*make_study(seeds=3, tuned=True)).conclusions, HERE))
     assert "3 seeds a method, 40 test documents." in strong
     assert "ntuned" not in strong
+
+
+def test_a_rate_at_the_edge_is_said_to_be_that(make_study: Make) -> None:
+    """It was chosen among as many as the others had, so that can't be what is wrong with it."""
+    conclusions = load(*make_study(seeds=3, tuned=True)).conclusions
+    at_edge = {"tuned": False, "rate_choice": "edge"}
+    cells = tuple(
+        cell.model_copy(update=at_edge) if (cell.method, cell.phase) == ("full", "confirm") else cell
+        for cell in conclusions.cells
+    )
+    words = " ".join(answer(conclusions.model_copy(update={"cells": cells}), HERE))
+    assert "Untuned: the best learning rate of full was the first or last one tried; another" in words
 
 
 def test_a_study_with_nothing_finished_is_told_what_to_run(make_study: Make) -> None:

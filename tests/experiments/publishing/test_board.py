@@ -6,7 +6,7 @@ import pytest
 
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
-from experiments.publishing import board_page
+from experiments.publishing import board_page, findings_page
 from experiments.publishing.board import cheaper_on, rows_of, standing_of, without_value
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import may_be_called_better
@@ -203,7 +203,7 @@ def test_a_part_of_the_board_names_what_is_missing(kept):
     asked = list(studies.load(board_page.STUDY).methods)
     left = len(asked) - len(METHODS)
     text = board_page.page(kept._replace(overrides=("methods=[lora-r16, full]",)))
-    (about,) = [part for part in text.split("\n\n") if "have been run** so far" in part]
+    (about,) = [part for part in text.split("\n\n") if "are in these records**" in part]
     assert about.startswith(f"**{len(METHODS)} of {len(asked)} methods")
     assert about.count("`") // 2 == left + 2
     assert "`rslora`" in about
@@ -212,7 +212,7 @@ def test_a_part_of_the_board_names_what_is_missing(kept):
     cells = kept.conclusions.cells
     more = tuple(cells[0].model_copy(update={"method": name}) for name in asked)
     whole = kept._replace(conclusions=kept.conclusions.model_copy(update={"cells": (*cells, *more)}))
-    assert "so far" not in board_page.page(whole)
+    assert "in these records" not in board_page.page(whole)
 
 
 def test_a_method_without_a_value_or_a_verdict_is_in_the_sentences(kept):
@@ -234,7 +234,7 @@ def test_a_method_without_a_value_or_a_verdict_is_in_the_sentences(kept):
     text = board_page.page(lost)
     assert "Of 5 other methods, `dora` may be called better" in text
     assert "Not compared, for the reason in the study's report: `oft`." in text
-    assert "Without a value, as no run finished: `vera`." in text
+    assert "Without a value, as no confirming run was evaluated: `vera`." in text
     assert "`vera` at 0.003 (confirm, seed 0, diverged)" in text
 
 
@@ -263,6 +263,37 @@ def test_times_count_only_if_no_other_work_had_the_cores(kept):
     }
     rows = {row.method: row for row in rows_of(kept._replace(runs=short), kept.conclusions.conditions[0])}
     assert rows["ia3"].ratios["time"].value == pytest.approx(1.0)
+
+
+def test_costs_of_several_devices_recommend_nothing_but_by_size(kept):
+    """One run on another machine: memory and time are no ratio any more, what is saved is."""
+    (first, *_) = kept.runs
+    moved = kept.runs[first].model_copy(update={"environment": {"device": "another"}})
+    text = board_page.page(kept._replace(runs=kept.runs | {first: moved}))
+    for label in ("peak memory", "training time"):
+        assert f"By {label}: not known, since the runs were on several devices." in text
+    assert "By saved size: Use " in text
+
+
+def test_one_seed_recommends_nothing_on_the_board(kept):
+    """It may be the lucky one; the intervals are over documents alone, and the page says so."""
+    estimates = tuple(one.model_copy(update={"seeds": 1}) for one in kept.conclusions.estimates)
+    concluded = kept.conclusions.model_copy(update={"estimates": estimates})
+    text = board_page.page(kept._replace(conclusions=concluded))
+    assert "Which one to use" not in text
+    assert "intervals over documents, of one seed" in text
+
+
+def test_the_findings_tell_of_the_board_by_its_own_rule(kept):
+    """`full` is better at 0.02 only: the study's section calls it undecided, too, and counts what is left."""
+    page = findings_page.page({board_page.STUDY: kept}, {}, "")
+    assert "; undecided: full" not in page
+    assert page.count("Undecided, which is not equal: `full` and `oft`.") == 1
+    left = len(studies.load(board_page.STUDY).methods) - len(METHODS)
+    assert (
+        "Of 5 other methods, `dora` may be called better than LoRA; as good within the margin: `ia3`; "
+        f"1 worse, 2 undecided; {left} more methods not run yet ([board](board.md))."
+    ) in page
 
 
 def test_without_records_the_page_says_that_nothing_was_run():

@@ -138,6 +138,34 @@ def test_an_undecided_finding_tells_how_many_of_its_parts_agree():
     assert status_words([Judged("a", undecided)]) == "undecided"
 
 
+def test_an_expected_difference_that_is_none_here_is_said_to_be_equivalent():
+    """A low rank as good as full fine-tuning does not contradict: a larger study may find it worse."""
+    none = claim("too-little-rank-falls-off", "undecided", verdict="equivalent", support="undecided")
+    assert status_words([Judged("a", none)]) == "undecided (equivalent here, which a larger study may not be)"
+
+
+def test_a_finding_whose_runs_were_lost_was_run(kept):
+    """All runs of a method diverged: undecided, with the reason; not *not run yet*."""
+    published = next(one for one in published_findings() if one.name == "higher-bleu")
+    lost = claim("higher-bleu", "undecided", verdict=None, reason="no evaluated run", support="undecided")
+    concluded = kept.conclusions.model_copy(update={"claims": (lost,), "study": HEADLINE})
+    entries = judged(published, {HEADLINE: concluded})
+    assert status(entries) == "undecided"
+    page = findings_page.page({HEADLINE: kept._replace(conclusions=concluded)}, {}, "")
+    assert "lora-r16 against full, bits per byte: no evaluated run" in page
+
+
+def test_a_refused_comparison_opens_with_its_reason(kept):
+    """No seeds, no interval of dashes."""
+    refused = {"verdict": "refused", "seeds": 0, "reason": "lora-r16 lost a seed"}
+    cleared = dict.fromkeys(("difference", "low", "high", "p", "p_holm"))
+    pairs = tuple(one.model_copy(update=refused | cleared) for one in kept.conclusions.comparisons)
+    update = {"study": HEADLINE, "comparisons": pairs}
+    words = opening({HEADLINE: kept._replace(conclusions=kept.conclusions.model_copy(update=update))})[0]
+    assert "not compared on bits per byte with 180 recipes (lora-r16 lost a seed)" in words
+    assert "0 seeds" not in words
+
+
 def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
     """A missing comparison and an unknown ratio are no evidence; one that is undecided is."""
     published = next(one for one in published_findings() if one.name == "higher-bleu")
