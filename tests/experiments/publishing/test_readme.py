@@ -55,13 +55,16 @@ def test_the_headline_is_that_of_the_kept_study():
 
 
 def test_costs_are_those_of_the_findings():
-    """Memory with its interval over seeds, and what is saved."""
+    """Memory and time with their intervals over seeds, and what is saved."""
     name = "full-vs-lora-embedded"
     _, costs, _ = opening({name: read(name)})
-    said = re.match(r"LoRA takes (\S+) of the peak memory \(.*, (\S+ to \S+)\) and (\S+) of the saved", costs)
+    shares = r"(\S+) of the {} \([^)]*, (\S+ to \S+)\)"
+    memory, time = (shares.format(noun) for noun in ("peak memory", "training time"))
+    said = re.match(rf"LoRA takes {memory}, {time} and (\S+) of the saved size", costs)
     assert said
-    memory, ends, saved = said.groups()
-    assert f"LoRA took {memory} ({ends}) of the peak memory and {saved} of the disk" in README
+    share, ends, seconds, their_ends, saved = said.groups()
+    told = f"LoRA took {share} ({ends}) of the peak memory, {seconds} ({their_ends}) of the training time"
+    assert f"{told} and {saved} of the disk" in README
 
 
 def test_the_ratio_of_rates_is_that_of_the_kept_study():
