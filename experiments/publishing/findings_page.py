@@ -9,7 +9,7 @@ from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
 from experiments.publishing import board_page
-from experiments.publishing.board import rows_of, without_value
+from experiments.publishing.board import STUDY, rows_of, without_value
 from experiments.publishing.findings import (
     Judged,
     decoding_words,
@@ -106,7 +106,7 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
 def _answer(name: str, kept: Kept, condition: Condition) -> list[str]:
     """The sentences of a condition; of the board by its own rule of what may be called better."""
     conclusions = kept.conclusions
-    if name == board_page.STUDY:
+    if name == STUDY:
         rows, lost = rows_of(kept, condition), without_value(kept, condition)
         if any(row.method == conclusions.baseline for row in rows):
             return [board_page.answer(rows, conclusions.baseline, lost), *limits(conclusions, condition)]

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from experiments.publishing import board_page, findings_page
+from experiments.publishing.board import STUDY
 from experiments.publishing.kept import RESULTS, Kept, kept, read
 from toolkit.records.files import write_text
 
@@ -30,9 +31,9 @@ def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
     pictures = {name: f"{FIGURES}/{name}.png" for name in studies if _figure(name, results)}
     findings = docs / "findings.md"
     before = findings.read_text(encoding="utf-8") if findings.is_file() else ""
-    board: Kept | None = studies.get(board_page.STUDY)
+    board: Kept | None = studies.get(STUDY)
     return {
-        "board.md": board_page.page(board, pictures.get(board_page.STUDY)),
+        "board.md": board_page.page(board, pictures.get(STUDY)),
         "findings.md": findings_page.page(studies, pictures, before),
     }
 

@@ -7,7 +7,7 @@ import pytest
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
 from experiments.publishing import board_page, findings_page
-from experiments.publishing.board import cheaper_on, rows_of, standing_of, without_value
+from experiments.publishing.board import STUDY, cheaper_on, rows_of, standing_of, without_value
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import may_be_called_better
 from tests.figures.conftest import write_study
@@ -200,7 +200,7 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
 
 def test_a_part_of_the_board_names_what_is_missing(kept):
     """Six methods of the file's 26; no such words once all of them are there."""
-    asked = list(studies.load(board_page.STUDY).methods)
+    asked = list(studies.load(STUDY).methods)
     left = len(asked) - len(METHODS)
     text = board_page.page(kept._replace(overrides=("methods=[lora-r16, full]",)))
     (about,) = [part for part in text.split("\n\n") if "are in these records**" in part]
@@ -286,10 +286,10 @@ def test_one_seed_recommends_nothing_on_the_board(kept):
 
 def test_the_findings_tell_of_the_board_by_its_own_rule(kept):
     """`full` is better at 0.02 only: the study's section calls it undecided, too, and counts what is left."""
-    page = findings_page.page({board_page.STUDY: kept}, {}, "")
+    page = findings_page.page({STUDY: kept}, {}, "")
     assert "; undecided: full" not in page
     assert page.count("Undecided, which is not equal: `full` and `oft`.") == 1
-    left = len(studies.load(board_page.STUDY).methods) - len(METHODS)
+    left = len(studies.load(STUDY).methods) - len(METHODS)
     assert (
         "Of 5 other methods, `dora` may be called better than LoRA; as good within the margin: `ia3`; "
         f"1 worse, 2 undecided; {left} more methods not run yet ([board](board.md))."
