@@ -276,7 +276,7 @@ def test_costs_of_several_devices_recommend_nothing_but_by_size(kept):
 
 
 def test_one_seed_recommends_nothing_on_the_board(kept):
-    """It may be the lucky one; the intervals are over documents alone, and the page says so."""
+    """It may be the lucky one; the intervals are over documents alone, which the page tells."""
     estimates = tuple(one.model_copy(update={"seeds": 1}) for one in kept.conclusions.estimates)
     concluded = kept.conclusions.model_copy(update={"estimates": estimates})
     text = board_page.page(kept._replace(conclusions=concluded))
