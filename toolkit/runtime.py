@@ -11,8 +11,8 @@ import re
 import resource
 import sys
 import warnings
-from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,6 +155,20 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     import torch
 
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+@contextmanager
+def exact_products(precision: str) -> Iterator[None]:
+    """In fp32, keep CUDA from rounding products to TF32, which training allows."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    if precision == "fp32":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def prepare(seed: int) -> None:

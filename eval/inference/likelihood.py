@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -68,7 +67,7 @@ def nlls_of_rows(
         [last - fed for _, fed, _, last in windows], SCORE_TOKENS["cuda" if where.type == "cuda" else "cpu"]
     )
     with (
-        _exact_products(precision),
+        runtime.exact_products(precision),
         runtime.autocast(where, precision),
     ):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
@@ -80,18 +79,6 @@ def nlls_of_rows(
                 nlls[i][first:last] = score[first - fed : last - fed]
             progress(Advanced(work="scoring", done=done, total=len(batches)))
     return nlls
-
-
-@contextmanager
-def _exact_products(precision: str) -> Iterator[None]:
-    """In fp32, keep CUDA from rounding products to TF32, which training allows."""
-    before = torch.get_float32_matmul_precision()
-    if precision == "fp32":
-        torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _windows(length: int, context: int) -> list[tuple[int, int, int]]:

@@ -14,7 +14,14 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
     from transformers import BitsAndBytesConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+HARMLESS_STARTS = frozenset({"gaussian", "eva", "orthogonal", "mica"})
+"""Values of LoRA's `init_lora_weights` that leave the base as it is, beside True and False.
+
+PiSSA, OLoRA, CorDA and LoftQ change the base's weights each time that they are loaded.
+"""
 
 
 def load_run(
@@ -40,6 +47,17 @@ def load_for_use(
     tokenizer = load_tokenizer(base)
     model = load_artifact(base, artifact, quantization) if artifact else load_base(base)
     return model.to(runtime.device()).eval(), tokenizer
+
+
+def changes_base(adapter: PeftConfig) -> bool:
+    """Whether loading an adapter may change the base model: its weights, its biases, or its layers."""
+    start = getattr(adapter, "init_lora_weights", True)
+    return (
+        (isinstance(start, str) and start.lower() not in HARMLESS_STARTS)
+        or getattr(adapter, "bias", "none") not in ("none", False, None)
+        or bool(getattr(adapter, "layer_replication", None))
+        or getattr(adapter, "kasa_config", None) is not None
+    )
 
 
 def for_generation(model: PreTrainedModel, precision: str) -> PreTrainedModel:

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from toolkit import runtime
 from toolkit.data import batches
+from toolkit.errors import is_out_of_memory
 from toolkit.models import methods
 from toolkit.records import hashes
 
@@ -40,7 +41,8 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
     """Count the operations of forward and backward pass per position, on the start of one document.
 
     Matrix products, convolutions and attention; a multiplication and an addition count as two (PyTorch's
-    `FlopCounterMode`). Gradients are cleared again. Return None if the counter can't follow the model.
+    `FlopCounterMode`). Gradients are cleared again. Return None if the counter can't follow the model. Raises
+    RuntimeError if memory runs out.
     """
     batch = batches.collate([row[: COUNTED_TOKENS + 1]], 0)
     batch = {key: value.to(next(model.parameters()).device) for key, value in batch.items()}
@@ -51,7 +53,9 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
             with runtime.autocast(batch["input_ids"].device, precision):
                 loss = next_token.loss(model, batch, positions)
             loss.backward()
-    except (NotImplementedError, RuntimeError):
+    except (NotImplementedError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         return None
     finally:
         model.zero_grad(set_to_none=True)
@@ -68,7 +72,10 @@ def per_position_once(
     file = cache / f"operations-{_digest(model, next_token, len(row[: COUNTED_TOKENS + 1]), precision)}.json"
     stored = hashes.read_value(file)
     if stored is None:
-        stored = {"per_position": per_position(model, next_token, row, precision)}
+        try:
+            stored = {"per_position": per_position(model, next_token, row, precision)}
+        except RuntimeError:  # out of memory: of this moment, not of the structure, so not stored
+            return None
         hashes.write_value(file, stored)
     counted: float | None = stored["per_position"]
     return counted

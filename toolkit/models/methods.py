@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig, PreTrainedModel, TrainerCallback
 
 UNKNOWN_STEPS = 1_000_000_000
-SEEDS_OF_STRUCTURE = frozenset({"projection_prng_key", "random_loc_seed"})
-"""Options of VeRA and FourierFT: by default what they draw and never train is the same at every seed."""
+AFTER_WARM_UP = -1
+SEEDS_OF_STRUCTURE = frozenset({"projection_prng_key", "random_loc_seed", "proj_seed", "projection_seed"})
+"""Of VeRA, FourierFT, UniLoRA, TinyLoRA: by default what they draw and never train is one at every seed."""
 
 
 def apply(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel:
@@ -89,8 +90,9 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
     family = model.config.model_type
     options: dict[str, Any] = {"task_type": "CAUSAL_LM", **(method.peft or {})}
     kind = str(options["peft_type"]).upper()
-    if kind == "ADALORA":  # peft requires a number here; `callbacks` sets the run's own
+    if kind == "ADALORA":  # peft requires a number of steps; `callbacks` sets the run's own, and its warm-up
         options.setdefault("total_step", UNKNOWN_STEPS)
+        options.setdefault("tinit", AFTER_WARM_UP)
     beside = probe.modules_beside_language(model)  # of a vision tower, which text never reaches
     known = {field.name for field in fields(peft.PEFT_TYPE_TO_CONFIG_MAPPING[kind])}
     for seed in sorted(known.intersection(SEEDS_OF_STRUCTURE)):
@@ -192,7 +194,8 @@ def callbacks(model: PreTrainedModel, steps: int, warmup: int = 0) -> list[Train
         settings = allocator.peft_config
         if settings.total_step == UNKNOWN_STEPS:
             allocator.set_total_step(steps)
-            settings.tinit = settings.tinit or min(warmup, steps - settings.tfinal - 1)
+        if settings.tinit == AFTER_WARM_UP:
+            settings.tinit = max(0, min(warmup, steps - settings.tfinal - 1))
         if settings.tinit >= steps - settings.tfinal:
             raise UserError(
                 f"AdaLoRA: a run of {steps} steps has no room for tinit={settings.tinit} and "

@@ -58,9 +58,9 @@ def load_trainable(model: Any, folder: Path) -> bool:
     if not (folder / DIGEST).is_file() or (folder / DIGEST).read_text() != sha256([path]):
         raise UserError(f"{path} is damaged: delete {folder.parent} and run the study again")
     saved = torch.load(path, map_location=next(model.parameters()).device, weights_only=True)
-    trainable = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    for name, weight in trainable.items():
-        weight.copy_(saved["weights"][name])
+    weights = dict(model.named_parameters())
+    for name, value in saved["weights"].items():  # LoRA-FA's optimizer, which is made later, freezes some
+        weights[name].copy_(value)
     if saved["ranks"] is not None:
         allocator = _allocator(model)
         for name, scores in saved["ranks"]["scores"].items():

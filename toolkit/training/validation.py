@@ -67,7 +67,8 @@ class Validation:
         training = model.training
         model.eval()
         device = next(model.parameters()).device
-        with self.exact, runtime.autocast(device, self._precision):  # outermost: casts are kept
+        products = runtime.exact_products(self._precision)
+        with self.exact, products, runtime.autocast(device, self._precision):  # outermost: casts are kept
             sums = self._sums(model, next_token, cache)
         model.train(training)
         total = math.fsum(whole for whole, _ in sums)

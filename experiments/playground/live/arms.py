@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, first_line
 from toolkit.models import methods
-from toolkit.models.artifact import for_generation, load_for_use, load_run
+from toolkit.models.artifact import changes_base, for_generation, load_for_use, load_run
 from toolkit.records import RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:
-    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-HARMLESS_STARTS = frozenset({"gaussian", "eva", "orthogonal", "mica"})
-"""Values of LoRA's `init_lora_weights` that leave the base as it is, beside True and False.
-
-PiSSA, OLoRA, CorDA and LoftQ change the base's weights each time that they are loaded.
-"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ def _shared(
             continue
         place = str(folder.require_artifact())
         adapter = PeftConfig.from_pretrained(place)
-        if adapter.is_prompt_learning or adapter.is_adaption_prompt or _changes_base(adapter):
+        if adapter.is_prompt_learning or adapter.is_adaption_prompt or changes_base(adapter):
             continue  # its virtual tokens, or its start, would change what the base computes
         say(f"loading {name}")
         try:
@@ -101,17 +93,6 @@ def _shared(
         names.add(name)
     precision = next(iter(runs.values()))[0].spec.train.precision
     return for_generation(model.eval(), precision), tokenizer, names
-
-
-def _changes_base(adapter: PeftConfig) -> bool:
-    """Whether loading an adapter may change the base model: its weights, its biases, or its layers."""
-    start = getattr(adapter, "init_lora_weights", True)
-    return (
-        (isinstance(start, str) and start.lower() not in HARMLESS_STARTS)
-        or getattr(adapter, "bias", "none") not in ("none", False, None)
-        or bool(getattr(adapter, "layer_replication", None))
-        or getattr(adapter, "kasa_config", None) is not None
-    )
 
 
 def _with_adapter(model: Any, name: str) -> Callable[[], AbstractContextManager[Any]]:

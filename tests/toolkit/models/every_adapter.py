@@ -187,11 +187,12 @@ needs `pip install 'bakeoff[quantization]'`; here it is put on the plain base.
 {table(["entry", *bases], entry_rows)}
 
 What peft leaves to its defaults stays so, but for this. AdaLoRA cuts no rank while the learning rate
-rises, and ends at its target at the last step (`tinit`, `total_step`). What VeRA and FourierFT draw and
-never train depends on the run's seed (`projection_prng_key`, `random_loc_seed`), so that intervals over
-seeds hold it. A study that gives these options keeps its own. The saved size of VeRA holds its random
-projections, which peft saves (3.1 of 3.9 MB on SmolLM2-135M); prompt tuning starts from random
-embeddings, FourierFT from a random change of the weights.
+rises, and ends at its target at the last step (`tinit`, `total_step`).
+What VeRA, FourierFT, UniLoRA and TinyLoRA draw and never train depends on the run's seed
+(`projection_prng_key`, `random_loc_seed`, `proj_seed`, `projection_seed`), so that intervals over seeds hold
+it. A study that gives these options keeps its own. The saved size of VeRA holds its random projections,
+which peft saves (3.1 of 3.9 MB on SmolLM2-135M). Prompt tuning, prefix tuning and p-tuning start from
+random prompts, FourierFT from a random change of the weights: not from the base, as all others do.
 
 ## Every adapter type of peft
 

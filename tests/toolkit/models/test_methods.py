@@ -103,6 +103,15 @@ def test_adalora_ends_at_its_target_whatever_the_number_of_steps(tiny_llama):
     assert model.peft_config["default"].total_step == 10
 
 
+def test_a_study_that_says_when_adalora_begins_is_obeyed(tiny_llama):
+    """From the first step, or from the second, whatever the warm-up; after it if the study does not say."""
+    for given, expected in ({"tinit": 0}, 0), ({"tinit": 1}, 1), ({}, 3):
+        options = {"peft_type": "ADALORA", "init_r": 6, "target_modules": "all-linear", **given}
+        model = methods.apply(base(tiny_llama), MethodSpec(name="ada", peft=options))
+        methods.callbacks(model, steps=10, warmup=3)
+        assert model.peft_config["default"].tinit == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "drawn", "option"),
     [
@@ -220,6 +229,10 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
         (
             {"peft": {"peft_type": "ADALORA", "tinit": 9, "tfinal": 2}},
             "a run of 10 steps has no room for tinit=9 and tfinal=2",
+        ),
+        (
+            {"peft": {"peft_type": "ADALORA", "tfinal": 20}},
+            "a run of 10 steps has no room for tinit=0 and tfinal=20",
         ),
     ],
 )

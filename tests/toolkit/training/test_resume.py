@@ -16,15 +16,24 @@ from toolkit.training.train import train
 
 ADALORA = MethodSpec(name="adalora", peft={"peft_type": "ADALORA", **OPTIONS["ADALORA"]})
 
+FROZEN_A = MethodSpec(
+    name="lora-fa",
+    peft={"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": "all-linear"},
+    optimizer={"name": "lorafa", "r": 4, "lora_alpha": 8},
+)
+
 
 class StoppedError(Exception):
     """What stops a run here."""
 
 
-@pytest.mark.parametrize("method", [ADALORA, config.method("p-tuning"), config.method("lora-plus")],
+@pytest.mark.parametrize("method", [ADALORA, FROZEN_A, config.method("p-tuning"), config.method("lora-plus")],
                          ids=lambda m: m.name)  # fmt: skip
 def test_stopped_at_step_five_it_ends_as_never_stopped(tiny_llama, tmp_path, recipe_texts, method):
-    """A checkpoint at each of ten steps; AdaLoRA has masked ranks by then, P-tuning trains a network."""
+    """A checkpoint at each of ten steps; AdaLoRA has masked ranks by then, P-tuning trains a network.
+
+    LoRA-FA's optimizer, which is made after the weights are restored, freezes half of them.
+    """
     run = small_run(tiny_llama, method, 1e-2, epochs=10, batch_tokens=1024, validations=1)
 
     def stop(event):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, one_line
 from toolkit.models import artifact
+from toolkit.models.artifact import changes_base
 from toolkit.models.load import load_base
 from toolkit.models.without_training.elsewhere import ADAPTER_FILES, check_adapter, write_record
 from toolkit.records import Costs, RunRecord
@@ -108,6 +109,15 @@ def _require_adapter(source: _Source, what: str) -> None:
         raise UserError(f"{source.owner} left no adapter: there is nothing {what}")
 
 
+def _require_own_base(source: _Source) -> None:
+    """Raise UserError for an adapter that, once loaded, stands on another base than the untouched one."""
+    if changes_base(source.model.peft_config["default"]):
+        raise UserError(
+            f"{source.owner}: loading this adapter changes weights of its base, and what is made here would "
+            "stand on the untouched one: convert it `to: merged`"
+        )
+
+
 def _merged(source: _Source, target: Path) -> None:
     _require_adapter(source, "to merge")
     merge_adapter(source.model, source.owner).save_pretrained(target)
@@ -128,6 +138,7 @@ def _lora(source: _Source, target: Path) -> int:
     from safetensors.torch import save_file
 
     _require_adapter(source, "to convert")
+    _require_own_base(source)
     converter = getattr(peft, "convert_to_lora", None)
     if converter is None:
         raise UserError(f"{source.owner}: peft {peft.__version__} has no convert_to_lora: update peft")
@@ -149,6 +160,7 @@ def _random(source: _Source, target: Path) -> int:
     from safetensors.torch import load_file, save_file
 
     _require_adapter(source, "to draw the like of")
+    _require_own_base(source)
     weights = random_like(load_file(source.artifact / WEIGHTS), source.spec.seed)
     shutil.copyfile(source.artifact / CONFIG, target / CONFIG)
     save_file(weights, target / WEIGHTS, metadata={"format": "pt"})

@@ -158,6 +158,18 @@ def test_what_cannot_be_converted_is_refused_in_a_line(base, trained, tmp_path):
     assert not list(tmp_path.glob("runs/tiny.converted.*/artifact"))
 
 
+@pytest.mark.parametrize("changed", [{"init_lora_weights": "pissa"}, {"bias": "all"}])
+def test_an_adapter_on_a_base_of_its_own_is_merged_or_not_converted(base, trained, changed):
+    """PiSSA takes its first directions out of the base; put on the untouched base they would count twice."""
+    options = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear", **changed}
+    source, logits = trained({"name": "own", "peft": options})
+    for to in {"to": "lora", "rank": 4}, {"to": "random"}:
+        with pytest.raises(UserError, match="changes weights of its base.*to: merged"):
+            converted(base, source, **to)
+    *_, merged = converted(base, source, to="merged")
+    assert torch.allclose(merged, logits, atol=1e-4)
+
+
 def test_a_conversion_is_another_run_with_another_source_or_way_and_not_with_another_name(base):
     """The name of what is converted is a label: the id of the converted run is what counts."""
     more = {"dataset": None, "data": None, "train": TrainSpec(), "learning_rate": None, "seed": 0}
