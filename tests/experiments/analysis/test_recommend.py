@@ -162,7 +162,8 @@ def test_a_best_method_that_is_the_cheapest_is_said_to_be():
     dear = [c.model_copy(update={"saved_bytes": 5e8}) for c in one.candidates]
     cheapest = choose(one.model_copy(update={"candidates": tuple(dear)}), "size")
     assert recommendation_text(cheapest, [HERE]) == (
-        "Use full: its mean bits per byte is the lowest (undecided against ia3; not compared with dora), and "
+        "Use full: its mean bits per byte is the lowest of those that can be compared "
+        "(undecided against ia3; not compared with dora), and "
         "nothing is cheaper (saved size 500.0 MB)."
     )
     dear[1] = dear[1].model_copy(update={"saved_bytes": None})
