@@ -42,8 +42,7 @@ class Kept(NamedTuple):
     @property
     def command(self) -> str:
         """The command that runs it again."""
-        grown = ("--until", "decided") if self.conclusions.sequential else ()
-        return shlex.join(["bakeoff", "run", self.conclusions.study, *self.overrides, *grown])
+        return shlex.join(["bakeoff", "run", self.conclusions.study, *self.overrides])
 
 
 def kept(results: Path = RESULTS) -> list[str]:
@@ -101,18 +100,9 @@ def _read(content: bytes, study: str) -> Kept:
         ]
         conclusions = Conclusions.model_validate_json(packed.read(concluded[0]))
         ran = [parse_yaml(packed.read(n).decode(), n) for n in names if n.endswith("/study.yaml")]
-    overrides = overrides_of(study, at_first(ran[0], conclusions)) if ran else ()
+    overrides = overrides_of(study, ran[0]) if ran else ()
     used = {cell.run_id for cell in conclusions.cells}  # the whole study's, where a part of it was concluded
     return Kept(conclusions, {run.run_id: run for run in runs if run.run_id in used}, overrides)
-
-
-def at_first(ran: Mapping[str, Any], conclusions: Conclusions) -> Mapping[str, Any]:
-    """The settings of a study that `--until decided` let grow, as they were before."""
-    if conclusions.sequential is None:
-        return ran
-    first = conclusions.sequential.planned[0]
-    data = {**ran["data"], "test": first.documents}
-    return {**ran, "data": data, "seeds": ran["seeds"][: first.seeds]}
 
 
 def overrides_of(study: str, ran: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,24 +10,14 @@ import pandas as pd
 import pytest
 
 from experiments.design import study as studies
-from experiments.publishing.kept import (
-    RECORDS,
-    RESULTS,
-    Kept,
-    archive,
-    at_first,
-    keep,
-    kept,
-    overrides_of,
-    read,
-)
+from experiments.publishing.kept import RECORDS, RESULTS, Kept, archive, keep, kept, overrides_of, read
 from experiments.publishing.rebuild import rebuild
 from experiments.sharing.checking import check_archive
 from figures.tables.searches import claims, optima
 from figures.tables.verdicts import undecided, verdicts
 from tests.experiments.small import asked
 from toolkit.errors import UserError
-from toolkit.records import Conclusions, Look, LookPlan
+from toolkit.records import Conclusions
 
 MOST_BYTES = 12_000_000
 """Of one study's records: git keeps each version of them for good."""
@@ -102,23 +92,6 @@ def test_the_command_names_what_the_file_of_now_has_otherwise():
     assert again.command == "bakeoff run full-vs-lora-embedded data.train=180 'seeds=[0, 1]' train.warmup=0.1"
     assert studies.load("full-vs-lora-embedded", again.overrides).train.warmup == 0.1
     assert overrides_of("full-vs-lora-embedded", now) == overrides_of("a study of somebody", ran) == ()
-
-
-def test_the_command_of_a_study_that_grew_is_the_one_that_lets_it_grow(packed):
-    """Not one with the seeds that it ended with: their number came of looks at the results."""
-    looks = (Look(seeds=3, documents=150, level=0.01), Look(seeds=5, documents=150, level=0.045))
-    plan = LookPlan(
-        planned=looks, taken=2, state="exhausted", budget_seconds=60, concluded_before=False,
-        methods=("full",), metrics=("bits_per_byte",),
-    )  # fmt: skip
-    concluded = read("small", packed).conclusions
-    concluded = concluded.model_copy(update={"study": "forgetting", "sequential": plan})
-    now = studies.load("forgetting").model_dump(mode="json")
-    ran = at_first({**now, "seeds": [0, 1, 2, 3, 4]}, concluded)
-    assert (
-        Kept(concluded, {}, overrides_of("forgetting", ran)).command
-        == "bakeoff run forgetting --until decided"
-    )
 
 
 def test_the_command_names_the_methods_of_a_part(packed):
