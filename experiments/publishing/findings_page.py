@@ -34,6 +34,8 @@ WRITTEN = (
     "Which method to use is told for each study; a difference is a method's value minus its baseline's."
 )
 
+AT_ONCE = "The command below runs this size at once: the same values, with intervals of 95 % for one look."
+
 
 def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> str:
     """Return the page.
@@ -93,7 +95,7 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
         chosen = [one for one in conclusions.recommendations if one.condition == condition and seeds != {1}]
         parts += [recommendation_text(choose(one, "memory"), [condition]) for one in chosen]
     if conclusions.sequential:
-        parts.append(looks_text(conclusions.sequential))
+        parts.append(f"{looks_text(conclusions.sequential)} {AT_ONCE}")
     effects = decoding_words(conclusions)
     if effects:
         parts.append("\n".join(f"- {words}" for words in effects))
