@@ -1,4 +1,5 @@
-# `make demo` shows it, `make test` checks it. Everything lands in .venv; nothing else of the machine is touched.
+# `make demo` shows it, `make test` checks it. Packages land in .venv, results in this folder, and base models that were
+# converted in ~/.cache/bakeoff; nothing else of the machine is touched.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready

@@ -1,4 +1,4 @@
-"""The machine under a run: device, precision, seeds, threads, allocator, peak memory, environment facts."""
+"""The machine under a run: device, processes, seeds, threads, allocator, peak memory, environment facts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import re
 import resource
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, MutableMapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,45 +129,6 @@ def wait_for_all() -> None:
         import torch.distributed
 
         torch.distributed.barrier()
-
-
-def resolve_precision(precision: str) -> str:
-    """Return `bf16` for `auto` if the hardware computes in it, else `fp32`; any other value as it is."""
-    import torch
-
-    if precision != "auto":
-        return precision
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if _cpu_has_bf16() else "fp32"
-
-
-def _cpu_has_bf16() -> bool:
-    import torch
-
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Return a context that computes in bf16 over fp32 weights; one that does nothing for `fp32`."""
-    import torch
-
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-@contextmanager
-def exact_products(precision: str) -> Iterator[None]:
-    """In fp32, keep CUDA from rounding products to TF32, which training allows."""
-    import torch
-
-    before = torch.get_float32_matmul_precision()
-    if precision == "fp32":
-        torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def prepare(seed: int) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from eval.metrics.likelihood.likelihood import SCAFFOLD, STOP
-from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
+from toolkit.models.precision import evaluating
 from toolkit.records import Likelihood
 from toolkit.specs import AnyFormat
 from toolkit.training.step.loss import NextToken
@@ -66,10 +66,7 @@ def nlls_of_rows(
     batches = tokens.sorted_batches(
         [last - fed for _, fed, _, last in windows], SCORE_TOKENS["cuda" if where.type == "cuda" else "cpu"]
     )
-    with (
-        runtime.exact_products(precision),
-        runtime.autocast(where, precision),
-    ):  # around the loop: inside, weights would be cast for each batch
+    with evaluating(where, precision):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
             fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
             inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, pad).items()}

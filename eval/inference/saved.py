@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eval import general_text
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
+from toolkit.models.precision import resolve_precision
 from toolkit.records import EvaluationRecord, Outcome, RunRecord, hashes, read_lines, write_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import AnyFormat, EvalSpec, ModelSpec
@@ -57,7 +58,6 @@ def _run_model(
 ) -> tuple[list[Outcome], dict[str, float]]:
     # What is evaluated is what was saved, loaded again: torch only from here on.
     from eval.inference.outcomes import outcomes
-    from toolkit import runtime
     from toolkit.models.artifact import load_run
 
     if not run.spec.is_base:
@@ -65,7 +65,7 @@ def _run_model(
     general = general_text.texts(spec.general) if spec.general else []
     progress(PhaseStarted(phase="loading"))
     model, tokenizer = load_run(run, folder, base)
-    precision = runtime.resolve_precision(run.spec.train.precision)
+    precision = resolve_precision(run.spec.train.precision)
     progress(PhaseStarted(phase="evaluating"))
     return outcomes(
         model, tokenizer, test, form, spec, general=general, precision=precision, progress=progress

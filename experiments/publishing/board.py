@@ -131,11 +131,6 @@ def missing(kept: Kept) -> list[str]:
     return [name for name in studies.load(STUDY).methods if name not in ran]
 
 
-def on_one_device(kept: Kept) -> bool:
-    """Return whether all runs were on one device, so that memory and time can be compared."""
-    return len({str(run.environment.get("device")) for run in kept.runs.values()}) <= 1
-
-
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 

@@ -12,7 +12,6 @@ from experiments.publishing.board import (
     Standing,
     cheaper_on,
     missing,
-    on_one_device,
     rows_of,
     without_value,
 )
@@ -183,7 +182,7 @@ def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
     if all(row.estimate.seeds == 1 for row in rows):
         return []
     left_out: dict[str, str] = {}
-    if not on_one_device(kept):
+    if not all("memory" in row.ratios for row in rows):
         left_out = dict.fromkeys(("memory", "time"), "the runs were on several devices")
     elif not all("time" in row.ratios for row in rows):
         left_out = {"time": "other work had some of the cores, or may have"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit import runtime
 from toolkit.models import methods
 from toolkit.models.load import load_base, load_to_read, load_tokenizer, load_under
+from toolkit.models.precision import resolve_precision
 from toolkit.records import RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
@@ -67,7 +68,7 @@ def for_generation(model: PreTrainedModel, precision: str) -> PreTrainedModel:
     """
     import torch
 
-    if runtime.resolve_precision(precision) == "bf16":
+    if resolve_precision(precision) == "bf16":
         model.to(torch.bfloat16)
     return model
 

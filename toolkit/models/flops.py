@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from toolkit import runtime
 from toolkit.data import batches
 from toolkit.errors import is_out_of_memory
 from toolkit.models import methods
+from toolkit.models.precision import autocast
 from toolkit.records import hashes
 
 COUNTED_TOKENS = 128  # enough for a count by position; attention's share beyond it is small
@@ -50,10 +50,10 @@ def per_position(model: Any, next_token: Any, row: list[int], precision: str) ->
     counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
     try:
         with counter:
-            with runtime.autocast(batch["input_ids"].device, precision):
+            with autocast(batch["input_ids"].device, precision):
                 loss = next_token.loss(model, batch, positions)
             loss.backward()
-    except (NotImplementedError, RuntimeError) as error:
+    except (NotImplementedError, RuntimeError) as error:  # what the counter can't follow raises either
         if is_out_of_memory(error):
             raise
         return None

@@ -18,6 +18,7 @@ from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load, locate, methods
+from toolkit.models.precision import resolve_precision
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.records.run import forget_run, seal_run
@@ -42,7 +43,7 @@ def train(
     and the first one writes. A run that is killed and started again ends with the same weights as one that
     was never killed, bit for bit on the CPU. Raises UserError for settings that this base or machine refuses.
     """
-    precision = runtime.resolve_precision(spec.train.precision)
+    precision = resolve_precision(spec.train.precision)
     began = time.perf_counter()
     if runtime.rank() == 0:
         forget_run(folder)

@@ -18,6 +18,7 @@ from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import IGNORED
 from toolkit.errors import UserError
 from toolkit.models import methods, probe
+from toolkit.models.precision import autocast
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec, TrainSpec
 from toolkit.training import checkpoints
@@ -85,7 +86,7 @@ class TokenBudgetTrainer(Trainer):
     ) -> torch.Tensor:
         """Return nats per supervised token, normalised over the step's micro-batches of all processes."""
         compiled = nullcontext() if self._compiled is None else self._compiled.training()
-        with runtime.autocast(self.args.device, self._precision), compiled:
+        with autocast(self.args.device, self._precision), compiled:
             loss = self.next_token.loss(model, inputs, num_items_in_batch)
         added = methods.penalty(self.model)
         if added is not None:  # its gradient only, so that the recorded loss stays nats per token

@@ -12,6 +12,7 @@ from experiments.bench.sides import BASE, held_out, in_a_process
 from experiments.bench.synthetic.shapes import base_folder, model_at
 from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.models.precision import resolve_precision
 from toolkit.runtime import machine
 from toolkit.specs import Decoding, EvalSpec
 
@@ -102,7 +103,7 @@ def _ours(settings: dict[str, Any]) -> dict[str, Any]:
     from toolkit.models import artifact
 
     model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
-    precision = runtime.resolve_precision("auto")
+    precision = resolve_precision("auto")
     few = EvalSpec(max_new_tokens=COMPARED["tokens"])
     greedy = [g.text for g in generate(model, tokenizer, settings["compared"], "title", GREEDY, few)]
     artifact.for_generation(model, precision)

@@ -10,6 +10,7 @@ from experiments.bench.inference.rounding import rounding
 from experiments.bench.sides import BASE, held_out, in_a_process, median_seconds
 from experiments.bench.synthetic.shapes import base_folder, model_at
 from toolkit import config
+from toolkit.models.precision import resolve_precision
 from toolkit.runtime import machine
 
 BATCH = 16
@@ -116,7 +117,7 @@ def _ours(settings: dict[str, Any]) -> dict[str, Any]:
 
     form = config.document_format("recipe")
     model, tokenizer = artifact.load_for_use(model_at(settings["base"]))
-    precision = runtime.resolve_precision(settings.get("precision", "auto"))
+    precision = resolve_precision(settings.get("precision", "auto"))
 
     def score(texts: list[str]) -> Scores:
         scored = likelihoods(model, tokenizer, texts, form, precision=precision)

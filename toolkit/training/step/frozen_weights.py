@@ -25,6 +25,7 @@ from transformers.pytorch_utils import Conv1D
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.models import probe
+from toolkit.models.precision import autocast
 
 PROBE_TOKENS = 32
 
@@ -127,5 +128,5 @@ def _perturbed(model: Any) -> Iterator[None]:
 
 def _logits(model: Any, precision: str) -> torch.Tensor:
     ids = probe.token_ids(model, PROBE_TOKENS)
-    with runtime.autocast(ids.device, precision):
+    with autocast(ids.device, precision):
         return probe.logits(model, ids)

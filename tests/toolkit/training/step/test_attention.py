@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the name PyTorch's own documenta
 from transformers import AutoModelForCausalLM
 
 from tests.factories import small_run
-from toolkit import runtime
+from toolkit.models.precision import autocast
 from toolkit.records.folders import RunFolder
 from toolkit.training.step import attention as blocks
 from toolkit.training.step.attention import CausalAttention, use_in
@@ -98,7 +98,7 @@ def test_a_model_trains_with_blocks_in_bf16_on_a_cpu_only(tiny_llama, monkeypatc
     ids = torch.arange(24).view(2, 12) + 5
     with torch.no_grad():
         before = model(ids, use_cache=False).logits
-    with runtime.autocast(torch.device("cpu"), "bf16"):
+    with autocast(torch.device("cpu"), "bf16"):
         expected = model(ids, use_cache=False).logits
     assert use_in(model, "bf16")
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_a_model_trains_with_blocks_in_bf16_on_a_cpu_only(tiny_llama, monkeypatc
     calls = []
     apply = CausalAttention.apply
     monkeypatch.setattr(CausalAttention, "apply", lambda *sides: calls.append(1) or apply(*sides))
-    with runtime.autocast(torch.device("cpu"), "bf16"):
+    with autocast(torch.device("cpu"), "bf16"):
         logits = model(ids, use_cache=False).logits
     assert len(calls) == model.config.num_hidden_layers
     assert torch.allclose(logits, expected, atol=0.02)
