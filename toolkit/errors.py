@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -86,3 +87,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _CPU_OUT_OF_MEMORY)
+
+
+@contextmanager
+def readable(message: str) -> Iterator[None]:
+    """Turn what a library raises about the files it reads into a UserError that begins with ``message``.
+
+    Around one foreign call only. Lack of memory is no fault of the file and passes through.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers raise a plain Exception, each other library types of its own
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise
+        raise UserError(f"{message}: {first_line(error)}") from error

@@ -12,7 +12,7 @@ from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
-from toolkit.models.precision import evaluating
+from toolkit.models.precision import scoring
 from toolkit.records import Likelihood
 from toolkit.specs import AnyFormat
 from toolkit.training.step.loss import NextToken
@@ -66,7 +66,7 @@ def nlls_of_rows(
     batches = tokens.sorted_batches(
         [last - fed for _, fed, _, last in windows], SCORE_TOKENS["cuda" if where.type == "cuda" else "cpu"]
     )
-    with evaluating(where, precision):  # around the loop: inside, weights would be cast for each batch
+    with scoring(where, precision):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
             fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
             inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, pad).items()}

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from toolkit.errors import UserError
-from toolkit.models.messages import readable
+from toolkit.errors import UserError, readable
 from toolkit.records import hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import cache_folder

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import runtime
-from toolkit.errors import UserError, first_line
+from toolkit.errors import UserError, first_line, readable
 from toolkit.models import probe
 from toolkit.models.locate import local_folder, tokenizer_folder
-from toolkit.models.messages import readable
 from toolkit.specs import ModelSpec
 
 if TYPE_CHECKING:

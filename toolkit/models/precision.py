@@ -36,7 +36,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 
 @contextmanager
-def evaluating(device: torch.device, precision: str) -> Iterator[None]:
+def scoring(device: torch.device, precision: str) -> Iterator[None]:
     """Enter `autocast`; in fp32, keep CUDA from rounding products to TF32, which training allows."""
     import torch
 

@@ -15,7 +15,7 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import ends_of, supervised
 from toolkit.data.conversations.turns import answer_bytes, from_text
-from toolkit.models.precision import evaluating
+from toolkit.models.precision import scoring
 from toolkit.records import hashes
 from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
@@ -68,7 +68,7 @@ class Validation:
         training = model.training
         model.eval()
         device = next(model.parameters()).device
-        with self.exact, evaluating(device, self._precision):  # outermost: casts are kept
+        with self.exact, scoring(device, self._precision):  # outermost: casts are kept
             sums = self._sums(model, next_token, cache)
         model.train(training)
         total = math.fsum(whole for whole, _ in sums)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import origins, runtime
-from toolkit.errors import UserError
+from toolkit.errors import UserError, readable
 from toolkit.models import locate, probe
 from toolkit.models.load import load_base, load_to_read, load_under, read_object
-from toolkit.models.messages import readable
 from toolkit.records import Costs, RunRecord, hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import RunFolder
