@@ -64,6 +64,7 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
     from figures.tables.searches import claims, optima
     from figures.tables.verdicts import verdict_table
     from figures.wording.evidence import looks_text, recommendation_text
+    from figures.wording.pairs import untuned_methods
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
@@ -75,7 +76,8 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
     if conclusions.sequential:
         out.print(f"\n{looks_text(conclusions.sequential)}", soft_wrap=True, highlight=False, markup=False)
     for recommendation in conclusions.recommendations:
-        text = recommendation_text(recommendation, conclusions.conditions)
+        raw = untuned_methods(conclusions, recommendation.condition)
+        text = recommendation_text(recommendation, conclusions.conditions, raw)
         out.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
     out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
 

@@ -14,7 +14,7 @@ from figures.wording.names import (
     needed_text,
     value_text,
 )
-from figures.wording.pairs import metric_of, untuned, value_of, verdict_text
+from figures.wording.pairs import metric_of, untuned_methods, value_of, verdict_text
 from toolkit.records import BASE, Cell, Comparison, Conclusions, Condition
 
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
@@ -64,21 +64,23 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     cells = [c for c in conclusions.cells if c.condition == condition]
     estimates = [e for e in conclusions.estimates if e.condition == condition]
     judged = [e for e in estimates if e.metric in conclusions.headline] or estimates
-    documents = max((e.documents for e in judged), default=0)
+    numbers = sorted({e.documents for e in judged}) or [0]
+    documents = count(numbers[-1], "test document")
+    if len(numbers) > 1:
+        documents = f"{numbers[0]:,} to {documents}, by metric"
     seeds = {e.seeds for e in estimates if e.method != BASE}
     sentences = []
     if seeds == {1}:
         sentences.append(
-            f"One seed a method, {count(documents, 'test document')}: "
+            f"One seed a method, {documents}: "
             "this is a statement about these checkpoints, not about the methods."
         )
     elif seeds:
         span = (
             count(max(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {count(max(seeds), 'seed')}"
         )
-        sentences.append(f"{span} a method, {count(documents, 'test document')}.")
-    methods = dict.fromkeys(cell.method for cell in cells if cell.phase == "confirm")
-    raw = [method for method in methods if untuned(conclusions, condition, method)]
+        sentences.append(f"{span} a method, {documents}.")
+    raw = untuned_methods(conclusions, condition)
     if raw:
         sentences.append(_why_untuned(raw, cells))
     lost = [cell for cell in cells if cell.status != "finished"]

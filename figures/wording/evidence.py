@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from figures.wording.names import (
     amount,
     condition_label,
@@ -10,6 +12,7 @@ from figures.wording.names import (
     difference_text,
     interval_text,
     joined,
+    method_label,
     metric_label,
 )
 from toolkit.records import (
@@ -86,9 +89,15 @@ def looks_text(plan: LookPlan) -> str:
     )
 
 
-def recommendation_text(recommendation: Recommendation, among: list[Condition]) -> str:
-    """Return a recommendation as a few sentences: the method, the reason, and what would change it."""
-    sentences = [_chosen(recommendation)]
+def recommendation_text(
+    recommendation: Recommendation, among: list[Condition], untuned: Collection[str] = ()
+) -> str:
+    """Return a recommendation as a few sentences: the method, the reason, and what would change it.
+
+    ``among``: the study's conditions; with several, the text begins with its own. ``untuned``: methods whose
+    learning rate was not searched for; if one of them is recommended, it is called untuned.
+    """
+    sentences = [_chosen(recommendation, untuned)]
     if recommendation.undecided:
         names = joined(list(recommendation.undecided))
         cheaper = f"Undecided: {names} would be cheaper, and this study can't say whether as good."
@@ -99,16 +108,17 @@ def recommendation_text(recommendation: Recommendation, among: list[Condition]) 
     return (f"{where}: " if where else "") + " ".join(sentence for sentence in sentences if sentence)
 
 
-def _chosen(recommendation: Recommendation) -> str:
+def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
     best, by = recommendation.best, COSTS[recommendation.by]
     metric = metric_label(recommendation.metric, recommendation.label)
     by_name = {candidate.method: candidate for candidate in recommendation.candidates}
     if recommendation.method is None:
         return f"No method is within the budget of {cost_text(recommendation.budget, recommendation.by)}."
     chosen = by_name[recommendation.method]
+    name = method_label(chosen.method, tuned=chosen.method not in untuned)
     costs = f"{by} {cost_text(chosen.cost(recommendation.by), recommendation.by)}"
     if recommendation.status == "best":
-        return f"Use {best}: {_why_best(recommendation, metric)} ({costs})."
+        return f"Use {name}: {_why_best(recommendation, metric)} ({costs})."
     others = f"{cost_text(by_name[best].cost(recommendation.by), recommendation.by)} for {best}"
     unit = recommendation.unit or ""
     places = decimals(unit, chosen.low, chosen.high)
@@ -116,11 +126,11 @@ def _chosen(recommendation: Recommendation) -> str:
     size = difference_text(chosen.difference, unit, places)
     if recommendation.status == "over_budget":
         return (
-            f"Within the budget, use {chosen.method} ({costs}): it is not known to be as good as {best} "
+            f"Within the budget, use {name} ({costs}): it is not known to be as good as {best} "
             f"({metric} {size}, {interval}), which is over the budget."
         )
     return (
-        f"Use {chosen.method}: its {metric} is within the margin of the best, {best}, "
+        f"Use {name}: its {metric} is within the margin of the best, {best}, "
         f"({size}, {interval}), and its {costs}, against {others}."
     )
 
@@ -140,7 +150,15 @@ def _why_best(recommendation: Recommendation, metric: str) -> str:
         extreme += " of those that can be compared"
     costs = {one.method: one.cost(recommendation.by) for one in recommendation.candidates}
     own = costs[recommendation.best]
-    cheaper = own is None or any(cost is None or cost < own for cost in costs.values())
+    if own is None:
+        as_good = [
+            one.method
+            for one in recommendation.candidates
+            if one.relation in ("within_margin", "better") and not one.worse_on
+        ]
+        others = f"; within the margin of it: {joined(as_good)}" if as_good else ""
+        return f"its mean {metric} is the {extreme}{known}, and what is cheaper is not known{others}"
+    cheaper = any(cost is None or cost < own for cost in costs.values())
     rest = "nothing cheaper is known to be as good" if cheaper else "nothing is cheaper"
     return f"its mean {metric} is the {extreme}{known}, and {rest}"
 

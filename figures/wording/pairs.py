@@ -48,6 +48,13 @@ def untuned(conclusions: Conclusions, condition: Condition, method: str) -> bool
     )
 
 
+def untuned_methods(conclusions: Conclusions, condition: Condition) -> list[str]:
+    """Return the evaluated methods that are untuned under a condition, in the study's order."""
+    cells = [cell for cell in conclusions.cells if cell.condition == condition and cell.phase == "confirm"]
+    names = dict.fromkeys(cell.method for cell in cells)
+    return [name for name in names if untuned(conclusions, condition, name)]
+
+
 def versus(conclusions: Conclusions, pair: Comparison) -> str:
     """``lora-r16 vs full``, with *untuned* beside whichever is."""
     names = (pair.method, pair.baseline)

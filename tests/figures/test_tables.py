@@ -324,6 +324,17 @@ def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None
     assert "ntuned" not in strong
 
 
+def test_texts_of_fewer_documents_are_counted_in_the_answer(make_study: Make) -> None:
+    """BLEU rests on 24 texts where bits per byte rest on 40."""
+    conclusions = load(*make_study(seeds=3, tuned=True)).conclusions
+    fewer = tuple(
+        e.model_copy(update={"documents": 24}) if e.metric == "bleu" else e for e in conclusions.estimates
+    )
+    assert "bleu" in conclusions.headline
+    text = " ".join(answer(conclusions.model_copy(update={"estimates": fewer}), HERE))
+    assert "3 seeds a method, 24 to 40 test documents, by metric." in text
+
+
 def test_a_rate_at_the_edge_is_said_to_be_that(make_study: Make) -> None:
     """It was chosen among as many as the others had, so that can't be what is wrong with it."""
     conclusions = load(*make_study(seeds=3, tuned=True)).conclusions

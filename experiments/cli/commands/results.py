@@ -41,6 +41,7 @@ def recommend(
     from experiments.analysis.recommend import choose
     from experiments.design import study as studies
     from figures.wording.evidence import cost_text, recommendation_text
+    from figures.wording.pairs import untuned_methods
 
     conclusions = read(root, studies.name_of(study))
     if not conclusions.recommendations:
@@ -63,7 +64,8 @@ def recommend(
                 }
                 for candidate in one.candidates
             ]
-            print_rows(recommendation_text(one, conclusions.conditions), rows)
+            raw = untuned_methods(conclusions, one.condition)
+            print_rows(recommendation_text(one, conclusions.conditions, raw), rows)
         out.print(f"Verdicts: `bakeoff report {conclusions.study}`", soft_wrap=True, highlight=False)
     return 1 if any(one.method is None for one in chosen) else 0
 

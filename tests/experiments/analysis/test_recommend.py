@@ -118,6 +118,9 @@ def test_the_cheapest_equivalent_method_is_recommended():
     text = recommendation_text(one, [HERE])
     assert text.startswith("Use dora: its bits per byte is within the margin of the best, full, (+0.0100")
     assert "memory 2.00 GB, against 4.00 GB for full" in text
+    assert recommendation_text(one, [HERE], ["full", "dora"]).startswith(
+        "Use dora (untuned): its bits per byte"
+    )
 
 
 def test_a_method_that_lost_a_seed_is_not_the_best():
@@ -169,6 +172,17 @@ def test_a_best_method_that_is_the_cheapest_is_said_to_be():
     dear[1] = dear[1].model_copy(update={"saved_bytes": None})
     unknown = choose(one.model_copy(update={"candidates": tuple(dear)}), "size")
     assert "nothing cheaper is known to be as good" in recommendation_text(unknown, [HERE])
+
+
+def test_with_costs_unknown_the_best_is_named_with_those_as_good() -> None:
+    """Runs of several devices have no comparable memory: nothing is called cheaper, LoRA is as good."""
+    one = recommended({"lora-r16": ("equivalent", True), "dora": ("worse", False)})
+    unknown = [c.model_copy(update={"memory_bytes": None}) for c in one.candidates]
+    chosen = choose(one.model_copy(update={"candidates": tuple(unknown)}), "memory")
+    assert recommendation_text(chosen, [HERE]) == (
+        "Use full: its mean bits per byte is the lowest, and what is cheaper is not known; within the margin "
+        "of it: lora-r16 (memory –)."
+    )
 
 
 def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
