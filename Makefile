@@ -10,7 +10,7 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt requirements-locked.txt requirements-embedded.txt
 	@$(PYTHON) -c 'import sys; sys.exit("bakeoff needs Python 3.11 or newer; call make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv .venv  # on Debian it needs python3-venv
 	sed -n '/^pip==/,/[^\]$$/p' requirements-locked.txt > .venv/pip.txt  # first: pip can't well replace itself at work
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement .venv/pip.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-locked.txt

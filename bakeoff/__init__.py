@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bakeoff import columns
+
 if TYPE_CHECKING:
     from bakeoff.results import Result, load
     from bakeoff.studies import Study, study
@@ -16,7 +18,18 @@ if TYPE_CHECKING:
     from eval.statistics.compare import Difference
     from toolkit.errors import UserError
 
-__all__ = ["Difference", "Result", "Score", "Study", "UserError", "compare", "load", "score", "study"]
+__all__ = [
+    "Difference",
+    "Result",
+    "Score",
+    "Study",
+    "UserError",
+    "columns",
+    "compare",
+    "load",
+    "score",
+    "study",
+]
 
 _HOMES = {
     "Difference": "eval.statistics.compare",

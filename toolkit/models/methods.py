@@ -130,7 +130,8 @@ def quantization(method: MethodSpec) -> BitsAndBytesConfig | None:
 
     if find_spec("bitsandbytes") is None:
         raise UserError(
-            f"method {method.name}: quantization needs bitsandbytes: pip install 'bakeoff[quantization]'"
+            f"method {method.name}: quantization needs bitsandbytes. "
+            "Run `pip install 'bakeoff[quantization]'` in bakeoff's environment"
         )
     known = [name for name in inspect.signature(BitsAndBytesConfig).parameters if name != "kwargs"]
     for name in method.quantization:

@@ -141,7 +141,8 @@ def playground(
         import uvicorn  # noqa: F401 - the same
     except ImportError as error:
         raise UserError(
-            "the playground needs two more packages: pip install 'bakeoff[playground]'"
+            "the playground needs two more packages. "
+            "Run `pip install 'bakeoff[playground]'` in bakeoff's environment"
         ) from error
     from experiments.playground.live.serving import serve
 

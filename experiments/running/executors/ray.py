@@ -111,7 +111,9 @@ def _outcome(ray: Any, reference: Any) -> str | None:
 
 def _connect(address: str) -> Any:
     if find_spec("ray") is None:
-        raise UserError("--executor ray needs the package ray: pip install 'bakeoff[ray]'")
+        raise UserError(
+            "--executor ray needs the package ray. Run `pip install 'bakeoff[ray]'` in bakeoff's environment"
+        )
     host, _, port = address.removeprefix("ray://").rpartition(":")
     remedy = "`ray start --head` begins a cluster on this machine and prints its address"
     if host and port.isdigit():

@@ -182,7 +182,7 @@ is out of date.
 
 Parameters that train in two layers of DistilGPT2's shape and of SmolLM2-135M's (vocabulary 64), or the
 reason why none do. GPT-2 keeps its weights in `Conv1D` layers, which several adapters do not know. `qlora`
-needs `pip install 'bakeoff[quantization]'`; here it is put on the plain base.
+needs the extra `bakeoff[quantization]`, which `make setup` installs; here it is put on the plain base.
 
 {table(["entry", *bases], entry_rows)}
 

