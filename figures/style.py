@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context as style_context
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 from toolkit.errors import UserError, unknown_name
 from toolkit.records.files import write_text
@@ -183,19 +184,23 @@ def save(figure: Figure, stem: Path, style: Style = Style()) -> str:  # noqa: B0
 
     PNG has 200 dpi. Raises UserError for PGF on a machine without LaTeX, which measures its texts.
     """
+
+    def file(suffix: str) -> Path:
+        return stem.with_name(f"{stem.name}.{suffix}")  # not `with_suffix`: a name may have dots
+
     stem.parent.mkdir(parents=True, exist_ok=True)
     with _in(style):
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         if "svg" in style.formats:
-            write_text(stem.with_suffix(".svg"), stream.getvalue())
+            write_text(file("svg"), stream.getvalue())
         if "pdf" in style.formats:
             dateless = {"CreationDate": None, "Creator": "bakeoff", "Producer": None}
-            figure.savefig(stem.with_suffix(".pdf"), metadata=dateless)
+            figure.savefig(file("pdf"), metadata=dateless)
         if "png" in style.formats:
-            figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": None})
+            figure.savefig(file("png"), dpi=200, metadata={"Software": None})
         if "pgf" in style.formats:
-            _save_pgf(figure, stem.with_suffix(".pgf"))
+            _save_pgf(figure, file("pgf"))
     return stream.getvalue()
 
 
@@ -213,6 +218,17 @@ def _save_pgf(figure: Figure, path: Path) -> None:
             f"{path.name}: PGF needs {system} to measure texts, and it is not installed. "
             "Install LaTeX, or ask for pdf"
         )
+    escape_for_latex(figure)
+    figure.savefig(path)
+
+
+def escape_for_latex(figure: Figure) -> None:
+    """Escape every text of a figure, names at ticks included: these are formatted anew when it is drawn."""
     for text in figure.findobj(Text):
         text.set_text(text.get_text().translate(PGF))
-    figure.savefig(path)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        given = axis.get_major_formatter()
+        if isinstance(given, FuncFormatter):
+            axis.set_major_formatter(
+                FuncFormatter(lambda value, place, given=given: given(value, place).translate(PGF))
+            )

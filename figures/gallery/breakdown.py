@@ -112,9 +112,10 @@ def decoding_values(part: StudyTables) -> FigureSpec | None:
         "From left to right the draw is bolder. A longer prompt leaves less to write and to be scored, so "
         "values from two prompts are not compared.",
         panels=[
-            (decodings.decoding_values, table[(table["metric"] == name) & (table["prompt_mode"] == mode)])
+            (decodings.decoding_values if len(one) else decodings.nothing_measured, one)
             for name in names
             for mode in modes
+            for one in [table[(table["metric"] == name) & (table["prompt_mode"] == mode)]]
         ],
         columns=len(modes),
         heights=[2.3] * len(names),
@@ -128,6 +129,7 @@ def decoding_or_method(part: StudyTables) -> FigureSpec | None:
     if table.empty:
         return None
     modes = list(dict.fromkeys(table["prompt_mode"]))
+    measured = {tuple(of_mode["metric"]) for _, of_mode in table.groupby("prompt_mode", sort=False)}
     return FigureSpec(
         name="decoding-or-method",
         title="How much is decoding, how much is method",
@@ -138,5 +140,5 @@ def decoding_or_method(part: StudyTables) -> FigureSpec | None:
         panels=[(decodings.decoding_shares, table[table["prompt_mode"] == mode]) for mode in modes],
         columns=len(modes),
         heights=[1.1 + 0.22 * table["metric"].nunique()],
-        share_y=True,
+        share_y=len(measured) == 1,  # a metric may be measured with one prompt alone
     )

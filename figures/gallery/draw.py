@@ -96,7 +96,8 @@ def figures_of(tables: StudyTables) -> Iterator[FigureSpec]:
     for spec, which in sweeps(tables):
         suffix = "-" + re.sub(r"[^\w.-]+", "-", which) if which else ""
         title = f"{spec.title} ({which})" if which else spec.title
-        yield replace(spec, name=spec.name + suffix, title=title)
+        if spec.panels:
+            yield replace(spec, name=spec.name + suffix, title=title)
 
 
 def slug(tables: StudyTables, panel: Condition) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pandas as pd
 from figures.gallery.figure import FigureSpec, headline
 from figures.plots.sweep import along
 from figures.tidy.load import StudyTables
+from toolkit.records import BASE
 
 
 def sweeps(study: StudyTables) -> Iterator[tuple[FigureSpec, str]]:
@@ -44,12 +45,13 @@ def _along(metrics: list[str], table: pd.DataFrame, x: str) -> FigureSpec:
         "LoRA is expected to follow full fine-tuning while it has enough of them, and to fall off below.",
     }
     titles = {"train_size": "training documents", "epochs": "epochs", "capacity": "capacity"}
-    tables = [table[table["metric"] == metric] for metric in metrics]
+    known = table[(table["method"] != BASE) & table["value"].notna() & table[x].notna()]
+    tables = [table[table["metric"] == metric] for metric in metrics if metric in set(known["metric"])]
     return FigureSpec(
         name=f"{x.replace('_', '-')}-sweep",
         title=f"Quality against {titles[x]}",
         caption=captions[x],
-        panels=[(partial(along, x=x), one) for one in tables if len(one)],
+        panels=[(partial(along, x=x), one) for one in tables],
         columns=min(3, len(tables)) or 1,
         heights=[2.8] * -(-len(tables) // 3),
     )

@@ -39,7 +39,8 @@ def costs(part: StudyTables) -> FigureSpec | None:
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     if metric is None or spent.empty:
         return None
-    gpu = spent["cuda_allocated_bytes"].notna().all()
+    trained = spent[spent["train_seconds"].notna()]  # a conversion or a model from elsewhere has no costs
+    gpu = len(trained) > 0 and trained["cuda_allocated_bytes"].notna().all()
     prices = ["cuda_allocated_bytes" if gpu else "peak_memory_bytes", "train_seconds"]
     rows = with_seeds(part, metric)
     rows = rows[(rows["kind"] != "anchor")]

@@ -35,7 +35,8 @@ def failed_checks(table: pd.DataFrame, ax: Axes) -> Axes:
     figure = ax.get_figure(root=True)
     width = figure.get_figwidth() if figure else WIDTH
     for (y, x), share in np.ndenumerate(grid):
-        text = MISSING if np.isnan(share) else f"{100 * share:.0f}{'' if many else ' %'}"
+        percent = "< 1" if 0 < share < 0.005 else f"{100 * share:.0f}"
+        text = MISSING if np.isnan(share) else f"{percent}{'' if many else ' %'}"
         # Fixed colours: the page behind may be dark, the cell is not.
         colour = "#fdfdfd" if share > 0.6 else "#141414"
         size = 5 if many else 7.5

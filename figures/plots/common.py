@@ -42,11 +42,11 @@ def check(table: pd.DataFrame, *columns: str) -> None:
 
 
 def extent(table: pd.DataFrame) -> str:
-    """``3 seeds × 40 documents``, from the columns `seeds` and `documents`."""
+    """``3 seeds × 40 documents``, from the columns `seeds` and `documents`; ``3 seeds`` without documents."""
     spans = []
     for column, noun in (("seeds", "seed"), ("documents", "document")):
         numbers = sorted({int(v) for v in table[column].dropna()})
-        if numbers:
+        if numbers and numbers[-1]:
             low, high = numbers[0], numbers[-1]
             spans.append(count(high, noun) if low == high else f"{low} to {count(high, noun)}")
     return " × ".join(spans)
@@ -156,8 +156,8 @@ def reference_mark(
 
 
 def base_mark(ax: Axes, base: pd.DataFrame) -> None:
-    """Draw the untouched base's value as a dashed line with its number; ``base`` has at most one row."""
-    for row in rows(base):
+    """Draw the untouched base's value, if it has one, as a dashed line with its number; at most one row."""
+    for row in rows(base[base["value"].notna()]):
         unit = str(row["unit"])
         size = value_text(row["value"], unit, decimals(unit, row["low"], row["high"]))
         reference_mark(ax, row["value"] * factor(unit), f"base {size}", axis="y", style="--")

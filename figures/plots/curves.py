@@ -41,8 +41,9 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens", diverged: C
         seeds = [run.reset_index(drop=True) for _, run in of_method.groupby("run_id", sort=False)]
         if len(seeds) > 1:
             _thin_lines(ax, of_method, x, colour)
-        # The k-th validation of every seed lies at nearly the same x, so their means go together.
-        mean = pd.concat(seeds).groupby(level=0)[[x, VALIDATION]].mean()
+        # The k-th validation of every seed lies at nearly the same x, so their means go together; where one
+        # seed has stopped, the others' mean would jump.
+        mean = pd.concat(seeds).groupby(level=0)[[x, VALIDATION]].mean()[: min(map(len, seeds))]
         label = short(str(of_method["label"].iloc[0]))
         line: dict[str, Any] = {"color": colour, "marker": mark, "linestyle": dash, "linewidth": 1.4}
         ax.plot(mean[x] / one, mean[VALIDATION], label=label, **line)
@@ -70,7 +71,8 @@ def _course(table: pd.DataFrame, lost: pd.Series[bool]) -> str:
     shown = (table if lost.all() else table[~lost]).groupby("method", sort=False)
     extents = shown.agg(seeds=("run_id", "nunique"), documents=("documents", "max"))
     several = int(extents["seeds"].max()) > 1 or lost.any()
-    lines = " Thin lines: single seeds; thick: their mean." if several else ""
+    thick = "their mean, up to where the first ends" if _uneven(table[~lost]) else "their mean"
+    lines = f" Thin lines: single seeds; thick: {thick}." if several else ""
     runs = table[lost].groupby("label", sort=False)["run_id"].nunique()
     names = joined([f"{label} ({count(int(number), 'run')})" for label, number in runs.items()])
     left_out = f" Diverged, and in no mean: {names}." if names else ""
@@ -81,6 +83,11 @@ def _course(table: pd.DataFrame, lost: pd.Series[bool]) -> str:
         else ""
     )
     return f"{extent(extents)}.{lines}{left_out} No interval is drawn.{few}"
+
+
+def _uneven(table: pd.DataFrame) -> bool:
+    """Whether the seeds of some method have more validations than others."""
+    return bool((table.groupby(["method", "run_id"]).size().groupby("method").nunique() > 1).any())
 
 
 def _thin_lines(ax: Axes, table: pd.DataFrame, x: str, colour: str, label: str | None = None) -> None:

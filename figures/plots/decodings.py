@@ -64,6 +64,14 @@ def decoding_values(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
+def nothing_measured(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Fill the place of a metric that is not measured with a prompt mode; ``table`` is empty."""
+    ax.text(0.5, 0.5, "not measured with this prompt", color=MUTED, ha="center", transform=ax.transAxes)
+    ax.set_xticks([])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
 def decoding_shares(table: pd.DataFrame, ax: Axes) -> Axes:
     """One prompt mode's texts: one bar per metric, divided into decoding, method, both and noise."""
     check(table, "prompt_mode")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -31,6 +34,12 @@ DODGE = 1.05
 """Factor along the axis between methods, so that their intervals don't lie on each other."""
 
 
+def _dodge(levels: Sequence[float], methods: int) -> float:
+    """The factor between methods: smaller for many, which together take half of the smallest gap at most."""
+    gaps = [after / before for before, after in pairwise(levels)]
+    return min([DODGE, *(gap ** (0.5 / max(1, methods - 1)) for gap in gaps)])
+
+
 def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     """One metric along ``x`` on a log scale: a method a line with its intervals, the base a dashed line.
 
@@ -40,10 +49,12 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     check(trained, "metric")
     scale = factor(str(trained["unit"].iloc[0]))
     looks = looks_of(trained)
+    levels = sorted(set(trained[x]))
     groups = list(trained.sort_values(x).groupby("method", sort=False))
+    dodge = 1.0 if x == "capacity" else _dodge(levels, len(groups))
     for place, (method, of_method) in enumerate(groups):
         colour, mark, dash = looks[str(method)]
-        aside = 1.0 if x == "capacity" else DODGE ** (place - (len(groups) - 1) / 2)
+        aside = dodge ** (place - (len(groups) - 1) / 2)
         for row in rows(of_method):
             if present(row["low"]):
                 ends = [row["low"] * scale, row["high"] * scale]
@@ -57,7 +68,6 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
             label=short(label),
             linestyle=dash,
         )
-    levels = sorted(set(trained[x]))
     ax.set_xscale("log")
     ax.margins(0.08, 0.15)
     ax.autoscale_view()

@@ -102,14 +102,23 @@ def _over(seeds: int) -> str:
 
 def _compute(study: StudyTables) -> str:
     runs = _trained(study)
-    seconds = sum(run.costs.train_seconds or 0.0 for run in runs)
-    memory = max((run.costs.peak_memory_bytes or 0 for run in runs), default=0)
-    devices = sorted({str(run.environment.get("device")) for run in runs})
-    parameters = max((run.costs.total_parameters or 0 for run in runs), default=0)
-    return (
-        f"{count(len(runs), 'training run')}, {amount(seconds, 'seconds')} of training in all, peak memory "
-        f"{amount(memory, 'bytes')}, {parameters:,} parameters, on {'; '.join(devices) or 'no device'}."
-    )
+    if not runs:
+        return "No run was trained here."
+    spent = [run.costs for run in runs]
+    seconds = [cost.train_seconds for cost in spent if cost.train_seconds is not None]
+    gpu = [cost.cuda_allocated_bytes for cost in spent if cost.cuda_allocated_bytes is not None]
+    memory = gpu or [cost.peak_memory_bytes for cost in spent if cost.peak_memory_bytes is not None]
+    parameters = [cost.total_parameters for cost in spent if cost.total_parameters is not None]
+    devices = sorted({str(run.environment.get("device") or "an unrecorded device") for run in runs})
+    parts = [
+        count(len(runs), "training run"),
+        f"{amount(sum(seconds), 'seconds')} of training in all" if seconds else "time not measured",
+        f"peak memory {'allocated on the GPU ' if gpu else ''}{amount(max(memory), 'bytes')}"
+        if memory
+        else "memory not measured",
+        f"{max(parameters):,} parameters" if parameters else "number of parameters not recorded",
+    ]
+    return f"{', '.join(parts)}, on {'; '.join(devices)}."
 
 
 def _reproducible(study: StudyTables) -> str:

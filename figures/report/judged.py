@@ -14,8 +14,16 @@ from figures.plots import forest
 from figures.report.page import render
 from figures.style import Style
 from figures.tables.table import Table
-from figures.wording.names import decimals, difference_text, interval_text, metric_label, p_text, value_text
-from figures.wording.pairs import verdict_text
+from figures.wording.names import (
+    decimals,
+    difference_text,
+    interval_text,
+    joined,
+    metric_label,
+    p_text,
+    value_text,
+)
+from figures.wording.pairs import metric_of, verdict_text
 from toolkit.records import Comparison, Estimate, Finding
 from toolkit.records.files import write_text
 
@@ -112,11 +120,22 @@ def _figures(baseline: str, comparisons: Sequence[Comparison]) -> Iterator[Figur
         yield FigureSpec(
             name=f"differences-{number}-{name}",
             title=f"{task}: differences to {baseline}",
-            caption="Paired by item. A band is the equivalence margin, if one was given.",
+            caption=f"{_pairing(pairs)} A band is the equivalence margin, if one was given.",
             panels=[(forest.differences, table) for table in tables],
             heights=[0.62 + 0.26 * len(table) for table in tables],
             right=2.5,
         )
+
+
+def _pairing(pairs: Sequence[Comparison]) -> str:
+    """How the differences of a task were formed."""
+    apart = [pair for pair in pairs if (pair.reason or "").startswith("unpaired")]
+    if not apart:
+        return "Paired by item."
+    if len(apart) == len(pairs):
+        return "Unpaired: one number per run, without its items."
+    names = joined(list(dict.fromkeys(f"{pair.method} on {metric_of(pair)}" for pair in apart)))
+    return f"Paired by item, but for {names}: one number per run, without its items."
 
 
 def _row(pair: Comparison, baseline: str) -> dict[str, object]:

@@ -31,4 +31,6 @@ def failures(part: StudyTables) -> Table:
 
 
 def _share(number: int, of: int) -> str:
+    if 0 < number < 0.005 * of:
+        return "< 1 %"
     return value_text(number / of, "share", 0) if of else MISSING

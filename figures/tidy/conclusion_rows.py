@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from figures.tidy.records import Records
@@ -18,7 +19,7 @@ def settings(records: Records) -> Iterator[dict[str, Any]]:
     record = next(iter(records.evaluations.values()), None)
     decodings = record.spec.decodings if record else ()
     # From what never surprises to what does: beams, greedy, then by temperature.
-    mild_first = sorted(decodings, key=lambda d: (d.temperature, -d.num_beams, d.top_k, d.top_p))
+    mild_first = sorted(decodings, key=lambda d: (d.temperature, -d.num_beams, d.top_k or inf, d.top_p))
     order = {decoding.name: index for index, decoding in enumerate(mild_first)}
     for estimate in records.conclusions.settings:
         yield {

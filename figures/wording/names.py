@@ -52,11 +52,15 @@ def direction_label(direction: str) -> str:
 
 
 def scope_text(speaks_about: str, seeds: int, documents: int) -> str:
-    """Word what an estimate's interval is about: ``the method (3 seeds × 40 documents)``."""
+    """Word what an estimate's interval is about: ``the method (3 seeds × 40 documents)``.
+
+    0 documents: one number a seed, as a trainer's log has.
+    """
     if seeds == 1:
         return "this checkpoint (documents only, one seed)"
     subject = "these checkpoints" if speaks_about == "checkpoints" else "the method"
-    return f"{subject} ({count(seeds, 'seed')} × {count(documents, 'document')})"
+    over = f" × {count(documents, 'document')}" if documents else ""
+    return f"{subject} ({count(seeds, 'seed')}{over})"
 
 
 def needed_text(pair: Comparison) -> str:
@@ -97,11 +101,12 @@ def factor(unit: str) -> float:
 
 
 def decimals(unit: str, low: float | None, high: float | None) -> int:
-    """As many decimals as show two digits of the interval's half width: more would be noise."""
+    """As many decimals as show two digits of the interval's half width, or one if it is below 0.0005."""
     if low is None or high is None or not present(low) or not present(high) or high <= low:
         return 1 if unit == "share" else 3
     half = factor(unit) * (high - low) / 2
-    return min(4, max(1, 1 - math.floor(math.log10(half))))
+    two_digits = max(1, 1 - math.floor(math.log10(half)))
+    return two_digits if two_digits <= 4 else max(4, two_digits - 1)
 
 
 def value_text(value: float | None, unit: str, places: int) -> str:
@@ -147,11 +152,17 @@ def p_text(p: float | None) -> str:
 
 
 def amount(value: float | None, kind: str) -> str:
-    """A cost as a reader wants it: ``bytes`` in GB or MB, ``seconds`` in minutes, else a plain number."""
+    """A cost as a reader wants it: ``bytes`` in GB, MB or kB, ``seconds`` in minutes, else a plain number."""
     if value is None or not present(value):
         return MISSING
     if kind == "bytes":
-        return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+        return (
+            f"{value / 1e9:,.2f} GB"
+            if value >= 1e9
+            else f"{value / 1e3:,.1f} kB"
+            if 0 < value < 1e6
+            else f"{value / 1e6:,.1f} MB"
+        )
     if kind == "seconds":
         return (
             f"{value:,.1f} s"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from figures.gallery import every_figure
+from figures.gallery.draw import compose
 from figures.plots import decodings
 from figures.report import sections
 from figures.report.page import build
@@ -64,6 +66,38 @@ def test_mixed_prompts_are_refused(several: StudyTables) -> None:
         decodings.decoding_values(several.settings, axes())
     with pytest.raises(UserError, match="more than one prompt mode"):
         decodings.decoding_shares(several.effects, axes())
+
+
+def test_a_metric_that_one_prompt_does_not_have_stands_beside_no_other(several: StudyTables) -> None:
+    """Ingredients in the prompt: their match is not measured. Its place is empty, bars keep their names."""
+    measured = several.settings[several.settings["value"].notna()]
+    title = measured[
+        (measured["metric"] == measured["metric"].iloc[0]) & (measured["prompt_mode"] == "title")
+    ]
+    more = title.assign(metric="ingredient_match", metric_label="ingredient match")
+    headline = (*several.conclusions.headline, "ingredient_match")
+    plan = every_figure.decoding_values(
+        replace(
+            several,
+            settings=pd.concat([several.settings, more]),
+            conclusions=several.conclusions.model_copy(update={"headline": headline}),
+        )
+    )
+    assert plan is not None
+    assert (len(plan.panels), plan.columns) == (4, 2)
+    first, second = (plot(table, axes()) for plot, table in plan.panels[2:])
+    assert "prompt through the title" in words(first)
+    assert "not measured with this prompt" in words(second)
+    known = several.effects[several.effects["share_noise"].notna()]
+    more = known.assign(metric="ingredient_match", metric_label="ingredient match")
+    both = pd.concat([known, more[more["prompt_mode"] == "title"]])
+    uneven = every_figure.decoding_or_method(replace(several, effects=both))
+    alike = every_figure.decoding_or_method(replace(several, effects=known))
+    assert uneven is not None
+    assert alike is not None
+    assert (uneven.share_y, alike.share_y) == (False, True)
+    shown = compose(uneven)
+    assert [len(ax.get_yticklabels()) for ax in shown.axes] == [2, 1]
 
 
 def test_bars_add_up_to_all_of_it(several: StudyTables) -> None:

@@ -144,6 +144,30 @@ def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
     assert mean == pytest.approx((first[:-1] + second[:-1]) / 2)
 
 
+def test_a_mean_ends_where_the_first_seed_does(make_study: Make) -> None:
+    """One of two seeds stopped early: the thick line has as many points, and the note says so."""
+    steps = load(*make_study(seeds=2)).steps
+    steps = steps[steps["validation_bits_per_byte"].notna() & (steps["method"] == "full")]
+    first = steps["run_id"].iloc[0]
+    last = steps.loc[steps["run_id"] == first, "step"].max()
+    ax = curves.learning_curve(steps[(steps["run_id"] != first) | (steps["step"] < last)], axes())
+    thick = next(line for line in ax.lines if line.get_label() == "full")
+    assert len(thick.get_xdata()) == len(steps[steps["run_id"] == first]) - 1
+    assert "thick: their mean, up to where the first ends." in words(ax)
+
+
+def test_a_conversion_without_costs_leaves_gpu_memory_on_its_axis(make_study: Make) -> None:
+    """All runs that were trained here know what they allocated on the GPU; a conversion has no costs."""
+    study = load(*make_study(methods=("full", "lora-r16", "ia3")))
+    costs = study.costs.assign(cuda_allocated_bytes=2e9)
+    converted = costs["method"] == "ia3"
+    costs.loc[converted, ["cuda_allocated_bytes", "train_seconds", "peak_memory_bytes"]] = float("nan")
+    spec = every_figure.costs(replace(study, costs=costs))
+    assert spec is not None
+    ax = spec.panels[0][0](spec.panels[0][1], axes())
+    assert "allocated on the GPU" in ax.get_xlabel()
+
+
 def test_a_diverged_run_is_in_no_mean_and_stretches_no_axis(make_study: Make) -> None:
     """Three seeds, one of LoRA at 9 bits: its mean is of the other two, and the axis ends far below 9."""
     study = load(*make_study(seeds=3))

@@ -249,6 +249,31 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
     assert "torch==2.13.0" in text
 
 
+def test_what_nobody_measured_is_no_zero_in_a_checklist(make_study: Make) -> None:
+    """Records without costs and device are worded; on a GPU its memory counts; untrained, there is none."""
+    study = load(*make_study())
+    question = "Experiments compute resources"
+
+    def with_costs(**costs: object) -> str:
+        runs = {
+            name: run.model_copy(
+                update={"costs": run.costs.model_copy(update=costs), "environment": {"device": None}}
+            )
+            for name, run in study.runs.items()
+        }
+        found = checklists(replace(study, runs=runs))["NeurIPS paper checklist"]
+        return {one.question: one.answer for one in found}[question]
+
+    nothing = dict.fromkeys(("train_seconds", "peak_memory_bytes", "total_parameters"))
+    assert with_costs(**nothing) == (
+        "2 training runs, time not measured, memory not measured, number of parameters not recorded, "
+        "on an unrecorded device."
+    )
+    assert "peak memory allocated on the GPU 2.00 GB" in with_costs(cuda_allocated_bytes=2_000_000_000)
+    empty = checklists(replace(study, runs={}))["NeurIPS paper checklist"]
+    assert {one.question: one.answer for one in empty}[question] == "No run was trained here."
+
+
 def test_a_checklist_words_the_usual_number_of_seeds_and_names_the_others(make_study: Make) -> None:
     """Two of three methods have 3 seeds; ia3 has one. With one number there is no span."""
     study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
@@ -270,7 +295,7 @@ def test_a_checklist_words_the_usual_number_of_seeds_and_names_the_others(make_s
 
 def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
     """LoRA needs 1.2 GB and full 2.5 GB; LoRA's interval lies within the margin, so it is recommended."""
-    folder, root = make_study()
+    folder, root = make_study(tuned=True)
     assert "Which method to use" not in build(folder, root, style=ONE_FORMAT).read_text(encoding="utf-8")
     path = folder / "comparisons.json"
     conclusions = Conclusions.read(path)
@@ -288,3 +313,7 @@ def test_a_recommendation_is_in_both_texts(make_study: Make) -> None:
         assert "Use lora-r16: its bits per byte is within the margin of the best, full" in text
         assert "memory 1.20 GB, against 2.50 GB for full" in text
         assert "bakeoff recommend made-up --by time" in text
+    raw = [cell.model_copy(update={"tuned": False}) for cell in conclusions.cells]
+    conclusions.model_copy(update={"recommendations": (one,), "cells": tuple(raw)}).write(path)
+    text = build(folder, root, style=ONE_FORMAT).with_name("report.md").read_text(encoding="utf-8")
+    assert "Use lora-r16 (untuned): its bits per byte" in text

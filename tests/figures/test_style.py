@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures.report import draw_only
-from figures.style import Style, drawn, save, style_of
+from figures.style import Style, drawn, escape_for_latex, save, style_of
 from toolkit.errors import UserError
 
 Make = Callable[..., tuple[Path, Path]]
@@ -77,3 +77,29 @@ def test_a_dollar_sign_in_a_label_is_a_dollar_sign(tmp_path: Path) -> None:
         return figure
 
     assert save(drawn(draw), tmp_path / "one", Style(formats=("pdf",)))
+
+
+def test_a_name_with_dots_is_a_file_of_its_own(tmp_path: Path) -> None:
+    """`smollm2-1.7b` with two data sets is two figures; each is written in every format."""
+    for name in ("metrics-smollm2-1.7b-wikibooks", "metrics-smollm2-1.7b-german", "sweep-1.0"):
+        save(drawn(Figure), tmp_path / name)
+        assert all((tmp_path / f"{name}.{suffix}").is_file() for suffix in ("svg", "pdf", "png"))
+    assert len(list(tmp_path.iterdir())) == 9
+
+
+def test_names_at_ticks_are_escaped_for_latex_and_stay_so(tmp_path: Path) -> None:
+    """A method `lora_r16` and a label with `&`: LaTeX would stop at either."""
+
+    def draw() -> Figure:
+        figure = Figure()
+        ax = figure.subplots()
+        ax.set_yticks([0, 1], ["lora_r16", "LoRA & IA3"])
+        ax.set_title("50_50")
+        return figure
+
+    figure = drawn(draw)
+    escape_for_latex(figure)
+    save(figure, tmp_path / "one", Style(formats=("png",)))  # drawing formats the ticks anew
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [r"lora\_r16", r"LoRA \& IA3"]
+    assert ax.get_title(loc="left") == r"50\_50"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,34 @@ def test_a_figure_of_each_condition_and_one_across_them_are_written(
     assert "metrics-smollm2-135m-embedded-wikibooks-100-training-documents" in names
     assert "train-size-sweep" in names
     assert [entry.refused for entry in entries if entry.refused] == []
+
+
+def test_a_sweep_has_a_panel_for_each_metric_that_is_known(make_study: Make) -> None:
+    """Of five headline metrics two are known of no method: a row of three panels. Without any, no figure."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True, extra=True))
+    names = list(dict.fromkeys(study.estimates["metric"]))[:5]
+    wanted = replace(study, conclusions=study.conclusions.model_copy(update={"headline": tuple(names)}))
+    unknown = study.estimates["metric"].isin(names[:2])
+    estimates = study.estimates.assign(value=study.estimates["value"].mask(unknown))
+    ((plan, _),) = list(sweeps.sweeps(replace(wanted, estimates=estimates)))
+    assert (len(names), len(plan.panels), len(plan.heights)) == (5, 3, 1)
+    assert len(draw.compose(plan).axes) == 3
+    nothing = replace(wanted, estimates=study.estimates.assign(value=float("nan")))
+    assert not any("sweep" in spec.name for spec in draw.figures_of(nothing))
+
+
+def test_twenty_methods_lie_closer_than_their_levels(make_study: Make) -> None:
+    """All 20 points of 100 documents are left of all of 200; a base without a value is not drawn."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    table = study.estimates[study.estimates["metric"] == "bits_per_byte"]
+    one = table[table["method"] == "full"]
+    many = pd.concat([one.assign(method=f"m{n}", label=f"m{n}") for n in range(20)])
+    base = table[table["method"] == "base"].assign(value=float("nan"))
+    ax = sweep.along(pd.concat([many, base]), Figure().subplots(), "train_size")
+    lines = [line.get_xdata() for line in ax.lines if str(line.get_label()).startswith("m")]
+    assert len(lines) == 20
+    assert max(x[0] for x in lines) < min(x[1] for x in lines)
+    assert not any("base" in text.get_text() for text in ax.texts)
 
 
 def test_a_study_of_one_condition_has_no_sweep(make_study: Make) -> None:

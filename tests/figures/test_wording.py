@@ -19,12 +19,14 @@ from tests.figures.conftest import compare
         ("perplexity", 8.10, 8.20, 3),  # 0.050
         ("bits per byte", None, None, 3),
         ("share", 0.5, 0.5, 1),
+        ("loss", 0.0002, 0.0006, 4),  # half width 0.0002: one digit is enough
+        ("loss", 1e-5, 3e-5, 5),  # 0.00001, not 0.0000
     ],
 )
 def test_decimals_show_two_digits_of_the_half_width(
     unit: str, low: float | None, high: float | None, places: int
 ) -> None:
-    """Between one and four decimals."""
+    """Between one and four decimals, and more only where four would show nothing."""
     assert words.decimals(unit, low, high) == places
 
 
@@ -57,9 +59,10 @@ def test_a_p_value_is_never_zero() -> None:
 
 
 def test_amounts_take_the_unit_that_reads_best() -> None:
-    """3.9e9 bytes; 39e6 bytes; 45 s; 126 s = 2.1 min; 9,000 s = 2.5 h."""
+    """3.9e9 bytes; 39e6; a soft prompt of 20 x 576 floats; 45 s; 126 s = 2.1 min; 9,000 s = 2.5 h."""
     assert words.amount(3.9e9, "bytes") == "3.90 GB"
     assert words.amount(39e6, "bytes") == "39.0 MB"
+    assert words.amount(20 * 576 * 4, "bytes") == "46.1 kB"
     assert [words.amount(s, "seconds") for s in (45, 126, 9000)] == ["45.0 s", "2.1 min", "2.5 h"]
 
 
@@ -86,6 +89,7 @@ def test_what_an_interval_is_about_depends_on_its_seeds() -> None:
     assert words.scope_text("checkpoints", 1, 40) == "this checkpoint (documents only, one seed)"
     assert words.scope_text("checkpoints", 2, 40) == "these checkpoints (2 seeds × 40 documents)"
     assert words.scope_text("methods", 3, 1) == "the method (3 seeds × 1 document)"
+    assert words.scope_text("methods", 3, 0) == "the method (3 seeds)"
 
 
 def test_what_would_decide_is_a_number_with_its_range() -> None:

@@ -127,6 +127,26 @@ def test_a_report_holds_the_table_the_figure_and_what_is_refused(tmp_path, capsy
     assert (folder / "mine.txt").read_text() == "kept"
 
 
+def test_a_report_of_losses_calls_nothing_paired_and_counts_no_documents(tmp_path, capsys):
+    """Three seeds a side, one loss each: unpaired, and about 3 seeds."""
+    sides = []
+    for name, first in (("a", 1.0), ("b", 2.0)):
+        files = []
+        for seed in range(3):
+            (tmp_path / f"{name}{seed}").mkdir()
+            files.append(tmp_path / f"{name}{seed}" / "trainer_state.json")
+            losses = {"log_history": [{"eval_loss": first + seed / 10, "step": 1}]}
+            files[-1].write_text(json.dumps(losses))
+        sides.append(f"{name}={','.join(map(str, files))}")
+    code, _, _ = called(capsys, *sides, "--baseline", "b", "--report", tmp_path / "report")
+    assert code == 0
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Unpaired: one number per run, without its items." in page
+    assert "aired by item" not in page
+    assert "document" not in page.split("<h2", 2)[1]
+    assert "3 seeds" in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
