@@ -18,7 +18,6 @@ SHOWN = {
     "epochs": "epochs-sweep",
     "forgetting": "forgetting",
     "learning-rates": "learning-rates",
-    "rank-sweep": "capacity-sweep",
     "temperatures": "decoding-or-method",
 }
 """Study -> the figure of it that its page shows, by the start of its name; of all others `USUAL`."""

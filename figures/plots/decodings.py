@@ -68,6 +68,7 @@ def nothing_measured(table: pd.DataFrame, ax: Axes) -> Axes:
     """Fill the place of a metric that is not measured with a prompt mode; ``table`` is empty."""
     ax.text(0.5, 0.5, "not measured with this prompt", color=MUTED, ha="center", transform=ax.transAxes)
     ax.set_xticks([])
+    ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     return ax
 

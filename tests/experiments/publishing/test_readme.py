@@ -96,6 +96,16 @@ def test_where_to_adapt_is_that_of_the_kept_study():
     assert f"on the MLP alone *{mlp[-1]}*, {values[2]}: `{kept.command}`" in README
 
 
+def test_ranks_are_those_of_the_kept_study():
+    """The highest and the lowest rank against full fine-tuning, and the command."""
+    kept, metric = read("rank-sweep"), "content_bits_per_byte"
+    high, low = (against(kept, metric, 4, method) for method in ("lora-r256", "lora-r1"))
+    values = [value(kept, method, metric) for method in ("lora-r256", "lora-r1", "full")]
+    assert f"Rank 256 is *{high[-1]}* to full fine-tuning, and rank 1 is *{low[-1]}*" in README
+    assert f"{values[0]} and {values[1]} bits per byte of the content against {values[2]}" in README
+    assert f"({high[1]} and {low[1]}, three seeds: `{kept.command}`)" in README
+
+
 def test_forgetting_is_that_of_the_kept_study():
     """On news texts: both methods, their difference, the untouched base, and the command."""
     kept, metric = read("forgetting"), "general_bits_per_byte"
