@@ -37,7 +37,7 @@ DODGE = 1.05
 def _dodge(levels: Sequence[float], methods: int) -> float:
     """The factor between methods: smaller for many, which together take half of the smallest gap at most."""
     gaps = [after / before for before, after in pairwise(levels)]
-    return min([DODGE, *(gap ** (0.5 / max(1, methods - 1)) for gap in gaps)])
+    return min([DODGE, *(float(gap ** (0.5 / max(1, methods - 1))) for gap in gaps)])
 
 
 def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
