@@ -145,7 +145,7 @@ def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
 
 
 def test_a_mean_ends_where_the_first_seed_does(make_study: Make) -> None:
-    """One of two seeds stopped early: the thick line has as many points, and the note says so."""
+    """One of two seeds stopped early: the thick line has as many points, as the note tells."""
     steps = load(*make_study(seeds=2)).steps
     steps = steps[steps["validation_bits_per_byte"].notna() & (steps["method"] == "full")]
     first = steps["run_id"].iloc[0]
