@@ -12,7 +12,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from eval.inference import kv_cache
-from eval.inference.sampling import sample, uniforms
+from eval.inference.sampling import sample, uniforms, without_own_settings
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.errors import UserError
@@ -44,27 +44,32 @@ def generate(
 ) -> list[Generation]:
     """Return one continuation of each prompt, in the prompts' order.
 
-    It ends at end-of-text or at the limit and never at the end marker: stopping there would hide that a
-    model never learned to stop. Random numbers belong to a prompt and, if ``documents`` gives their ids, to
-    its document: equal prompts of two documents then get different draws. ``batched=False`` generates one
-    text at a time, for bases whose batches are wrong. With ``template`` the prompts are what it rendered, and
-    a text ends at the end of the turn too. Raises UserError if a prompt fills the model's context.
+    It ends at end-of-text, at the limit or where the model's context ends, and never at the end marker:
+    stopping there would hide that a model never learned to stop. Only ``decoding`` decides how a token is
+    chosen, not the base's ``generation_config.json``. Random numbers belong to a prompt and, if ``documents``
+    gives their ids, to its document: equal prompts of two documents then get different draws.
+    ``batched=False`` generates one text at a time, for bases whose batches are wrong. With ``template`` the
+    prompts are what it rendered, and a text ends at the end of the turn too. Raises UserError if a prompt
+    fills the model's context.
     """
     if not prompts:
         return []
     stops = (int(tokenizer.eos_token_id),) if template is None else template.stops
     start = [tokens.prefix_token(tokenizer)] if template is None else []
     rows = [[*start, *ids] for ids in tokenizer(list(prompts), add_special_tokens=False)["input_ids"]]
-    limit = _limit(model, rows, spec)
+    limits = _limits(model, rows, spec)
     keys = [f"{mode}/{decoding.name}/{prompt}" for prompt in prompts]
     if documents is not None:
         keys = [f"{key}/{document}" for key, document in zip(keys, documents, strict=True)]
     result: dict[int, Generation] = {}
-    batches = _batches(model, [decoding.num_beams * (len(row) + limit) for row in rows], batched)
-    for number, batch in enumerate(batches):
+    lengths = [decoding.num_beams * (len(row) + limit) for row, limit in zip(rows, limits, strict=True)]
+    batches = _batches(model, lengths, limits, batched)
+    before, total = 0, sum(limits[batch[0]] for batch in batches)
+    for batch in batches:
+        limit = limits[batch[0]]
 
-        def on_step(step: int, number: int = number) -> None:
-            progress(Advanced(work="generating", done=number * limit + step, total=len(batches) * limit))
+        def on_step(step: int, before: int = before) -> None:
+            progress(Advanced(work="generating", done=before + step, total=total))
 
         numbers = uniforms([keys[i] for i in batch], limit, spec.seed)
         written = _continue(model, [rows[i] for i in batch], limit, stops, decoding, numbers, on_step)
@@ -80,26 +85,45 @@ def generate(
                 ended="end_of_text" if ended else "limit",
                 batched=batched,
             )
+        before += limit
     return [result[index] for index in range(len(prompts))]
 
 
-def _limit(model: PreTrainedModel, rows: Sequence[Sequence[int]], spec: EvalSpec) -> int:
-    """New tokens per text: those asked for, or as many as the context has room for."""
+def _limits(model: PreTrainedModel, rows: Sequence[Sequence[int]], spec: EvalSpec) -> list[int]:
+    """New tokens of each text: the study's, or as many as the context has room for after its prompt."""
     longest = max(map(len, rows))
     context = load.context(model) or math.inf
-    limit = int(min(spec.max_new_tokens, context - longest))
-    if limit < 1:
-        raise UserError(f"a prompt of {longest} tokens fills the model's context of {context} tokens")
-    return limit
+    if longest >= context:
+        raise UserError(
+            f"a prompt of {longest} tokens fills the model's context of {context} tokens (a learnt prompt "
+            "takes some of them); set data.max_characters lower, or choose a prompt mode that holds less"
+        )
+    limits = [int(min(spec.max_new_tokens, context - len(row))) for row in rows]
+    if short := sum(limit < spec.max_new_tokens for limit in limits):
+        warnings.warn(
+            f"{short} of {len(rows)} prompts leave room for fewer than {spec.max_new_tokens} tokens in the "
+            f"model's context of {context}: their texts end there",
+            stacklevel=3,
+        )
+    return limits
 
 
-def _batches(model: PreTrainedModel, lengths: Sequence[int], batched: bool) -> list[list[int]]:
+def _batches(
+    model: PreTrainedModel, lengths: Sequence[int], limits: Sequence[int], batched: bool
+) -> list[list[int]]:
+    """Batches of texts of one limit. A prompt that leaves less room is with none of another length."""
     if not batched:
         return [[index] for index in range(len(lengths))]
-    batches = tokens.sorted_batches(lengths, GENERATE_TOKENS)
+    most = max(limits)
+    roomy = [index for index, limit in enumerate(limits) if limit == most]
+    batches = [
+        [roomy[place] for place in batch]
+        for batch in tokens.sorted_batches([lengths[index] for index in roomy], GENERATE_TOKENS)
+    ]
     if _learns_a_prompt(model):  # peft drops the position ids that padding would need
         batches = [list(same) for batch in batches for _, same in groupby(batch, lambda i: lengths[i])]
-    return batches
+    rest = sorted((i for i in range(len(limits)) if limits[i] < most), key=lambda i: limits[i])
+    return batches + [list(same) for _, same in groupby(rest, lambda i: limits[i])]
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -136,22 +160,24 @@ def _continue(
     if missing or decoding.num_beams > 1:
         processors: Any = [_Draw(decoding, numbers, longest)] if decoding.temperature > 0 else []
         watch: Any = [_Watch(on_step)]
-        whole = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            generation_config=config,
-            stopping_criteria=watch,
-            logits_processor=processors,
-        )
+        with without_own_settings(model):
+            whole = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=config,
+                stopping_criteria=watch,
+                logits_processor=processors,
+            )
         return [_through(row, stops) for row in whole[:, longest:].tolist()]
 
     def loop(model: PreTrainedModel, input_ids: torch.Tensor, **inputs: Any) -> list[list[int]]:
         return _loop(model, input_ids, limit, stops, decoding, numbers, on_step, inputs)
 
     # `generate` prepares what the architecture (or the adapter) needs, and hands over to the loop.
-    written: list[list[int]] = model.generate(
-        input_ids=ids, attention_mask=mask, generation_config=config, custom_generate=loop
-    )
+    with without_own_settings(model):
+        written: list[list[int]] = model.generate(
+            input_ids=ids, attention_mask=mask, generation_config=config, custom_generate=loop
+        )
     return written
 
 

@@ -8,12 +8,18 @@ uniform numbers of its own, so what is drawn for it does not depend on which doc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from transformers import GenerationConfig
 
 from toolkit.specs import Decoding
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 CANDIDATES = 256
 ROWS = 16  # rows looked at together on a CPU: what a few rows take stays in its cache
@@ -63,3 +69,17 @@ def _sample(logits: torch.Tensor, numbers: torch.Tensor, decoding: Decoding) -> 
     position = torch.searchsorted(cumulated, (numbers.double()[:, None] * mass), right=True)
     last = inside.sum(dim=1, keepdim=True) - 1
     return tokens.gather(1, position.minimum(last))[:, 0]
+
+
+@contextmanager
+def without_own_settings(model: PreTrainedModel) -> Iterator[None]:
+    """Leave out what a base's `generation_config.json` sets, such as a penalty on repetitions."""
+    owners = [part for part in model.modules() if "generation_config" in vars(part)]
+    kept = [part.generation_config for part in owners]
+    for part in owners:
+        part.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        for part, config in zip(owners, kept, strict=True):
+            part.generation_config = config

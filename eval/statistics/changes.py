@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from eval.statistics.crossed import Spread
+from eval.statistics.crossed import ALPHA, Spread
 from eval.statistics.power import POWER, Variances, decided, detectable, two_digits
 
 MOST_SEEDS = 100
@@ -29,16 +29,26 @@ class Needed(NamedTuple):
     seeds_range: tuple[int, int | None] | None = None
 
 
-def needed(spread: Spread, difference: float, margin: float | None, tests: int = 1) -> Needed:
+def needed(
+    spread: Spread,
+    difference: float,
+    margin: float | None,
+    tests: int = 1,
+    *,
+    level: float = ALPHA,
+    directed: bool = True,
+) -> Needed:
     """Return what would decide with 80 % power if the true difference is the observed one.
 
     Documents are added at the seeds there are, and seeds at the documents there are. Empty if the study's
-    own size does, or with no difference and no margin.
+    own size does, or with no difference and no margin. ``level``, ``directed``: as in `power.decided`; if
+    no way is better, a difference outside the margin is never decided.
     """
     size, here = abs(difference), Variances.of(spread)
 
     def enough(known: Variances, seeds: int, documents: int) -> bool:
-        return decided(known, seeds, documents, size, margin, tests) >= POWER
+        chance = decided(known, seeds, documents, size, margin, tests, level=level, directed=directed)
+        return chance >= POWER
 
     def ways(known: Variances) -> tuple[int | None, int | None]:
         more = _first(lambda n: enough(known, spread.seeds, n), spread.documents, MOST_DOCUMENTS)
@@ -47,7 +57,8 @@ def needed(spread: Spread, difference: float, margin: float | None, tests: int =
             seeds = _first(lambda s: enough(known, s, spread.documents), spread.seeds, MOST_SEEDS)
         return None if more is None else two_digits(more), seeds
 
-    if (size == 0 and margin is None) or spread.error == 0 or enough(here, spread.seeds, spread.documents):
+    never = margin is None or size >= margin if not directed else size == 0 and margin is None
+    if never or spread.error == 0 or enough(here, spread.seeds, spread.documents):
         return Needed()
     documents, seeds = ways(here)
     if spread.seeds == 1:

@@ -24,6 +24,7 @@ from eval.statistics.verdicts import (
     own_margin_kind,
     speaks_about,
 )
+from toolkit.errors import UserError
 from toolkit.records import Direction, SpeaksAbout
 
 __all__ = [
@@ -75,7 +76,7 @@ class Difference:
     excluded: int
     """Documents on which the metric is defined for one side or seed, and not for another."""
     smallest_detectable: float | None
-    """The smallest true difference that a study of this size calls with 80 % power."""
+    """The smallest true difference that a study of this size calls with 80 % power, if one way is better."""
     needed_documents: int | None = None
     """How many documents decide if the true difference is this one; None if these do, or if none do."""
     needed_documents_range: tuple[int, int | None] | None = None
@@ -115,13 +116,16 @@ def compare(
     independent; they are then counted and resampled as one. ``prior``: what other methods' seeds say of the
     seeds' variance. ``tests``: comparisons that p will be corrected over. ``level``: of one look of several
     (`sequential.levels`): the interval has a confidence of 1 - level, and p is multiplied by .05 / level.
-    ``predict``: whether to say what could be detected and what would decide. UserError on unequal shapes.
+    ``predict``: whether to say what could be detected and what would decide, at that level. UserError on
+    unequal shapes and on a level of 0, which decides nothing.
 
     If every document differs by the same amount, or the metric is of the whole set, there is no error to
     estimate: no interval, no p, and *undecided*. If none differs at all, on `ALIKE` documents or more, the
     interval is zero to zero.
     """
     same_shape(metric, method, baseline)
+    if not 0 < level <= ALPHA:
+        raise UserError(f"level {level:g}: a look is judged at a level above 0 and up to {ALPHA:g}")
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
     seeds, documents = max(len(ours), len(theirs)), ours.shape[1]
     values = [metric.aggregate(side.sum(axis=1)) for side in (ours, theirs)] if documents else []
@@ -176,10 +180,15 @@ def compare(
     result = replace(result, low=low, high=high, p=p, **judged._asdict())
     if not predict:
         return result
+    directed = metric.direction != "neither"
+    smallest = None
+    if directed and error.error:
+        smallest = detectable(Variances.of(error), seeds, documents, tests, level=level)
+    missing = needed(error, difference, margin, tests, level=level, directed=directed)
     return replace(
         result,
-        smallest_detectable=detectable(Variances.of(error), seeds, documents, tests) if error.error else None,
-        **{f"needed_{way}": n for way, n in needed(error, difference, margin, tests)._asdict().items()},
+        smallest_detectable=smallest,
+        **{f"needed_{way}": number for way, number in missing._asdict().items()},
     )
 
 

@@ -21,10 +21,15 @@ def stack(seeds: Sequence[Rows]) -> Floats:
     """Return statistics of several seeds on the same documents, ``[seeds, documents, k]``; nan: undefined."""
     lengths = {len(rows) for rows in seeds}
     if len(lengths) > 1:
-        raise UserError(f"seeds were evaluated on different numbers of documents: {sorted(lengths)}")
+        raise UserError(
+            f"seeds were evaluated on different numbers of documents: {sorted(lengths)}; give all seeds the "
+            "same documents, and None for one on which the metric is not defined"
+        )
     widths = {len(row) for rows in seeds for row in rows if row is not None}
     if len(widths) > 1:
-        raise UserError(f"documents differ in their number of statistics: {sorted(widths)}")
+        raise UserError(
+            f"documents differ in their number of statistics: {sorted(widths)}; a metric gives each as many"
+        )
     width = widths.pop() if widths else 1
     undefined = (np.nan,) * width
     table = [[undefined if row is None else row for row in rows] for rows in seeds]
@@ -92,8 +97,9 @@ def differences(metric: Metric, ours: Floats, theirs: Floats, *, share: bool | N
 def with_discordant(differences: Floats) -> Floats:
     """Differences ``[S, N]`` with one document more in favour of each side.
 
-    At one seed, the mean and variance of the result are Bonett and Price's (2012) adjusted Wald interval of
-    paired shares, which keeps its coverage where few or no documents differ.
+    At one seed, the mean of the result is the centre of Bonett and Price's (2012) adjusted Wald interval of
+    paired shares, which keeps its coverage where few or no documents differ. Variances with one degree of
+    freedom less are (N + 2) / (N + 1) of theirs.
     """
     ones = np.ones((len(differences), 1))
     return np.hstack([differences, ones, -ones])

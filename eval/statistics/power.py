@@ -79,16 +79,30 @@ class Variances:
 
 
 def decided(
-    variances: Variances, seeds: int, documents: int, difference: float, margin: float | None, tests: int = 1
+    variances: Variances,
+    seeds: int,
+    documents: int,
+    difference: float,
+    margin: float | None,
+    tests: int = 1,
+    *,
+    level: float = ALPHA,
+    directed: bool = True,
 ) -> float:
     """Return the chance that a study calls a true difference better, worse or equivalent.
 
     ``tests``: comparisons of the family; the call is its clearest one. The equivalence is not corrected.
+    ``level``: of the look, as in `compare`. ``directed``: whether one way is better; if not, only an
+    equivalence can be called. nan if a variance is not known, as with one document.
     """
     from scipy.special import ndtr
 
-    error, call, inside = _errors(variances, seeds, documents, tests, margin is not None)
+    if min(seeds, documents - 1) < 1:
+        return float("nan")
+    error, call, inside = _errors(variances, seeds, documents, tests, margin is not None, level)
     beyond: Floats = ndtr((-call - difference) / error) + ndtr((difference - call) / error)
+    if not directed:
+        beyond, call = np.zeros_like(beyond), np.full_like(call, np.inf)
     if margin is not None:
         room = np.minimum(margin - inside, call)
         within = ndtr((room - difference) / error) - ndtr((-room - difference) / error)
@@ -96,24 +110,32 @@ def decided(
     return float(np.mean(beyond))
 
 
-def detectable(variances: Variances, seeds: int, documents: int, tests: int = 1) -> float:
-    """Return the smallest true difference that a study of this size calls with 80 % power; never raises."""
-    return _smallest(lambda size: decided(variances, seeds, documents, size, None, tests))
+def detectable(
+    variances: Variances, seeds: int, documents: int, tests: int = 1, *, level: float = ALPHA
+) -> float:
+    """Return the smallest true difference that a study of this size calls with 80 % power.
+
+    ``level``: of the look, as in `compare`. nan if a variance is not known, as with one document.
+    """
+    return _smallest(lambda size: decided(variances, seeds, documents, size, None, tests, level=level))
 
 
 def reachable_margin(variances: Variances, seeds: int, documents: int) -> float:
     """Return the smallest margin inside which two equal methods are called equivalent with 80 % power.
 
-    Both ends have to lie inside, each at 2.5 % (Schuirmann, 1987; Chow, Shao and Wang, 2008).
+    Both ends have to lie inside, each at 2.5 % (Schuirmann, 1987; Chow, Shao and Wang, 2008). nan if a
+    variance is not known, as with one document.
     """
     from scipy.special import ndtr
 
-    error, _, inside = _errors(variances, seeds, documents, 1, True)
+    if min(seeds, documents - 1) < 1:
+        return float("nan")
+    error, _, inside = _errors(variances, seeds, documents, 1, True, ALPHA)
     return _smallest(lambda m: float(np.maximum(0.0, 2 * ndtr((m - inside) / error) - 1).mean()))
 
 
 def _errors(
-    variances: Variances, seeds: int, documents: int, tests: int, equivalence: bool
+    variances: Variances, seeds: int, documents: int, tests: int, equivalence: bool, level: float
 ) -> tuple[Floats, Floats, Floats]:
     """True errors, and half widths for a call and for an interval, over variances and their estimates."""
     from scipy.special import chdtri
@@ -121,7 +143,7 @@ def _errors(
     own = float(np.sqrt(variances.document / documents))
     if seeds == 1:
         one = float(np.hypot(own, np.sqrt(variances.rest / documents)))
-        widths = [one * student(documents - 1, 1 - alpha / 2) for alpha in (ALPHA / tests, ALPHA)]
+        widths = [one * student(documents - 1, 1 - alpha / 2) for alpha in (level / tests, level)]
         return np.array([max(one, 1e-300)]), np.array(widths[:1]), np.array(widths[1:])
     true = variances._seeds(STEPS)[:, None] * documents + variances.rest  # expected mean square of seeds
     freedom = seeds - 1
@@ -130,8 +152,8 @@ def _errors(
     by_seed = np.sqrt(np.maximum(pooled, variances.rest) / (seeds * documents)).ravel()
     error = np.sqrt(np.repeat(true, len(STEPS), axis=1).ravel() / (seeds * documents) + own**2)
     total = variances.borrowed + freedom
-    call = half_widths(by_seed, own, ALPHA / tests, total, documents - 1)
-    inside = half_widths(by_seed, own, ALPHA, total, documents - 1) if equivalence else call
+    call = half_widths(by_seed, own, level / tests, total, documents - 1)
+    inside = half_widths(by_seed, own, level, total, documents - 1) if equivalence else call
     return np.maximum(error, 1e-300), call, inside
 
 
@@ -164,8 +186,10 @@ def _table(alpha: float, df_seed: float, df_document: float) -> Floats:
 
 
 def _smallest(power: Callable[[float], float]) -> float:
-    """Return the smallest size with 80 % power, by doubling and bisection, to 1e-4."""
+    """Return the smallest size with 80 % power, by doubling and bisection, to 1e-4; nan if power is."""
     low, high = 0.0, 1e-12
+    if np.isnan(power(high)):
+        return float("nan")
     while power(high) < POWER and high < 1e300:
         low, high = high, 2 * high
     while high - low > 1e-4 * high:

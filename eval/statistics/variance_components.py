@@ -35,7 +35,7 @@ def shares(cells: Floats, covariance: Floats) -> Shares | None:
     total = sum(squares)
     if total <= 1e-12 * max(1.0, float(values @ values)):
         return None
-    expected = [float(np.trace(part @ covariance)) for part in parts]
+    expected = [max(0.0, float(np.trace(part @ covariance))) for part in parts]
     real = [max(0.0, square - chance) / total for square, chance in zip(squares, expected, strict=True)]
     return Shares(real[0], real[1], real[2], max(0.0, 1 - sum(real)))
 
@@ -43,17 +43,25 @@ def shares(cells: Floats, covariance: Floats) -> Shares | None:
 def error_covariance(metric: Metric, table: list[list[Floats]]) -> Floats:
     """Covariance of the errors of cells ``[rows][columns]`` of statistics ``[seeds, documents, k]``.
 
-    Documents are shared by all cells, so their errors go together; seeds are shared along a row. With one
-    seed a row's own error is unknown and counted as none. nan where the metric rests on one document.
+    Documents are shared by all cells, so their errors go together; seeds are shared along a row. What a
+    document varies by at a seed, besides both, is in the spread of documents already, and is taken off that
+    of seeds. With one seed a row's own error is unknown and counted as none. nan where the metric rests on
+    one document.
     """
-    values = np.stack([influence(metric, cell).mean(axis=0) for row in table for cell in row])
-    covariance: Floats = np.atleast_2d(np.cov(values)) / values.shape[1]
+    influences = [np.stack([influence(metric, cell) for cell in row]) for row in table]
+    values = np.concatenate([row.mean(axis=1) for row in influences])
+    documents = values.shape[1]
+    covariance: Floats = np.atleast_2d(np.cov(values)) / documents
     width = len(table[0])
-    for place, row in enumerate(table):
+    for place, (row, by_document) in enumerate(zip(table, influences, strict=True)):
         seeds = np.stack([metric.aggregate(cell.sum(axis=1)) for cell in row])
-        if seeds.shape[1] > 1:
+        number = seeds.shape[1]
+        if number > 1:
+            rest = by_document - by_document.mean(axis=1, keepdims=True)
+            rest = rest - rest.mean(axis=2, keepdims=True)
+            products = np.einsum("isn,jsn->ij", rest, rest) / ((number - 1) * (documents - 1))
             block = slice(place * width, (place + 1) * width)
-            covariance[block, block] += np.atleast_2d(np.cov(seeds)) / seeds.shape[1]
+            covariance[block, block] += (np.atleast_2d(np.cov(seeds)) - products / documents) / number
     return covariance
 
 
@@ -133,7 +141,7 @@ def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
     """
     from scipy.special import fdtrc
 
-    squares = [float(np.var(of, ddof=1)) * (len(of) - 1) if len(of) > 1 else 0.0 for of in values]
+    squares = [_squares(of) for of in values]
     freedoms = [max(0, len(of) - 1) for of in values]
     result: list[float | None] = []
     for square, freedom in zip(squares, freedoms, strict=True):
@@ -143,6 +151,13 @@ def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
         else:
             result.append(float(fdtrc(freedom, theirs, square / freedom / (others / theirs))))
     return result
+
+
+def _squares(values: Sequence[float]) -> float:
+    """Return the sum of squares about the mean; 0, and not rounding, of values that are equal."""
+    own = np.asarray(values, dtype=np.float64)
+    square = float(own.var() * len(own)) if len(own) else 0.0
+    return 0.0 if square <= 1e-24 * float(own @ own) else square
 
 
 class Uneven(NamedTuple):
@@ -183,7 +198,8 @@ def odd_seed(values: Sequence[Sequence[float]], method: int) -> OddSeed | None:
 
     ``values``: one list per method, of a metric's value at each seed. The externally studentised residual of
     each seed, with the variance of the method's other seeds pooled with that of all other methods, since few
-    seeds do not know theirs (Cook and Weisberg, 1982). None with fewer than three seeds.
+    seeds do not know theirs (Cook and Weisberg, 1982). None with fewer than three seeds. If all others
+    are equal, whatever differs stands apart.
     """
     from scipy.special import stdtr
 
@@ -191,12 +207,12 @@ def odd_seed(values: Sequence[Sequence[float]], method: int) -> OddSeed | None:
     if len(own) < 3:
         return None
     elsewhere = [of for place, of in enumerate(values) if place != method and len(of) > 1]
-    square = sum(float(np.var(of)) * len(of) for of in elsewhere)
+    square = sum(map(_squares, elsewhere))
     freedom = sum(len(of) - 1 for of in elsewhere) + len(own) - 2
     distances = []
     for place in range(len(own)):
         others = np.delete(own, place)
-        error = np.sqrt((square + others.var() * len(others)) / freedom * (1 + 1 / len(others)))
+        error = np.sqrt((square + _squares(others)) / freedom * (1 + 1 / len(others)))
         gap = abs(float(own[place] - others.mean()))
         distances.append(gap / error if error > 0 else np.inf if gap > 0 else 0.0)
     furthest = int(np.argmax(distances))

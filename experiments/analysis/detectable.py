@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from eval.metrics import Metric, metric
 from eval.metrics.base import Floats
 from eval.statistics.changes import Change, cheapest_change
@@ -66,7 +68,7 @@ def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
     """Return headline metric -> variances: of these statistics, or else of the shipped table.
 
     Of several methods the one that varies most against the baseline counts. Finished runs of one seed say
-    nothing about seeds, so that the table is preferred if the study has several.
+    nothing about seeds, so that only the table counts if the study has several.
     """
     known = _measured(study, statistics)
     result: dict[str, Basis] = {}
@@ -74,7 +76,7 @@ def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
         basis = known.get(item.name)
         one_seed = basis is not None and math.isinf(basis.variances.freedom)
         if basis is None or (one_seed and len(study.seeds) > 1):
-            basis = _typical(item, study) or basis
+            basis = _typical(item, study)
         if basis is not None:
             result[item.name] = basis
     return result
@@ -177,6 +179,8 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
                 continue
             share = item.binary and clusters is None
             apart = differences(item, ours, against, share=share)
+            if not np.isfinite(apart).all():  # it rests on a single document
+                continue
             documents = complete(item, *tables)[0][0].shape[1]
             basis = _basis(apart, item, against, method, documents / ours.shape[1])
             found.append((detectable(basis.variances, len(study.seeds), ours.shape[1]), basis))

@@ -123,4 +123,6 @@ def seed_priors_of(
 def _ratio(item: Metric, ours: Floats, theirs: Floats, clusters: Sequence[str] | None) -> float | None:
     """Return how much more seeds vary than chance at each document or cluster, of a pair of methods."""
     (first, second), _ = complete(item, ours, theirs, clusters=clusters)
-    return seed_ratio(differences(item, first, second)) if first.shape[1] > 1 else None
+    if first.shape[1] < 2:
+        return None
+    return seed_ratio(differences(item, first, second, share=item.binary and clusters is None))

@@ -45,12 +45,14 @@ def chance_of(
     documents: Mapping[str, int],
     seeds: int,
     tests: int,
+    level: float,
 ) -> float:
     """Return the largest chance that an undecided primary comparison is decided at the largest size.
 
     Its difference is taken as it is seen. ``variances`` and ``documents``: of each metric, the latter (or
     their clusters) at the largest size. A metric of unknown variances counts as 1; one without a better
-    direction can only be equivalent, so 0 if it has no margin or if its difference lies beyond it.
+    direction can only be equivalent, so 0 if it has no margin or if its difference lies beyond it. ``level``:
+    of the last look.
     """
     chances = [0.0]
     for one in comparisons:
@@ -62,7 +64,8 @@ def chance_of(
         known = variances.get(one.metric)
         if known is None:
             return 1.0
-        chances.append(decided(known, seeds, documents[one.metric], size, one.margin, tests))
+        directed, there = one.direction != "neither", documents[one.metric]
+        chances.append(decided(known, seeds, there, size, one.margin, tests, level=level, directed=directed))
     return max(chances)
 
 
@@ -98,6 +101,7 @@ def after_look(
         {m.name: independent_of(largest, m, bases.get(m.name)) for m in study.headline_metrics()},
         last.seeds,
         tests_of(study),
+        last.level,
     )
     primary = [one.verdict for one in comparisons if one.family == "primary"]
     if "undecided" in primary:

@@ -52,7 +52,7 @@ class EvalSpec(Spec):
     """How runs are evaluated. Has a digest of its own: changing it re-evaluates and never retrains."""
 
     max_new_tokens: int = Field(default=400, gt=0)
-    """Length limit of a generation; it stops earlier only at end-of-text, never at the end marker."""
+    """Length limit of a generation; it stops earlier only at end-of-text or where the context ends."""
     prompts: tuple[str, ...] = Field(default=("title",), min_length=1)
     """Prompt modes: the last section that the prompt holds (`title`, `ingredients`). Verdicts: the first."""
     decodings: tuple[Decoding, ...] = Field(default=(Decoding(),), min_length=1)

@@ -20,7 +20,9 @@ from eval.inference import kv_cache
 from eval.inference.generation import generate
 from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.errors import UserError
 from toolkit.events import Advanced
+from toolkit.models import load
 from toolkit.specs import Decoding, EvalSpec
 
 GREEDY = Decoding(name="greedy", temperature=0)
@@ -102,6 +104,39 @@ def test_a_limit_ends_what_has_not_ended(ending, tiny_tokenizer, prompts):
     assert {g.ended for g in found} == {"end_of_text", "limit"}
     assert all(g.tokens == 3 for g in found if g.ended == "limit")
     assert all(g.tokens < 3 for g in found if g.ended == "end_of_text")
+
+
+def test_a_long_prompt_shortens_its_own_text_alone(ending, tiny_tokenizer, prompts):
+    """One prompt leaves room for 5 tokens: its text ends there, with a warning; the others' do not change."""
+    context = load.context(ending)
+    ids = tiny_tokenizer(" rice" * context, add_special_tokens=False).input_ids
+    filled = tiny_tokenizer.decode(ids[: context - 6])
+    assert (
+        len(tiny_tokenizer(filled, add_special_tokens=False).input_ids) == context - 6
+    )  # and a prefix token
+    spec = EvalSpec(max_new_tokens=40)
+    alone = generate(ending, tiny_tokenizer, prompts[:5], "title", Decoding(), spec)
+    with pytest.warns(UserWarning, match="1 of 6 prompts leave room for fewer than 40 tokens"):
+        together = generate(ending, tiny_tokenizer, [filled, *prompts[:5]], "title", Decoding(), spec)
+    assert together[1:] == alone
+    assert together[0].tokens <= 5
+    with pytest.raises(UserError, match="fills the model's context .* set data.max_characters lower"):
+        generate(ending, tiny_tokenizer, [filled + " rice" * 9], "title", Decoding(), spec)
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, Decoding(temperature=0, num_beams=3)], ids=["greedy", "beams"])
+def test_settings_that_a_base_brings_change_no_text(ending, tiny_tokenizer, prompts, decoding):
+    """A penalty on repetitions and on length in its `generation_config.json`: left out, and kept."""
+    spec = EvalSpec(max_new_tokens=30)
+    plain = generate(ending, tiny_tokenizer, prompts[:5], "title", decoding, spec)
+    ending.generation_config.repetition_penalty = 9.0
+    ending.generation_config.length_penalty = -9.0
+    try:
+        assert generate(ending, tiny_tokenizer, prompts[:5], "title", decoding, spec) == plain
+        assert ending.generation_config.repetition_penalty == 9.0
+    finally:
+        ending.generation_config.repetition_penalty = None
+        ending.generation_config.length_penalty = None
 
 
 @pytest.mark.parametrize("name", FAMILIES)

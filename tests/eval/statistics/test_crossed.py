@@ -78,6 +78,9 @@ def test_a_method_whose_seeds_vary_more_has_a_small_p():
     noisier = uneven_seeds([[-1, 0, 1], [4, 5, 6], [-10, 0, 10]])
     assert noisier == pytest.approx([(1 + 1 / 101) ** -2] * 2 + [51**-2])
     assert uneven_seeds([[1, 1, 1], [2, 2, 2], [3]]) == [None, None, None]
+    assert (
+        uneven_seeds([[0.1, 0.1, 0.1], [0.7, 0.7, 0.7], [0.2, 0.3, 0.4]])[2] is None
+    )  # rounding is no variance
 
 
 def test_a_seed_apart_is_measured_by_the_spread_of_all_methods():

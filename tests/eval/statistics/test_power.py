@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,32 @@ def test_the_reachable_margin_takes_both_sides():
     """1.96 errors, and 1.2816 more, since each side may miss in 10 %: .0324 (Chow, Shao and Wang)."""
     assert reachable_margin(DOCUMENTS_ONLY, 1, 10_000) == pytest.approx(0.03242, rel=1e-3)
     assert decided(DOCUMENTS_ONLY, 1, 10_000, 0.0, 0.03242) == pytest.approx(0.8, abs=0.06)  # or a false call
+
+
+def test_a_look_at_a_smaller_level_sees_less():
+    """At .01 instead of .05 the call takes (2.576 + .842) / (1.960 + .842) = 1.22 times the difference."""
+    plain = detectable(DOCUMENTS_ONLY, 1, 10_000)
+    assert detectable(DOCUMENTS_ONLY, 1, 10_000, level=0.01) == pytest.approx(1.22 * plain, rel=2e-3)
+    values = np.random.default_rng(0).normal(size=(1, 100))
+    error = spread(values - values.mean())
+    usual, strict = (needed(error, 0.2, None, level=level).documents for level in (0.05, 0.01))
+    assert strict == pytest.approx(1.49 * usual, rel=0.05)
+
+
+def test_without_a_better_way_only_equivalence_is_decided():
+    """Beyond the margin, or without one, nothing decides; within it, documents do."""
+    assert decided(DOCUMENTS_ONLY, 1, 10_000, 0.5, None, directed=False) == 0
+    assert decided(DOCUMENTS_ONLY, 1, 10_000, 0.0, 0.05, directed=False) > 0.8
+    error = spread(np.random.default_rng(0).normal(size=(1, 100)))
+    assert needed(error, 0.08, 0.05, directed=False) == needed(error, 0.08, None, directed=False) == Needed()
+    assert needed(error, 0.01, 0.2, directed=False).documents > 100
+
+
+def test_what_is_not_known_detects_nothing():
+    """One document has no variance: the answer is nan, not a tiny difference."""
+    assert math.isnan(detectable(Variances(seed=0.0, document=1.0, rest=0.0), 1, 1))
+    assert math.isnan(reachable_margin(Variances(seed=0.0, document=1.0, rest=0.0), 3, 1))
+    assert math.isnan(detectable(Variances(seed=0.0, document=math.nan, rest=0.0), 1, 100))
 
 
 def test_documents_do_not_help_if_seeds_differ():

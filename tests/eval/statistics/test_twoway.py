@@ -52,6 +52,18 @@ def test_where_nothing_differs_but_by_chance_most_is_called_noise():
     assert max(mean[:3]) < 0.25
 
 
+def test_noise_of_several_seeds_is_counted_once():
+    """Two seeds, 40 documents, pass or fail by chance: the variance of a mean is .25 / 80, not twice that."""
+    item = metric("stop_rate")
+    generator = np.random.default_rng(2)
+    found = []
+    for _ in range(400):
+        passed = (generator.random((2, 2, 2, 40)) < 0.5).astype(float)
+        table = [[np.stack([cell, np.ones_like(cell)], axis=-1) for cell in row] for row in passed]
+        found.append(np.diag(error_covariance(item, table)).mean())
+    assert np.mean(found) == pytest.approx(0.25 / 80, rel=0.1)
+
+
 def test_where_columns_differ_they_get_what_is_theirs():
     """Pass rates .1 .4 .6 .9 by column, rows alike: columns get nearly all of it."""
     item = metric("stop_rate")

@@ -124,7 +124,7 @@ def test_a_chance_is_that_of_the_clearest_undecided_primary_comparison():
     sizes_of = {"bits_per_byte": 200}
 
     def chance(*comparisons):
-        return chance_of(comparisons, VARIANCES, sizes_of, 12, 1)
+        return chance_of(comparisons, VARIANCES, sizes_of, 12, 1, 0.05)
 
     assert chance(compared(verdict="better"), compared(family="base")) == 0
     assert chance(compared(direction="neither", margin=0.003)) == 0
