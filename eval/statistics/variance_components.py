@@ -153,7 +153,7 @@ def uneven_seeds(values: Sequence[Sequence[float]]) -> list[float | None]:
     return result
 
 
-def _squares(values: Sequence[float]) -> float:
+def _squares(values: Sequence[float] | Floats) -> float:
     """Return the sum of squares about the mean; 0, and not rounding, of values that are equal."""
     own = np.asarray(values, dtype=np.float64)
     square = float(own.var() * len(own)) if len(own) else 0.0
