@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from toolkit.data.cleaning import Tally
+from toolkit.data.conversations.turns import Dialogue
 from toolkit.data.format import body_text
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.open import Source, open_source
@@ -20,7 +21,7 @@ def check(general: General) -> None:
 
 
 def texts(general: General) -> list[str]:
-    """Return the first ``count`` texts: section bodies without markers, one line each.
+    """Return the first ``count`` texts: section bodies without markers, or the turns of a conversation.
 
     Rows that make no document of the data set's format are passed over. Raises UserError where there are
     fewer than asked for.
@@ -28,7 +29,11 @@ def texts(general: General) -> list[str]:
     source = _source(general)
     found: list[str] = []
     for accepted in islice(documents(source, Tally()), general.texts):
-        pairs = zip(source.dataset.format.sections, accepted.document.bodies, strict=True)
+        document = accepted.document
+        if isinstance(document, Dialogue):  # whose second body repeats the first
+            found.append(document.contents)
+            continue
+        pairs = zip(source.dataset.format.sections, document.bodies, strict=True)
         found.append("\n".join(body_text(section, body) for section, body in pairs))
     if len(found) < general.texts:
         raise UserError(

@@ -31,7 +31,7 @@ def busy_machine(trained: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list
         return []
     crowded = {cell.method for cell, alone in known.items() if not alone}
     if not crowded:
-        return [Finding(check="busy machine", status="ok", text="no other work beside the runs")]
+        return [Finding(check="busy machine", status="ok", text="every run had the cores it needed")]
     taken: defaultdict[str, list[float]] = defaultdict(list)
     for cell in known:
         taken[cell.method].append(runs[cell.run_id].costs.cores_of_others or 0.0)

@@ -60,18 +60,26 @@ def endings_of(given: Endings | None, runs: Seeds, name: str) -> list[list[bool]
 
 def format_of(given: str | Format | None) -> Format | None:
     """Return the format of a name; None for None. UserError for conversations, which texts alone are not."""
-    return format_named(given) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return format_named(given)
+    if isinstance(given, Conversation):
+        raise _of_conversations(given.name)
+    return given
 
 
 def format_named(name: str) -> Format:
     """Return the format of the catalog. UserError for conversations."""
     form = document_format(name)
     if isinstance(form, Conversation):
-        raise UserError(
-            f"format '{form.name}' is of conversations: leave `format` out and give the answers as texts, or "
-            "compare methods on conversations with bakeoff.study"
-        )
+        raise _of_conversations(form.name)
     return form
+
+
+def _of_conversations(name: str) -> UserError:
+    return UserError(
+        f"format '{name}' is of conversations: leave `format` out and give the answers as texts, or compare "
+        "methods on conversations with bakeoff.study"
+    )
 
 
 def _values(given: object, name: str, what: str = "texts") -> list[object]:

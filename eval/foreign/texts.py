@@ -11,7 +11,7 @@ from eval.metrics import Context, Metric, measure, metric
 from eval.metrics.structure.stop_rate import StopRate
 from eval.statistics.compare import Difference, estimate, stack
 from eval.statistics.compare import compare as compare_statistics
-from toolkit.data.format import document_id, prompt
+from toolkit.data.format import after_prompt, document_id, find_markers, prompt
 from toolkit.errors import UserError
 from toolkit.records import Generation, MetricValue, Outcome
 from toolkit.specs import AnyFormat, Conversation, Format, Section
@@ -99,7 +99,7 @@ def score(
         texts in them, and a metric that texts alone do not define.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
-    _require_endings(item, stopped=stopped)
+    require_endings(item, stopped=stopped)
     runs, right = seeds_of(predictions, "predictions"), texts_of(references, "references")
     measured = _measured(item, runs, right, endings_of(stopped, runs, "stopped"), context)
     statistics = stack([rows for _, rows in measured])
@@ -156,10 +156,10 @@ def compare(
     Raises
     ------
     UserError
-        As `score`; also if the two sides differ in their number of seeds.
+        As `score`; also if both sides have several seeds, and one more than the other.
     """
     item, context = _prepared(metric, format, prompt_mode, train)
-    _require_endings(item, ours_stopped=ours_stopped, theirs_stopped=theirs_stopped)
+    require_endings(item, ours_stopped=ours_stopped, theirs_stopped=theirs_stopped)
     right = texts_of(references, "references")
     sides = []
     for given, name, stopped in ((ours, "ours", ours_stopped), (theirs, "theirs", theirs_stopped)):
@@ -196,7 +196,7 @@ def require_defined(metric: Metric, form: AnyFormat) -> None:
         raise UserError(f"metric '{metric.name}' says nothing about documents of format '{form.name}'")
 
 
-def _require_endings(item: Metric, **stopped: Endings | None) -> None:
+def require_endings(item: Metric, **stopped: Endings | None) -> None:
     """Raise UserError if a metric is about endings, which texts do not show, and one of them is None."""
     if isinstance(item, StopRate) and any(ended is None for ended in stopped.values()):
         raise UserError(
@@ -227,8 +227,8 @@ def _measured(
 def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:
     """Return one prediction and its reference as the record that metrics read.
 
-    With a format, a prediction is the whole document or only what follows the prompt; a whole document is
-    recognised by the first section's marker.
+    With a format, a prediction is the whole document or only what follows the prompt; a whole document begins
+    with the first section's marker, and its own prompt is no part of what was written.
     """
     form = context.form
     mode = context.prompt_mode or form.sections[0].name
@@ -237,11 +237,12 @@ def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context
         written, reference = OPENING + prediction, START + OPENING + reference
     else:
         title, start = reference.split("\n")[0], prompt(reference, form, mode)
-        if prediction.startswith(start):
+        if start.strip() and prediction.startswith(start):
             written = prediction[len(start) :]
+        elif _is_whole(prediction, form):
+            start, written = prompt(prediction, form, mode), after_prompt(prediction, form, mode)
         else:
-            whole = form.markers[0] in prediction or not start
-            start, written = ("" if whole else start), prediction
+            written = prediction
     generation = Generation(
         prompt_mode=mode,
         decoding="given",
@@ -252,4 +253,12 @@ def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context
     )
     return Outcome(
         document_id=document_id(reference), title=title, reference=reference, generations=(generation,)
+    )
+
+
+def _is_whole(prediction: str, form: Format) -> bool:
+    """Whether a text begins with the first section's marker: a later one may open another document."""
+    markers = find_markers(prediction, form)
+    return (
+        bool(markers) and markers[0][0] == form.markers[0] and not prediction[: markers[0][1].start].strip()
     )

@@ -9,7 +9,7 @@ import datasets
 import evaluate
 
 from eval.foreign.inputs import format_named
-from eval.foreign.texts import outcome_of
+from eval.foreign.texts import PLAIN, outcome_of, require_defined, require_endings
 from eval.metrics import Context, all_metrics, measure, metric
 from toolkit.errors import UserError, unknown_name
 
@@ -21,11 +21,16 @@ Args:
     references: the documents that should have been written; structure needs none.
     format: a name in the catalog's formats.
     prompt_mode: the last section that the prompts hold; the first section of the format when absent.
-    stopped: for each prediction, whether the model ended it by itself; all did when absent.
+    stopped: for each prediction, whether the model ended it by itself, which `stop_rate` needs; all did when
+        absent.
     train: training documents, for the metrics that look for copies.
 Returns:
     `{name}`, None where it is not defined; `{name}_signature`; `{name}_details`.
 """
+
+
+WITHOUT_REFERENCES = ("structure", "diversity", "memorization", "ingredient_use")
+"""Rooms of metrics, or their modules, that look at what was written alone."""
 
 
 class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
@@ -33,17 +38,18 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
 
     @property
     def metric_name(self) -> str:
-        """The name of the metric. UserError if there is none of that name that looks at texts alone."""
-        offered = [name for name, item in all_metrics().items() if item.of_generations]
+        """The name of the metric. UserError if there is none of that name that looks at documents alone."""
+        offered = [n for n, item in all_metrics().items() if item.of_generations and item.defined_on(PLAIN)]
         if self.config_name not in offered:
             raise unknown_name("metric", str(self.config_name), offered)
         return str(self.config_name)
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Add a batch as `evaluate` does; structure metrics need no references."""
+        """Add a batch as `evaluate` does; metrics that look at the written text alone need no references."""
         if references is None and predictions is not None:
-            if type(metric(self.metric_name)).__module__.split(".")[-2] != "structure":
-                raise UserError(f"{self.metric_name} compares with references, and none are given")
+            parts = type(metric(self.metric_name)).__module__.split(".")
+            if not {*WITHOUT_REFERENCES} & {*parts}:
+                raise UserError(f"{self.metric_name} needs references, and none are given")
             references = [""] * len(predictions)
         super().add_batch(predictions=predictions, references=references, **kwargs)
 
@@ -68,7 +74,9 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
         stopped: Sequence[bool] | None = None,
         train: Sequence[str] = (),
     ) -> dict[str, Any]:
-        form = format_named(format)
+        form, item = format_named(format), metric(self.metric_name)
+        require_defined(item, form)
+        require_endings(item, stopped=stopped)
         mode = prompt_mode or form.sections[0].name
         ended = [True] * len(predictions) if stopped is None else list(stopped)
         if len(ended) != len(predictions):
@@ -78,7 +86,7 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
             outcome_of(text, reference, ended=stop, context=context)
             for text, reference, stop in zip(predictions, references, ended, strict=True)
         ]
-        value, _ = measure(metric(self.metric_name), outcomes, context)
+        value, _ = measure(item, outcomes, context)
         return {
             self.metric_name: value.value,
             f"{self.metric_name}_signature": value.signature,

@@ -81,7 +81,8 @@ def unavailable() -> dict[str, str]:
     messages = {}
     for name, item in _registry().items():
         package, _, version = (item.needs or "").partition("==")
-        if package and _version(package) != version:
+        installed = _version(package) if package else None
+        if package and (installed is None or version not in ("", installed)):
             messages[name] = f"metric '{name}' is not measured; for it: pip install --no-deps {item.needs}"
     return messages
 

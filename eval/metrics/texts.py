@@ -43,15 +43,19 @@ def continuation(outcome: Outcome, generation: Generation, form: AnyFormat) -> s
 
 
 def pair(outcome: Outcome, context: Context) -> Pair | None:
-    """All that was written against all that should have been; None without a generation or a reference.
+    """All that was written against all that should have been; None if nothing was asked for.
 
-    A model that leaves out a marker is still scored on its words: what it owes the format is another metric.
+    An empty text that should have been written counts, as in sacreBLEU and in SQuAD's evaluation. A model
+    that leaves out a marker is still scored on its words: what it owes the format is another metric.
     """
     generation = context.generation(outcome)
     if generation is None:
         return None
-    reference = without_markers(continuation(outcome, generation, context.form), context.form)
-    return Pair(without_markers(generation.text, context.form), reference) if reference else None
+    form = context.form
+    reference = without_markers(continuation(outcome, generation, form), form)
+    if not reference and generation.prompt_mode == form.sections[-1].name:  # the prompt holds everything
+        return None
+    return Pair(without_markers(generation.text, form), reference)
 
 
 def section_pairs(outcome: Outcome, context: Context) -> dict[str, Pair]:

@@ -52,6 +52,13 @@ def test_a_recipe_is_general_text_too():
     assert "ZUTATEN:" not in text
 
 
+def test_a_conversation_is_general_text_once():
+    """Its turns, a line each: the prompt is not there twice."""
+    (text,) = general_text.texts(General(dataset=config.dataset("chatterbot"), texts=1))
+    lines = text.split("\n")
+    assert len(lines) == len(set(lines)) >= 2
+
+
 def test_a_data_set_that_cannot_be_had_is_told_before_anything_runs():
     """A missing package names how to install it; a mixture is no plain data set."""
     missing = config.dataset(

@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from toolkit.specs.base import Spec
 
+RESERVED = ("end", "stop", "scaffold")
+"""What metrics call the end marker, the end of the text, and markers with their line ends."""
+
 
 class Section(Spec):
     """One section of a document: a marker at the start of a line, then the body."""
@@ -45,6 +48,10 @@ class Format(Spec):
         markers = [*self.markers, self.end]
         if len(set(markers)) != len(markers) or len({s.name for s in self.sections}) != len(self.sections):
             raise ValueError("sections, markers and the end must all differ")
+        if taken := [section.name for section in self.sections if section.name in RESERVED]:
+            raise ValueError(
+                f"section '{taken[0]}': metrics use this name for another part of a text; choose another"
+            )
         if not self.sections or any(m != m.strip() or not m or "\n" in m for m in markers):
             raise ValueError("give at least one section, and markers of one line without outer spaces")
         return self
@@ -72,6 +79,13 @@ class Scoring(Spec):
                 re.compile(self.pattern)
             except re.error as error:
                 raise ValueError(f"pattern: not a regular expression: {error}") from error
+        if self.json_schema is not None:
+            from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
+
+            try:
+                Draft202012Validator.check_schema(self.json_schema)
+            except SchemaError as error:
+                raise ValueError(f"json_schema: not a JSON Schema: {error.message}") from error
         return self
 
 

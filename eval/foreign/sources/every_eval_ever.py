@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eval.foreign.sources import lines
-from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of, number
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of, notes_of, number
 from toolkit.errors import UserError
 
 TOOL = "Every Eval Ever"
@@ -63,6 +63,7 @@ def _scores(path: Path, key: tuple[str, str, str], rows: list[tuple[str, dict[st
         statistics=table,
         prompts=tuple(prompts),
         targets=tuple(targets),
+        notes=notes_of(metric),
     )
 
 

@@ -13,8 +13,11 @@ MOST_BYTES = 2 << 30
 """A larger log is refused: it would not fit in memory."""
 
 
-def text_of(path: Path) -> str:
-    """The file as text. Raises UserError if it is not a regular, readable, non-empty UTF-8 file."""
+def text_of(path: Path, *, blank: bool = False) -> str:
+    """The file as text. UserError if it is no regular, readable UTF-8 file, or if nothing is in it.
+
+    ``blank``: whether blank lines alone are something, as of a model that writes nothing.
+    """
     try:
         if not path.is_file():
             raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: not a regular file")
@@ -25,7 +28,7 @@ def text_of(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 text") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not text.strip():
+    if not (text if blank else text.strip()):
         raise UserError(f"{path}: the file is empty")
     return text
 

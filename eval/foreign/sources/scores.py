@@ -45,6 +45,22 @@ ENDINGS: dict[str, Literal["lower", "higher"]] = {
 """Of names that say more, such as `prompt_level_strict_acc`, `eval_mean_token_accuracy`, `eval_wiki_loss`."""
 
 
+OF_SUMS = {
+    "bits_per_byte", "content_bits_per_byte", "general_bits_per_byte", "perplexity", "word_perplexity",
+    "bleu", "chrf", "length_ratio",
+}  # fmt: skip
+"""Our metrics whose value over a set is no mean of the documents' own values."""
+
+
+def notes_of(metric: str) -> tuple[str, ...]:
+    """What to know of a metric whose file holds one number per item."""
+    if metric.partition(",")[0].lower() not in OF_SUMS:
+        return ()
+    return (
+        f"{metric} is the mean of the items' own values, not that of the set, which weighs long ones more",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemScores:
     """One metric of one model, on one seed, as another tool wrote it."""

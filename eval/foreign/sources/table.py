@@ -10,7 +10,7 @@ import io
 from pathlib import Path
 
 from eval.foreign.sources import lines
-from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of
+from eval.foreign.sources.scores import ItemScores, direction_of, hash_of_known, mean_of, notes_of
 from toolkit.errors import UserError
 
 TOOL = "CSV"
@@ -69,6 +69,7 @@ def _scores(
         statistics=table,
         prompts=tuple(hash_of_known(row.get("prompt")) for row in rows),
         targets=tuple(hash_of_known(row.get("target")) for row in rows),
+        notes=notes_of(metric),
     )
 
 

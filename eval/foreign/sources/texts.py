@@ -47,7 +47,7 @@ def read(path: Path, references: Path) -> list[ItemScores]:
 
 
 def _lines(path: Path) -> list[str]:
-    text = lines.text_of(path)
+    text = lines.text_of(path, blank=True)
     return text.removesuffix("\n").split("\n")
 
 

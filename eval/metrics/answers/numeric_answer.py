@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from eval.metrics.answers.answer import Share, scoring_of
 from eval.metrics.base import Context
 from eval.metrics.texts import Pair
 from toolkit.specs import AnyFormat
 
-_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?")
+MINUS = "\N{MINUS SIGN}"
+ROUNDING = 4 * sys.float_info.epsilon
+"""Of the larger number: 1.1 and 1 differ by a little more than 0.1 in floating point."""
 
 
 class NumericAnswer(Share):
@@ -17,7 +21,7 @@ class NumericAnswer(Share):
 
     name = "numeric_answer"
     label = "numeric answers"
-    signature = "number:last|commas:thousands"
+    signature = "number:last,leading-point,unicode-minus|commas:thousands"
     headline = True
 
     def defined_on(self, form: AnyFormat) -> bool:
@@ -34,12 +38,15 @@ class NumericAnswer(Share):
         wanted, written = last_number(texts.reference), last_number(texts.hypothesis)
         if wanted is None or tolerance is None:
             return None
-        return written is not None and abs(written - wanted) <= tolerance
+        if written is None:
+            return False
+        rounding = ROUNDING * max(abs(wanted), abs(written))
+        return abs(written - wanted) <= tolerance + rounding
 
 
 def last_number(text: str) -> float | None:
     """Return the last number of a text; commas divide thousands. None if there is none."""
-    numbers = _NUMBER.findall(text)
+    numbers = _NUMBER.findall(text.replace(MINUS, "-"))
     return float(numbers[-1].replace(",", "")) if numbers else None
 
 

@@ -50,10 +50,12 @@ class IngredientUse(Metric):
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Share of the mentioned that were listed, and their F1; documents that list nothing."""
         used, listed = (number(ratio(sums[i], sums[i + 1])) for i in (0, 2))
-        both = None if used is None or listed is None else used + listed
+        f1 = None
+        if used is not None and listed is not None:
+            f1 = 2 * used * listed / (used + listed) if used + listed else 0.0
         return {
             "mentioned_that_were_listed": listed,
-            "f1": None if not both or used is None or listed is None else 2 * used * listed / both,
+            "f1": f1,
             "documents_without_ingredients": float(sums[4]),
         }
 

@@ -91,6 +91,15 @@ def test_lm_eval_takes_the_newest_samples_of_a_folder_and_the_models_name(tmp_pa
     assert acc.model == "me/a"
 
 
+def test_a_metric_of_a_whole_set_that_is_given_by_item_is_noted(tmp_path):
+    """Bits per byte of documents are averaged here, and weighed by their bytes there."""
+    path = tmp_path / "scores.csv"
+    path.write_text("item,score,metric\n1,0.9,bits_per_byte\n2,0.8,bits_per_byte\n1,1,acc\n2,0,acc\n")
+    bits, accuracy = read(path)
+    assert "is the mean of the items' own values" in bits.notes[0]
+    assert accuracy.notes == ()
+
+
 def test_every_eval_ever_instances_group_by_model_and_evaluation(tmp_path):
     """Two models of two samples each: two entries; the same input gives the same prompt hash."""
     rows = [{**INSTANCE, "model_id": m, "sample_id": i} for m in ("me/a", "me/b") for i in ("1", "2")]

@@ -56,6 +56,50 @@ def test_each_seed_and_side_has_its_own_endings():
     assert compare([GOOD * 8] * 2, [GOOD * 8] * 2, REFERENCES * 8, "stop_rate", **both).difference == 0.5
 
 
+def test_an_empty_reference_counts():
+    """SQuAD's 0.5 for one wrong of two, and 1 for silence where silence is right; BLEU is sacreBLEU's."""
+    assert score(["x", "Paris"], ["", "Paris"], "exact_match").value == 0.5
+    assert score(["", "Paris"], ["", "Paris"], "token_f1").value == 1.0
+    texts, references = ["some words too many here", *GOOD], ["", *REFERENCES]
+    flat = [[" ".join(text.split()) for text in side] for side in (texts, references)]
+    expected = sacrebleu.corpus_bleu(flat[0], [flat[1]]).score
+    assert score(texts, references, "bleu").value == pytest.approx(expected, abs=1e-9)
+    for name in ("chrf", "rouge_l", "length_ratio"):
+        assert score(texts, references, name).documents == 5
+
+
+RECIPE = (
+    "RECIPE: Rice\nINGREDIENTS: rice, water\nDIRECTIONS: Boil the rice in the water until it is soft.\n[END]"
+)
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        RECIPE,
+        RECIPE.replace("Rice\n", "Rice \n"),
+        RECIPE.replace("Rice\n", "rice pudding\n"),
+        RECIPE.split("\n", 1)[1],
+    ],
+    ids=["whole", "space after the title", "another title", "continuation"],
+)
+def test_a_title_is_no_part_of_what_was_written(prediction):
+    """However its title is spelled, a whole document is scored after it; references may be continuations."""
+    for reference in (RECIPE, RECIPE.split("\n", 1)[1]):
+        assert score([prediction], [reference], "bleu", format="recipe").value == pytest.approx(100)
+        assert score([prediction], [reference], "length_ratio", format="recipe").value == 1
+
+
+def test_a_marker_further_down_makes_no_whole_document():
+    """A line that names one, and a second document after the end: both texts go on from the prompt."""
+    rest = RECIPE.split("\n", 1)[1]
+    named = rest.replace("water until", "water, see RECIPE: above, until")
+    assert score([named], [RECIPE], "structure_compliance", format="recipe").value == 1
+    on = score([f"{rest}\nRECIPE: Soup\n"], [RECIPE], "structure_partial", format="recipe")
+    assert on.details["failed: title once"] == 1
+    assert on.details["failed: in order"] == 0
+
+
 def test_answers_are_scored_without_what_plain_texts_are_wrapped_in():
     """`the cat sat` for `cat slept` has F1 2 x 1 / 4, `dog` for `Dog` 1, `b` for `c` 0: 0.5; exact 1/3."""
     texts, right = ["the cat sat", "dog", "b"], ["cat slept", "Dog", "c"]

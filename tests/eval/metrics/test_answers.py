@@ -76,12 +76,24 @@ def test_token_f1_is_squads():
         ("5-3", 3),
         ("v1.2.3 has none of 10%", 10),
         ("no number", None),
+        ("that is .5", 0.5),
+        ("it costs $.75", 0.75),
+        ("\N{MINUS SIGN}5", -5),
+        ("3\N{MINUS SIGN}5", 5),
         ("#### 72", 72),
     ],
 )
 def test_the_last_number_of_a_text(text, number):
     """Commas divide thousands, a hyphen between numbers is no sign, a final point is none."""
     assert last_number(text) == number
+
+
+def test_a_tolerance_is_not_missed_by_rounding():
+    """1.1 - 1 is a little more than 0.1 in floating point, and 0.3 - 0.29 than 0.01."""
+    pairs = [("1", "1.1"), ("0.3", "0.29"), ("1", "1.11")]
+    assert value("numeric_answer", chat(tolerance=0.1), pairs[:1]) == 1
+    assert value("numeric_answer", chat(tolerance=0.01), pairs[1:2]) == 1
+    assert value("numeric_answer", chat(tolerance=0.1), pairs[2:]) == 0
 
 
 def test_numeric_answers_may_differ_by_the_tolerance():
@@ -162,6 +174,18 @@ def test_what_the_data_set_says_is_part_of_the_signature():
     assert "of:last-answer" in signature(metric("bits_per_byte"), Context(form=chat()))
     assert "answer" not in signature(metric("general_bits_per_byte"), Context(form=chat()))
     assert "of:" not in signature(metric("bits_per_byte"), Context(form=RECIPE))
+
+
+def test_a_schema_that_is_none_is_one_line():
+    """A misspelled type would be noticed only once a model writes JSON."""
+    with pytest.raises(UserError, match="json_schema: not a JSON Schema: 'objct' is not valid"):
+        config.dataset(
+            {
+                "name": "x",
+                "files": ["x.jsonl"],
+                "format": {"name": "chat", "scoring": {"json_schema": {"type": "objct"}}},
+            }
+        )
 
 
 def test_a_pattern_that_is_none_is_one_line():

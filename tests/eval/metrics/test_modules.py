@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from eval.metrics import all_metrics
+from toolkit.config import document_format
 
 GOOD = "RECIPE: Toast\nINGREDIENTS: bread\nDIRECTIONS: Toast the bread on both sides.\n[END]"
 ENDLESS = "RECIPE: Toast\nINGREDIENTS: bread\nDIRECTIONS: Toast the bread on both sides."
@@ -23,7 +24,8 @@ good, endless = {GOOD!r}, {ENDLESS!r}
 found = {{}}
 for name in names:
     module = evaluate.load("eval/hf_evaluate", name)
-    found |= module.compute(predictions=[good, good], references=[good, good], train=[good])
+    ended = [True, True]
+    found |= module.compute(predictions=[good, good], references=[good, good], train=[good], stopped=ended)
 one = evaluate.load("eval/hf_evaluate", "structure_compliance")
 found["alone"] = one.compute(predictions=[good, endless], references=[good, good], stopped=[True, False])
 found["of predictions"] = one.compute(predictions=[good, endless, ""])
@@ -33,6 +35,11 @@ try:
     evaluate.load("eval/hf_evaluate", "bleu").compute(predictions=[good])
 except UserError as error:
     found["refused"] = str(error)
+try:
+    evaluate.load("eval/hf_evaluate", "stop_rate").compute(predictions=[good])
+except UserError as error:
+    found["no endings"] = str(error)
+found["no references"] = evaluate.load("eval/hf_evaluate", "distinct").compute(predictions=[good])
 try:
     evaluate.load("eval/hf_evaluate", "blue")
 except UserError as error:
@@ -46,7 +53,8 @@ print(json.dumps(found))
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What the module computes for every metric, in a process without connection and cache."""
-    names = [name for name, item in all_metrics().items() if item.of_generations]
+    texts = document_format("recipe")
+    names = [name for name, item in all_metrics().items() if item.of_generations and item.defined_on(texts)]
     assert len(names) >= 10
     environment = {
         **os.environ,
@@ -80,11 +88,17 @@ def test_a_module_takes_how_texts_ended(found):
     assert failed == {"failed: end present", "failed: stopped by itself"}
 
 
+def test_what_a_module_needs_is_asked_for(found):
+    """Stop rate needs to know how texts ended; diversity needs no references."""
+    assert "needs to know which texts the model ended by itself" in found["no endings"]
+    assert found["no references"]["distinct"] > 0
+
+
 def test_structure_needs_no_references(found):
     """One of three is a recipe; a metric that compares says that it can't."""
     assert found["of predictions"]["structure_compliance"] == pytest.approx(1 / 3)
     assert found["continuation"]["structure_compliance"] == 1
-    assert found["refused"] == "bleu compares with references, and none are given"
+    assert found["refused"] == "bleu needs references, and none are given"
 
 
 def test_an_unknown_metric_is_refused(found):

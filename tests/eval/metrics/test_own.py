@@ -73,6 +73,19 @@ def test_metrics_lie_beside_the_catalog_folder_that_is_given(folder, monkeypatch
     monkeypatch.setenv("BAKEOFF_CATALOG", str(folder / "elsewhere" / "catalog"))
     assert "asks" in all_metrics()
     assert "exclaims" not in all_metrics()
+    beside = [str(folder / "elsewhere" / name) for name in ("catalog", "more")]  # one folder, not two
+    monkeypatch.setenv("BAKEOFF_CATALOG", os.pathsep.join(beside))
+    assert "asks" in all_metrics()
+
+
+def test_a_package_that_a_metric_needs_may_have_any_version(folder):
+    """`needs = "numpy"` is met by the installed one; a package that is not there is named."""
+    file = folder / "metrics" / "exclaims.py"
+    for stamp, (package, there) in enumerate({"numpy": True, "numpy==0.1": False, "no-such": False}.items()):
+        file.write_text(SOURCE.replace("    name, label", f"    needs = {package!r}\n    name, label"))
+        os.utime(file, ns=(stamp, stamp))
+        assert ("exclaims" in all_metrics()) is there
+        assert ("exclaims" in metrics.unavailable()) is not there
 
 
 @pytest.mark.parametrize(
