@@ -256,7 +256,7 @@ def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context
     )
 
 
-def _is_whole(prediction: str, form: Format) -> bool:
+def _is_whole(prediction: str, form: AnyFormat) -> bool:
     """Whether a text begins with the first section's marker: a later one may open another document."""
     markers = find_markers(prediction, form)
     return (
