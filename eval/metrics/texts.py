@@ -43,7 +43,7 @@ def continuation(outcome: Outcome, generation: Generation, form: AnyFormat) -> s
 
 
 def pair(outcome: Outcome, context: Context) -> Pair | None:
-    """All that was written against all that should have been; None if nothing was asked for.
+    """All that was written against all that should have been; None if nothing was requested.
 
     An empty text that should have been written counts, as in sacreBLEU and in SQuAD's evaluation. A model
     that leaves out a marker is still scored on its words: what it owes the format is another metric.
