@@ -49,7 +49,7 @@ def own_metrics() -> list[OwnMetric]:
 
 def _folders() -> list[Path]:
     catalogs = [Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
-    beside = [catalog.resolve().parent / "metrics" for catalog in catalogs]
+    beside = [catalog.absolute().parent / "metrics" for catalog in catalogs]
     return list(dict.fromkeys(beside)) or [Path("metrics").absolute()]
 
 
