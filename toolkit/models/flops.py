@@ -7,12 +7,13 @@ import inspect
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from toolkit.data import batches
+from toolkit.data.conversations.labels import IGNORED
 from toolkit.errors import is_out_of_memory
 from toolkit.models import methods
 from toolkit.models.precision import autocast
@@ -37,48 +38,71 @@ CPU_ATTENTION = {
 }
 
 
-def per_position(model: Any, next_token: Any, row: list[int], precision: str) -> float | None:
-    """Count the operations of forward and backward pass per position, on the start of one document.
+class Operations(NamedTuple):
+    """Floating-point operations of forward and backward pass."""
+
+    per_position: float
+    """Of everything but what follows: each position is computed, padding and prompts included."""
+    per_label: float
+    """Of the output head, which only the positions before a supervised token reach."""
+
+    def of(self, positions: int, labels: int) -> float:
+        """Return the operations of so many positions and supervised tokens."""
+        return self.per_position * positions + self.per_label * labels
+
+
+def operations(model: Any, next_token: Any, row: list[int], precision: str) -> Operations | None:
+    """Count the operations of forward and backward pass on the start of one document.
 
     Matrix products, convolutions and attention; a multiplication and an addition count as two (PyTorch's
-    `FlopCounterMode`). Gradients are cleared again. Return None if the counter can't follow the model. Raises
+    `FlopCounterMode`). Counted with every token supervised and with half of them: the difference is the
+    output head's. Gradients are cleared again. Return None if the counter can't follow the model. Raises
     RuntimeError if memory runs out.
     """
-    batch = batches.collate([row[: COUNTED_TOKENS + 1]], 0)
+    batch = batches.collate([[*row[: COUNTED_TOKENS + 1]]], 0)
     batch = {key: value.to(next(model.parameters()).device) for key, value in batch.items()}
     positions = batch["input_ids"].shape[1] - 1
-    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
+    half = positions // 2
     try:
-        with counter:
-            with autocast(batch["input_ids"].device, precision):
-                loss = next_token.loss(model, batch, positions)
-            loss.backward()
+        every = _counted(model, next_token, batch, precision)
+        batch["labels"][:, 1 + half :] = IGNORED
+        some = _counted(model, next_token, batch, precision) if half else every
     except (NotImplementedError, RuntimeError) as error:  # what the counter can't follow raises either
         if is_out_of_memory(error):
             raise
         return None
     finally:
         model.zero_grad(set_to_none=True)
-    return counter.get_total_flops() / positions
+    per_label = (every - some) / (positions - half)
+    return Operations(every / positions - per_label, per_label)
 
 
-def per_position_once(
+def _counted(model: Any, next_token: Any, batch: dict[str, torch.Tensor], precision: str) -> int:
+    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
+    with counter:
+        with autocast(batch["input_ids"].device, precision):
+            loss = next_token.loss(model, batch, batch["input_ids"].shape[1] - 1)
+        loss.backward()
+    return int(counter.get_total_flops())
+
+
+def operations_once(
     model: Any, next_token: Any, row: list[int], precision: str, cache: Path
-) -> float | None:
-    """`per_position`, counted once for models of one structure, and read back from ``cache`` after that.
+) -> Operations | None:
+    """`operations`, counted once for models of one structure, and read back from ``cache`` after that.
 
-    Counting takes about as long as a step, and depends on no weight: the runs of a study share it.
+    Counting takes about as long as two steps, and depends on no weight: the runs of a study share it.
     """
     file = cache / f"operations-{_digest(model, next_token, len(row[: COUNTED_TOKENS + 1]), precision)}.json"
     stored = hashes.read_value(file)
     if stored is None:
         try:
-            stored = {"per_position": per_position(model, next_token, row, precision)}
+            stored = {"operations": operations(model, next_token, row, precision)}
         except RuntimeError:  # out of memory: of this moment, not of the structure, so not stored
             return None
         hashes.write_value(file, stored)
-    counted: float | None = stored["per_position"]
-    return counted
+    counted = stored["operations"]
+    return None if counted is None else Operations(*counted)
 
 
 def _digest(model: Any, next_token: Any, tokens: int, precision: str) -> str:

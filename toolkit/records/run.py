@@ -48,7 +48,7 @@ class Costs(Record):
     artifact_bytes: int | None = None
     """As measured on disk: the saved weights or adapter."""
     flops: float | None = None
-    """Floating-point operations of all training steps: counted on one document, times positions."""
+    """Floating-point operations of all training steps: counted on one document, by position and by label."""
     peak_flops_per_second: float | None = None
     """Measured just before training, on a product of two square matrices in the run's precision."""
     cores_of_others: float | None = None

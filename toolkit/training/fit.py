@@ -127,14 +127,14 @@ def fit(
         callbacks=[*methods.callbacks(model, steps, warmup_steps(spec.train, steps)), monitor],
     )
     trainer.remove_callback(PrinterCallback)
-    per_position = peak = exact = None
+    counted = peak = exact = None
     if not spec.train.distributed:
         exact = frozen_weights.keep_in_compute_precision(model, precision, folder.checkpoints)
         if exact is not None and spec.train.validation_precision == "fp32":
             data.validation.exact = exact
         peak = flops.peak_per_second(runtime.device(), precision)
         first_row = data.rows[data.batches[0][0]]
-        per_position = flops.per_position_once(model, trainer.next_token, first_row, precision, folder.data)
+        counted = flops.operations_once(model, trainer.next_token, first_row, precision, folder.data)
         if spec.train.attention == "blocks":
             attention.use_in(model, precision)
         if spec.train.compile:
@@ -143,11 +143,12 @@ def fit(
         runtime.prepare(spec.seed)  # as if nothing had been counted
     progress(PhaseStarted(phase="training", resumed=checkpoint is not None))
     diverged = _run(trainer, checkpoint, spec, folder.data)
+    step, totals = trainer.state.global_step, data.totals
     return Fitted(
         trainer,
         monitor,
         diverged,
-        None if per_position is None else per_position * data.totals.positions[trainer.state.global_step],
+        None if counted is None else counted.of(totals.positions[step], totals.tokens[step]),
         None if peak is None else peak * runtime.processes(),
         None if hasattr(model, "peft_config") else exact,  # an adapter is saved without its base
     )

@@ -175,7 +175,7 @@ def _watch_the_run(watch: Stopwatch) -> None:
         (frozen_weights, "keep_in_compute_precision", "probing"),
         (attention, "use_in", "probing"),
         (flops, "peak_per_second", "probing"),
-        (flops, "per_position_once", "probing"),
+        (flops, "operations_once", "probing"),
         (trainer.TokenBudgetTrainer, "evaluate", "validation"),
         (trainer.TokenBudgetTrainer, "_inner_training_loop", "step"),
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.factories import FULL, LORA
 from toolkit.models import flops, methods
@@ -14,23 +14,23 @@ ROW = list(range(5, 25))
 
 
 def counted(folder, method, cache, row=ROW, *, seed=0):
-    """The operations per position of a method on the base in ``folder``, and the files of the cache after."""
+    """The operations of a method on the base in ``folder``, and the files of the cache after."""
     torch.manual_seed(seed)
     model = methods.apply(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), method)
-    operations = flops.per_position_once(model, NextToken(model), row, "fp32", cache)
+    operations = flops.operations_once(model, NextToken(model), row, "fp32", cache)
     return operations, {file.name for file in cache.iterdir()}
 
 
 def test_a_second_run_of_the_same_structure_counts_nothing(tiny_gpt2, tmp_path, monkeypatch):
     """Other random weights of the same adapter, with the counter taken away: the same number, one file."""
     first, files = counted(tiny_gpt2, LORA, tmp_path)
-    assert first > 0
+    assert min(first) > 0
     assert len(files) == 1
 
     def gone(*_):
         raise AssertionError("counted again")
 
-    monkeypatch.setattr(flops, "per_position", gone)
+    monkeypatch.setattr(flops, "operations", gone)
     assert counted(tiny_gpt2, LORA, tmp_path, seed=1) == (first, files)
     assert counted(tiny_gpt2, LORA, tmp_path, [7] * len(ROW)) == (first, files)
     with pytest.raises(AssertionError, match="counted again"):
@@ -43,15 +43,17 @@ def test_what_changes_the_count_has_a_file_of_its_own(tiny_gpt2, tmp_path):
     full, two = counted(tiny_gpt2, FULL, tmp_path)
     shorter, three = counted(tiny_gpt2, FULL, tmp_path, ROW[:10])
     assert [len(files) for files in (one, two, three)] == [1, 2, 3]
-    assert full > adapter
-    assert shorter < full
+    assert full.per_position > adapter.per_position
+    assert full.per_label > adapter.per_label  # whose head is tied to frozen weights
+    assert shorter.per_position < full.per_position
+    assert shorter.per_label == full.per_label
 
 
 def test_a_model_that_cannot_be_followed_is_not_tried_again(tiny_gpt2, tmp_path, monkeypatch):
     """None is stored as None: not measured."""
-    monkeypatch.setattr(flops, "per_position", lambda *_: None)
+    monkeypatch.setattr(flops, "operations", lambda *_: None)
     assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
-    monkeypatch.setattr(flops, "per_position", lambda *_: 1.0)
+    monkeypatch.setattr(flops, "operations", lambda *_: flops.Operations(1.0, 1.0))
     assert counted(tiny_gpt2, LORA, tmp_path)[0] is None
 
 
@@ -65,3 +67,10 @@ def test_a_damaged_count_is_counted_again(tiny_gpt2, tmp_path):
     for text in (changed, whole[: len(whole) // 2], whole.split("\n")[0], ""):
         file.write_text(text)
         assert counted(tiny_gpt2, LORA, tmp_path)[0] == first
+
+
+def test_the_head_counts_for_supervised_tokens_alone(tiny_gpt2, tmp_path):
+    """Full fine-tuning: vocabulary x 32 weights of the head, forward 2 and backward 4 a weight, per label."""
+    full, _ = counted(tiny_gpt2, FULL, tmp_path)
+    assert full.per_label == 6 * AutoConfig.from_pretrained(tiny_gpt2).vocab_size * 32
+    assert full.of(100, 10) == 100 * full.per_position + 10 * full.per_label

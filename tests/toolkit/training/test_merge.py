@@ -94,7 +94,8 @@ def test_operations_a_position_are_those_of_the_matrices(tiny_gpt2, recipe_texts
     """
     model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)))
     row = tiny_tokenizer(recipe_texts[3])["input_ids"]
-    counted = flops.per_position(model, NextToken(model), row, "fp32")
+    operations = flops.operations(model, NextToken(model), row, "fp32")
+    counted = operations.of(1, 1)
     matrices = 6 * (2 * 12 * 32 * 32 + len(tiny_tokenizer) * 32)
     attention = 2 * 3.5 * 2 * 2 * 32 * len(row)
     assert matrices < counted <= matrices + attention
