@@ -83,6 +83,13 @@ def status_words(entries: Sequence[Judged]) -> str:
     return f"{together} in {decided} of {len(entries)} {'studies' if one_each else 'conditions'}"
 
 
+def left_out(published: PublishedFinding, claim: Claim) -> list[str]:
+    """Return the methods of a finding about several that a study does not have, and judges it without."""
+    there = {(one.method, one.against) for one in claim.comparisons}
+    missing_pairs = [pair for pair in published.pairs if (pair.method, pair.against) not in there]
+    return list(dict.fromkeys(pair.method for pair in missing_pairs))
+
+
 def decoding_words(concluded: Conclusions) -> list[str]:
     """Return how far decodings and methods lie apart on each metric, from the first prompt's texts.
 

@@ -14,6 +14,7 @@ from experiments.publishing.findings import (
     Judged,
     decoding_words,
     judged,
+    left_out,
     opening,
     rates_words,
     status_words,
@@ -65,8 +66,11 @@ def _overview(concluded: Mapping[str, Conclusions]) -> Table:
     rows: list[tuple[str, ...]] = []
     for published in published_findings():
         entries = judged(published, concluded)
+        methods = list(dict.fromkeys(pair.method for pair in published.pairs))
         names = ", ".join(dict.fromkeys(entry.study for entry in entries))
-        rows.append((published.text, published.source, status_words(entries), names))
+        nowhere = [name for name in methods if all(name in left_out(published, e.claim) for e in entries)]
+        rest = f", without {joined(nowhere)}" if entries and nowhere else ""
+        rows.append((published.text, published.source, status_words(entries) + rest, names))
     return Table("findings", "Findings", ("finding", "source", "here", "judged by"), rows)
 
 
@@ -80,7 +84,9 @@ def _finding(published: PublishedFinding, entries: Sequence[Judged], kept: Mappi
     for study, claim in entries:
         among = kept[study].conclusions.conditions
         where = condition_label(claim.condition, among) if len(among) > 1 else claim.base_model
-        lines.append(f"- {claim.verdict} by `{kept[study].command}` ({where}): {evidence_text(claim)}")
+        without = left_out(published, claim)
+        rest = f"; not in this study: {joined(without)}" if without else ""
+        lines.append(f"- {claim.verdict} by `{kept[study].command}` ({where}): {evidence_text(claim)}{rest}")
     return [*parts, "\n".join(lines)]
 
 

@@ -15,6 +15,7 @@ from experiments.publishing.findings import (
     Judged,
     decoding_words,
     judged,
+    left_out,
     opening,
     rates_words,
     status,
@@ -187,6 +188,16 @@ def test_a_study_without_the_methods_of_a_finding_says_nothing_about_it(kept):
         for name, one in (("a", missing), ("b", unknown), ("c", known))
     }
     assert [entry.study for entry in judged(published, studies)] == ["c"]
+
+
+def test_variants_that_a_study_does_not_have_are_named():
+    """A finding about five is judged on two: the other three are told."""
+    published = next(one for one in published_findings() if one.name == "variants-peak-alike")
+    evidence = {"against": "lora-r16", "metric": "content_bits_per_byte"}
+    one = claim("variants-peak-alike", "reproduced", method="dora", **evidence)
+    two = claim("variants-peak-alike", "reproduced", method="rslora", **evidence).comparisons
+    both = one.model_copy(update={"comparisons": (*one.comparisons, *two)})
+    assert left_out(published, both) == ["pissa", "olora", "lora-plus"]
 
 
 def test_the_page_opens_with_the_answer_in_three_sentences(kept):

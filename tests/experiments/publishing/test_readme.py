@@ -106,6 +106,20 @@ def test_ranks_are_those_of_the_kept_study():
     assert f"({high[1]} and {low[1]}, three seeds: `{kept.command}`)" in README
 
 
+def test_variants_are_those_of_the_kept_study():
+    """Differences to LoRA, what lies within the study's margin, and the published finding's verdict."""
+    kept, metric = read("variants"), "content_bits_per_byte"
+    found = {name: against(kept, metric, 4, name, "lora-r16") for name in ("dora", "rslora", "pissa")}
+    apart = [one[0] for one in found.values()]
+    assert f"({apart[0]}, {apart[1]} and {apart[2]} from {value(kept, 'lora-r16', metric)})" in README
+    assert {name: one[-1] for name, one in found.items()} == {
+        "dora": "equivalent", "rslora": "undecided", "pissa": "undecided",
+    }  # fmt: skip
+    (judged,) = [claim for claim in kept.conclusions.claims if claim.name == "variants-peak-alike"]
+    assert judged.verdict == "reproduced"
+    assert f"the others are *undecided* (`{kept.command}`)" in README
+
+
 def test_forgetting_is_that_of_the_kept_study():
     """On news texts: both methods, their difference, the untouched base, and the command."""
     kept, metric = read("forgetting"), "general_bits_per_byte"
