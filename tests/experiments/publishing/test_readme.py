@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
+from experiments.publishing.board import Standing, missing, rows_of
 from experiments.publishing.findings import opening
 from experiments.publishing.kept import RESULTS, Kept, read
-from figures.wording.names import difference_text, interval_text, value_text
+from figures.wording.names import difference_text, interval_text, joined, value_text
 from toolkit.records import BASE
 
 README = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8").split())
@@ -127,6 +129,19 @@ def test_forgetting_is_that_of_the_kept_study():
     lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
     assert f"it is *{verdict}* than full fine-tuning ({lora} bits per byte against {full}, {ends}" in README
     assert f"five seeds; {base} untouched: `{kept.command}`" in README
+
+
+def test_the_board_is_that_of_the_kept_study():
+    """How many methods are on it, and how each stands."""
+    kept = read("board")
+    rows = rows_of(kept, kept.conclusions.conditions[0])
+    of = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in get_args(Standing)}
+    every = len(rows) - 1 + len(missing(kept))
+    assert f"there are {len(rows) - 1} of {every} other methods on the [board]" in README
+    assert of["better"] == []
+    assert f"none may be called better, {joined(of['equivalent'])} are *equivalent*" in README
+    said = f"{joined(of['worse'])} is *worse*, {len(of['undecided'])} are *undecided*"
+    assert said in README
 
 
 def test_speeds_are_those_of_the_bench():
