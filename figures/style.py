@@ -105,17 +105,21 @@ def gather_notes(figure: Figure) -> None:
 
 def gather_legends(figure: Figure) -> None:
     """Show the entries of all Axes' legends once, above them, and make the figure as much higher."""
-    entries: dict[str, Any] = {}
+    entries: dict[
+        tuple[str, str], Any
+    ] = {}  # two long names may be one when shortened: colours tell them apart
     for ax in figure.axes:
         if (legend := ax.get_legend()) is not None:
             handles, labels = ax.get_legend_handles_labels()
             for handle, label in zip(handles, labels, strict=True):
-                entries.setdefault(label, handle)
+                colour = str(handle.get_color()) if hasattr(handle, "get_color") else ""
+                entries.setdefault((label, colour), handle)
             legend.remove()
     if entries:
-        widest = 0.5 + 0.07 * max(map(len, entries))  # inches: a mark, and characters of 7.5 points
+        labels = [label for label, _ in entries]
+        widest = 0.5 + 0.07 * max(map(len, labels))  # inches: a mark, and characters of 7.5 points
         columns = max(1, min(5, len(entries), int(figure.get_figwidth() / widest)))
-        figure.legend([*entries.values()], [*entries], loc="outside upper left", ncols=columns)
+        figure.legend([*entries.values()], labels, loc="outside upper left", ncols=columns)
         figure.set_figheight(figure.get_figheight() + 0.16 * (ceil(len(entries) / columns) - 1))
 
 

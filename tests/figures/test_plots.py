@@ -213,6 +213,22 @@ def test_a_legend_of_thirty_methods_stays_within_its_figure() -> None:
     assert figure.get_figheight() == pytest.approx(3 + 9 * 0.16)
 
 
+def test_two_names_that_are_shortened_to_one_keep_an_entry_each() -> None:
+    """Their lines have colours of their own; a method that several Axes show has one entry."""
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(7, 3), layout="constrained")
+        for ax in figure.subplots(1, 2):
+            ax.plot([0, 1], [0, 1], label="lora-rank16…-decay", color="#111111")
+            ax.plot([0, 1], [1, 0], label="lora-rank16…-decay", color="#222222")
+            ax.legend()
+        gather_legends(figure)
+        return figure
+
+    (legend,) = drawn(draw).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["lora-rank16…-decay"] * 2
+
+
 def test_end_values_are_moved_apart_as_little_as_possible() -> None:
     """1, 1.5 and 2 at a gap of 1: the middle stays, the others move by 0.5; 9 is free; nothing below 1."""
     assert moved_apart([1.0, 1.5, 2.0, 9.0], 1.0, 0.0) == [0.5, 1.5, 2.5, 9.0]
