@@ -105,9 +105,8 @@ def gather_notes(figure: Figure) -> None:
 
 def gather_legends(figure: Figure) -> None:
     """Show the entries of all Axes' legends once, above them, and make the figure as much higher."""
-    entries: dict[
-        tuple[str, str], Any
-    ] = {}  # two long names may be one when shortened: colours tell them apart
+    # By label and colour: two long names may be one when they are shortened.
+    entries: dict[tuple[str, str], Any] = {}
     for ax in figure.axes:
         if (legend := ax.get_legend()) is not None:
             handles, labels = ax.get_legend_handles_labels()

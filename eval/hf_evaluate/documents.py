@@ -9,7 +9,7 @@ import datasets
 import evaluate
 
 from eval.foreign.inputs import format_named
-from eval.foreign.texts import PLAIN, outcome_of, require_defined, require_endings
+from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings
 from eval.metrics import Context, all_metrics, measure, metric
 from toolkit.errors import UserError, unknown_name
 

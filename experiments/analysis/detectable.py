@@ -92,7 +92,8 @@ def detectables(study: StudySpec, bases: dict[str, Basis]) -> list[Detectable]:
             independent = independent_of(study, item, basis)
             smallest = detectable(basis.variances, seeds, independent, tests_of(study))
             margin = reachable_margin(basis.variances, seeds, independent)
-        source = basis.source if basis else "no variances known: no finished runs, and not in the table"
+        runs = "finished runs of several seeds" if seeds > 1 else "finished runs"
+        source = basis.source if basis else f"no variances known: no {runs}, and not in the table"
         rows.append(Detectable(item.name, item.unit, seeds, documents, smallest, margin, source))
     return rows
 

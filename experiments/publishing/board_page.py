@@ -186,11 +186,11 @@ def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
         left_out = dict.fromkeys(("memory", "time"), "the runs were on several devices")
     elif not all("time" in row.ratios for row in rows):
         left_out = {"time": "other work had some of the cores, or may have"}
-    parts = ["## Which one to use"]
+    parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
     for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
         for by, label in COSTS:
             words = f"not known, since {left_out[by]}." if by in left_out else None
-            parts.append(f"By {label}: {words or recommendation_text(choose(one, by), [condition])}")
+            parts.append(f"By {label}: {words or recommendation_text(choose(one, by), [condition], raw)}")
     return parts if len(parts) > 1 else []
 
 

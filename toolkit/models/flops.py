@@ -59,7 +59,7 @@ def operations(model: Any, next_token: Any, row: list[int], precision: str) -> O
     output head's. Gradients are cleared again. Return None if the counter can't follow the model. Raises
     RuntimeError if memory runs out.
     """
-    batch = batches.collate([[*row[: COUNTED_TOKENS + 1]]], 0)
+    batch = batches.collate([row[: COUNTED_TOKENS + 1]], 0)
     batch = {key: value.to(next(model.parameters()).device) for key, value in batch.items()}
     positions = batch["input_ids"].shape[1] - 1
     half = positions // 2

@@ -47,7 +47,7 @@ ENDINGS: dict[str, Literal["lower", "higher"]] = {
 
 OF_SUMS = {
     "bits_per_byte", "content_bits_per_byte", "general_bits_per_byte", "perplexity", "word_perplexity",
-    "bleu", "chrf", "length_ratio",
+    "bleu", "chrf", "length_ratio", "ingredient_match", "ingredient_use",
 }  # fmt: skip
 """Our metrics whose value over a set is no mean of the documents' own values."""
 
