@@ -64,7 +64,7 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
     from figures.tables.searches import claims, optima
     from figures.tables.verdicts import verdict_table
     from figures.wording.evidence import looks_text, recommendation_text
-    from figures.wording.pairs import untuned_methods
+    from figures.wording.pairs import metric_labels, untuned_methods
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
@@ -77,7 +77,7 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
         out.print(f"\n{looks_text(conclusions.sequential)}", soft_wrap=True, highlight=False, markup=False)
     for recommendation in conclusions.recommendations:
         raw = untuned_methods(conclusions, recommendation.condition)
-        text = recommendation_text(recommendation, conclusions.conditions, raw)
+        text = recommendation_text(recommendation, conclusions.conditions, raw, metric_labels(conclusions))
         out.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
     out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
 

@@ -30,7 +30,7 @@ from figures.wording.names import (
     p_text,
     value_text,
 )
-from figures.wording.pairs import metric_of
+from figures.wording.pairs import metric_labels, metric_of
 from toolkit.records import BASE, Cell, Condition
 
 WRITTEN = (
@@ -187,10 +187,12 @@ def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
     elif not all("time" in row.ratios for row in rows):
         left_out = {"time": "other work had some of the cores, or may have"}
     parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
+    labels = metric_labels(kept.conclusions)
     for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
         for by, label in COSTS:
             words = f"not known, since {left_out[by]}." if by in left_out else None
-            parts.append(f"By {label}: {words or recommendation_text(choose(one, by), [condition], raw)}")
+            words = words or recommendation_text(choose(one, by), [condition], raw, labels)
+            parts.append(f"By {label}: {words}")
     return parts if len(parts) > 1 else []
 
 

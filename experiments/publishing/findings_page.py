@@ -24,7 +24,7 @@ from figures.tables.table import Table
 from figures.wording.answer import answer, limits
 from figures.wording.evidence import evidence_text, looks_text, recommendation_text
 from figures.wording.names import condition_label, count, joined
-from figures.wording.pairs import untuned_methods
+from figures.wording.pairs import metric_labels, untuned_methods
 from toolkit.records import BASE, Conclusions, Condition
 
 BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
@@ -101,7 +101,10 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
         seeds = {e.seeds for e in conclusions.estimates if e.condition == condition and e.method != BASE}
         chosen = [one for one in conclusions.recommendations if one.condition == condition and seeds != {1}]
         raw = untuned_methods(conclusions, condition)
-        parts += [recommendation_text(choose(one, "memory"), [condition], raw) for one in chosen]
+        parts += [
+            recommendation_text(choose(one, "memory"), [condition], raw, metric_labels(conclusions))
+            for one in chosen
+        ]
     if conclusions.sequential:
         parts.append(f"{looks_text(conclusions.sequential)} {AT_ONCE}")
     effects = decoding_words(conclusions)

@@ -37,7 +37,7 @@ from figures.wording.answer import answer
 from figures.wording.escaping import code, fenced, markdown
 from figures.wording.evidence import looks_text, recommendation_text
 from figures.wording.names import condition_label, joined
-from figures.wording.pairs import untuned_methods
+from figures.wording.pairs import metric_labels, untuned_methods
 from toolkit.errors import UserError, visible
 from toolkit.records import StudyRecords, hashes
 from toolkit.records.files import whole_folder, write_text
@@ -138,7 +138,12 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
         "settings": {**about, "study": without_paths(about["study"], root) if about["study"] else None},
         "licences": licences(study),
         "recommendations": [
-            recommendation_text(one, conclusions.conditions, untuned_methods(conclusions, one.condition))
+            recommendation_text(
+                one,
+                conclusions.conditions,
+                untuned_methods(conclusions, one.condition),
+                metric_labels(conclusions),
+            )
             for one in conclusions.recommendations
         ],
         "looks": looks_text(conclusions.sequential) if conclusions.sequential else None,

@@ -185,7 +185,8 @@ def _others(pairs: Sequence[Comparison]) -> str:
 
 
 def _against_base(pairs: Sequence[Comparison]) -> str:
-    parts = []
+    """Word every method against the untouched base; methods with the same verdicts share a part."""
+    groups: dict[str, list[str]] = {}
     for method in dict.fromkeys(pair.method for pair in pairs):
         of_method = [pair for pair in pairs if pair.method == method]
         words = _on(of_method)
@@ -193,5 +194,6 @@ def _against_base(pairs: Sequence[Comparison]) -> str:
             (verdict,) = _by_verdict(of_method)
             metrics = "both metrics" if len(of_method) == 2 else f"all {len(of_method)} metrics"
             words = [f"{verdict}{',' * (',' in verdict)} on {metrics}"]
-        parts.append(f"{method} is {', '.join(words)}")
+        groups.setdefault(", ".join(words), []).append(method)
+    parts = [f"{joined(of)} {'is' if len(of) == 1 else 'are'} {words}" for words, of in groups.items()]
     return f"Against the untouched base, {'; '.join(parts)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from figures.wording.names import (
     amount,
@@ -90,19 +90,24 @@ def looks_text(plan: LookPlan) -> str:
 
 
 def recommendation_text(
-    recommendation: Recommendation, among: list[Condition], untuned: Collection[str] = ()
+    recommendation: Recommendation,
+    among: list[Condition],
+    untuned: Collection[str] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> str:
     """Return a recommendation as a few sentences: the method, the reason, and what would change it.
 
     ``among``: the study's conditions; with several, the text begins with its own. ``untuned``: methods whose
-    learning rate was not searched for; if one of them is recommended, it is called untuned.
+    learning rate was not searched for; if one of them is recommended, it is called untuned. ``labels``:
+    metric -> its label; a metric without one has its name in words.
     """
     sentences = [_chosen(recommendation, untuned)]
     if recommendation.undecided:
         names = joined(list(recommendation.undecided))
         cheaper = f"Undecided: {names} would be cheaper, and this study can't say whether as good."
         sentences += [cheaper, _what_decides(recommendation)]
-    elif recommendation.status == "equivalent":
+    sentences += _cheaper_but_worse(recommendation, labels or {})
+    if recommendation.status == "equivalent" and not recommendation.undecided:
         sentences.append("A smaller margin, another metric or another task may change this.")
     where = condition_label(recommendation.condition, among) if len(among) > 1 else ""
     return (f"{where}: " if where else "") + " ".join(sentence for sentence in sentences if sentence)
@@ -161,6 +166,25 @@ def _why_best(recommendation: Recommendation, metric: str) -> str:
     cheaper = any(cost is None or cost < own for cost in costs.values())
     rest = "nothing cheaper is known to be as good" if cheaper else "nothing is cheaper"
     return f"its mean {metric} is the {extreme}{known}, and {rest}"
+
+
+def _cheaper_but_worse(recommendation: Recommendation, labels: Mapping[str, str]) -> list[str]:
+    """Word which cheaper methods are within the margin on the primary metric, and worse on which others."""
+    costs = {one.method: one.cost(recommendation.by) for one in recommendation.candidates}
+    own = costs[recommendation.method] if recommendation.method else None
+    primary = metric_label(recommendation.metric, recommendation.label)
+    sentences = []
+    for one in recommendation.candidates:
+        cost = costs[one.method]
+        if one.relation not in ("within_margin", "better") or not one.worse_on or cost is None or own is None:
+            continue
+        if cost < own:
+            elsewhere = joined([metric_label(metric, labels.get(metric)) for metric in one.worse_on])
+            sentences.append(
+                f"{one.method} is cheaper ({cost_text(cost, recommendation.by)}) and within the margin on "
+                f"{primary}, but worse by more than the margin on {elsewhere}."
+            )
+    return sentences
 
 
 def _what_decides(recommendation: Recommendation) -> str:

@@ -55,6 +55,11 @@ def untuned_methods(conclusions: Conclusions, condition: Condition) -> list[str]
     return [name for name in names if untuned(conclusions, condition, name)]
 
 
+def metric_labels(conclusions: Conclusions) -> dict[str, str]:
+    """Return metric -> label, of the metrics whose records carry one."""
+    return {one.metric: one.label for one in conclusions.estimates if one.label}
+
+
 def versus(conclusions: Conclusions, pair: Comparison) -> str:
     """``lora-r16 vs full``, with *untuned* beside whichever is."""
     names = (pair.method, pair.baseline)

@@ -347,6 +347,25 @@ def test_a_rate_at_the_edge_is_said_to_be_that(make_study: Make) -> None:
     assert "Untuned: the best learning rate of full was the first or last one tried; another" in words
 
 
+def test_methods_that_stand_alike_to_the_base_share_a_sentence(make_study: Make) -> None:
+    """full, lora-r16 and dora, alike on all five metrics; then dora is undecided on one of them."""
+    conclusions = load(*make_study(methods=("full", "lora-r16", "dora"))).conclusions
+    alike = tuple(
+        pair.model_copy(update={"verdict": "better"}) if pair.baseline == "base" else pair
+        for pair in conclusions.comparisons
+    )
+    text = " ".join(answer(conclusions.model_copy(update={"comparisons": alike}), HERE))
+    assert "Against the untouched base, full, lora-r16 and dora are better on all 5 metrics." in text
+    other = tuple(
+        pair.model_copy(update={"verdict": "undecided"})
+        if (pair.baseline, pair.method, pair.metric) == ("base", "dora", "bleu")
+        else pair
+        for pair in alike
+    )
+    text = " ".join(answer(conclusions.model_copy(update={"comparisons": other}), HERE))
+    assert "full and lora-r16 are better on all 5 metrics; dora is better on" in text
+
+
 def test_a_study_with_nothing_finished_is_told_what_to_run(make_study: Make) -> None:
     """All three runs failed; then the untouched base alone was evaluated."""
     conclusions = load(*make_study()).conclusions

@@ -1,16 +1,20 @@
-"""The commands that carry runs away from this machine: `bakeoff export`, `import` and `push`."""
+"""The commands that carry runs between machines and check them: `export`, `import`, `push` and `verify`."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from experiments.cli.options import Json, Root
-from experiments.cli.output import out, print_json
+from experiments.cli.output import err, out, print_json
 from toolkit.errors import UserError
+from toolkit.records.folders import Root as Folders
+
+if TYPE_CHECKING:
+    from experiments.analysis.verify import Verified
 
 
 def export_(
@@ -143,3 +147,109 @@ def push(
     else:
         out.print(address, soft_wrap=True)
     return 0
+
+
+def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json = False) -> int:
+    """Check the records of a study or a run: as they were written, of one another, and giving their numbers.
+
+    Some documents are also scored again by the saved models: that of a run, or of a study the first seed of
+    every method that was trained here. Exit code 1 if anything does not hold; each problem is one line.
+
+    Parameters
+    ----------
+    name
+        A study or the id of a run that is finished here, or an archive of `bakeoff export`:
+        `STUDY.bakeoff.zip`.
+    documents
+        How many documents each model scores again; 0 loads none.
+    """
+    from experiments.sharing.checking import check_archive
+    from figures.wording.names import count
+
+    if name.endswith(".zip"):
+        archive = check_archive(Path(name))
+        if as_json:
+            print_json({"study": archive.study, "runs": len(archive.runs), "sha256": archive.sha256})
+        else:
+            _print(f"{name}: {count(len(archive.runs), 'run')}, every hash and record valid")
+        return 0
+    is_run = Folders(root).run(name).record.is_file()
+    checked, scored = (_verified_run if is_run else _verified_study)(name, root, documents)
+    if as_json:
+        value = {"run" if is_run else "study": checked.name, **checked._asdict(), "documents_scored": scored}
+        print_json({**value, "problems": [problem._asdict() for problem in checked.problems]})
+        return 1 if checked.problems else 0
+    for problem in checked.problems:
+        _print(f"{problem.where}: {problem.what}")
+    counts = [
+        (checked.runs, "run"),
+        (checked.evaluations, "evaluation"),
+        (checked.values, "value"),
+        *([] if is_run else [(checked.verdicts, "verdict")]),
+        (scored, "document"),
+        (len(checked.problems), "problem"),
+    ]
+    words = [count(number, noun) for number, noun in counts]
+    if checked.without_hashes:
+        words.append(f"{count(checked.without_hashes, 'run')} of an earlier version, without hashes")
+    _print(f"{checked.name}: {', '.join(words)}")
+    return 1 if checked.problems else 0
+
+
+def _verified_study(name: str, root: Path, documents: int) -> tuple[Verified, int]:
+    """Check a study's records, and if they are sound let models score documents again: how many."""
+    from experiments.analysis.conclude import read
+    from experiments.analysis.verify import verify as check
+    from experiments.design import study as studies
+
+    conclusions = read(root, studies.name_of(name))
+    models: dict[str, tuple[str, list[str]]] = {}
+    for cell in conclusions.cells:
+        if cell.eval_digest and not cell.is_base:
+            models.setdefault(f"{cell.condition!r} {cell.method}", (cell.run_id, [cell.eval_digest]))
+    checked, scored = check(conclusions, root), 0
+    for run_id, digests in () if checked.problems or documents < 1 else models.values():
+        try:
+            checked, more = _scored_again(checked, run_id, root, documents, digests)
+            scored += more
+        except UserError as error:  # its base is not here, or may not be loaded: the records are sound
+            _not_scored(run_id, str(error))
+    return checked, scored
+
+
+def _verified_run(run_id: str, root: Path, documents: int) -> tuple[Verified, int]:
+    """Check a run's records, and if they are sound let its model score documents again: how many."""
+    from experiments.analysis.verify import verify_run
+
+    checked = verify_run(run_id, root)
+    if checked.problems or documents < 1:
+        return checked, 0
+    return _scored_again(checked, run_id, root, documents)
+
+
+def _scored_again(
+    checked: Verified, run_id: str, root: Path, documents: int, digests: list[str] | None = None
+) -> tuple[Verified, int]:
+    """Add to the problems what a run's model scores otherwise than its evaluations state."""
+    from eval.inference.rescoring import rescore
+    from experiments.analysis.verify import Problem
+    from experiments.sharing.trust import base_of
+    from toolkit import runtime
+    from toolkit.records import RunRecord
+
+    runtime.quiet_libraries()
+    folder = Folders(root).run(run_id)
+    record = RunRecord.read(folder.record)
+    scored = rescore(record, folder, documents, base_of(record, folder, "verify"), digests)
+    if scored.reason:
+        _not_scored(run_id, scored.reason)
+    problems = tuple(Problem(str(path), what) for path, what in scored.differing)
+    return checked._replace(problems=(*checked.problems, *problems)), scored.documents
+
+
+def _not_scored(run_id: str, reason: str) -> None:
+    err.print(f"{run_id}: no document scored again: {reason}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _print(text: str) -> None:
+    out.print(text, soft_wrap=True, highlight=False, markup=False)

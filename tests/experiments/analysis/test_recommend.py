@@ -190,6 +190,10 @@ def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
     one = recommended({"lora-r16": ("equivalent", True)}, {"lora-r16": "worse"})
     assert one.method == "full"
     assert one.candidates[1].worse_on == ("bleu",)
+    assert recommendation_text(one, [HERE], labels={"bleu": "BLEU"}).endswith(
+        "lora-r16 is cheaper (3.00 GB) and within the margin on bits per byte, but worse by more than the "
+        "margin on BLEU."
+    )
 
 
 def test_a_budget_excludes_methods_and_says_what_that_costs():
