@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         sys.stdout.flush()
     except (UserError, CycloptsError) as error:
-        err.print(f"bakeoff: {' '.join(str(error).split())}", soft_wrap=True, markup=False, highlight=False)
+        err.print(f"bakeoff: {' '.join(str(error).split())}")
         code = 2
     except KeyboardInterrupt:
         err.print("stopped. Finished runs and checkpoints are kept; the same command continues from there.")
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more is printed
         if error.errno != errno.EPIPE:  # a reader such as `head` that has read enough is no error
-            err.print(f"bakeoff: cannot write to standard output: {error.strerror}", soft_wrap=True)
+            err.print(f"bakeoff: cannot write to standard output: {error.strerror}")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

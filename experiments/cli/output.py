@@ -23,6 +23,11 @@ class VisibleConsole(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, highlight=False)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; lines of text aren't folded at the terminal's width, so that a path stays in one piece."""
+        options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
+        super().print(*objects, **options)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render with control characters of the text replaced by visible ones; rich's own are kept."""
         for segment in super().render(renderable, options):
@@ -74,12 +79,12 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
         if table.rows:
             print_rows(table.title, [dict(zip(table.header, row, strict=True)) for row in table.rows])
     if conclusions.sequential:
-        out.print(f"\n{looks_text(conclusions.sequential)}", soft_wrap=True, highlight=False, markup=False)
+        out.print(f"\n{looks_text(conclusions.sequential)}")
     for recommendation in conclusions.recommendations:
         raw = untuned_methods(conclusions, recommendation.condition)
         text = recommendation_text(recommendation, conclusions.conditions, raw, metric_labels(conclusions))
-        out.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
-    out.print(f"\nReport: {page}", soft_wrap=True, highlight=False)
+        out.print(f"\n{text}")
+    out.print(f"\nReport: {page}")
 
 
 def show_bench(measured: dict[str, Any], as_json: bool) -> int:

@@ -263,5 +263,5 @@ def bench_all(
         print_json(done.as_json())
     else:
         print_rows("bench all", [vars(outcome) for outcome in done.outcomes])
-        out.print(f"\nPage: {done.page}", soft_wrap=True)
+        out.print(f"\nPage: {done.page}")
     return int(any(outcome.status == "failed" for outcome in done.outcomes))

@@ -78,7 +78,7 @@ def canary(
     else:
         rows = [_row(drift) for drift in found.drifts]
         print_rows(f"{with_ or 'installed'} against {against}", rows)
-        out.print(_sentence(found.verdict, found.first_moved), soft_wrap=True, highlight=False)
+        out.print(_sentence(found.verdict, found.first_moved))
     return 0 if found.verdict in ("equal", "equivalent") else 1
 
 
@@ -95,7 +95,7 @@ def _store(path: Path, seeds: int, as_json: bool) -> int:
         print_json({"file": str(path), "versions": measured["versions"], "runs": len(measured["runs"])})
     else:
         after = f"after an upgrade: `bakeoff canary --against {path}`"
-        out.print(f"{len(measured['runs'])} runs in {path}; {after}", soft_wrap=True, highlight=False)
+        out.print(f"{len(measured['runs'])} runs in {path}; {after}")
     return 0
 
 

@@ -72,7 +72,7 @@ def judge(
     else:
         _show(judgement, texts)
         if page is not None:
-            out.print(f"Report: {page}", soft_wrap=True, highlight=False)
+            out.print(f"Report: {page}")
     return 1 if all(pair.verdict == "refused" for pair in judgement.comparisons) else 0
 
 
@@ -133,10 +133,10 @@ def _show(judgement: Judgement, texts: dict[str, float]) -> None:
     print_rows(f"against {judgement.baseline}", rows)
     for name, p in texts.items():
         line = f"sacreBLEU's own paired test of BLEU, {name} against {judgement.baseline}: p = {p:.4f}"
-        out.print(line, soft_wrap=True, highlight=False)
+        out.print(line)
     for finding in judgement.audit:
         if finding.status != "ok":
             sides = " and ".join(finding.methods)
-            out.print(f"{finding.status}: {sides}: {finding.text}", soft_wrap=True, highlight=False)
+            out.print(f"{finding.status}: {sides}: {finding.text}")
     if judgement.unmatched:
-        out.print(f"not in every result, left out: {', '.join(judgement.unmatched)}", soft_wrap=True)
+        out.print(f"not in every result, left out: {', '.join(judgement.unmatched)}")

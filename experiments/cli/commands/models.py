@@ -155,6 +155,6 @@ def playground(
         password=secret,
         new_tokens=new_tokens,
         methods=methods or [],
-        say=lambda text: err.print(text, highlight=False, soft_wrap=True),
+        say=lambda text: err.print(text),
     )
     return 0

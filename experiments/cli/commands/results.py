@@ -67,7 +67,7 @@ def recommend(
             ]
             raw = untuned_methods(conclusions, one.condition)
             print_rows(recommendation_text(one, conclusions.conditions, raw, labels), rows)
-        out.print(f"Verdicts: `bakeoff report {conclusions.study}`", soft_wrap=True, highlight=False)
+        out.print(f"Verdicts: `bakeoff report {conclusions.study}`")
     return 1 if any(one.method is None for one in chosen) else 0
 
 
@@ -113,7 +113,7 @@ def report(
         if as_json:
             print_json({"figures": paths})
         for path in () if as_json else paths:
-            out.print(path, soft_wrap=True, highlight=False)
+            out.print(str(path))
         return 0
     page = build(folder, root, style=look)
     show_conclusions(conclusions, page, as_json=as_json)
@@ -156,5 +156,5 @@ def clean(
     if items:
         rows = [{"kind": i.kind, "path": str(i.path), "size": amount(float(i.bytes), "bytes")} for i in items]
         print_rows("removed" if yes else "can be removed", rows)
-    out.print(f"{size} freed" if yes else f"{size} can be freed with --yes", highlight=False)
+    out.print(f"{size} freed" if yes else f"{size} can be freed with --yes")
     return 0

@@ -55,7 +55,7 @@ def export_(
         print_json({**done._asdict(), "file": str(done.file)})
         return 0
     left_out = f"; not included: {count(done.left_out, 'unfinished run')}" if done.left_out else ""
-    out.print(f"{done.file}: {count(done.runs, 'run')}, {done.bytes / 1e6:.1f} MB{left_out}", soft_wrap=True)
+    out.print(f"{done.file}: {count(done.runs, 'run')}, {done.bytes / 1e6:.1f} MB{left_out}")
     return 0
 
 
@@ -71,7 +71,7 @@ def _every_eval_ever(study: str, to: Path | None, root: Path, as_json: bool) -> 
     if as_json:
         print_json({"file": str(target), "lines": lines})
     else:
-        out.print(f"{target}: {count(lines, 'line')}", soft_wrap=True, highlight=False, markup=False)
+        out.print(f"{target}: {count(lines, 'line')}")
     return 0
 
 
@@ -105,18 +105,18 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     for field, text in texts.items():
         runs = getattr(imported, field)
         if runs:
-            out.print(f"{count(len(runs), 'run')} {text}", soft_wrap=True, highlight=False)
+            out.print(f"{count(len(runs), 'run')} {text}")
         if field in ("kept_ours", "busy"):
             for run_id in runs:
-                out.print(f"  {run_id}", soft_wrap=True, highlight=False)
+                out.print(f"  {run_id}")
     if imported.left_out:
         text = f"{len(imported.left_out)} report files left out: a report is drawn from the records"
-        out.print(text, soft_wrap=True, highlight=False)
+        out.print(text)
     if page is None:
-        out.print(f"results/{imported.study} is unchanged", soft_wrap=True, highlight=False, markup=False)
+        out.print(f"results/{imported.study} is unchanged")
     else:
-        out.print(f"Report: {page}", soft_wrap=True, highlight=False, markup=False)
-    out.print("`bakeoff run` of the study counts them as done and concludes", soft_wrap=True, highlight=False)
+        out.print(f"Report: {page}")
+    out.print("`bakeoff run` of the study counts them as done and concludes")
     return 0
 
 
@@ -145,7 +145,7 @@ def push(
     if as_json:
         print_json({"run_id": run_id, "url": address})
     else:
-        out.print(address, soft_wrap=True)
+        out.print(address)
     return 0
 
 
@@ -171,7 +171,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
         if as_json:
             print_json({"study": archive.study, "runs": len(archive.runs), "sha256": archive.sha256})
         else:
-            _print(f"{name}: {count(len(archive.runs), 'run')}, every hash and record valid")
+            out.print(f"{name}: {count(len(archive.runs), 'run')}, every hash and record valid")
         return 0
     is_run = Folders(root).run(name).record.is_file()
     checked, scored = (_verified_run if is_run else _verified_study)(name, root, documents)
@@ -180,7 +180,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
         print_json({**value, "problems": [problem._asdict() for problem in checked.problems]})
         return 1 if checked.problems else 0
     for problem in checked.problems:
-        _print(f"{problem.where}: {problem.what}")
+        out.print(f"{problem.where}: {problem.what}")
     counts = [
         (checked.runs, "run"),
         (checked.evaluations, "evaluation"),
@@ -192,7 +192,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
     words = [count(number, noun) for number, noun in counts]
     if checked.without_hashes:
         words.append(f"{count(checked.without_hashes, 'run')} of an earlier version, without hashes")
-    _print(f"{checked.name}: {', '.join(words)}")
+    out.print(f"{checked.name}: {', '.join(words)}")
     return 1 if checked.problems else 0
 
 
@@ -248,8 +248,4 @@ def _scored_again(
 
 
 def _not_scored(run_id: str, reason: str) -> None:
-    err.print(f"{run_id}: no document scored again: {reason}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _print(text: str) -> None:
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
+    err.print(f"{run_id}: no document scored again: {reason}")

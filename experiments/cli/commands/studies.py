@@ -33,7 +33,7 @@ def new(name: str, *, as_json: Json = False) -> int:
     if as_json:
         print_json({"file": str(path)})
     else:
-        out.print(f"{path}: edit it, then `bakeoff plan {path}`", soft_wrap=True, highlight=False)
+        out.print(f"{path}: edit it, then `bakeoff plan {path}`")
     return 0
 
 
@@ -119,7 +119,7 @@ def _show_failures(conclusions: Conclusions) -> int:
         several = len(conclusions.conditions) > 1
         where = f" ({condition_label(cell.condition, conclusions.conditions)})" if several else ""
         text = f"failed: {cell.method}, seed {cell.seed}{where}: {cell.error}"
-        err.print(text, soft_wrap=True, markup=False, highlight=False, style="red")
+        err.print(text, style="red")
     if failed:
         err.print("Fix the cause and run the same command with --retry-failed.")
     return 1 if failed else 0
@@ -173,12 +173,12 @@ def plan(
         print_json({**planned, "detectable": [row._asdict() for row in sight], "detect": changes})
         return 0
     print_rows(grid.study.name, plans.lines(planned))
-    out.print(plans.total(planned), soft_wrap=True, highlight=False)
+    out.print(plans.total(planned))
     print_rows("what this study can see, with 80 % power", detectable.as_rows(sight))
     for target in targets:
-        out.print(detectable.in_words(target), soft_wrap=True, highlight=False)
+        out.print(detectable.in_words(target))
     for text in filter(None, (planned["edited"], planned["uneven"])):
-        out.print(text, soft_wrap=True, highlight=False, markup=False)
+        out.print(text)
     return 0
 
 
@@ -248,7 +248,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         reports[name] = {**report_of(data_reports[name], lengths), "figures": [str(path) for path in figures]}
         if not as_json:
             show(data_reports[name], out, lengths)
-            out.print(f"Figure: {figures[0]}", soft_wrap=True, highlight=False)
+            out.print(f"Figure: {figures[0]}")
     if as_json:
         print_json(reports)
     return 0

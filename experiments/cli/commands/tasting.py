@@ -70,8 +70,8 @@ def taste(
         if as_json:
             print_json({"page": str(written.page), **written.test.model_dump(mode="json")})
         else:
-            out.print(f"Page: {written.page} ({written.test.pairs} pairs)", soft_wrap=True, highlight=False)
-            out.print("Send it to raters; read their files with --votes.", soft_wrap=True, highlight=False)
+            out.print(f"Page: {written.page} ({written.test.pairs} pairs)")
+            out.print("Send it to raters; read their files with --votes.")
         return 0
     test, key = page.read_key(root, name_of(study))
     counted = ballots.read(votes, key, test.taste_test)
@@ -115,4 +115,4 @@ def _show(result: Preferences, counted: Counted, baseline: str) -> None:
     if result.left_share is not None and result.left_p is not None:
         lines.append(f"position: left chosen in {100 * result.left_share:.0f} % (p = {result.left_p:.2g})")
     for line in lines:
-        out.print(line, soft_wrap=True, highlight=False)
+        out.print(line)
