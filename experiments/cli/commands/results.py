@@ -113,7 +113,7 @@ def report(
         if as_json:
             print_json({"figures": paths})
         for path in () if as_json else paths:
-            out.print(str(path))
+            out.print(path)
         return 0
     page = build(folder, root, style=look)
     show_conclusions(conclusions, page, as_json=as_json)
