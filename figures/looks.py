@@ -16,6 +16,8 @@ Dash = str | tuple[int, tuple[int, ...]]
 # Okabe and Ito's colours, which stay apart in the common kinds of colour blindness; without their yellow and
 # black, as one vanishes on a light page and the other on a dark one.
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
+PLUM, PINE, BROWN, APRICOT, MINT = "#7a4764", "#005f45", "#8a5f00", "#e69e66", "#66c5ab"
+"""Darker and lighter ones, for methods that are often beside those of the same hue."""
 HUES = (GREEN, PURPLE, SKY, ORANGE, BLUE, VERMILION)
 MARKS = ("o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*", "d", "8")
 DASHES: tuple[Dash, ...] = (
@@ -35,20 +37,22 @@ FAMILIES = {
     "full": (VERMILION, "s"),
     "lora": (BLUE, "o"),
     "dora": (SKY, "D"),
-    "rslora": (BLUE, "^"),
-    "pissa": (PURPLE, "v"),
-    "adalora": (GREEN, "P"),
-    "ia3": (ORANGE, "X"),
-    "bitfit": (GREEN, "p"),
-    "vera": (PURPLE, "o"),
-    "oft": (GREEN, "^"),
-    "boft": (GREEN, "v"),
-    "loha": (ORANGE, "D"),
-    "lokr": (ORANGE, "o"),
-    "prompt": (PURPLE, "X"),
-    "prefix": (PURPLE, "P"),
+    "rslora": (PURPLE, "P"),
+    "pissa": (PLUM, "X"),
+    "olora": (PINE, "h"),
+    "ia3": (APRICOT, "p"),
+    "adalora": (MINT, "8"),
 }
-"""The methods most often compared, in colours far apart; any other name gets a look from its hash."""
+"""First word of a name -> look: of the methods most often compared. Any other name gets one from its hash."""
+LORAS = {
+    "lora-r16": (None, "o"),
+    "lora-r1": ("#99c7e0", "<"),
+    "lora-r256": ("#003a8c", ">"),
+    "lora-attention": (GREEN, "^"),
+    "lora-mlp": (ORANGE, "v"),
+    "lora-plus": (BROWN, "*"),
+}
+"""What some kinds of LoRA have for themselves: a colour, or None for LoRA's own, and a mark."""
 
 
 class Look(NamedTuple):
@@ -70,8 +74,9 @@ def look(method: str) -> Look:
         colour, mark = HUES[number % len(HUES)], MARKS[number // len(HUES) % 8]
     else:
         colour, mark = FAMILIES[family]
+    own, mark = LORAS.get(method.lower(), (None, mark))
     rank = re.search(r"-r(\d+)\b", method.lower())
-    return Look(_shade_of_rank(colour, int(rank.group(1))) if rank else colour, mark)
+    return Look(own or (_shade_of_rank(colour, int(rank.group(1))) if rank else colour), mark)
 
 
 def assign(methods: Sequence[str], chosen: Mapping[str, MethodLook] = {}) -> dict[str, Look]:
@@ -79,12 +84,13 @@ def assign(methods: Sequence[str], chosen: Mapping[str, MethodLook] = {}) -> dic
 
     No two have the same mark while there are marks (14), nor colours that are hard to tell apart while there
     are such colours (14 or a few more); none has the colour of another while there are shades (about 50), and
-    no two have the same mark and dash. The order of ``methods`` decides who keeps its own, and follows the
-    study.
+    no two have the same mark and dash. Methods that have a look for themselves keep it before others; among
+    these, the order of ``methods`` decides, which is the study's.
     """
     looks: dict[str, Look] = {}
     first = [m for m in methods if m in chosen and (chosen[m].colour or chosen[m].mark)]
-    base_last = sorted(methods, key=lambda method: method == BASE)  # it is hardly ever a line
+    known = [method for method in methods if _is_known(method)]
+    base_last = sorted([*known, *methods], key=lambda method: method == BASE)  # it is hardly ever a line
     for method in dict.fromkeys([*first, *base_last]):
         own, wish = look(method), chosen.get(method, MethodLook())
         colour = wish.colour or _free_colour(own.colour, [other.colour for other in looks.values()])
@@ -96,6 +102,12 @@ def assign(methods: Sequence[str], chosen: Mapping[str, MethodLook] = {}) -> dic
         dash = next((dash for dash in turned if dash not in taken), turned[0])
         looks[method] = Look(colour, mark, dash)
     return {method: looks[method] for method in methods}
+
+
+def _is_known(method: str) -> bool:
+    """Whether a method has a look that no other of these has."""
+    family, _, _ = method.lower().partition("-")
+    return method.lower() in LORAS or (family in FAMILIES and family != "lora")
 
 
 def _free_colour(wanted: str, used: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from figures.looks import FAMILIES, NEAR, _distance, assign, look
+from figures.looks import FAMILIES, LORAS, NEAR, _distance, assign, look
 from toolkit.records import MethodLook
 
 
@@ -55,10 +55,20 @@ def test_no_colour_of_forty_methods_is_used_twice() -> None:
 
 
 def test_the_first_of_a_study_keeps_its_look_and_the_second_moves() -> None:
-    """lora-r16 is blue with a circle, as alone; lora-attention is neither."""
-    looks = assign(["lora-r16", "lora-attention"])
+    """lora-r16 is blue with a circle, as alone; lora-mine, another LoRA, is neither."""
+    looks = assign(["lora-r16", "lora-mine"])
     assert looks["lora-r16"][:2] == look("lora-r16")[:2]
-    assert looks["lora-attention"].colour != look("lora-attention").colour
+    assert looks["lora-mine"].colour != look("lora-mine").colour
+
+
+def test_a_common_method_looks_the_same_in_every_study() -> None:
+    """The methods of five published studies in their orders, and unknown names before all of them."""
+    common = ["full", *LORAS, "dora", "rslora", "pissa", "olora", "ia3", "adalora"]
+    alone = {method: look(method)[:2] for method in common}
+    assert len({mark for _, mark in alone.values()}) == len(common)
+    for study in (common, common[::-1], ["exp-1", "exp-2", "lora-mine", "vera", *common]):
+        looks = assign(["base", *study])
+        assert {method: looks[method][:2] for method in common} == alone
 
 
 def test_a_study_chooses_and_the_others_make_room() -> None:
