@@ -38,9 +38,9 @@ FAMILIES = {
     "lora": (BLUE, "o"),
     "dora": (SKY, "D"),
     "rslora": (PURPLE, "P"),
-    "pissa": (PLUM, "X"),
+    "pissa": (PLUM, "p"),
     "olora": (PINE, "h"),
-    "ia3": (APRICOT, "p"),
+    "ia3": (APRICOT, "X"),
     "adalora": (MINT, "8"),
 }
 """First word of a name -> look: of the methods most often compared. Any other name gets one from its hash."""

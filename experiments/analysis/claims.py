@@ -241,6 +241,7 @@ def _of_pair(
         difference=comparison.difference,
         low=comparison.low,
         high=comparison.high,
+        margin=comparison.margin,
         verdict=comparison.verdict,
         reason=comparison.reason if comparison.verdict == "refused" else why,
         support="undecided" if why else supports(comparison, pair.expected),

@@ -10,7 +10,6 @@ from eval.audit import had_its_cores
 from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located, located
 from experiments.analysis.recommend import By
-from experiments.design import study as studies
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, may_be_called_better
 from figures.wording.names import count
@@ -123,12 +122,6 @@ def without_value(kept: Kept, condition: Condition) -> list[str]:
     trained = dict.fromkeys(c.method for c in kept.conclusions.cells if c.condition == condition)
     rows = {row.method for row in rows_of(kept, condition)}
     return [method for method in trained if method not in (*rows, BASE)]
-
-
-def missing(kept: Kept) -> list[str]:
-    """Return the methods of the study's file of now that these records say nothing of."""
-    ran = {cell.method for cell in kept.conclusions.cells}
-    return [name for name in studies.load(STUDY).methods if name not in ran]
 
 
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.analysis.recommend import choose
+from experiments.analysis.recommend import By, choose
 from experiments.publishing.board import (
     COSTS,
     STUDY,
     Row,
     Standing,
     cheaper_on,
-    missing,
     rows_of,
     without_value,
 )
@@ -37,6 +36,8 @@ WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
     "number is written by hand."
 )
+MINUTES = 600
+"""Seconds of training: if every method takes less, times are given in seconds."""
 LEADS: tuple[tuple[str, Standing], ...] = (
     ("Worse", "worse"),
     ("Undecided, which is not equal", "undecided"),
@@ -49,9 +50,12 @@ with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's 
 board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
 whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. If LoRA
 itself is entered under twenty names, practically none is called better
-([simulated boards](calibration.md#a-board-of-names)). *Cheaper*: clearly less memory, time or disk (by
-5 %, and with the whole interval over seeds), and not clearly more memory or time; time counts only if no
-other work had the cores. The best of many values is partly luck: the verdicts say what is more than that."""
+([simulated boards](calibration.md#a-board-of-names)). Each interval is of one difference alone, and p is
+corrected for all of them: an interval without zero may stand beside *undecided*. A study with another
+baseline or fewer methods may decide what this board cannot, by the same runs. *Cheaper*: clearly less memory,
+time or disk (by 5 %, and with the whole interval over seeds), and not clearly more memory or time; time
+counts only if no other work had the cores. The best of many values is partly luck: the verdicts tell what is
+more than that."""
 REPEAT = """## Repeat it
 
 ```console
@@ -61,7 +65,8 @@ $ .venv/bin/python -m experiments.publishing --root . board  # keep the records 
 ```"""
 UNFINISHED = """**{ran} of {all} methods are in these records**; {left} {are}
 not, and Holm's correction is over those that are there. These runs are part of the whole board:
-`bakeoff run board` trains only what is missing. This part alone is `{command}`."""
+`bakeoff run board` trains only what is missing, once they have been imported. This part alone is
+`{command}`."""
 
 
 def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
@@ -104,13 +109,15 @@ def _name(row: Row) -> str:
 def table(rows: Sequence[Row], baseline: str) -> Table:
     """Return the board as a table, best value first."""
     lines = []
+    times = [row.candidate.train_seconds or 0.0 for row in rows if row.candidate]
+    in_seconds = max(times, default=0.0) < MINUTES
     for row in rows:
         one, unit = row.comparison, row.estimate.unit or ""
         places = decimals(unit, row.estimate.low, row.estimate.high)
         value = value_text(row.estimate.value, unit, places)
         ends = [value_text(end, unit, places) for end in (row.estimate.low, row.estimate.high)]
         apart = decimals(unit, one.low, one.high) if one else 0
-        costs = [cost_text(row.candidate.cost(by), by) if row.candidate else MISSING for by, _ in COSTS]
+        costs = [_cost(row, by, in_seconds=in_seconds) for by, _ in COSTS]
         lines.append(
             (
                 method_label(row.method, tuned=row.tuned),
@@ -135,6 +142,14 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
         rows=lines,
         note=f"In brackets: 95 % intervals over {over}. Costs: means over seeds.",
     )
+
+
+def _cost(row: Row, by: By, *, in_seconds: bool) -> str:
+    """A cost with its unit; short times all in seconds, so that they can be compared."""
+    cost = row.candidate.cost(by) if row.candidate else None
+    if by == "time" and in_seconds and cost is not None:
+        return f"{cost:.0f} s"
+    return cost_text(cost, by)
 
 
 def _verdict(row: Row) -> str:
@@ -198,7 +213,7 @@ def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
 
 def _unfinished(kept: Kept) -> list[str]:
     """A paragraph about the methods of the study file without a run in the records; none if all are there."""
-    left = [f"`{name}`" for name in missing(kept)]
+    left = [f"`{name}`" for name in kept.missing]
     if not left:
         return []
     ran = len({cell.method for cell in kept.conclusions.cells} - {BASE})

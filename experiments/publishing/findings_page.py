@@ -15,11 +15,11 @@ from experiments.publishing.findings import (
     decoding_words,
     judged,
     left_out,
-    opening,
     rates_words,
     status_words,
 )
 from experiments.publishing.kept import Kept
+from experiments.publishing.opening import opening, which
 from figures.tables.table import Table
 from figures.wording.answer import answer, limits
 from figures.wording.evidence import evidence_text, looks_text, recommendation_text
@@ -33,7 +33,9 @@ WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for the "
     "section *What else we learnt*, whose numbers are from the reports and logs of the studies it names. A "
     "number is repeated by the command beside it, in the environment of `make setup` (`.venv/bin/bakeoff`). "
-    "Which method to use is told for each study; a difference is a method's value minus its baseline's."
+    "A difference is a method's value minus its baseline's. Without training, `bakeoff import` "
+    "[brings the records back](../experiments/results/NOTICE.md), and `bakeoff report STUDY` prints every "
+    "verdict again."
 )
 
 AT_ONCE = "The command below runs this size at once: the same values, with intervals of 95 % for one look."
@@ -47,7 +49,7 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> 
     """
     concluded = {name: one.conclusions for name, one in kept.items()}
     by_hand = BY_HAND.search(before)
-    parts = ["# Findings", " ".join(opening(kept)), WRITTEN]
+    parts = ["# Findings", " ".join(opening(kept)), *filter(None, [which(kept)]), WRITTEN]
     parts += ["## Published findings", _overview(concluded).markdown()]
     for published in published_findings():
         parts += _finding(published, judged(published, concluded), kept)
@@ -56,7 +58,7 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> 
         parts += _study(name, one, pictures.get(name))
     if not concluded:
         parts.append("None has been run and kept yet.")
-    parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(concluded)]
+    parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(kept)]
     parts.append("## What else we learnt")
     parts.append(f"<!-- by hand -->\n{by_hand.group(1) if by_hand else ''}\n<!-- end -->")
     return "\n\n".join(parts) + "\n"
@@ -113,7 +115,8 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
     if picture:
         parts.append(f"![{conclusions.question or name}]({picture})")
     report = f"its report is `experiments/results/{name}/report/report.md`"
-    return [*parts, f"`{kept.command}`: {_spent(kept)}; {report}."]
+    left = f" Not run yet: {joined([f'`{one}`' for one in kept.missing])}." if kept.missing else ""
+    return [*parts, f"`{kept.command}`: {_spent(kept)}; {report}.{left}"]
 
 
 def _answer(name: str, kept: Kept, condition: Condition) -> list[str]:
@@ -147,9 +150,14 @@ def _lost(concluded: Mapping[str, Conclusions]) -> str:
     return "\n".join(lines) or "No run of a kept study failed or diverged."
 
 
-def _not_run(concluded: Mapping[str, Conclusions]) -> str:
-    names = [name for name in bundled() if name not in concluded]
+def _not_run(kept: Mapping[str, Kept]) -> str:
+    names = [name for name in bundled() if name not in kept]
     lines = [f"- `bakeoff run {name}`: {studies_of.load(name).question}" for name in names]
+    lines += [
+        f"- `bakeoff run {name}` whole; kept is `{one.command}`"
+        for name, one in kept.items()
+        if one.overrides
+    ]
     return "\n".join(lines) or f"All {len(bundled())} studies that come with bakeoff were run."
 
 

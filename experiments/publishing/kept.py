@@ -44,6 +44,14 @@ class Kept(NamedTuple):
         """The command that runs it again."""
         return shlex.join(["bakeoff", "run", self.conclusions.study, *self.overrides])
 
+    @property
+    def missing(self) -> list[str]:
+        """The methods of the study file that these records say nothing of; none if there is no such file."""
+        if not (studies.STUDIES / f"{self.conclusions.study}.yaml").is_file():
+            return []
+        ran = {cell.method for cell in self.conclusions.cells}
+        return [name for name in studies.load(self.conclusions.study).methods if name not in ran]
+
 
 def kept(results: Path = RESULTS) -> list[str]:
     """Return the names of the studies that are kept."""

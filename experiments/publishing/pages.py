@@ -16,7 +16,6 @@ FIGURES = "evidence"
 SHOWN = {
     "data-size": "train-size-sweep",
     "epochs": "epochs-sweep",
-    "forgetting": "forgetting",
     "learning-rates": "learning-rates",
     "temperatures": "decoding-or-method",
 }

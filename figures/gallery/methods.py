@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from figures.gallery.figure import FigureSpec, headline, with_seeds
 from figures.plots import forest, values
 from figures.tidy.load import StudyTables
+from figures.wording.pairs import confidence_text
 
 TESTS = {
     False: "Paired by document: approximate randomisation, McNemar's test for a share of documents.",
@@ -32,10 +36,14 @@ def differences(part: StudyTables) -> FigureSpec | None:
         title=f"Differences to {pairs['baseline_label'].iloc[0]}, with verdicts",
         caption="Equivalent means that the whole interval lies inside the margin (the band); undecided means "
         f"that this study cannot tell, which is not equal.{test}",
-        panels=[(forest.differences, table) for table in tables],
+        panels=[(_forest(part), table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=2.5,
     )
+
+
+def _forest(part: StudyTables) -> Callable[[pd.DataFrame, Axes], Axes]:
+    return partial(forest.differences, confidence=confidence_text(part.conclusions))
 
 
 def conversions(part: StudyTables) -> FigureSpec | None:
@@ -53,7 +61,7 @@ def conversions(part: StudyTables) -> FigureSpec | None:
         name="conversions",
         title="What is lost by converting",
         caption="Difference of each conversion to the method that it converts, on the same documents.",
-        panels=[(forest.differences, table) for table in tables],
+        panels=[(_forest(part), table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=2.5,
     )

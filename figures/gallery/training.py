@@ -91,14 +91,15 @@ def forgetting(part: StudyTables) -> FigureSpec | None:
     general = part.estimates[(part.estimates["metric"] == GENERAL) & part.estimates["value"].notna()]
     if metric is None or general.empty:
         return None
-    columns = {name: f"general_{name}" for name in ("value", "low", "high")}
+    columns = {name: f"general_{name}" for name in ("value", "low", "high", "documents")}
     general = general[["method", *columns]].rename(columns=columns)
     table = part.estimates[part.estimates["metric"] == metric].merge(general, on="method")
     return FigureSpec(
         name="forgetting",
         title="Learning against forgetting",
         caption="What a method gained on the study's documents against what it lost on general text, which "
-        "it was not trained on. Dashed lines: the untouched base.",
+        "it was not trained on. Dashed lines: the untouched base. Bars may overlap although a difference is "
+        "decided: verdicts compare two methods on the same documents.",
         panels=[(cost_plots.learning_against_forgetting, table)],
         heights=[3.0],
     )

@@ -52,7 +52,7 @@ def extent(table: pd.DataFrame) -> str:
     return " × ".join(spans)
 
 
-def intervals(table: pd.DataFrame) -> str:
+def intervals(table: pd.DataFrame, confidence: str = "95 %") -> str:
     """What the bars are and speak about; where methods differ in that, which is which."""
     methods: dict[str, list[str]] = {}
     columns = (table[name] for name in ("method", "speaks_about", "seeds", "documents"))
@@ -61,7 +61,7 @@ def intervals(table: pd.DataFrame) -> str:
     by_scope = {scope: joined(list(dict.fromkeys(names))) for scope, names in methods.items()}
     only = len(by_scope) == 1
     parts = [scope if only else f"{scope} for {names}" for scope, names in by_scope.items()]
-    return f"Bars: 95 % interval, about {'; '.join(parts)}."
+    return f"Bars: {confidence} interval, about {'; '.join(parts)}."
 
 
 def looks_of(table: pd.DataFrame) -> dict[str, Look]:

@@ -20,7 +20,7 @@ from figures.plots.common import (
 )
 from figures.style import MUTED, note
 from figures.tidy.frames import rows
-from figures.wording.names import factor, present
+from figures.wording.names import capital, factor, present
 from toolkit.errors import UserError
 from toolkit.records import BASE
 
@@ -88,8 +88,8 @@ def learning_against_forgetting(table: pd.DataFrame, ax: Axes) -> Axes:
     """A metric on the study's documents against one on general text: a point per method, with both intervals.
 
     ``table`` has a row per method: value, low, high, and the same of the general texts (`general_value`,
-    `general_low`, `general_high`). Dashed lines: the untouched base; to the right of its line, a method has
-    forgotten.
+    `general_low`, `general_high`, `general_documents`). Dashed lines: the untouched base; to the right of its
+    line, a method has forgotten.
     """
     check(table, "metric")
     looks, scale = looks_of(table), factor(str(table["unit"].iloc[0]))
@@ -108,6 +108,9 @@ def learning_against_forgetting(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.legend()
     ax.set_ylabel(value_axis_label(table))
     ax.set_xlabel("Bits per byte on general text (right of the base: forgotten)")
-    note(ax, f"{extent(table)}. {intervals(table)}")
+    trained = table[table["method"] != BASE]
+    sides = {"y": trained, "x": trained.assign(documents=trained["general_documents"])}
+    about = "; ".join(f"{axis}: {extent(side)}" for axis, side in sides.items())
+    note(ax, f"{capital(about)}. {intervals(table)}")
     note_untuned(ax, table)
     return ax

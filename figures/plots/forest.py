@@ -31,8 +31,11 @@ from figures.wording.names import (
 )
 
 
-def differences(table: pd.DataFrame, ax: Axes) -> Axes:
-    """One metric's differences to one baseline, with the margin as a band, and the verdicts in words."""
+def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes:
+    """One metric's differences to one baseline, with the margin as a band, and the verdicts in words.
+
+    ``confidence``: of the intervals, which a growing study's last look decides.
+    """
     check(table, "metric", "baseline")
     first = table.iloc[0]
     unit = str(first["unit"])
@@ -68,7 +71,9 @@ def differences(table: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xlabel(f"Difference in {'points' if unit == 'share' else unit}   {better}".rstrip())
     band = " Band: the equivalence margin, within which a difference is negligible." if len(margins) else ""
     drawn = table[table["difference"].notna()]  # a refused comparison is of no seed and no document
-    about = f"{extent(drawn)}. {intervals(drawn)}{band}" if len(drawn) else "none, all are refused."
+    about = (
+        f"{extent(drawn)}. {intervals(drawn, confidence)}{band}" if len(drawn) else "none, all are refused."
+    )
     note(ax, f"Difference to {first['baseline_label']}: {about}")
     note_untuned(ax, table)
     return ax

@@ -17,7 +17,7 @@ from figures.wording.names import (
     p_text,
     value_text,
 )
-from figures.wording.pairs import metric_of, value_of, verdict_text, versus
+from figures.wording.pairs import confidence_text, metric_of, value_of, verdict_text, versus
 from toolkit.records import Comparison, Conclusions, Condition
 
 VERDICT_HEADER = {
@@ -27,7 +27,7 @@ VERDICT_HEADER = {
     "value": "value",
     "baseline_value": "baseline",
     "difference": "difference",
-    "interval": "95 % interval",
+    "interval": "interval",
     "p_holm": "p (Holm)",
     "verdict": "verdict",
 }
@@ -90,10 +90,11 @@ def verdicts(conclusions: Conclusions) -> Table:
     """The verdict table; with a column for the condition if there are several."""
     rows = verdict_table(conclusions)
     shown = [field for field in VerdictRow._fields if field != "panel" or any(row.panel for row in rows)]
+    header = {**VERDICT_HEADER, "interval": f"{confidence_text(conclusions)} interval"}
     return Table(
         name="verdicts",
         title="Verdicts",
-        header=tuple(VERDICT_HEADER[field] for field in shown),
+        header=tuple(header[field] for field in shown),
         rows=[tuple(getattr(row, field) for field in shown) for row in rows],
         numbers=_numbers(conclusions),
     )

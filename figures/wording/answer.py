@@ -14,7 +14,7 @@ from figures.wording.names import (
     needed_text,
     value_text,
 )
-from figures.wording.pairs import metric_of, untuned_methods, value_of, verdict_text
+from figures.wording.pairs import confidence_text, metric_of, untuned_methods, value_of, verdict_text
 from toolkit.records import BASE, Cell, Comparison, Conclusions, Condition
 
 ORDER = ("better", "equivalent", "worse", "undecided", "refused")
@@ -31,7 +31,7 @@ def answer(conclusions: Conclusions, condition: Condition) -> list[str]:
         return _nothing_compared(conclusions, condition, anchored)
     lead = [pair for pair in pairs if pair.metric == pairs[0].metric]
     rest = [pair for pair in pairs if pair.metric != pairs[0].metric]
-    sentences = _one(conclusions, lead[0]) if len(lead) == 1 else [_several(lead)]
+    sentences = _one(conclusions, lead[0]) if len(lead) == 1 else [_several(conclusions, lead)]
     if rest:
         sentences.append(_others(rest))
     if anchored:
@@ -111,7 +111,8 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
     places = decimals(unit, pair.low, pair.high)
     metric, method, baseline = metric_of(pair), pair.method, pair.baseline
     size = difference_text(pair.difference, unit, places)
-    interval = f"95 % interval {interval_text(pair.low, pair.high, unit, places)}"
+    confidence = confidence_text(conclusions)
+    interval = f"{confidence} interval {interval_text(pair.low, pair.high, unit, places)}"
     if pair.verdict == "refused":
         return [f"{method} and {baseline} may not be compared on {metric}: {pair.reason or 'see the audit'}."]
     if pair.verdict in ("better", "worse"):
@@ -153,14 +154,15 @@ def _on(pairs: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _several(pairs: Sequence[Comparison]) -> str:
+def _several(conclusions: Conclusions, pairs: Sequence[Comparison]) -> str:
     parts = [
         f"{verdict}: {joined([_with_size(pair) for pair in of])}"
         for verdict, of in _by_verdict(pairs).items()
     ]
     first = pairs[0]
     about = f"{metric_of(first)} ({direction_label(first.direction)})"
-    lead = f"On {about}, {len(pairs)} methods against {first.baseline}, with 95 % intervals"
+    lead = f"On {about}, {len(pairs)} methods against {first.baseline}"
+    lead += f", with {confidence_text(conclusions)} intervals"
     return f"{lead}: {'; '.join(parts)}."
 
 

@@ -50,7 +50,10 @@ def _comparison(evidence: ComparisonEvidence) -> str:
     size = difference_text(evidence.difference, unit, places)
     interval = interval_text(evidence.low, evidence.high, unit, places)
     weak = f", which judges nothing: {evidence.reason}" if evidence.reason else ""
-    return f"{label}: {size} ({interval}), {evidence.verdict}{weak}"
+    margin = ""
+    if evidence.verdict == "equivalent" and evidence.margin is not None:
+        margin = f" (margin {difference_text(evidence.margin, unit, places).removeprefix('+')})"
+    return f"{label}: {size} ({interval}), {evidence.verdict}{margin}{weak}"
 
 
 def _ratio(evidence: RatioEvidence) -> str:
@@ -72,6 +75,12 @@ def _ratio(evidence: RatioEvidence) -> str:
 def looks_text(plan: LookPlan) -> str:
     """Return how often a growing study was looked at, why it stopped, and what its intervals mean."""
     now = plan.now
+    before = (
+        " The study had been concluded, and so looked at, before these looks were planned: that look is not "
+        "in the 95 %."
+        if plan.concluded_before
+        else ""
+    )
     stopped = {
         "decided": "Nothing primary is undecided.",
         "refused": "Nothing primary is undecided, but the audit refused a primary comparison: it gives the "
@@ -85,7 +94,8 @@ def looks_text(plan: LookPlan) -> str:
     return (
         f"Look {plan.taken} of {len(plan.planned)} planned, at {count(now.seeds, 'seed')} and "
         f"{count(now.documents, 'test document')}: differences are judged at the level {now.level:.2g}, with "
-        f"intervals of as much confidence, so that all looks together hold with 95 %. {stopped[plan.state]}"
+        f"intervals of as much confidence, so that all looks together hold with 95 %. "
+        f"{stopped[plan.state]}{before}"
     )
 
 

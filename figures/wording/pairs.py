@@ -55,6 +55,13 @@ def untuned_methods(conclusions: Conclusions, condition: Condition) -> list[str]
     return [name for name in names if untuned(conclusions, condition, name)]
 
 
+def confidence_text(conclusions: Conclusions) -> str:
+    """Return the confidence of the intervals of differences: 95 %, or that of a growing study's last look."""
+    if conclusions.sequential is None:
+        return "95 %"
+    return f"{100 * (1 - conclusions.sequential.now.level):.3g} %"
+
+
 def metric_labels(conclusions: Conclusions) -> dict[str, str]:
     """Return metric -> label, of the metrics whose records carry one."""
     return {one.metric: one.label for one in conclusions.estimates if one.label}

@@ -20,7 +20,7 @@ from figures.tables.table import Table
 from figures.tidy.load import load
 from figures.wording.answer import answer
 from toolkit.records import Comparison, Conclusions, Condition
-from toolkit.records.conclusions import Claim, ComparisonEvidence
+from toolkit.records.conclusions import Claim, ComparisonEvidence, Look, LookPlan
 from toolkit.records.study import Optimum
 
 Make = Callable[..., tuple[Path, Path]]
@@ -345,6 +345,20 @@ def test_a_rate_at_the_edge_is_said_to_be_that(make_study: Make) -> None:
     )
     words = " ".join(answer(conclusions.model_copy(update={"cells": cells}), HERE))
     assert "Untuned: the best learning rate of full was the first or last one tried; another" in words
+
+
+def test_the_last_look_of_a_growing_study_sets_the_confidence_of_intervals(make_study: Make) -> None:
+    """A look at the level 0.0387: 96.1 % in the sentences and in the header of the verdicts."""
+    conclusions = load(*make_study(seeds=3)).conclusions
+    assert "95 % interval" in verdicts.verdicts(conclusions).header
+    plan = LookPlan(
+        planned=(Look(seeds=3, documents=40, level=0.0387),), taken=1, state="decided", budget_seconds=60,
+        concluded_before=False, methods=("full", "lora-r16"), metrics=("bits_per_byte",),
+    )  # fmt: skip
+    grown = conclusions.model_copy(update={"sequential": plan})
+    assert "96.1 % interval" in verdicts.verdicts(grown).header
+    assert "96.1 % interval" in " ".join(answer(grown, HERE))
+    assert "95 % interval" not in " ".join(answer(grown, HERE))
 
 
 def test_methods_that_stand_alike_to_the_base_share_a_sentence(make_study: Make) -> None:

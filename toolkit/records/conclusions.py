@@ -40,6 +40,8 @@ class ComparisonEvidence(Record):
     low: float | None = None
     high: float | None = None
     """Method minus the other one, with its 95 % interval."""
+    margin: float | None = None
+    """Of *equivalent*; None too in records from before 2026-11-28."""
     verdict: Literal["better", "worse", "equivalent", "undecided", "refused"] | None
     """None if the study lacks one of the two methods, or an evaluated run of it."""
     reason: str | None = None

@@ -64,6 +64,7 @@ def kept(tmp_path) -> Kept:
     )  # fmt: skip
     concluded = concluded.model_copy(
         update={
+            "study": STUDY,
             "comparisons": tuple(pairs),
             "estimates": estimates,
             "recommendations": (choose(recommendation, "memory"),),

@@ -11,17 +11,16 @@ from experiments.design.findings import published_findings
 from experiments.publishing import findings_page, pages
 from experiments.publishing.__main__ import main
 from experiments.publishing.findings import (
-    HEADLINE,
     Judged,
     decoding_words,
     judged,
     left_out,
-    opening,
     rates_words,
     status,
     status_words,
 )
 from experiments.publishing.kept import Kept
+from experiments.publishing.opening import HEADLINE, opening, which
 from tests.figures.conftest import write_study
 from toolkit.records import (
     Candidate,
@@ -214,6 +213,32 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
         "LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the training"
     )
     assert "has not been run" in others
+
+
+def test_the_method_to_use_is_the_headlines_and_other_answers_are_named(kept):
+    """LoRA by the headline; another study recommends full, a third LoRA as well, a fourth has one seed."""
+    (recommended,) = kept.conclusions.recommendations
+    alone = {"candidates": (recommended.candidates[0],), "method": "full", "status": "best"}
+    full = kept.conclusions.model_copy(update={"recommendations": (recommended.model_copy(update=alone),)})
+    single = tuple(one.model_copy(update={"seeds": 1}) for one in full.estimates)
+    one_seed = full.model_copy(update={"estimates": single})
+    text = which({HEADLINE: kept, "a": kept._replace(conclusions=full), "b": kept})
+    assert text.startswith(f"**Use `lora-r16` for these recipes**, by `{HEADLINE}`")
+    assert "Other studies name another method: `full` by `a`." in text
+    assert "Other studies" not in which({HEADLINE: kept, "c": kept._replace(conclusions=one_seed)})
+    assert which({"a": kept}) == ""
+
+
+def test_a_part_of_a_study_names_what_is_missing(kept):
+    """`rank-sweep` without most of its ranks: below its answer, and under what is not kept."""
+    part = kept.conclusions.model_copy(update={"study": "rank-sweep"})
+    names = ("methods=[full, lora-r16]",)
+    text = findings_page.page({"rank-sweep": kept._replace(conclusions=part, overrides=names)}, {}, "")
+    assert "Not run yet: `lora-r1`, `lora-r4`, `lora-r64` and `lora-r256`." in text
+    assert (
+        "- `bakeoff run rank-sweep` whole; kept is `bakeoff run rank-sweep 'methods=[full, lora-r16]'`"
+        in text
+    )
 
 
 def test_the_opening_tells_both_ways_of_counting_bits(kept):

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from experiments.publishing.board import Standing, missing, rows_of
-from experiments.publishing.findings import opening
+from experiments.publishing.board import Standing, rows_of
 from experiments.publishing.kept import RESULTS, Kept, read
+from experiments.publishing.opening import opening
 from figures.wording.names import difference_text, interval_text, joined, value_text
 from toolkit.records import BASE
 
@@ -136,7 +136,7 @@ def test_the_board_is_that_of_the_kept_study():
     kept = read("board")
     rows = rows_of(kept, kept.conclusions.conditions[0])
     of = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in get_args(Standing)}
-    every = len(rows) - 1 + len(missing(kept))
+    every = len(rows) - 1 + len(kept.missing)
     assert f"there are {len(rows) - 1} of {every} other methods on the [board]" in README
     assert of["better"] == []
     assert f"none may be called better, {joined(of['equivalent'])} are *equivalent*" in README

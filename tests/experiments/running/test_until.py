@@ -165,6 +165,8 @@ def test_a_look_that_decides_nothing_is_not_called_decided(verdicts, state):
         "refused": "the audit refused", "missing": "There is no primary comparison",
     }  # fmt: skip
     assert words[state] in looks_text(plan)
+    assert "that look is not in the 95 %" not in looks_text(plan)
+    assert "that look is not in the 95 %" in looks_text(plan.model_copy(update={"concluded_before": True}))
 
 
 def in_this_process(jobs, listener):
