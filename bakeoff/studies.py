@@ -80,5 +80,8 @@ def study(name: str, /, **overrides: Any) -> Study:
     UserError
         For an unknown study or key, with the nearest match, and for values out of range.
     """
-    pairs = [f"{key.replace('__', '.')}={json.dumps(value)}" for key, value in overrides.items()]
+    pairs = [
+        f"{key.replace('__', '.')}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in overrides.items()
+    ]
     return Study(studies.load(str(name), pairs))

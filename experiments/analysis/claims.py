@@ -124,7 +124,8 @@ def judge(
     A finding is reproduced if all its evidence supports it, contradicted if any contradicts it, undecided
     otherwise. ``methods``: of the study, whether or not their runs ended well; a pair of them that is not in
     ``compared`` has no evaluated run. ``ratio`` returns that of a band, with an interval if there are several
-    seeds. Results of one or two seeds, and of ``untuned`` methods, are shown and judge nothing.
+    seeds, which judges it. Comparisons of one or two seeds, and of ``untuned`` methods, are shown and judge
+    nothing.
     """
     claims = []
     for condition in conditions:

@@ -15,7 +15,14 @@ from experiments.analysis import optima
 from experiments.analysis.claims import claims_of
 from experiments.analysis.comparisons import KnownComparisons, compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
-from experiments.analysis.families import earlier, family_changes, flagged, flagged_looks, planned_for
+from experiments.analysis.families import (
+    abandoned,
+    earlier,
+    family_changes,
+    flagged,
+    flagged_looks,
+    planned_for,
+)
 from experiments.analysis.recommend import recommend
 from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.conditions import CellSpec
@@ -69,8 +76,8 @@ def conclude(
     texts = of_generations(study, records)
     folder = root.results(study.name)
     before = earlier(folder / "comparisons.json")
-    looks = sequential or (before.sequential if before else None)
-    looks = looks if looks and planned_for(looks, study) else None
+    former = sequential or (before.sequential if before else None)
+    looks = former if former and planned_for(former, study) else None
     level = looks.now.level if looks else ALPHA
     compared = with_holm(comparisons(study, statistics, headline, findings, level=level))
     concluded = KnownComparisons(compared)
@@ -79,6 +86,7 @@ def conclude(
     changes = family_changes(before, names, compared)
     size = len(study.seeds), study.data.test + study.data.further_test
     looked = flagged_looks(looks, *size, tuple(study.methods), names)
+    looked += [abandoned(former)] if former and not looks else []
     conclusions = Conclusions(
         study=study.name,
         question=study.question,

@@ -11,10 +11,10 @@ import numpy as np
 from eval.metrics import Metric, metric
 from eval.metrics.base import Floats
 from eval.statistics.changes import Change, cheapest_change
-from eval.statistics.crossed import spread
+from eval.statistics.crossed import SeedPrior, spread
 from eval.statistics.observations import complete, differences, stack
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
-from experiments.analysis.statistics import Statistics, statistics_of
+from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
@@ -163,13 +163,24 @@ def _finished(grid: StudyState) -> Statistics:
 
 
 def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
-    """Metric -> variances of the method whose smallest detectable difference is the largest."""
+    """Metric -> variances of the method whose smallest detectable difference is the largest.
+
+    As in the verdicts, seeds of other methods inform them, and what is converted is none of these.
+    """
     result: dict[str, Basis] = {}
-    for item in (item for item in study.headline_metrics() if not item.of_set):
+    metrics = study.headline_metrics()
+    sides = [
+        (condition, method)
+        for condition, method in statistics
+        if method not in (study.baseline, BASE, *study.converted)
+        and (condition, study.baseline) in statistics
+    ]
+    priors = seed_priors_of(statistics, sides, study.baseline, metrics)
+    for item in (item for item in metrics if not item.of_set):
         found: list[tuple[float, Basis]] = []
-        for (condition, method), seeds in statistics.items():
-            theirs = statistics.get((condition, study.baseline))
-            if method in (study.baseline, BASE) or theirs is None or seeds.keys() != theirs.keys():
+        for condition, method in sides:
+            seeds, theirs = statistics[condition, method], statistics[condition, study.baseline]
+            if seeds.keys() != theirs.keys():
                 continue
             tables = [
                 stack([rows[item.name] for _, rows in sorted(side.items())]) for side in (seeds, theirs)
@@ -183,16 +194,20 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
             if not np.isfinite(apart).all():  # it rests on a single document
                 continue
             documents = complete(item, *tables)[0][0].shape[1]
-            basis = _basis(apart, item, against, method, documents / ours.shape[1])
+            prior = priors.get((condition, method, item.name))
+            basis = _basis(apart, item, against, method, documents / ours.shape[1], prior)
             found.append((detectable(basis.variances, len(study.seeds), ours.shape[1]), basis))
         if found:
             result[item.name] = max(found, key=lambda pair: pair[0])[1]
     return result
 
 
-def _basis(apart: Floats, item: Metric, against: Floats, method: str, per_cluster: float) -> Basis:
+def _basis(
+    apart: Floats, item: Metric, against: Floats, method: str, per_cluster: float, prior: SeedPrior | None
+) -> Basis:
     """Variances of differences of a method ``[S, N]``, and the value of what it was compared with."""
     error = spread(apart)
+    error = error.moderated(prior) if prior is not None else error
     noun = "documents" if per_cluster == 1 else f"clusters of {per_cluster:.3g} documents"
     size = f"{error.seeds} seeds × {against.shape[1]} {noun}" if error.seeds > 1 else "one seed"
     value = float(item.aggregate(against.sum(axis=1)).mean())

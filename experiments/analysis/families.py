@@ -27,7 +27,7 @@ def earlier(path: Path) -> Conclusions | None:
 
 def planned_for(looks: LookPlan, study: StudySpec) -> bool:
     """Whether looks were planned for what a study trains; with another base or data it is another study."""
-    return looks.study in (None, study.what_is_trained)
+    return looks.study in (None, study.what_is_trained, study.what_is_trained_by_its_methods)
 
 
 def family_changes(
@@ -91,12 +91,23 @@ def flagged_looks(
     return [Finding(check="looks", status="flagged", text=text) for text in texts]
 
 
+def abandoned(looks: LookPlan) -> Finding:
+    """Return the finding about looks that were planned for other bases, data, training or search."""
+    text = (
+        f"the study had been looked at {looks.taken} times before its base models, data, training or search "
+        "were changed: those looks are not in the 5 % of these conclusions"
+    )
+    return Finding(check="looks", status="flagged", text=text)
+
+
 def _key(one: Comparison) -> tuple[object, ...]:
     return one.condition, one.method, one.baseline, one.metric
 
 
 def _same_numbers(old: Comparison, new: Comparison) -> bool:
-    """Whether the data behind two verdicts are the same: only the correction can have changed."""
-    return (old.difference, old.low, old.high, old.seeds, old.documents) == (
-        new.difference, new.low, new.high, new.seeds, new.documents,
-    )  # fmt: skip
+    """Whether the data behind two verdicts are the same.
+
+    Then only the metrics beside them can have changed: by the correction, and by what they say of how much
+    seeds vary, which is part of every interval.
+    """
+    return (old.difference, old.seeds, old.documents) == (new.difference, new.seeds, new.documents)

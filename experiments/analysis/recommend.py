@@ -101,7 +101,7 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
     undecided = [
         name
         for name, candidate in within.items()
-        if candidate.relation in ("undecided", "refused")
+        if candidate.relation == "undecided"
         and method is not None
         and name != method
         and price(name) < price(method)

@@ -30,6 +30,8 @@ class Statistics(dict[Side, dict[int, Rows]]):
         self.unseeded: set[str] = set()
         """Methods that are one set of weights, trained elsewhere, or are converted from one: they have one
         run, whatever the seeds."""
+        self.converted: set[str] = set()
+        """Methods that are converted from another one: their seeds say nothing that its own don't."""
 
 
 def statistics_of(records: StudyRecords) -> Statistics:
@@ -56,6 +58,7 @@ def statistics_of(records: StudyRecords) -> Statistics:
     methods = {cell.method: records.runs[cell.run_id].spec.method for cell in records.evaluated}
     once = {name for name, method in methods.items() if method.elsewhere}
     statistics.unseeded = once | {name for name, method in methods.items() if method.convert in once}
+    statistics.converted = {name for name, method in methods.items() if method.convert}
     return statistics
 
 
@@ -86,16 +89,17 @@ def seed_priors_of(
 ) -> dict[tuple[Condition, str, str], SeedPrior]:
     """Return what the seeds of a condition's methods say of each other: (condition, method, metric) -> prior.
 
-    Of methods that have the baseline's seeds, at least two; a condition with fewer than three such methods
-    has none, and neither has a method whose seeds vary more than the others', nor any if the baseline's do
-    (`uneven_methods`). The pairs of all its methods say what is usual on a metric. Chance is that of clusters
-    if documents are not independent.
+    Of trained methods that have the baseline's seeds, at least two; a condition with fewer than three such
+    methods has none, and neither has a method whose seeds vary more than the others', nor any if the
+    baseline's do (`uneven_methods`). The pairs of all its methods say what is usual on a metric. Chance is
+    that of clusters if documents are not independent.
     """
     priors: dict[tuple[Condition, str, str], SeedPrior] = {}
     for condition in dict.fromkeys(condition for condition, _ in pairs):
         seeds = set(statistics[condition, against])
         sides = [side for side in statistics if side[0] == condition and set(statistics[side]) == seeds]
-        methods = [against, *(method for _, method in sides if method not in (against, BASE))]
+        left_out = {against, BASE, *statistics.converted}
+        methods = [against, *(method for _, method in sides if method not in left_out)]
         if len(seeds) < 2 or len(methods) < 3:
             continue
         clusters = statistics.clusters.get(condition)

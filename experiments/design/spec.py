@@ -170,11 +170,25 @@ class StudySpec(Spec):
 
     @property
     def what_is_trained(self) -> str:
-        """A digest of bases, data, methods, training and search: the same at every size it may grow to."""
-        kept = {"base_models", "dataset", "data", "methods", "search", "train", "tuning_seeds"}
-        value = self.model_dump(mode="json", include=kept)
-        value["data"].pop("further_test", None)
+        """A digest of bases, data, training and search: the same at every size it may grow to.
+
+        Its methods are not in it, nor on how many processes they train, which is no part of a run.
+        """
+        value = self._what_grows({"base_models", "dataset", "data", "search", "train", "tuning_seeds"})
+        for execution in ("processes", "distributed"):
+            value["train"].pop(execution, None)
         return digest_of(value)
+
+    @property
+    def what_is_trained_by_its_methods(self) -> str:
+        """The same with all of it, as looks planned before 2026-11-28 recorded it."""
+        kept = {"base_models", "dataset", "data", "methods", "search", "train", "tuning_seeds"}
+        return digest_of(self._what_grows(kept))
+
+    def _what_grows(self, keys: set[str]) -> dict[str, Any]:
+        value = self.model_dump(mode="json", include=keys)
+        value["data"].pop("further_test", None)
+        return value
 
     @property
     def most_runs(self) -> int:

@@ -60,7 +60,8 @@ def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list
         if not _is_study(name):
             return studies.name_of(name), list(dict.fromkeys(ids))
     spec = studies.load(name, overrides)
-    ids += [cell.run.run_id for cell in StudyState(spec, root).prepare().cells()]
+    state = StudyState(spec, root).prepare()
+    ids += [cell.run.run_id for cell in state.cells(state.failed())]
     return spec.name, list(dict.fromkeys(ids))
 
 

@@ -139,6 +139,11 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
     places = decimals(unit, chosen.low, chosen.high)
     interval = interval_text(chosen.low, chosen.high, unit, places)
     size = difference_text(chosen.difference, unit, places)
+    if recommendation.status == "over_budget" and chosen.relation == "refused":
+        return (
+            f"Within the budget, use {name} ({costs}): it could not be compared with {best}, for the reason "
+            "in the audit, and that is over the budget."
+        )
     if recommendation.status == "over_budget":
         return (
             f"Within the budget, use {name} ({costs}): it is not known to be as good as {best} "

@@ -114,6 +114,18 @@ def test_the_runs_are_those_of_the_root_if_results_is_a_link(result, door_root, 
         bakeoff.load(root / "results" / "small")
 
 
+def test_words_of_any_script_reach_the_study_whole():
+    """A character beyond the 16-bit ones, which JSON would escape as two halves."""
+    question = "Which is better? \N{GRINNING FACE}"
+    assert bakeoff.study("quickstart", question=question).spec.question.encode() == question.encode()
+
+
+def test_a_number_of_jobs_below_one_is_refused(tmp_path):
+    """One line, before anything runs."""
+    with pytest.raises(UserError, match="jobs: -1; at least one run at a time"):
+        bakeoff.study("quickstart").run(tmp_path, jobs=-1, quiet=True)
+
+
 def test_every_figure_of_the_result_can_be_plotted(result):
     """Each name in `figures` gives Axes that show something, alone and into Axes of the user's."""
     assert "differences" in result.figures

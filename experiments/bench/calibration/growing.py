@@ -70,6 +70,7 @@ def _part(statistics: Statistics, seeds: Sequence[int], documents: int | None) -
             for seed, rows in by_seed.items()
             if seed in seeds or len(by_seed) == 1
         }
+    part.unseeded, part.converted = statistics.unseeded, statistics.converted
     part.clusters = {key: labels[:documents] for key, labels in statistics.clusters.items()}
     return part
 

@@ -28,12 +28,21 @@ def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[Cell
     old = StudyState(before, grid.root.path).prepare()
     now = {cell.run.run_id for cell in cells}
     undecided = {(cell.condition, cell.method) for cell in grid.undecided_cells(cells)}
+    # A search that is not over may ask again for rates beyond the grid.
+    searched_alike = {
+        name
+        for name, entry in grid.study.methods.items()
+        if before.methods.get(name) == entry and before.search == grid.study.search
+    }
     return [
         cell
         for cell in old.cells()
         if cell.run.run_id not in now
         and old.record(cell) is not None
-        and not (cell.phase == "confirm" and (cell.condition, cell.method) in undecided)
+        and not (
+            (cell.condition, cell.method) in undecided
+            and (cell.phase == "confirm" or cell.method in searched_alike)
+        )
     ]
 
 

@@ -135,7 +135,10 @@ def _uneven(grid: StudyState) -> str | None:
 
 
 def _row(grid: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
-    cost = Cost() if state == CellState.DONE else costs(cell, state)
+    left = state
+    if state == CellState.FAILED and grid.record(cell) is not None:
+        left = CellState.TO_EVALUATE  # it was the evaluation that failed
+    cost = Cost() if state == CellState.DONE else costs(cell, left)
     conditions = [specs.condition for specs in grid.conditions]
     condition = cell.condition
     return {

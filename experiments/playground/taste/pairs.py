@@ -72,12 +72,14 @@ def draw(
     per_couple = None if most is None else most // len(couples)
     shown: list[tuple[Shown, PairKey]] = []
     lead: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
     for couple in couples:
         prompts = differing[couple]
         drawn.shuffle(prompts)
         prompts = prompts[:per_couple]
         sides = _sides(couple, len(prompts), lead, drawn)
-        shown += [_pair(texts, prompt, pair, seed) for prompt, pair in zip(prompts, sides, strict=True)]
+        for prompt, pair in zip(prompts, sides, strict=True):
+            shown.append(_pair(texts, prompt, pair, seed, seen))
     drawn.shuffle(shown)
     return [pair for pair, _ in shown], [key for _, key in shown]
 
@@ -106,10 +108,13 @@ def _sides(couple: Couple, count: int, lead: Counter[str], drawn: random.Random)
 
 
 def _pair(
-    texts: Mapping[str, Mapping[str, str]], prompt: str, sides: Couple, seed: int
+    texts: Mapping[str, Mapping[str, str]], prompt: str, sides: Couple, seed: int, seen: Counter[str]
 ) -> tuple[Shown, PairKey]:
+    """A pair under a name of its own, which tells nothing of the methods; ``seen`` counts equal texts."""
     left, right = sides
-    name = hashlib.sha256(f"{seed}\0{prompt}\0{texts[left][prompt]}\0{texts[right][prompt]}".encode())
-    identity = name.hexdigest()[:12]
+    content = f"{seed}\0{prompt}\0{texts[left][prompt]}\0{texts[right][prompt]}"
+    before = f"\0{seen[content]}" if seen[content] else ""
+    seen[content] += 1
+    identity = hashlib.sha256(f"{content}{before}".encode()).hexdigest()[:12]
     shown = Shown(identity, prompt, texts[left][prompt], texts[right][prompt])
     return shown, PairKey(pair=identity, prompt=prompt, left=left, right=right)

@@ -17,6 +17,7 @@ from experiments.running.executors.base import JobListener
 from experiments.running.executors.forking import ForkServer
 from experiments.running.executors.process import ENVIRONMENT, WorkerProcess
 from experiments.running.job import Job
+from toolkit.errors import UserError
 from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
 
@@ -25,6 +26,8 @@ class Local:
     """``jobs`` runs at once; as many as there are GPUs when None, or one."""
 
     def __init__(self, jobs: int | None = None) -> None:
+        if jobs is not None and jobs < 1:
+            raise UserError(f"jobs: {jobs}; at least one run at a time")
         self._gpus, self._jobs = gpus(), jobs
 
     def __call__(self, jobs: Sequence[Job], listener: JobListener) -> list[str | None]:

@@ -106,3 +106,32 @@ def test_a_conversion_is_compared_with_what_it_converts_and_changes_no_other_ver
     del made[condition, "merged"]
     study.converted = {}
     assert comparisons(study, made, [metric("bits_per_byte")], []) == every[:3]
+
+
+def test_what_is_converted_says_nothing_of_how_much_seeds_vary():
+    """Three seeds of full, a and b; a rounded to bf16, and a floor far off: verdicts are as without them."""
+    place, draw = Condition("base", "recipes", 10, 1.0), np.random.default_rng(1)
+    study = SimpleNamespace(
+        baseline="full",
+        dataset=[SimpleNamespace(name="recipes", format=RECIPE)],
+        margins={},
+        converted={},
+        seeds=[0, 1, 2],
+    )
+    made, documents = Statistics(), 90 + draw.normal(size=12)
+    for method in ("full", "a", "b"):
+        made[place, method] = {
+            seed: {"bits_per_byte": [(float(x), 40.0) for x in documents + step + draw.normal(0, 0.1, 12)]}
+            for seed, step in enumerate(draw.normal(0, 0.5, 3))
+        }
+    alone = comparisons(study, made, [metric("bits_per_byte")], [])
+    made[place, "rounded"] = made[place, "a"]
+    made[place, "floor"] = {
+        seed: {"bits_per_byte": [(float(x), 40.0) for x in 200 + draw.normal(0, 30) + documents]}
+        for seed in range(3)
+    }
+    study.converted = {"rounded": "a", "floor": "a"}
+    made.converted = {"rounded", "floor"}
+    every = comparisons(study, made, [metric("bits_per_byte")], [])
+    assert [one for one in every if one.family == "primary"] == alone
+    assert len(every) == len(alone) + 2

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eval.metrics import metric
 from eval.statistics.power import Variances, detectable, reachable_margin, typical
+from experiments.analysis.comparisons import comparisons
 from experiments.analysis.detectable import Basis, bases_from, detectables, in_words, wanted
 from experiments.analysis.statistics import Statistics
 from experiments.design import study
@@ -112,3 +114,32 @@ def test_the_quickstart_claims_what_its_plan_prints():
             <= margins[name]
             < reachable_margin(known, 1, documents // 2)
         )
+
+
+def test_a_plan_on_finished_runs_counts_on_what_verdicts_count_on():
+    """Four methods of three seeds: the plan's smallest difference is the largest of the comparisons'.
+
+    Other methods' seeds inform each of them in both. A floor that was added is none of them.
+    """
+    usual = ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]"]
+    methods = "full: 1e-4, lora-r16: 1e-3, dora: 1e-3, ia3: 1e-3"
+    four = study.load("quickstart", [*usual, f"methods={{{methods}}}"])
+    condition, draw = Condition("base", "wikibooks", 10, 1.0), np.random.default_rng(3)
+    made, documents = Statistics(), draw.normal(100, 3, 48)
+    for method in four.methods:
+        made[condition, method] = {
+            seed: {"bits_per_byte": [(float(x), 40.0) for x in documents + step + draw.normal(0, 1, 48)]}
+            for seed, step in enumerate(draw.normal(0, 0.2, 3))
+        }
+    compared = comparisons(four, made, [metric("bits_per_byte")], [])
+    seen = max(one.smallest_detectable for one in compared)
+    (planned,) = detectables(four, bases_from(four, made))
+    assert planned.smallest_difference == pytest.approx(seen, rel=0.02)
+    floor = "floor: {convert: lora-r16, to: random}"
+    with_floor = study.load("quickstart", [*usual, f"methods={{{methods}, {floor}}}"])
+    made.converted = {"floor"}
+    made[condition, "floor"] = {
+        seed: {"bits_per_byte": [(float(x), 40.0) for x in 100 * draw.random() + documents]}
+        for seed in range(3)
+    }
+    assert detectables(with_floor, bases_from(with_floor, made))[0] == planned

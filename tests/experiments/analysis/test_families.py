@@ -37,6 +37,15 @@ def test_a_verdict_that_a_smaller_family_made_is_flagged_for_good(tmp_path):
     assert family_changes(earlier(path), two, [compared("better")]) == changes
 
 
+def test_a_verdict_is_flagged_too_if_its_interval_moved_with_the_metrics(tmp_path):
+    """Of three methods or more, all metrics say how much seeds vary: the interval is another one."""
+    path = tmp_path / "comparisons.json"
+    write(path, ("bits_per_byte", "bleu"), "undecided")
+    now = compared("better").model_copy(update={"low": -0.019, "high": -0.002})
+    (finding,) = flagged(family_changes(earlier(path), ("bits_per_byte",), [now]))
+    assert "undecided became better" in finding.text
+
+
 def test_new_data_and_unchanged_verdicts_are_no_reason_for_a_flag(tmp_path):
     """Another difference comes from other data, and the same verdict needs no warning."""
     path = tmp_path / "comparisons.json"

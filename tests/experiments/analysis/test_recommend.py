@@ -210,6 +210,16 @@ def test_a_budget_excludes_methods_and_says_what_that_costs():
         choose(one, "memory", 0)
 
 
+def test_what_the_audit_refused_is_never_called_undecided():
+    """IA3 (1 GB) is refused: not named as undecided; alone within a budget, as not compared."""
+    one = recommended({"lora-r16": ("equivalent", True), "ia3": ("refused", False)})
+    assert (one.method, one.undecided) == ("lora-r16", ())
+    tight = choose(one, "memory", 1.5e9)
+    assert (tight.method, tight.status) == ("ia3", "over_budget")
+    text = recommendation_text(tight, [HERE])
+    assert text.startswith("Within the budget, use ia3 (memory 1.00 GB): it could not be compared with full")
+
+
 def test_equal_costs_leave_the_best():
     """All trained 100 s: by time the best stays, as nothing is cheaper."""
     one = choose(recommended({"lora-r16": ("equivalent", True)}), "time")

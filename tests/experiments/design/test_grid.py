@@ -180,6 +180,19 @@ def test_more_seeds_exclude_nothing(make):
     assert edits.describe_edit(wider, wider.cells()) is None
 
 
+def test_a_search_that_may_ask_again_for_a_rate_excludes_nothing(make):
+    """LoRA's grid was extended; a method is added, and while it searches the extension is not asked for."""
+    before = make(BOTH)
+    cells = play(before, bowl(full=1e-4, lora=1e-2))
+    assert len(rates(cells, "lora-r16", "tune")) == 4
+    edits.write_study(before)
+    more = make(BOTH[:-1] + ", dora: tune}")
+    assert len(more.cells()) < len(cells)
+    assert edits.describe_edit(more, more.cells()) is None
+    narrower = make(BOTH[:-1] + ", dora: tune}", "search.step=2")
+    assert "no longer belong" in edits.describe_edit(narrower, narrower.cells())
+
+
 def test_a_damaged_file_of_before_is_reported_and_stops_nothing(make):
     """The line names the file."""
     grid = make(BOTH)

@@ -10,7 +10,9 @@ from experiments.design.planning import plan
 from experiments.design.planning.costs import Costs
 from experiments.design.planning.looks import seconds_between
 from experiments.design.study_state import CellState
-from tests.experiments.design.grids import evaluate, finish
+from experiments.sharing.export import export
+from tests.experiments.design.grids import SMALL, evaluate, finish
+from toolkit.records import Failure
 
 SPENT = {"load_seconds": 10, "supervised_tokens_per_second": 50, "validate_seconds": 6, "save_seconds": 2}
 
@@ -89,3 +91,35 @@ def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make):
     finish(now, confirming, 0.8, **SPENT)
     evaluate(now, confirming)
     assert seconds_between(now, larger, lost) == pytest.approx(2 * 144)
+
+
+def test_a_failed_evaluation_costs_an_evaluation(make):
+    """Two seeds; one is evaluated, the other's evaluation failed: loading 10 and evaluation 36, not 144 s."""
+    grid = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
+    first, second = [cell for cell in grid.cells() if cell.method == "full"]
+    for cell in (first, second):
+        finish(grid, cell, 0.8, **SPENT)
+    evaluate(grid, first)
+    Failure(
+        run_id=second.run.run_id, error="no memory", evaluate=grid.study.evaluate,
+        evaluation=grid.evaluation_of(second), log=(),
+    ).write(grid.root.run(second.run.run_id).failure)  # fmt: skip
+    grid = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
+    (row,) = [row for row in plan.plan(grid)["runs"] if row["status"] == "failed"]
+    assert row["seconds"] == pytest.approx(46)
+
+
+def test_an_export_with_overrides_goes_on_behind_a_failed_rate(make, tmp_path):
+    """Two rates, of which one failed: the run at the other is packed, and so is the seed that confirms it."""
+    rates = ["methods={full: [1e-4, 1e-3]}"]
+    grid = make(*rates)
+    _, tried, failed = grid.cells()
+    finish(grid, tried, 0.8)
+    Failure(run_id=failed.run.run_id, error="no memory", evaluate=None, log=()).write(
+        grid.root.run(failed.run.run_id).failure
+    )
+    confirming = grid.cells({failed.run.run_id})[-1]
+    assert confirming.phase == "confirm"
+    finish(grid, confirming, 0.8)
+    done = export("quickstart", [*SMALL, *rates], tmp_path, tmp_path / "packed.zip")
+    assert (done.runs, done.left_out) == (2, 2)  # the failed one and the untouched base

@@ -34,6 +34,15 @@ def test_each_two_methods_meet_on_every_prompt_half_the_time_each_way():
     assert {pair.prompt for pair in shown} == {f"p{i}" for i in range(10)}
 
 
+def test_pairs_of_equal_texts_have_names_of_their_own():
+    """`merged` writes what `lora` writes: full meets each of them, and every vote is for one pair."""
+    wrote = texts()
+    given = {"full": wrote["full"], "lora": wrote["lora-r16"], "merged": wrote["lora-r16"]}
+    shown, key = draw(given, seed=0)
+    assert len(key) == 20
+    assert len({pair.pair for pair in shown}) == 20
+
+
 def test_a_limit_keeps_as_many_pairs_of_each_couple():
     """Twelve pairs of three couples: four each; equal texts are no pair."""
     _, key = draw(texts(), seed=1, most=12)

@@ -107,6 +107,8 @@ def test_looks_are_those_of_the_same_runs(done, tmp_path, tiny_gpt2):
     looked.write(tmp_path / "results" / "small" / "comparisons.json", sealed=True)
     assert plan_of(study, tmp_path) == plan
     assert planned_for(plan, grown(study, Size(5, 12)))
+    for change in ("train.processes=2", "methods={full: 1e-4}"):  # counted as other looks at the same study
+        assert planned_for(plan, studies.load("quickstart", asked(tiny_gpt2, "small", change)))
     for change in ("data.train=11", "base_models=gpt2", "train.epochs=2"):
         other = studies.load("quickstart", asked(tiny_gpt2, "small", change))
         assert plan_of(other, tmp_path) is None
