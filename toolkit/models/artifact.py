@@ -61,6 +61,20 @@ def changes_base(adapter: PeftConfig) -> bool:
     )
 
 
+def saves_base_weights(model: PreTrainedModel) -> bool:
+    """Whether `save_artifact` writes weights of the base: a whole model's, or a layer's that peft adds.
+
+    peft saves the embedding or the head beside an adapter that targets it by name.
+    """
+    from peft.utils.constants import EMBEDDING_LAYER_NAMES
+
+    configs = getattr(model, "peft_config", None)
+    if configs is None:
+        return True
+    targets = [getattr(config, "target_modules", None) or () for config in configs.values()]
+    return any(name in names for names in targets for name in EMBEDDING_LAYER_NAMES)  # as peft looks for them
+
+
 def for_generation(model: PreTrainedModel, precision: str) -> PreTrainedModel:
     """Round the weights to bf16 in place if ``precision`` is bf16: else each token would cast them again.
 

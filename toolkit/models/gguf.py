@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from toolkit.errors import UserError, readable
+from toolkit.models import probe
 from toolkit.records import hashes
 from toolkit.records.files import whole_folder
 from toolkit.records.folders import cache_folder
@@ -77,12 +78,14 @@ def _convert(spec: ModelSpec, files: list[Path], folder: Path) -> None:
                         shutil.copyfileobj(part, joined)
         check_header(source, f"model {spec.name}: cannot convert {spec.gguf[0]}")
         with _reading_once(), readable(f"model {spec.name}: cannot convert {spec.gguf[0]}"):
-            model = AutoModelForCausalLM.from_pretrained(
+            model, loading = AutoModelForCausalLM.from_pretrained(
                 source.parent,
                 gguf_file=source.name,
                 dtype=torch.float32,
                 quantization_config=GgufConfig(dequantize=True),  # plain weights, which can be saved
+                output_loading_info=True,
             )
+            probe.refuse_missing(f"model {spec.name}: {spec.gguf[0]}", model, loading)
             with readable(f"model {spec.name}: cannot read the tokenizer in {spec.gguf[0]}"):
                 tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         model.save_pretrained(target)

@@ -95,11 +95,7 @@ def load_base(
             trust_remote_code=spec.trust_remote_code,
             output_loading_info=True,
         )
-    if missing := sorted(loading["missing_keys"]):
-        raise UserError(
-            f"model {spec.name}: the checkpoint lacks {len(missing)} of a {config.model_type}'s weights "
-            f"({missing[0]}, …), which would start at random. Was it saved without its language-model head?"
-        )
+    probe.refuse_missing(f"model {spec.name}: the checkpoint", model, loading)
     if quantization is None:  # bitsandbytes packs its weights anew at the first pass, and again for training
         _refuse_unless_causal(model, spec)
     # An end-of-text token that doubles as padding is learned like any other; the padding itself never is.
@@ -237,6 +233,8 @@ def _refuse_unless_causal(model: PreTrainedModel, spec: ModelSpec) -> None:
     other = ids.clone()
     other[0, -1] = ids[0, 0]
     before, after = (probe.logits(model, x)[:, :-1] for x in (ids, other))
+    if not torch.isfinite(before).all():
+        raise UserError(f"model {spec.name}: its logits are not finite: are its weights damaged?")
     if not torch.allclose(before, after, rtol=1e-4, atol=1e-5 * float(before.abs().max())):
         raise UserError(
             f"model {spec.name}: a {model.config.model_type} is not causal here: its logits for a token "

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import UserError, one_line, unknown_name
+from toolkit.errors import UserError, one_line, readable, unknown_name
 from toolkit.models import probe
 from toolkit.specs import MethodSpec
 
@@ -99,11 +99,12 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
         options.setdefault(seed, torch.initial_seed() % 2**31)
     if beside and "exclude_modules" in known:
         options.setdefault("exclude_modules", beside)
-    try:
-        config = peft.get_peft_config({**options, "peft_type": kind})
-        adapted = peft.get_peft_model(model, config)
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
-        raise UserError(f"method {method.name}: {one_line(error)}") from error
+    with readable(f"method {method.name}: peft fails on these options"):
+        try:
+            config = peft.get_peft_config({**options, "peft_type": kind})
+            adapted = peft.get_peft_model(model, config)
+        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
+            raise UserError(f"method {method.name}: {one_line(error)}") from error
     for layer in adapted.modules():
         # Once evaluated, a 4-bit layer on such a CPU is repacked for a kernel that passes no gradient back.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
@@ -197,7 +198,8 @@ def callbacks(model: PreTrainedModel, steps: int, warmup: int = 0) -> list[Train
             allocator.set_total_step(steps)
         if settings.tinit == AFTER_WARM_UP:
             settings.tinit = max(0, min(warmup, steps - settings.tfinal - 1))
-        if settings.tinit >= steps - settings.tfinal:
+        # Ranks are masked by scores, of which the first step has none.
+        if settings.tinit >= steps - settings.tfinal or steps - settings.tfinal < 2:
             raise UserError(
                 f"AdaLoRA: a run of {steps} steps has no room for tinit={settings.tinit} and "
                 f"tfinal={settings.tfinal}; lower them, or train longer"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +41,18 @@ def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
     with evaluating(model):
         result: torch.Tensor = model(input_ids=ids, use_cache=False).logits
     return result
+
+
+def refuse_missing(owner: str, model: Any, loading: Mapping[str, Any]) -> None:
+    """Raise UserError, beginning with ``owner``, if weights that it lacks were drawn at random.
+
+    ``loading`` is what transformers returns for `output_loading_info`.
+    """
+    if missing := sorted(loading["missing_keys"]):
+        raise UserError(
+            f"{owner} lacks {len(missing)} of a {model.config.model_type}'s weights ({missing[0]}, …), which "
+            "would start at random. Was it saved whole, with its language-model head?"
+        )
 
 
 def language_parameters(model: Any) -> list[tuple[str, Any]]:

@@ -23,7 +23,7 @@ class DataCounts(Record):
     padding_share: float
     """Share of the positions in its batches that are padding."""
     stream_hash: str
-    """Hash of every token id and label of the first epoch's batches, in order: equal for all methods."""
+    """Hash of every token id and label of all batches, in order: equal for all methods."""
     end_labels: float
     """Share of the documents whose end marker and end-of-text token are both supervised. 1.0 is right."""
 
@@ -55,7 +55,8 @@ class Costs(Record):
     """Cores that other processes took while steps ran, on average: times beside them can't be compared."""
     processes: int = 1
     interruptions: int = 0
-    """How often the run was killed and resumed from a checkpoint. Seconds are those of all its attempts."""
+    """How often the run was killed and resumed from a checkpoint. Seconds are those of all its attempts, but
+    for steps after the last checkpoint, which were trained again; loading is that of the last attempt."""
 
     @property
     def peak_share(self) -> float | None:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from toolkit.specs.base import Name, Spec
+
+NOT_AS_NAMED = {
+    "init_lora_weights": {
+        "eva": "peft starts it like plain LoRA unless a pass over the data comes first",
+        "lora_ga": "peft starts it like plain LoRA unless a pass over the data comes first",
+        "pissa_niter_*": "it starts otherwise each time it is loaded, and what is saved is another model; "
+        "use pissa",
+    },
+    "kasa_config": {"*": "peft leaves its part of the loss to the caller"},
+    "monteclora_config": {"*": "peft leaves its part of the loss to the caller"},
+    "use_asa": {"True": "its scores are in no checkpoint, so that a run that goes on ends otherwise"},
+}
+"""Option of peft -> pattern of its value -> why a run would not be what the option names."""
 
 
 class MethodSpec(Spec):
@@ -57,6 +71,14 @@ class MethodSpec(Spec):
     def trained_here(self) -> bool:
         """Whether its runs train: neither trained elsewhere nor converted. True of the untouched base."""
         return self.elsewhere is None and self.convert is None
+
+    @model_validator(mode="after")
+    def _trains_as_named(self) -> Self:
+        for option, value in (self.peft or {}).items():
+            for pattern, reason in NOT_AS_NAMED.get(option, {}).items():
+                if value is not None and fnmatchcase(str(value), pattern):
+                    raise ValueError(f"peft: {option}: {value} is not supported: {reason}")
+        return self
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

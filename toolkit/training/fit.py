@@ -16,7 +16,7 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError, is_out_of_memory, one_line
 from toolkit.events import Listener, PhaseStarted
-from toolkit.models import flops, load, methods
+from toolkit.models import artifact, flops, load, methods
 from toolkit.records import DataCounts
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
@@ -150,7 +150,7 @@ def fit(
         diverged,
         None if counted is None else counted.of(totals.positions[step], totals.tokens[step]),
         None if peak is None else peak * runtime.processes(),
-        None if hasattr(model, "peft_config") else exact,  # an adapter is saved without its base
+        exact if artifact.saves_base_weights(model) else None,
     )
 
 
@@ -209,5 +209,7 @@ def _arguments(
 
 
 def _optimizer_bytes(trainer: TokenBudgetTrainer) -> int:
+    if trainer.optimizer is None:  # diverged at the first validation
+        return 0
     states = trainer.optimizer.state.values()
     return sum(v.numel() * v.element_size() for state in states for v in state.values() if torch.is_tensor(v))

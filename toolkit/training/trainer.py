@@ -143,8 +143,8 @@ class TokenBudgetTrainer(Trainer):
 
 
 def warmup_steps(train: TrainSpec, steps: int) -> int:
-    """Return over how many of a run's steps the learning rate rises."""
-    return math.ceil(train.warmup * steps)
+    """Return over how many steps the learning rate rises: not over all, as the first has a rate of 0."""
+    return min(math.ceil(train.warmup * steps), steps - 1)
 
 
 def arguments(

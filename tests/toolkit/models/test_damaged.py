@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from toolkit.errors import UserError
 from toolkit.models import load
@@ -80,6 +81,16 @@ def test_a_bad_pattern_in_a_tokenizer_is_one_line(folder):
     }  # fmt: skip
     path.write_text(json.dumps(value))
     assert "tokenizer" in refusal(load.load_tokenizer, folder)
+
+
+def test_weights_that_are_no_numbers_are_one_line(folder):
+    """One NaN in a matrix: logits are not finite."""
+    (file,) = folder.glob("*.safetensors")
+    weights = load_file(file)
+    name = next(name for name in weights if ".mlp." in name and weights[name].ndim == 2)
+    weights[name][3, 3] = float("nan")
+    save_file(weights, file, {"format": "pt"})
+    assert "its logits are not finite" in refusal(load.load_base, folder)
 
 
 def test_damaged_weights_are_one_line(folder):

@@ -123,6 +123,25 @@ def test_a_conversion_reads_the_file_once(tiny_llama, tmp_path, monkeypatch):
     assert (gguf.GGUFReader, gguf.get_tensor_name_map) == before
 
 
+def test_a_file_that_lacks_a_weight_is_refused_and_nothing_is_left(tiny_llama, tmp_path, monkeypatch):
+    """Without one matrix of the MLP: its weights would start at random, each time others."""
+    monkeypatch.setattr(conversion, "cache_folder", lambda: tmp_path / "cache")
+    whole = gguf.GGUFWriter.add_tensor
+
+    def but_one(self, name, *rest, **options):
+        if name != "blk.0.ffn_up.weight":
+            whole(self, name, *rest, **options)
+
+    monkeypatch.setattr(gguf.GGUFWriter, "add_tensor", but_one)
+    source = write_llama(tiny_llama, tmp_path / "tiny.gguf")
+    spec = ModelSpec(name="tiny", folder=str(tmp_path), gguf=(source.name,))
+    with pytest.raises(
+        UserError, match=r"tiny.gguf lacks 1 of a llama's weights \(model.layers.0.mlp.up_proj"
+    ):
+        locate.local_folder(spec)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+
+
 def test_a_changed_byte_of_a_converted_base_is_named_and_converted_again(
     tiny_llama, tmp_path, monkeypatch, caplog
 ):

@@ -221,7 +221,10 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
         ),
         ({"peft": LORA, "quantization": {"bnb_4bit_quant_type": "nf4"}}, "set load_in_4bit or load_in_8bit"),
         ({"peft": {**LORA, "r": 0}}, "method m: .*`r` should be a positive integer value.*0"),
-        ({"peft": {**LORA, "target_modules": ["nowhere"]}}, "method m: Target modules .*nowhere.* not found"),
+        (
+            {"peft": {**LORA, "target_modules": ["nowhere"]}},
+            "method m: Target modules .*nowhere.* not found",
+        ),
         (
             {"peft": {"peft_type": "POLY", "target_modules": "all-linear"}},
             "POLY cannot run on a llama: task_ids",
@@ -234,10 +237,16 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
             {"peft": {"peft_type": "ADALORA", "tfinal": 20}},
             "a run of 10 steps has no room for tinit=0 and tfinal=20",
         ),
+        (
+            {"peft": {"peft_type": "ADALORA", "tinit": 0, "tfinal": 9}},
+            "a run of 10 steps has no room for tinit=0 and tfinal=9",
+        ),
+        ({"peft": {**LORA, "target_modules": "*_proj"}}, "method m: peft fails on these options: .*repeat"),
+        ({"peft": {"peft_type": "VERA", "r": 0}}, "method m: peft fails on these options: .*"),
     ],
 )
 def test_what_a_method_cannot_be_is_told_in_one_line(tiny_llama, entry, says):
-    """Unknown names, rank 0, a target that is nowhere, an adapter that can't run, no room for ranks."""
+    """Unknown names, rank 0, a target that is nowhere, an adapter that can't run, too few steps, a glob."""
     method = MethodSpec(name="m", **entry)
     with pytest.raises(UserError, match=says) as caught:
         model = methods.apply(base(tiny_llama, methods.quantization(method)), method)
@@ -255,9 +264,16 @@ def test_what_a_method_cannot_be_is_told_in_one_line(tiny_llama, entry, says):
         ),
         ({"trainable": ["*"], "quantization": {"load_in_4bit": True}}, "go with 'peft'"),
         ({"peft": LORA, "optimizer": {"loraplus_lr_ratio": 2}}, "optimizer: 'name' is missing"),
+        (
+            {"peft": {**LORA, "init_lora_weights": "eva"}},
+            "init_lora_weights: eva is not supported: peft starts",
+        ),
+        ({"peft": {**LORA, "init_lora_weights": "pissa_niter_16"}}, "is not supported: .*; use pissa"),
+        ({"peft": {**LORA, "kasa_config": {}}}, "kasa_config: .* leaves its part of the loss"),
+        ({"peft": {"peft_type": "ADAMSS", "use_asa": True}}, "use_asa: True is not supported"),
     ],
 )
 def test_an_entry_that_contradicts_itself_is_told(entry, says):
-    """Full fine-tuning with an adapter's optimizer or a frozen base; an optimizer without a name."""
+    """An adapter's optimizer without one, an optimizer without a name, options that would do nothing."""
     with pytest.raises(UserError, match=says):
         config.method({"name": "m", **entry})

@@ -22,10 +22,10 @@ from toolkit.models import artifact as artifact_files
 from toolkit.models import load, methods
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec, ModelSpec, RunSpec
+from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
-from toolkit.training.trainer import TokenBudgetTrainer
+from toolkit.training.trainer import TokenBudgetTrainer, warmup_steps
 from toolkit.training.validation import Validation
 
 RATES = {"full": 5e-3, "lora": 5e-2, "base": None}
@@ -206,6 +206,21 @@ def test_a_loss_that_leaves_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, re
     assert record.status == "diverged"
     assert record.diverged.startswith("training loss nan at step ")
     assert not RunFolder(tmp_path, run.run_id).artifact.exists()
+
+
+def test_a_run_that_begins_beyond_the_numbers_ends_as_diverged(tiny_gpt2, tmp_path, recipe_texts):
+    """The first validation is not finite: no optimizer was made yet, whose state takes no bytes."""
+    method = MethodSpec(
+        name="far", peft={"peft_type": "FOURIERFT", "scaling": 1e38, "target_modules": ["c_attn"]}
+    )
+    record = fit(spec(tiny_gpt2, method, rate=1e-3), tmp_path, recipe_texts)
+    assert (record.status, record.costs.optimizer_state_bytes) == ("diverged", 0)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 35])
+def test_the_learning_rate_reaches_its_height_in_every_run(steps):
+    """A warm-up over a tenth: of one step none, of two one, of 35 four."""
+    assert warmup_steps(TrainSpec(warmup=0.1), steps) == {1: 0, 2: 1, 35: 4}[steps]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UserError, one_line
-from toolkit.models import artifact
+from toolkit.models import artifact, probe
 from toolkit.models.load import load_base
 from toolkit.models.without_training.elsewhere import ADAPTER_FILES, check_adapter, write_record
 from toolkit.records import Costs, RunRecord
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CONFIG, WEIGHTS = ADAPTER_FILES
+MERGED_ALIKE = 1e-3
+"""Difference of logits over the largest one, below which a merged model is the adapted one: rounding takes
+about 1e-5 in fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +84,18 @@ def require_merging(model: Any, owner: str) -> None:
 def merge_adapter(model: Any, owner: str) -> PreTrainedModel:
     """Return the base with its adapter merged. Raises UserError, beginning with ``owner``, if it can't be."""
     require_merging(model, owner)
+    ids = probe.token_ids(model)
+    before = probe.logits(model, ids)
     try:
         merged: PreTrainedModel = model.merge_and_unload(safe_merge=True)
     except (AttributeError, NotImplementedError, ValueError, TypeError) as error:
         raise UserError(f"{owner}: peft can't merge this adapter: {one_line(error)}") from error
+    apart = float((probe.logits(merged, ids) - before).abs().max() / before.abs().max())
+    if not apart < MERGED_ALIKE:
+        raise UserError(
+            f"{owner}: merged, the model is another one (its logits differ by {apart:.1%} of the largest). "
+            "An adapter on an embedding that is the output head too can't be merged: it would change both"
+        )
     return merged
 
 
@@ -138,6 +149,8 @@ def _lora(source: _Source, target: Path) -> int:
 
     _require_adapter(source, "to convert")
     _require_own_base(source)
+    if getattr(source.model.peft_config["default"], "lora_bias", False):
+        raise UserError(f"{source.owner}: lora_bias: true trains biases, which peft's conversion leaves out")
     converter = getattr(peft, "convert_to_lora", None)
     if converter is None:
         raise UserError(f"{source.owner}: peft {peft.__version__} has no convert_to_lora: update peft")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import origins, runtime
 from toolkit.errors import UserError, readable
-from toolkit.models import locate, probe
+from toolkit.models import locate, methods, probe
 from toolkit.models.load import load_base, load_to_read, load_under, read_object
 from toolkit.records import Costs, RunRecord, hashes
 from toolkit.records.files import whole_folder
@@ -61,7 +61,7 @@ def take_in(spec: RunSpec, folder: RunFolder) -> RunRecord:
         _check_named_base(spec)
     adapter = Path(method.adapter).expanduser() if method.adapter else None
     base = load_under(spec.model, adapter) if adapter else load_to_read(spec.model)
-    total = sum(weight.numel() for weight in base.parameters())
+    total = methods.parameter_counts(base)[1]
     trainable = None
     if adapter:
         trainable = check_adapter(

@@ -27,15 +27,15 @@ def base(tiny_llama) -> ModelSpec:
 def trained(tmp_path, base, tiny_tokenizer):
     """A function that leaves a run of a method, trainable weights moved by noise; its folder and logits."""
 
-    def make(method, status="finished"):
+    def make(method, status="finished", on=base):
         spec = config.method(method)
-        model = methods.apply(load.load_base(base), spec)
+        model = methods.apply(load.load_base(on), spec)
         with torch.no_grad():
             for weight in model.parameters():
                 if weight.requires_grad:
                     weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)))
         run = RunSpec(
-            model=base, dataset=None, data=None, method=spec, learning_rate=1e-3, train=TrainSpec(), seed=3
+            model=on, dataset=None, data=None, method=spec, learning_rate=1e-3, train=TrainSpec(), seed=3
         )
         folder = RunFolder(tmp_path, run.run_id)
         artifact.save_artifact(model, tiny_tokenizer, folder.artifact)
@@ -168,6 +168,25 @@ def test_an_adapter_on_a_base_of_its_own_is_merged_or_not_converted(base, traine
             converted(base, source, **to)
     *_, merged = converted(base, source, to="merged")
     assert torch.allclose(merged, logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", ["lm_head", "wte"])
+def test_an_adapter_on_a_tied_embedding_is_not_merged(tiny_gpt2, trained, target):
+    """GPT-2's embedding is its output head too: merged into the one, an adapter would change the other."""
+    options = {"peft_type": "LORA", "r": 4, "target_modules": [target], "init_lora_weights": False}
+    tied = ModelSpec(name="tiny", folder=str(tiny_gpt2))
+    source, _ = trained({"name": "tied", "peft": options}, on=tied)
+    for to in ("merged", "bf16"):
+        with pytest.raises(UserError, match="merged, the model is another one .* it would change both$"):
+            converted(tied, source, to=to)
+
+
+def test_biases_that_a_conversion_would_lose_are_refused(base, trained):
+    """`lora_bias: true`: peft's conversion to LoRA leaves them out."""
+    options = {"peft_type": "LORA", "r": 4, "target_modules": ["q_proj"], "lora_bias": True}
+    source, _ = trained({"name": "biased", "peft": options})
+    with pytest.raises(UserError, match="lora_bias: true trains biases"):
+        converted(base, source, to="lora", rank=4)
 
 
 def test_a_conversion_is_another_run_with_another_source_or_way_and_not_with_another_name(base):
