@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from toolkit.data.conversations.labels import ends_of, supervised
 from toolkit.data.conversations.turns import answer_bytes, from_text
 from toolkit.models.precision import scoring
 from toolkit.records import hashes
+from toolkit.records.folders import sealed
 from toolkit.specs import AnyFormat, Conversation, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.step.loss import NextToken
@@ -110,14 +112,19 @@ class Validation:
         return nll.sum().item(), nll[places, indices].sum().item()
 
 
+BEST = "best-"
+"""Begins the name of a folder of best weights, before their step."""
+
+
 class BestWeights:
     """The lowest validation bits per byte: its step, its weights if they are wanted, when to stop early.
 
-    The weights are saved beside the checkpoints, so that a killed run still has them.
+    The weights are saved beside the checkpoints, so that a killed run still has them, and those that were the
+    best at a checkpoint stay as long as it does: a run that continues there may not repeat itself.
     """
 
     def __init__(self, train: TrainSpec, checkpoints_folder: Path) -> None:
-        self._folder = checkpoints_folder / "best"
+        self._folder = checkpoints_folder
         self._wanted, self._patience = train.keep == "best", train.patience
         self.step: int | None = None
         self.bits: float | None = None
@@ -132,11 +139,19 @@ class BestWeights:
         if self.bits is None or bits < self.bits:
             self.step, self.bits, self._since = step, bits, 0
             if self._wanted and model is not None and runtime.rank() == 0:
-                checkpoints.save_trainable(model, self._folder)
+                self._save(step, model)
             return False
         self._since += 1
         return self._patience is not None and self._since >= self._patience
 
     def restore(self, model: Any) -> bool:
         """Load the best weights into ``model``; return False if the run keeps the last ones."""
-        return self._wanted and checkpoints.load_trainable(model, self._folder)
+        return self._wanted and checkpoints.load_trainable(model, self._folder / f"{BEST}{self.step}")
+
+    def _save(self, step: int, model: Any) -> None:
+        checkpoints.save_trainable(model, self._folder / f"{BEST}{step}")
+        saved = [int(path.name.removeprefix(BEST)) for path in self._folder.glob(f"{BEST}*")]
+        resumable = [int(path.name.partition("-")[2]) for path in sealed(self._folder)]
+        kept = {max((best for best in saved if best <= one), default=step) for one in resumable}
+        for other in set(saved) - kept - {step}:
+            shutil.rmtree(self._folder / f"{BEST}{other}", ignore_errors=True)

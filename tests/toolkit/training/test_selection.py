@@ -12,11 +12,11 @@ from toolkit.events import PhaseStarted
 from toolkit.models import artifact as artifact_files
 from toolkit.models import load
 from toolkit.records import Step, read_lines
-from toolkit.records.folders import RunFolder
-from toolkit.specs import MethodSpec
+from toolkit.records.folders import CLOCK, RunFolder
+from toolkit.specs import MethodSpec, TrainSpec
 from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
-from toolkit.training.validation import Validation
+from toolkit.training.validation import BestWeights, Validation
 
 
 def fit(folder, root, texts, rate, method=LORA, **settings):
@@ -66,6 +66,24 @@ def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recip
     assert short.costs.steps == lowest
     ended = load_file(there_short.artifact / "adapter_model.safetensors")
     assert all(torch.equal(one[name], ended[name]) for name in ended)
+
+
+def test_what_was_the_best_at_a_checkpoint_is_there_when_a_run_goes_on_from_it(tmp_path):
+    """Best at steps 4, 6 and 7, a checkpoint at 5: killed after 7, the run continues with those of 4."""
+    (tmp_path / "checkpoint-5").mkdir()
+    (tmp_path / "checkpoint-5" / CLOCK).write_text("{}")
+    model, keep = torch.nn.Linear(2, 2), TrainSpec(keep="best")
+    best = BestWeights(keep, tmp_path)
+    for step, bits in ((2, 2.0), (4, 1.9), (6, 1.8), (7, 1.7)):
+        torch.nn.init.constant_(model.weight, step)
+        best.update(step, bits, model)
+    assert {path.name for path in tmp_path.glob("best-*")} == {"best-4", "best-7"}
+    resumed = BestWeights(keep, tmp_path)
+    for step, bits in ((2, 2.0), (4, 1.9)):
+        resumed.update(step, bits)
+    resumed.update(7, 1.95, model)
+    assert resumed.restore(model)
+    assert (resumed.step, model.weight.unique().tolist()) == (4, [4.0])
 
 
 def test_a_run_stops_when_its_patience_is_at_its_end(tiny_gpt2, tmp_path, recipe_texts):
