@@ -36,6 +36,9 @@ _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LIST_LIKE = re.compile(r"""^\[\s*(?:["'\]]|\d)""")
 
+_NUMBER_IN_BRACKETS = re.compile(r"\s*\[\s*\d")
+"""In a section that is no list, `[1] see below` is a text like any other."""
+
 
 class RefusedError(Exception):
     """A row that makes no document; its text is the reason it is counted under."""
@@ -104,7 +107,9 @@ def clean_text(text: str, changes: Counter[str], whitespace: Whitespace = "fold"
         if normal != text:
             changes["unicode normalised (NFC)"] += 1
             text = normal
-    return _folded(text, changes) if whitespace == "fold" else _kept(text, changes)
+    text = _folded(text, changes) if whitespace == "fold" else _kept(text, changes)
+    # Again: a control character may have stood between a letter and its accent.
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _without_html(text: str) -> str:
@@ -160,7 +165,7 @@ def _listed(value: object, name: str) -> list[Any] | None:
         return None
     try:
         items = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             items = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -174,7 +179,10 @@ def cell_text(value: object, name: str, problem: str) -> str:
     """Return a cell's text, unchanged. Raises RefusedError, with ``problem``, for what is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RefusedError(f"{name}: {problem}")
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:  # a whole number of thousands of digits
+        raise RefusedError(f"{name}: {problem}") from None
     if "\x00" in text:
         raise RefusedError("NUL byte")
     try:
@@ -190,7 +198,8 @@ def _body(section: Section, value: object, changes: Counter[str]) -> str | tuple
     keep = section.whitespace == "keep"
     if keep and isinstance(value, str):  # "[1, 2]" may be a text like any other
         return clean_text(cell_text(value, section.name, NO_TEXT), changes, "keep")
-    items = _listed(value, section.name)
+    as_written = section.separator is None and isinstance(value, str) and _NUMBER_IN_BRACKETS.match(value)
+    items = None if as_written else _listed(value, section.name)
     if items is None:
         text = cell_text(value, section.name, NO_TEXT)
         if section.separator is None:

@@ -38,7 +38,8 @@ class Prepared:
     """A data set, ready: three splits of rendered documents, and the report of how they came about."""
 
     train: Sequence[str]
-    """Rendered texts in a fixed order; a smaller training split is the start of a larger one."""
+    """Rendered texts in a fixed order; a smaller training split is the start of a larger one; of a mixture,
+    a part of it."""
     validation: Sequence[str]
     test: Sequence[str]
     further_references: Mapping[str, Sequence[str]]
@@ -239,7 +240,11 @@ def _trained_on_every_answer(
 ) -> Iterator[tuple[int, str]]:
     """Yield index in ``used`` and text of the conversations of such formats."""
     formats = [source.dataset.format for source in sources]
-    places = [n for n, f in enumerate(formats) if isinstance(f, Conversation) and f.columns == "messages"]
+    places = [
+        number
+        for number, form in enumerate(formats)
+        if isinstance(form, Conversation) and (form.columns == "messages" or form.train_on == "everything")
+    ]
     for number in np.flatnonzero(np.isin(documents.sources[used], places)).tolist():
         yield number, documents.texts[int(used[number])]
 

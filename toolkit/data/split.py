@@ -59,10 +59,12 @@ def split(
 
     Documents are ordered by their key. Test takes from the low end until it is full, validation from where
     test ended, training from the high end downward. So the splits do not depend on the order of rows; a
-    smaller training split is the start of a larger one, and neither moves test or validation. When documents
-    are appended, an old document's distance from either end only grows: test keeps only what was in it, and
-    no document that was trained on is ever tested or validated on. (In a mixture whose sources share titles,
-    an appended document may take a title's place from another source's, and this holds only nearly.)
+    smaller training split is the start of a larger one (of a mixture, a part of it), and neither moves test
+    or validation. When documents are appended, an old document's distance from either end only grows: test
+    keeps only what was in it, and no document that was trained on is ever tested or validated on. (In a
+    mixture whose sources share titles, an appended document may take a title's place from another source's,
+    and with `duplicates: together` an appended near-copy may move its whole cluster: there this holds only
+    nearly.)
 
     ``prompts`` are hashes of what a model is prompted with; if given, test and validation take one document
     per prompt, the one of lowest identity. ``claims`` are further keys of a document, by index: those of
@@ -70,7 +72,8 @@ def split(
     key in common with.
 
     ``further``: source -> documents that test takes once every split is full, again from the low end: they
-    follow the others, and no split changes but test.
+    follow the others, and no split changes but test. None of them is tied by a claim to a document outside
+    test: which of those are trained on depends on the size of training, and test must not.
     """
     filling = _Filling(keys, sources, prompts, claims or {})
     upward = np.lexsort((ids, keys))
@@ -83,6 +86,8 @@ def split(
         if any(left.values()):
             missing[name] = {source: count for source, count in left.items() if count}
     more = dict(further or {})
+    if any(more.values()):
+        filling.leave_out_tied("test")
     members["test"] = np.concatenate([members["test"], filling.fill("test", more, upward)])
     if any(more.values()):
         lacks = missing.setdefault("test", {})
@@ -101,6 +106,7 @@ class _Filling:
         self._keys, self._sources, self._prompts, self._claims = keys, sources, prompts, claims
         self._owner: dict[int, str] = {}
         self._taken: set[int] = set()
+        self._tied: set[int] = set()
         self._used: dict[str, set[int]] = {}
 
     def fill(self, name: str, left: dict[int, int], order: Indices) -> Indices:
@@ -113,7 +119,7 @@ class _Filling:
             if len(taken) == wanted:
                 break
             source = int(self._sources[index])
-            if not left.get(source, 0) or index in self._taken:
+            if not left.get(source, 0) or index in self._taken or index in self._tied:
                 continue
             keys = (int(self._keys[index]), *self._claims.get(index, ()))
             if any(self._owner.get(key, name) != name for key in keys):
@@ -128,6 +134,16 @@ class _Filling:
             taken.append(index)
             self._taken.add(index)
         return np.array(taken, dtype=np.int64)
+
+    def leave_out_tied(self, name: str) -> None:
+        """Take no more documents that a claim, theirs or another's, ties to one outside split ``name``."""
+        claimed = {
+            key
+            for index, keys in self._claims.items()
+            if self._owner.get(int(self._keys[index])) != name
+            for key in keys
+        }
+        self._tied = {*self._claims, *np.flatnonzero([int(key) in claimed for key in self._keys]).tolist()}
 
     def touching_held_out(self) -> int:
         """Return the number of documents that have a key of test or validation, those in them included."""

@@ -32,8 +32,8 @@ class Record(BaseModel):
     def read(cls, path: Path) -> Self:
         """Read a record from ``path``.
 
-        Raises UserError, naming the file and the remedy, if it is missing, damaged, not as it was written, or
-        of another format version.
+        Raises UserError, naming the file, if it is missing, and also naming the remedy, if it is damaged, not
+        as it was written, or of another format version.
         """
         try:
             text = hashes.read(path).decode("utf-8")
@@ -108,5 +108,5 @@ def _lines(path: Path, kind: type[R]) -> Iterator[R]:
         try:
             yield kind.model_validate_json(line)
         except ValidationError as error:
-            problem = f"{error.errors()[0]['msg']}; the file is damaged"
+            problem = f"{error.errors()[0]['msg']}; the file is damaged; {_REMEDY}"
             raise UserError(f"{path}, line {number}: {problem}") from error

@@ -157,8 +157,11 @@ class RunFolder:
 _ABSOLUTE = re.compile(
     r"(?<![\w./:<~-])(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\",:;(){}\[\]<>]+)+[\\/]([^\s\\/'\",:;(){}\[\]<>]+)"
 )
+_ONE_PATH = re.compile(r"(?:[A-Za-z]:)?[\\/][^\n{}]*[^\n{}\\/]$")
 _WEIGHTS_AND_DATA = {"adapter", "checkpoint", "gguf", "trained_on"}
-_ABOUT_FILES = {"folder", "files", "identity", "error", "text", "reason"} | _WEIGHTS_AND_DATA
+_PATHS = {"folder", "files", "tokenizer", "template"} | _WEIGHTS_AND_DATA
+"""Keys under which records hold a path, or a name that is none."""
+_ABOUT_FILES = {"identity", "error", "text", "reason"} | _PATHS
 """Keys under which records hold paths, or sentences with paths."""
 _DOCUMENTS = {"samples", "examples", "closest", "longest_common_text", "title", "reference", "generations"}
 """Keys under which records hold documents, which are left as they are."""
@@ -194,4 +197,7 @@ def without_paths_in(value: Any, root: Path, key: str = "") -> Any:
         return [without_paths_in(inner, root, key) for inner in value]
     if not isinstance(value, str):
         return value
+    if key in _PATHS and _ONE_PATH.match(value):  # a folder's name may hold spaces
+        here = from_here(value, root)
+        return re.split(r"[\\/]", here)[-1] if _ONE_PATH.match(here) else here
     return without_paths(value, root) if key in _ABOUT_FILES else from_here(value, root)

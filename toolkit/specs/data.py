@@ -63,6 +63,8 @@ class DatasetSpec(Spec):
             for name in fields if not getattr(self, source) else ():
                 if name in given:
                     raise ValueError(f"'{name}' belongs to a data set with '{source}', which this is not")
+        if self.hub_split != "train" and not self.hub:
+            raise ValueError("'hub_split' belongs to a data set with 'hub', which this is not")
         if self.mixture and (lost := given & {"parser", "fields", "where", "cluster"}):
             raise ValueError(f"'{min(lost)}' belongs to the mixture's data sets: write it into these")
         self._check_mixture()

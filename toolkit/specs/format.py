@@ -30,6 +30,10 @@ class Section(Spec):
     def _items_are_folded(self) -> Self:
         if self.separator is not None and self.whitespace == "keep":
             raise ValueError(f"section '{self.name}': a list's items are one line each: whitespace: fold")
+        if self.separator is not None and self.separator.splitlines() != [self.separator]:
+            raise ValueError(
+                f"section '{self.name}': separator: something on one line, such as ', ' or ' | '"
+            )
         return self
 
 

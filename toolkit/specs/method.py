@@ -103,6 +103,8 @@ class MethodSpec(Spec):
             raise ValueError("'convert' (a method) and 'to' (lora, merged, bf16 or random) go together")
         if (self.to == "lora") != (self.rank is not None):
             raise ValueError("'to: lora' and 'rank' go together: {convert: dora-r16, to: lora, rank: 16}")
+        if self.rank is not None and self.rank >= 1 and not isinstance(self.rank, int):
+            raise ValueError(f"'rank' is a whole number from 1 up, or a share below 1: got {self.rank}")
         if self.optimizer is not None and "name" not in self.optimizer:
             raise ValueError("optimizer: 'name' is missing, e.g. {name: loraplus, loraplus_lr_ratio: 16}")
         return self

@@ -78,6 +78,19 @@ def test_paths_are_cut_by_hand(tmp_path):
     arm["trained_on"] = "/mnt/ann/ours.jsonl"
     cut = {"adapter": "ours", "gguf": "ours.gguf", "trained_by": "us", "trained_on": "ours.jsonl"}
     assert without_paths_in(arm, root) == cut
+    chat = {
+        "tokenizer": "/mnt/ann/tok",
+        "template": "/mnt/ann/t.jinja",
+        "folder": "/Volumes/Ann Lee/my base/tiny",
+    }
+    assert without_paths_in(chat, root) == {"tokenizer": "tok", "template": "t.jinja", "folder": "tiny"}
+    assert without_paths_in({"folder": f"{root}/my models/tiny"}, root) == {"folder": "my models/tiny"}
+    hub = {
+        "tokenizer": "HuggingFaceTB/SmolLM2-135M",
+        "template": "{{ x }}/a",
+        "files": ["C:\\\\Ann Lee\\\\a.csv"],
+    }
+    assert without_paths_in(hub, root) == {**hub, "files": ["a.csv"]}
     base = {"gguf": ["models/tiny.gguf"]}  # of a base model: names within its folder or package
     assert without_paths_in(base, root) == base
 

@@ -109,6 +109,8 @@ GOOD = {"title": "T", "ingredients": ["a"], "directions": "d"}
         ({"ingredients": ["", None]}, "no ingredients"),
         ({"directions": "<br>"}, "no directions"),
         ({"ingredients": '["a", "b'}, "ingredients: a list that cannot be read"),
+        ({"ingredients": '["a",' + "[" * 100_000}, "ingredients: a list that cannot be read"),
+        ({"ingredients": f"[0x{'f' * 5000}]"}, "ingredients: neither text nor a list of texts"),
         ({"ingredients": {"a": 1}}, "ingredients: neither text nor a list of texts"),
         ({"ingredients": [["a"]]}, "ingredients: neither text nor a list of texts"),
         ({"title": True}, "title: neither text nor a list of texts"),
@@ -125,6 +127,12 @@ def test_a_row_is_refused_by_name(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(RefusedError) as refused:
         text_of(**{**GOOD, **change})
     assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize("text", ["[1] See below.", "[1, 2, 3]", "[1 cup]"])
+def test_numbers_in_brackets_are_a_text_where_no_list_is_expected(text: str) -> None:
+    """A footnote in the directions stays as it was written."""
+    assert text in text_of(**{**GOOD, "directions": text})
 
 
 # --- white space
@@ -183,6 +191,13 @@ def test_a_kept_text_may_hold_a_marker_but_at_no_line_start(marker: str) -> None
     to_document({"title": "T", "text": f"one {marker} two"}, POEM, {}, Counter())
     with pytest.raises(RefusedError, match="a marker inside the text"):
         to_document({"title": "T", "text": f"one\n{marker} two"}, POEM, {}, Counter())
+
+
+@pytest.mark.parametrize("separator", ["", "\n", ", \n"])
+def test_a_separator_is_something_on_one_line(separator: str) -> None:
+    """Nothing separates nothing, and items are one line each."""
+    with pytest.raises(ValueError, match="separator: something on one line"):
+        Section(name="tags", marker="TAGS:", separator=separator)
 
 
 def test_a_kept_text_in_brackets_is_no_list_and_a_list_is_its_lines() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from itertools import combinations
 
 import pyarrow as pa
@@ -264,6 +265,47 @@ def test_a_conversation_that_another_begins_with_is_on_its_side(tmp_path):
         for split in (done.train, done.validation, done.test)
     ]
     assert all(one.isdisjoint(other) for one, other in combinations(begun, 2))
+
+
+def both_sides(prepared, part):
+    """What test and training have in common of the conversations' ``part``."""
+    held_out, trained = (
+        {part(from_text(text)) for text in split} for split in (prepared.test, prepared.train)
+    )
+    return held_out & trained
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFC", "NFC")], ids=["forms", "system"])
+def test_a_question_is_on_one_side_whatever_its_system_turn_and_its_unicode_form(tmp_path, forms):
+    """Twenty questions with an accent, each under two system turns, or written in two ways."""
+    systems = ("Be brief.", "Be kind.") if forms[0] == forms[1] else ("Be kind.", "Be kind.")
+    rows = [
+        {
+            "messages": turns(
+                "system", system, "user", unicodedata.normalize(form, f"où{n} é{n} à{n}?"),
+                "assistant", f"answer{n} {place} word{n}x{place} other{n}y{place}",
+            )
+        }
+        for n in range(20)
+        for place, (system, form) in enumerate(zip(systems, forms, strict=True))
+    ]  # fmt: skip
+    done = prepare(data_of(tmp_path, rows, format="chat"), DataSpec(train=16, validation=4, test=8))
+    assert not both_sides(done, lambda one: unicodedata.normalize("NFC", one.turns[-2].content))
+
+
+def test_a_format_that_trains_on_everything_trains_on_earlier_answers(tmp_path):
+    """Prompts of several turns, and each such prompt's first answer as a conversation of its own."""
+    form = {"name": "all", "columns": "prompt-completion", "train_on": "everything"}
+    rows = []
+    for n in range(40):
+        first = turns("user", f"ask{n} alpha{n} beta{n}", "assistant", f"tell{n} gamma{n} delta{n}")
+        longer = [*first, *turns("user", f"and{n} then{n} what{n} now{n} again{n}")]
+        rows += [
+            {"prompt": first[:1], "completion": first[1:]},
+            {"prompt": longer, "completion": turns("assistant", f"last{n} words{n} of{n} it{n}")},
+        ]
+    done = prepare(data_of(tmp_path, rows, format=form), DataSpec(train=24, validation=6, test=10))
+    assert not both_sides(done, lambda one: one.turns[0].content)
 
 
 def test_a_conversations_length_is_that_of_its_turns(tmp_path):

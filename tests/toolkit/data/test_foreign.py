@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from toolkit import config
+from toolkit.data.conversations.turns import Dialogue, Turn, to_text
 from toolkit.data.duplicates.foreign import compare
 from toolkit.data.format import Document, render
 from toolkit.errors import UserError
@@ -89,6 +92,17 @@ def test_conversations_are_compared_whichever_kind_of_columns_they_have(tmp_path
     ]
     found = compared(jsonl(tmp_path / "theirs.jsonl", row), test, tmp_path, CHATS)
     assert (found.documents, found.copies, found.exact) == (1, 1, 1)
+
+
+def test_an_optional_column_is_read_from_parquet_too(tmp_path):
+    """An instruction with its input, as JSONL and as Parquet: the test conversation holds both."""
+    row = {"instruction": "a b c", "input": "d e f", "output": "g h"}
+    jsonl(tmp_path / "theirs.jsonl", row)
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "theirs.parquet")
+    test = [to_text(Dialogue((Turn("user", "a b c\n\nd e f"), Turn("assistant", "g h"))))]
+    for name in ("theirs.jsonl", "theirs.parquet"):
+        found = compared(tmp_path / name, test, tmp_path / f"cache of {name}", CHATS)
+        assert (found.documents, found.copies, found.exact) == (1, 1, 1), name
 
 
 def test_a_folder_is_read_whole_and_a_changed_file_again(tmp_path):

@@ -240,6 +240,14 @@ def _open_quote(path: Path) -> None:
     path.write_text('title,ingredients,directions\n"never closed,a,b\n' + "x,y,z\n" * 2000)
 
 
+def _open_quote_near_the_end(path: Path) -> None:
+    path.write_text(csv_text() + '"never closed,a,b\nx,y,z\nx,y,z\n')
+
+
+def _packed_yaml(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"- {title: a}"))
+
+
 def _bad_json(path: Path) -> None:
     path.write_text('[{"title": "a"},\n{"title": }]')
 
@@ -272,6 +280,8 @@ def _no_parquet(path: Path) -> None:
         ("a.csv", _utf16, "is UTF-16 text: save it as UTF-8"),
         ("a.csv", _zip, "is a zip archive: unpack it"),
         ("a.csv", _open_quote, r"line 2: one row takes 2,001 lines: a quote is never closed"),
+        ("a.csv", _open_quote_near_the_end, r"a quote is never closed: it takes all 3 lines to the end"),
+        ("a.yml.gz", _packed_yaml, r"a packed YAML file: unpack it"),
         ("a.json", _bad_json, r"a.json, line 2: not JSON"),
         ("a.json", _json_number, "expected a JSON array of objects"),
         ("a.json", _json_keys, r"no column 'title'.*found 'name'"),

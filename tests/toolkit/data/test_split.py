@@ -194,6 +194,37 @@ def test_further_test_documents_move_no_other_document(
     assert held_out.isdisjoint(keys[large["train"]].tolist() + keys[large["validation"]].tolist())
 
 
+@given(
+    st.lists(st.integers(0, 39), min_size=40, max_size=60),
+    st.dictionaries(st.integers(0, 39), st.integers(0, 39), max_size=8),
+    st.integers(1, 6),
+    st.integers(1, 10),
+)
+def test_further_test_documents_do_not_depend_on_the_size_of_training(
+    of_docs: list[int], claiming: dict[int, int], more: int, larger: int
+) -> None:
+    """Documents that claim keys of others, and two sizes of training: the same test documents in both."""
+    keys = np.array(of_docs, dtype=np.uint64)
+    ids, origins = np.arange(len(keys), dtype=np.uint64), np.zeros(len(keys), dtype=np.int64)
+    claims = {index: (key,) for index, key in claiming.items()}
+    done = []
+    for train in (4, 4 + larger):
+        wanted = {"train": {0: train}, "validation": {0: 2}, "test": {0: 2}}
+        done.append(split(keys, ids, origins, wanted, claims=claims, further={0: more}))
+    assume(not any(one.missing for one in done))
+    assert done[0].members["test"].tolist() == done[1].members["test"].tolist()
+
+
+@pytest.mark.parametrize("train", [1, 2])
+@pytest.mark.parametrize("claims", [{2: (9,)}, {8: (3,)}], ids=["claims", "is claimed"])
+def test_a_further_test_document_is_tied_to_none_that_a_larger_training_split_takes(train, claims) -> None:
+    """Keys 1 to 10. 3 and 9 are tied, and a training split of two takes 9: 3 is tested at neither size."""
+    keys = np.arange(1, 11, dtype=np.uint64)
+    sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: train}}
+    done = split(keys, keys, np.zeros(10, dtype=np.int64), sizes, claims=claims, further={0: 2})
+    assert keys[done.members["test"]].tolist() == [1, 4, 5]
+
+
 def test_a_further_test_document_is_the_next_of_the_line() -> None:
     """Keys 1 to 6: test 1, validation 2, train 6; two more for test are 3 and 4, and 5 stays unused."""
     keys = np.arange(1, 7, dtype=np.uint64)

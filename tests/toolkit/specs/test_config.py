@@ -81,6 +81,10 @@ def test_overrides_are_yaml_and_reach_any_depth(tmp_path):
         (["seeds=[-1]"], r"'seeds' is -1; it should be greater than or equal to 0"),
         (["name=../mine"], r"'name' is '../mine'"),
         (["base_models={name: org/mine, hub: org/mine}"], r"'name' is 'org/mine'"),
+        (
+            ["dataset={name: m, files: [a.csv], hub_split: test}"],
+            r"'hub_split' belongs to a data set with 'hub'",
+        ),
         (["dataset={name: m, files: [a.csv], revision: v1}"], r"'revision' belongs to a data set with 'hub'"),
         (
             ["dataset={name: m, mixture: [{dataset: wikibooks, weight: 1}], where: {a: b}}"],

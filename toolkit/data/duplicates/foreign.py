@@ -19,7 +19,7 @@ from toolkit.data.sources.bounded import require_regular
 from toolkit.data.sources.dialogues import COLUMNS
 from toolkit.data.sources.documents import documents
 from toolkit.data.sources.files import Broken, MissingColumnError, read_file
-from toolkit.data.sources.open import Source, columns_of
+from toolkit.data.sources.open import Source, columns_of, optional_columns_of
 from toolkit.data.texts import Bodies
 from toolkit.errors import UserError
 from toolkit.events import Listener, ignore
@@ -123,7 +123,8 @@ def _read(file: Path, dataset: DatasetSpec, tally: Tally) -> Iterator[Bodies]:
     """Yield what is compared of each document in a file, by the first reading whose columns it has."""
     tried: list[str] = []
     for reading in _readings(dataset):
-        rows = partial(read_file, file, columns_of(reading), reading.delimiter)
+        columns, optional = columns_of(reading), optional_columns_of(reading)
+        rows = partial(read_file, file, columns, reading.delimiter, optional)
         source = Source(dataset=reading, identity={}, rows=rows)
         try:
             for document, _, _ in documents(source, tally):

@@ -7,6 +7,7 @@ pair that has three consecutive words in common is counted, not only sketched ca
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import quantiles
@@ -135,9 +136,9 @@ def _read(bodies: Bodies) -> _Text:
     """Title, and the words of all other sections; those of the title, too, if the others have few."""
     first, *others = bodies
     rest = " ".join(others)
-    words = _WORDS.findall(rest.lower())
+    words = _WORDS.findall(unicodedata.normalize("NFC", rest.lower()))
     if len(words) < _FEWEST_WORDS and not (rest and rest.startswith(first)):
-        words = _WORDS.findall(" ".join(bodies).lower())
+        words = _WORDS.findall(unicodedata.normalize("NFC", " ".join(bodies).lower()))
     return _Text(first, words)
 
 

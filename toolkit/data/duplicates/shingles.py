@@ -44,15 +44,18 @@ def normalised_title(title: str) -> str:
 
 
 def title_key(document: Document | Dialogue) -> str:
-    """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2."""
+    """What makes two titles the same: their words; of prompts all but white space: 2 + 2 is not 2 - 2.
+
+    A system turn is in no prompt that is compared.
+    """
     if isinstance(document, Dialogue):
-        return " ".join(document.title.split())
+        return unicodedata.normalize("NFC", " ".join(document.bodies[0].split()))
     return normalised_title(document.title)
 
 
 def words(text: str) -> list[str]:
     """Return the words of a text in their order, of scripts without spaces the characters."""
-    return _WORD.findall(text)
+    return _WORD.findall(unicodedata.normalize("NFC", text))
 
 
 def _without_accents(text: str) -> str:

@@ -121,7 +121,7 @@ def _with_choices(dialogue: Dialogue, value: Any, number: int | None) -> Dialogu
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
     if not isinstance(value, list | tuple) or len(value) < 2:
         raise RefusedError("choices: not a list of two or more")

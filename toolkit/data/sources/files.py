@@ -107,22 +107,44 @@ def _reader(path: Path, optional: Sequence[str]) -> Reader:
     }
     if suffix not in readers:
         known = ", ".join(readers)
-        raise UserError(f"{path}: unknown kind of file '{path.suffix}'. Known: {known}, each also .gz")
+        raise UserError(f"{path}: unknown kind of file '{path.suffix}'. Known: {known}; texts also as .gz")
+    if suffix in (".yml", ".yaml") and path.suffix == ".gz":
+        raise UserError(f"{path}: a packed YAML file: unpack it")
     return readers[suffix]
+
+
+def _remembered(lines: Iterator[str], taken: list[str]) -> Iterator[str]:
+    for line in lines:
+        taken.append(line)
+        yield line
+
+
+def _is_open(row: Sequence[str], separator: str) -> bool:
+    """Whether a file's last row ends within a quote, which the reader takes for its end."""
+    try:
+        for _ in csv.reader(row, delimiter=separator, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
 
 
 def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[Row]:
     separator = delimiter or ("\t" if ".tsv" in path.suffixes else ",")
     csv.field_size_limit(LARGEST_FIELD)
     with text_of(path) as stream:
-        reader = csv.reader(lines_of(stream, path), delimiter=separator)
-        first = 1
+        of_row: list[str] = []
+        reader = csv.reader(_remembered(lines_of(stream, path), of_row), delimiter=separator)
+        first, row = 1, []
         try:
             header = next(reader, [])
             check_columns(header, columns, str(path), _delimiter_hint(header, separator))
             last = reader.line_num
+            of_row.clear()
             for cells in reader:
                 first, last = last + 1, reader.line_num
+                row = of_row.copy()
+                of_row.clear()
                 if last - first > LINES_LOST:
                     raise csv.Error(f"one row takes {last - first + 1:,} lines: a quote is never closed")
                 if len(cells) != len(header):
@@ -131,6 +153,10 @@ def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[
                         yield Broken(reason, f"line {first}: {separator.join(cells)[:200]}")
                     continue
                 yield dict(zip(header, cells, strict=True))
+            if _is_open(row, separator):
+                raise csv.Error(
+                    f"a quote is never closed: it takes all {last - first + 1:,} lines to the end"
+                )
         except csv.Error as error:
             raise UserError(f"{path}, line {first}: {error}. Fix or remove this row") from error
 

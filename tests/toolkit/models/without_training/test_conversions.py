@@ -215,6 +215,10 @@ def test_a_conversion_is_another_run_with_another_source_or_way_and_not_with_ano
         ({"to": "merged", "trainable": ["*"]}, "'convert' \\(a method\\) and 'to' .* go together"),
         ({"convert": "a", "to": "lora"}, "'to: lora' and 'rank' go together"),
         ({"convert": "a", "to": "merged", "rank": 4}, "'to: lora' and 'rank' go together"),
+        (
+            {"convert": "a", "to": "lora", "rank": 16.0},
+            "'rank' is a whole number from 1 up, or a share below 1",
+        ),
         ({"convert": "a", "to": "gguf"}, "'to' is 'gguf'; it should be 'lora', 'merged', 'bf16' or 'random'"),
         ({"convert": "a", "to": "merged", "adapter": "b"}, "give either 'trainable'"),
         ({"convert": "a", "to": "merged", "train": {"epochs": 2}}, "'train' has no effect"),
