@@ -34,7 +34,7 @@ WRITTEN = (
     "section *What else we learnt*, whose numbers are from the reports and logs of the studies it names. A "
     "number is repeated by the command beside it, in the environment of `make setup` (`.venv/bin/bakeoff`). "
     "A difference is a method's value minus its baseline's. Without training, `bakeoff import` "
-    "[brings the records back](../experiments/results/NOTICE.md), and `bakeoff report STUDY` prints every "
+    "brings the records back (`experiments/results/NOTICE.md`), and `bakeoff report STUDY` prints every "
     "verdict again."
 )
 
