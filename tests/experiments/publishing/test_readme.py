@@ -144,7 +144,8 @@ def test_the_board_is_that_of_the_kept_study():
     assert of["better"] == []
     are = "is" if len(of["equivalent"]) == 1 else "are"
     assert f"none may be called better, {joined(of['equivalent'])} {are} *equivalent*" in README
-    said = f"{joined(of['worse'])} is *worse*, {len(of['undecided'])} are *undecided*"
+    behind = "is" if len(of["worse"]) == 1 else "are"
+    said = f"{joined(of['worse'])} {behind} *worse*, {len(of['undecided'])} are *undecided*"
     assert said in README
 
 
