@@ -12,7 +12,7 @@ from eval.metrics import metric
 from eval.statistics.crossed import ALPHA, SeedPrior
 from eval.statistics.verdicts import with_holm
 from experiments.analysis import optima
-from experiments.analysis.claims import claims_of
+from experiments.analysis.claims.judge import claims_of
 from experiments.analysis.comparisons import KnownComparisons, compare, comparisons, estimates, margin_of
 from experiments.analysis.decodings import of_generations
 from experiments.analysis.families import (

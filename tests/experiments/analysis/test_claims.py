@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eval.metrics import all_metrics
-from experiments.analysis.claims import UNKNOWN, Ratio, judge, measured_ratio, metric_of, pairs_of
+from experiments.analysis.claims.judge import judge, metric_of, pairs_of
+from experiments.analysis.claims.ratios import UNKNOWN, Ratio, measured_ratio
 from experiments.analysis.comparisons import KnownComparisons
 from experiments.design.findings import Band, published_findings
 from figures.wording.evidence import evidence_text

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from eval.audit import had_its_cores
 from eval.metrics import Metric, all_metrics
-from eval.statistics.optimum import located
 from eval.statistics.verdicts import Support, supports, with_holm
+from experiments.analysis.claims.ratios import Ratio, measured_ratio, ratio_evidence
 from experiments.analysis.comparisons import KnownComparisons, compare, margin_of
 from experiments.analysis.statistics import Statistics
 from experiments.design.findings import Band, Pair, PublishedFinding, published_findings
 from experiments.design.study import StudySpec
-from toolkit.records import (
-    Cell,
-    Claim,
-    Comparison,
-    ComparisonEvidence,
-    Condition,
-    Finding,
-    Optimum,
-    RatioEvidence,
-    RunRecord,
-    StudyRecords,
-)
+from toolkit.records import Claim, Comparison, ComparisonEvidence, Condition, Finding, Optimum, StudyRecords
 from toolkit.specs import AnyFormat
-
-
-class Ratio(NamedTuple):
-    """What a band is judged by, with its 95 % interval over seeds; None where it is not known."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    seeds: int | None = None
-    without: int = 0
-    """Tuning seeds at which one of the two methods has no optimum between the rates tried."""
-
-
-UNKNOWN = Ratio(None, None, None)
 
 
 def claims_of(
@@ -135,7 +109,7 @@ def judge(
                     _of_pair(pair, condition, methods, compared.get((condition, pair)), untuned)
                     for pair in _in_study(published, methods)
                 )
-                ratios = tuple(_of_band(band, ratio(condition, band)) for band in published.bands)
+                ratios = tuple(ratio_evidence(band, ratio(condition, band)) for band in published.bands)
                 claims.append(
                     Claim(
                         **condition._asdict(),
@@ -161,52 +135,6 @@ def _in_study(published: PublishedFinding, methods: Collection[str]) -> list[Pai
         for pair in published.pairs
         if pair.method in methods or (pair.against, pair.metrics) not in known
     ]
-
-
-def measured_ratio(
-    band: Band,
-    cells: Iterable[Cell],
-    runs: Mapping[str, RunRecord],
-    optima: Iterable[Optimum],
-    baseline: str,
-) -> Ratio:
-    """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
-
-    Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it, and
-    for times if a run shared its cores with other work, or nobody knows.
-    """
-    if band.what == "optimum":
-        for optimum in optima:
-            if optimum.method == band.method and band.against == baseline:
-                ends = optimum.ratio, optimum.ratio_low, optimum.ratio_high
-                paired = optimum.ratio_seeds
-                every = optimum.seeds + optimum.outside
-                return Ratio(*ends, paired, 0 if paired is None else every - paired)
-        return UNKNOWN
-    spent: dict[str, dict[int, float]] = {}
-    machines = set()
-    for cell in cells:
-        run = runs.get(cell.run_id)
-        if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
-            value = _cost(band.what, run)
-            if band.what == "seconds_per_token" and had_its_cores(run) is not True:
-                return UNKNOWN
-            if value is not None and run.status == "finished":
-                spent.setdefault(cell.method, {})[cell.seed] = value
-                machines.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
-    if len(machines) > 1:  # costs measured on two machines give no ratio
-        return UNKNOWN
-    ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
-    both = sorted(ours.keys() & theirs.keys())
-    return Ratio(*located([ours[seed] / theirs[seed] for seed in both]), len(both))
-
-
-def _cost(what: str, run: RunRecord) -> float | None:
-    costs = run.costs
-    if what == "peak_memory_bytes":
-        return costs.cuda_allocated_bytes or costs.peak_memory_bytes
-    speed = costs.supervised_tokens_per_second
-    return None if not speed else 1 / speed
 
 
 def _of_pair(
@@ -247,31 +175,6 @@ def _of_pair(
         reason=comparison.reason if comparison.verdict == "refused" else why,
         support="undecided" if why else supports(comparison, pair.expected),
     )
-
-
-def _of_band(band: Band, ratio: Ratio) -> RatioEvidence:
-    return RatioEvidence(
-        what=band.what,
-        method=band.method,
-        against=band.against,
-        expected_low=band.low,
-        expected_high=band.high,
-        value=ratio.value,
-        low=ratio.low,
-        high=ratio.high,
-        seeds=ratio.seeds,
-        without=ratio.without,
-        support=_inside(band, ratio),
-    )
-
-
-def _inside(band: Band, ratio: Ratio) -> Support:
-    """Return whether the ratio's whole interval is inside the band or outside; undecided without one."""
-    if ratio.low is None or ratio.high is None:
-        return "undecided"
-    if band.low <= ratio.low and ratio.high <= band.high:
-        return "supports"
-    return "contradicts" if ratio.high < band.low or ratio.low > band.high else "undecided"
 
 
 def _together(evidence: Sequence[Support]) -> Literal["reproduced", "contradicted", "undecided"]:
