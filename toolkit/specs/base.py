@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Spec(BaseModel):
@@ -14,10 +14,24 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_switch_for_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`patience: true` would be read as 1, `max_length: yes` too."""
+        items = value if isinstance(value, list) else [value]
+        switch = any(isinstance(item, bool) for item in items)
+        if switch and not _takes_switch(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError(f"true and false mean nothing here, got {str(value).lower()}")
+        return value
+
     @property
     def digest(self) -> str:
         """First 12 hex digits of the SHA-256 of the value's canonical JSON."""
         return digest_of(self.model_dump(mode="json"))
+
+
+def _takes_switch(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(map(_takes_switch, get_args(annotation)))
 
 
 Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$", max_length=80)]

@@ -152,7 +152,7 @@ def arguments(
 ) -> TrainingArguments:
     """Return a run's settings as transformers' TrainingArguments."""
     train = spec.train
-    return TrainingArguments(
+    settings = TrainingArguments(
         output_dir=str(folder.checkpoints),
         num_train_epochs=1,  # the batches hold all epochs, one after the other
         gradient_accumulation_steps=train.accumulate,
@@ -179,6 +179,9 @@ def arguments(
         remove_unused_columns=False,
         **train.distributed,
     )
+    # A process trains on one GPU: with several visible ones DataParallel would make larger batches.
+    settings._n_gpu = min(settings.n_gpu, 1)
+    return settings
 
 
 def _refuse_if_mixed(model: Any, next_token: NextToken, rows: Sequence[Sequence[int]]) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 from tests.factories import FULL, LORA, small_run
 from toolkit.data.batches import collate, encode
@@ -25,7 +26,7 @@ from toolkit.records.folders import RunFolder
 from toolkit.specs import MethodSpec, ModelSpec, RunSpec, TrainSpec
 from toolkit.training.step.loss import NextToken
 from toolkit.training.train import train
-from toolkit.training.trainer import TokenBudgetTrainer, warmup_steps
+from toolkit.training.trainer import TokenBudgetTrainer, arguments, warmup_steps
 from toolkit.training.validation import Validation
 
 RATES = {"full": 5e-3, "lora": 5e-2, "base": None}
@@ -221,6 +222,19 @@ def test_a_run_that_begins_beyond_the_numbers_ends_as_diverged(tiny_gpt2, tmp_pa
 def test_the_learning_rate_reaches_its_height_in_every_run(steps):
     """A warm-up over a tenth: of one step none, of two one, of 35 four."""
     assert warmup_steps(TrainSpec(warmup=0.1), steps) == {1: 0, 2: 1, 35: 4}[steps]
+
+
+@pytest.mark.parametrize("visible", [0, 1, 2])
+def test_a_process_trains_on_one_gpu(tiny_gpt2, tmp_path, monkeypatch, visible):
+    """Of two visible ones DataParallel would make every batch twice as large. Nothing here runs on a GPU."""
+
+    def devices(settings: TrainingArguments) -> torch.device:
+        settings._n_gpu = visible
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(devices))
+    settings = arguments(spec(tiny_gpt2, FULL), RunFolder(tmp_path, "run"), steps=4, precision="fp32")
+    assert settings.n_gpu == min(visible, 1)
 
 
 @pytest.mark.parametrize(
