@@ -137,10 +137,13 @@ def measure(
     details: dict[str, float | None] = {}
     if defined:
         sums = np.asarray(defined, dtype=np.float64).sum(axis=0)
-        value = number(metric.aggregate(sums))
-        details = {
-            key: None if part is None else number(part) for key, part in metric.details(sums, context).items()
-        }
+        try:
+            value = number(metric.aggregate(sums))
+            further = metric.details(sums, context).items()
+            details = {key: None if part is None else number(part) for key, part in further}
+        except Exception as error:  # a metric may raise anything: the user needs its name
+            what = f"metric '{metric.name}' failed on {len(defined)} documents' sums"
+            raise UserError(f"{what}: {type(error).__name__}: {error}") from error
     measured = MetricValue(
         value=value,
         documents=len(defined),
@@ -157,8 +160,9 @@ def _statistics(metric: Metric, outcome: Outcome, context: Context) -> tuple[flo
     where = f"metric '{metric.name}' failed on document {outcome.document_id} ('{outcome.title[:60]}')"
     try:
         row = metric.statistics(outcome, context)
+        finite = row is None or all(math.isfinite(x) for x in row)
     except Exception as error:  # a metric may raise anything: the user needs its name and the document's
         raise UserError(f"{where}: {type(error).__name__}: {error}") from error
-    if row is not None and not all(math.isfinite(x) for x in row):
+    if not finite:
         raise UserError(f"{where}: its statistics are not finite: {row}")
     return row

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 from eval.metrics.base import Metric
 from toolkit.catalog import FOLDERS
 from toolkit.errors import UserError
+from toolkit.records import Direction
 
 GROUP = "bakeoff.metrics"
 """Entry points of installed packages: each names a module that binds ``METRIC``, or a metric itself."""
@@ -94,4 +96,6 @@ def _checked(loaded: object, origin: str, content: bytes) -> OwnMetric:
     missing = [name for name in _DECLARED if not isinstance(getattr(metric, name, None), str)]
     if missing:
         raise UserError(f"{origin}: the metric lacks {', '.join(missing)}")
+    if metric.direction not in (ways := get_args(Direction)):
+        raise UserError(f"{origin}: direction is '{metric.direction}'; it should be one of {', '.join(ways)}")
     return OwnMetric(metric, origin, hashlib.sha256(content).hexdigest()[:12])

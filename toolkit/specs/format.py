@@ -66,6 +66,33 @@ class Format(Spec):
         return tuple(section.marker for section in self.sections)
 
 
+def _require_schema(schema: dict[str, Any]) -> None:
+    """Raise ValueError unless it is a JSON Schema all of whose references lead to something in it."""
+    from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
+    from referencing import Registry, Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"json_schema: not a JSON Schema: {error.message}") from error
+    whole: Resource[Any] = DRAFT202012.create_resource(schema)
+    registry: Registry[Any] = Registry().with_resource(whole.id() or "", whole).crawl()
+    parts = [(whole, registry.resolver(whole.id() or ""))]
+    while parts:
+        part, resolver = parts.pop()
+        reference = part.contents.get("$ref") if isinstance(part.contents, dict) else None
+        try:
+            if reference is not None:
+                resolver.lookup(reference)
+        except Unresolvable as error:
+            raise ValueError(
+                f"json_schema: '{reference}' is not in the schema, and nothing is fetched: add it in $defs"
+            ) from error
+        parts += [(inner, resolver.in_subresource(inner)) for inner in part.subresources()]
+
+
 class Scoring(Spec):
     """What the metrics for answers need to know of a data set. A change measures anew and runs no model."""
 
@@ -84,12 +111,7 @@ class Scoring(Spec):
             except re.error as error:
                 raise ValueError(f"pattern: not a regular expression: {error}") from error
         if self.json_schema is not None:
-            from jsonschema import Draft202012Validator, SchemaError  # type: ignore[import-untyped]
-
-            try:
-                Draft202012Validator.check_schema(self.json_schema)
-            except SchemaError as error:
-                raise ValueError(f"json_schema: not a JSON Schema: {error.message}") from error
+            _require_schema(self.json_schema)
         return self
 
 

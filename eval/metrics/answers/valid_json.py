@@ -36,7 +36,10 @@ class ValidJson(Share):
             value = json.loads(texts.hypothesis, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return False
-        return bool(_validator(json.dumps(scoring_of(context.form).json_schema)).is_valid(value))
+        try:
+            return bool(_validator(json.dumps(scoring_of(context.form).json_schema)).is_valid(value))
+        except (OverflowError, RecursionError):  # of 1e400 as a multiple of 0.01, say
+            return False
 
 
 def _refuse(constant: str) -> None:

@@ -81,10 +81,19 @@ def test_token_f1_is_squads():
         ("\N{MINUS SIGN}5", -5),
         ("3\N{MINUS SIGN}5", 5),
         ("#### 72", 72),
+        ("\N{CJK UNIFIED IDEOGRAPH-7B54}\N{CJK UNIFIED IDEOGRAPH-662F}42\u3002", 42),
+        ("Rs.500", 500),
+        ("_42_ and A4, x_7", 42),
+        ("wait...5", 5),
+        ("of 1,2345", 2345),
+        ("1,2,3", 3),
     ],
 )
 def test_the_last_number_of_a_text(text, number):
-    """Commas divide thousands, a hyphen between numbers is no sign, a final point is none."""
+    """Commas divide thousands, a hyphen between numbers is no sign, a final point is none.
+
+    A number directly behind a Latin letter is part of a name; Chinese has no space before one.
+    """
     assert last_number(text) == number
 
 
@@ -101,6 +110,15 @@ def test_numeric_answers_may_differ_by_the_tolerance():
     pairs = [("is 72", "72.5"), ("72", "it is 72.6"), ("72", "none"), ("none", "3")]
     assert value("numeric_answer", chat(tolerance=0.5), pairs) == pytest.approx(1 / 3)
     assert value("numeric_answer", chat(tolerance=0), [("72", "72.0"), ("72", "72.1")]) == 0.5
+
+
+def test_a_number_beyond_floating_point_is_right_of_none():
+    """A model that repeats a digit to the limit; as a reference it is no number."""
+    endless = "1" * 400
+    assert (
+        value("numeric_answer", chat(tolerance=0), [("18", endless), ("18", "1e999"), ("18", "18")]) == 1 / 3
+    )
+    assert value("numeric_answer", chat(tolerance=0), [(endless, "18"), ("18", "18")]) == 1
 
 
 def test_a_pattern_is_looked_for_in_the_answer_alone():
@@ -122,6 +140,8 @@ def test_json_has_to_be_valid_against_the_schema():
     ]
     assert value("valid_json", chat(json_schema=schema), [("x", a) for a in answers]) == pytest.approx(2 / 6)
     assert value("valid_json", chat(json_schema={}), [("x", "[1]"), ("x", "[" * 100_000)]) == 0.5
+    prices = [("x", a) for a in ("1.25", "1e400", "1" * 320)]  # the last two are beyond floating point
+    assert value("valid_json", chat(json_schema={"multipleOf": 0.25}), prices) == pytest.approx(1 / 3)
 
 
 def test_choices_are_by_likelihood_and_by_likelihood_per_character():
@@ -186,6 +206,25 @@ def test_a_schema_that_is_none_is_one_line():
                 "format": {"name": "chat", "scoring": {"json_schema": {"type": "objct"}}},
             }
         )
+
+
+@pytest.mark.parametrize(
+    ("schema", "missing"),
+    [
+        ({"$ref": "#/$defs/nope"}, "#/\\$defs/nope"),
+        ({"properties": {"a": {"items": {"$ref": "https://example.org/a"}}}}, "https://example.org/a"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"a": {"$ref": "#"}}}}}, None),
+        ({"$id": "https://a.org/s", "$ref": "t", "$defs": {"t": {"$id": "t", "type": "object"}}}, None),
+    ],
+)
+def test_a_schemas_references_lead_somewhere_in_it(schema, missing):
+    """Or else the first answer would end the evaluation, after all training."""
+    given = {"name": "x", "columns": "messages", "scoring": {"json_schema": schema}}
+    if missing is None:
+        assert config.document_format(given).scoring.json_schema == schema
+    else:
+        with pytest.raises(UserError, match=f"json_schema: '{missing}' is not in the schema"):
+            config.document_format(given)
 
 
 def test_a_pattern_that_is_none_is_one_line():

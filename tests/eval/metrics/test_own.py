@@ -93,6 +93,10 @@ def test_a_package_that_a_metric_needs_may_have_any_version(folder):
     [
         ("METRIC = 1", "METRIC is no instance of a subclass of eval.metrics.Metric"),
         (SOURCE.replace("name, label, unit", "nom, label, unite"), "the metric lacks name, unit"),
+        (
+            SOURCE.replace('"lower"', '"lower is better"'),
+            "direction is 'lower is better'; it should be one of",
+        ),
         ("METRIC = 1 / 0", "the metric cannot be imported: ZeroDivisionError"),
         (SOURCE.replace('"exclaims"', '"bleu"'), "the metric name 'bleu' is taken"),
     ],
@@ -103,6 +107,23 @@ def test_a_file_that_is_no_metric_is_refused_by_name(source, message, folder):
     os.utime(folder / "metrics" / "exclaims.py", ns=(hash(source) % 10**9, hash(source) % 10**9))
     with pytest.raises(UserError, match=rf"exclaims.py: {message}"):
         all_metrics()
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "message"),
+    [
+        ('(float(generation.text.count("!")), 1.0)', "0.5", "failed on document .*: TypeError"),
+        ("sums[..., 1])", "sums[..., 2])", "failed on 1 documents' sums: IndexError"),
+    ],
+)
+def test_a_metric_that_fails_is_told_by_name(line, other, message, folder, context, outcome, text):
+    """Statistics that are one number and no row, and a column that no document has."""
+    file = folder / "metrics" / "exclaims.py"
+    wrong = SOURCE.replace(line, other)
+    file.write_text(wrong)
+    os.utime(file, ns=(hash(wrong) % 10**9, hash(wrong) % 10**9))
+    with pytest.raises(UserError, match=f"metric 'exclaims' {message}"):
+        measure(metric("exclaims"), [outcome(text(), "Mix!")], context)
 
 
 def test_a_package_offers_a_metric_by_an_entry_point(folder, monkeypatch, context):
