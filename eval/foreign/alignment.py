@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,24 +42,39 @@ class Aligned:
     refused: str | None = None
 
 
-def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
+def only_shared(sides: Mapping[str, Side]) -> tuple[dict[str, Side], tuple[Finding, ...]]:
+    """Leave the items that every run of every side has, and flag it if that leaves some out.
+
+    Unchanged where there are no items, or none that all share.
+    """
+    runs = [run for side in sides.values() for run in side.runs]
+    common = set(runs[0].items).intersection(*(run.items for run in runs))
+    most = max(runs, key=lambda run: len(run.items))
+    if not common or len(most.items) == len(common):
+        return dict(sides), ()
+    text = f"only shared items are compared: {_missing(most, common)}"
+    cut = {
+        name: replace(side, runs=tuple(_among(run, common) for run in side.runs))
+        for name, side in sides.items()
+    }
+    return cut, (_finding("items", "flagged", text, tuple(sides)),)
+
+
+def align(ours: Side, theirs: Side) -> Aligned:
     """Line two sides up by item and seed.
 
-    Refused if items differ (unless ``shared_items`` asks for those that both have), or if a prompt or target
-    of the same item differs by its hash. Flagged if prompts or seeds are unknown, or if there are fewer than
-    three seeds. Runs are paired by seed if both sides have the same seeds, else in the order given.
+    Refused if items differ, or if a prompt or target of the same item differs by its hash. Flagged if prompts
+    or seeds are unknown, or if there are fewer than three seeds. Runs are paired by seed if both sides have
+    the same seeds, else in the order given.
     """
     ours_runs, theirs_runs, findings = _paired_by_seed(ours, theirs)
     names = (ours.name, theirs.name)
     first = theirs_runs[0]
     common = set(first.items).intersection(*(run.items for run in (*ours_runs, *theirs_runs)))
     most = max((*ours_runs, *theirs_runs), key=lambda run: len(run.items))
-    if number := len(most.items) - len(common):  # the runs of one file may differ, too
-        seed = "" if most.seed is None else f", seed {most.seed},"
-        text = f"{number} items of {most.source}{seed} are not in every run ({len(common)} are shared)"
-        if not shared_items or not common:
-            return _refusal(f"{text}; --shared-items compares those" if common else text, findings)
-        findings.append(_finding("items", "flagged", f"only shared items are compared: {text}", names))
+    if len(most.items) > len(common):  # the runs of one file may differ, too
+        text = _missing(most, common)
+        return _refusal(f"{text}; --shared-items compares those" if common else text, findings)
     order = [item for item in first.items if item in common]
     for kind in ("prompts", "targets"):
         problem, known = _differs(kind, (*ours_runs, *theirs_runs), order)
@@ -74,6 +89,23 @@ def align(ours: Side, theirs: Side, *, shared_items: bool = False) -> Aligned:
     return Aligned(ours=tables[0], theirs=tables[1], findings=tuple(findings))
 
 
+def _missing(most: ItemScores, common: set[str]) -> str:
+    seed = "" if most.seed is None else f", seed {most.seed},"
+    number = len(most.items) - len(common)
+    return f"{number} items of {most.source}{seed} are not in every run ({len(common)} are shared)"
+
+
+def _among(run: ItemScores, items: set[str]) -> ItemScores:
+    kept = [place for place, item in enumerate(run.items) if item in items]
+    return replace(
+        run,
+        items=tuple(run.items[place] for place in kept),
+        statistics=run.statistics[kept],
+        prompts=tuple(run.prompts[place] for place in kept) if run.prompts else (),
+        targets=tuple(run.targets[place] for place in kept) if run.targets else (),
+    )
+
+
 def _paired_by_seed(
     ours: Side, theirs: Side
 ) -> tuple[tuple[ItemScores, ...], tuple[ItemScores, ...], list[Finding]]:
@@ -84,7 +116,11 @@ def _paired_by_seed(
     if all(known) and set(ours.seeds) == set(theirs.seeds):
         by_seed = [sorted(side.runs, key=lambda run: run.seed or 0) for side in (ours, theirs)]
         return tuple(by_seed[0]), tuple(by_seed[1]), findings
-    if most > 1:
+    for side in (ours, theirs):
+        if len(side.runs) == 1 < most:
+            text = f"{side.name} is one run: how much its training varies is in no interval"
+            findings.append(_finding("seeds", "flagged", text, (side.name,)))
+    if min(len(ours.runs), len(theirs.runs)) > 1:
         text = "training seeds are unknown or differ: runs are paired in the order given"
         findings.append(_finding("seeds", "flagged", text, names))
     return ours.runs, theirs.runs, findings

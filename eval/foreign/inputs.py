@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -17,12 +18,17 @@ Endings = Sequence[bool] | Sequence[Sequence[bool]]
 """Whether the model ended each text by itself; one such list per seed if there are several."""
 
 
+_HALF = re.compile(r"[\ud800-\udfff]")
+
+
 def texts_of(given: object, name: str) -> list[str]:
     """Return a list of texts. UserError for anything else, such as several references of a text."""
     values = _values(given, name)
     for text in values:
         if not isinstance(text, str):
             raise UserError(f"{name}: expected one text per document, got {_shown(text)}")
+        if _HALF.search(text):
+            raise UserError(f"{name}: {text!r:.60} is no Unicode text: it holds half a surrogate pair")
     return cast("list[str]", values)
 
 
@@ -30,7 +36,7 @@ def seeds_of(given: object, name: str) -> list[list[str]]:
     """Return one list of texts per seed, whichever of the two forms came."""
     values = _values(given, name)
     if all(isinstance(text, str) for text in values):
-        return [cast("list[str]", values)]
+        return [texts_of(values, name)]
     if any(isinstance(text, str) for text in values) or not all(isinstance(run, Sequence) for run in values):
         wrong = next(value for value in values if not isinstance(value, str))
         raise UserError(

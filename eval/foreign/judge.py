@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eval.foreign import unpaired
-from eval.foreign.alignment import Side, align
+from eval.foreign.alignment import Side, align, only_shared
 from eval.foreign.directions import DISAGREE, Key, agreed, explained, with_direction
 from eval.foreign.measures import metric_of
 from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from eval.statistics import compare as statistics
-from eval.statistics.verdicts import speaks_about, with_holm
+from eval.statistics.verdicts import require_margin, speaks_about, with_holm
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding
 
@@ -48,6 +48,7 @@ def judge(
     """
     if len(results) < 2:
         raise UserError("judge: give at least two results to compare")
+    require_margin(margin)
     if baseline not in results:
         raise unknown_name("baseline", baseline, results)
     sides = {name: _by_key(name, runs) for name, runs in results.items()}
@@ -66,16 +67,22 @@ def judge(
         sides = with_direction(sides, shared, direction)
     comparisons: list[Comparison] = []
     audit: list[Finding] = []
+    estimates: list[Estimate] = []
+    tests = len(shared) * (len(sides) - 1)
     for key in shared:
-        for name, side in sides.items():
+        here = {name: side[key] for name, side in sides.items()}
+        if shared_items:
+            here, findings = only_shared(here)
+            audit += findings
+        estimates += map(_estimate, here.values())
+        for name, side in here.items():
             if name != baseline:
-                tests = len(shared) * (len(sides) - 1)
-                one, findings = _compare(side[key], sides[baseline][key], margin, shared_items, tests)
+                one, findings = _compare(side, here[baseline], margin, tests)
                 comparisons.append(one)
                 audit += findings
     return Judgement(
         baseline=baseline,
-        estimates=tuple(_estimate(side[key]) for key in shared for side in sides.values()),
+        estimates=tuple(estimates),
         comparisons=tuple(map(explained, with_holm(comparisons))),
         audit=tuple(dict.fromkeys(audit)),
         unmatched=tuple(f"{metric} of {task}" for task, metric in keys if (task, metric) not in shared),
@@ -118,13 +125,14 @@ def _estimate(side: Side) -> Estimate:
         return Estimate.model_validate(
             {**shared, "value": mean, "low": None, "high": None, "speaks_about": "checkpoints"}
         )
-    table = align(side, side, shared_items=True).ours
+    own, _ = only_shared({side.name: side})
+    table = align(own[side.name], own[side.name]).ours
     interval = statistics.estimate(metric_of(_least_special(side.runs)), table)
     return Estimate.model_validate({**shared, "documents": table.shape[1], **interval._asdict()})
 
 
 def _compare(
-    ours: Side, theirs: Side, margin: float | None, shared_items: bool, tests: int
+    ours: Side, theirs: Side, margin: float | None, tests: int
 ) -> tuple[Comparison, tuple[Finding, ...]]:
     run, direction = ours.runs[0], agreed(ours, theirs)
     shared = {
@@ -146,7 +154,7 @@ def _compare(
         return _refused(shared, f"{run.metric} is computed in different ways"), ()
     if "value" in formulas:
         return _unpaired(shared, ours, theirs)
-    aligned = align(ours, theirs, shared_items=shared_items)
+    aligned = align(ours, theirs)
     if aligned.refused:
         return _refused(shared, aligned.refused), aligned.findings
     if len(ours.runs) != len(theirs.runs) and 1 not in (len(ours.runs), len(theirs.runs)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.foreign.inputs import Endings
+from eval.foreign.inputs import Endings, Texts
 from eval.metrics import Context, Metric
 from eval.metrics.structure.stop_rate import StopRate
 from toolkit.data.format import after_prompt, document_id, find_markers, prompt
@@ -39,6 +39,12 @@ def require_endings(item: Metric, **stopped: Endings | None) -> None:
             f"metric '{item.name}' needs to know which texts the model ended by itself: give "
             f"{' and '.join(stopped)}, True or False per text"
         )
+
+
+def require_train(item: Metric, train: Texts) -> None:
+    """Raise UserError if a metric looks for copies of training texts, and none are given."""
+    if not train and "memorization" in type(item).__module__.split("."):
+        raise UserError(f"metric '{item.name}' looks for copies of training texts: give them as `train`")
 
 
 def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:

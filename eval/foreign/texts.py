@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eval.foreign.inputs import Endings, Seeds, Texts, endings_of, format_of, seeds_of, texts_of
-from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings
+from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings, require_train
 from eval.metrics import Context, Metric, measure, metric
 from eval.statistics.compare import Difference, estimate, stack
 from eval.statistics.compare import compare as compare_statistics
@@ -170,8 +170,10 @@ def _prepared(
         )
     form = format_of(format_) or PLAIN
     require_defined(item, form)
+    right = texts_of(train, "train")
+    require_train(item, right)
     mode = prompt_mode or form.sections[0].name
-    return item, Context(form=form, train=texts_of(train, "train"), prompt_mode=mode, decoding="given")
+    return item, Context(form=form, train=right, prompt_mode=mode, decoding="given")
 
 
 def _measured(

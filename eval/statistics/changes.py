@@ -37,18 +37,22 @@ def needed(
     *,
     level: float = ALPHA,
     directed: bool = True,
+    chance: Callable[[int], float] | None = None,
 ) -> Needed:
     """Return what would decide with 80 % power if the true difference is the observed one.
 
     Documents are added at the seeds there are, and seeds at the documents there are. Empty if the study's
     own size does, or with no difference and no margin. ``level``, ``directed``: as in `power.decided`; if
-    no way is better, a difference outside the margin is never decided.
+    no way is better, a difference outside the margin is never decided. ``chance``: of so many documents at
+    one seed, where `power.decided` does not tell it (`shares.decided`).
     """
     size, here = abs(difference), Variances.of(spread)
 
     def enough(known: Variances, seeds: int, documents: int) -> bool:
-        chance = decided(known, seeds, documents, size, margin, tests, level=level, directed=directed)
-        return chance >= POWER
+        if chance is not None:
+            return chance(documents) >= POWER
+        usual = decided(known, seeds, documents, size, margin, tests, level=level, directed=directed)
+        return usual >= POWER
 
     def ways(known: Variances) -> tuple[int | None, int | None]:
         more = _first(lambda n: enough(known, spread.seeds, n), spread.documents, MOST_DOCUMENTS)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from eval.metrics.base import Floats, Metric, number
+from eval.statistics import shares
 from eval.statistics.changes import needed
 from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
 from eval.statistics.estimates import Interval, estimate, wilson
 from eval.statistics.observations import complete, differences, same_shape, stack, without_error
 from eval.statistics.power import Variances, detectable
 from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
+from eval.statistics.shares import mcnemar
 from eval.statistics.verdicts import (
     MarginKind,
     Verdict,
@@ -22,6 +25,7 @@ from eval.statistics.verdicts import (
     judge,
     margin_in_unit,
     own_margin_kind,
+    require_margin,
     speaks_about,
 )
 from toolkit.errors import UserError
@@ -124,6 +128,7 @@ def compare(
     interval is zero to zero.
     """
     same_shape(metric, method, baseline)
+    require_margin(margin)
     if not 0 < level <= ALPHA:
         raise UserError(f"level {level:g}: a look is judged at a level above 0 and up to {ALPHA:g}")
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
@@ -154,7 +159,8 @@ def compare(
     if metric.of_set:
         why = "a document's part in it depends on the other documents: no error can be estimated"
         return replace(result, reason=why)
-    apart = differences(metric, ours, theirs, share=metric.binary and clusters is None)
+    share = metric.binary and clusters is None
+    apart = differences(metric, ours, theirs, share=share)
     if not np.isfinite(apart).all():
         why = "the metric rests on a single document: without it, it is not defined"
         return replace(result, reason=why)
@@ -163,7 +169,6 @@ def compare(
         return _alike(result, apart)
     if seeds == 1:
         draws = max(draws, DRAWS_PER_TEST * tests)
-        share = metric.binary and clusters is None
         inferred = _one_seed(
             metric, ours[0], theirs[0], error, centre, difference, share, seed, draws, 1 - level
         )
@@ -181,10 +186,22 @@ def compare(
     if not predict:
         return result
     directed = metric.direction != "neither"
-    smallest = None
-    if directed and error.error:
+    smallest, chance = None, None
+    if share and seeds == 1:
+        differ = float((ours[0, :, 0] != theirs[0, :, 0]).mean())
+        smallest = shares.detectable(differ, documents, tests, level=level) if directed else None
+        chance = partial(
+            shares.decided,
+            differ,
+            difference=difference,
+            margin=margin,
+            tests=tests,
+            level=level,
+            directed=directed,
+        )
+    elif directed and error.error:
         smallest = detectable(Variances.of(error), seeds, documents, tests, level=level)
-    missing = needed(error, difference, margin, tests, level=level, directed=directed)
+    missing = needed(error, difference, margin, tests, level=level, directed=directed, chance=chance)
     return replace(
         result,
         smallest_detectable=smallest,
@@ -225,12 +242,3 @@ def _one_seed(
     if interval is None or drawn is None or exchanged is None:
         return None
     return *interval, max(exchanged, drawn.p(difference), error.p(centre))
-
-
-def mcnemar(method: Floats, baseline: Floats) -> float:
-    """McNemar's exact two-sided p-value from 0/1 outcomes ``[N]`` of the same documents."""
-    from scipy.stats import binomtest
-
-    gained = int(((method == 1) & (baseline == 0)).sum())
-    lost = int(((method == 0) & (baseline == 1)).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -135,8 +135,8 @@ def randomisation(
 ) -> float | None:
     """Two-sided p-value of approximate randomisation: each document's outcomes exchanged or not.
 
-    ``(1 + draws at least as far apart) / (1 + draws)``, as Noreen (1989) and sacreBLEU count it. None where
-    the metric is undefined on either side.
+    ``(1 + draws at least as far apart) / (1 + draws)``, as Noreen (1989) counts it; sacreBLEU counts only
+    those that are farther apart. None where the metric is undefined on either side.
     """
     totals = method.sum(axis=0), baseline.sum(axis=0)
     observed = abs(float(metric.aggregate(totals[0]) - metric.aggregate(totals[1])))

@@ -47,6 +47,12 @@ def judge(
     return Judgement("equivalent" if within else "undecided", within, False)
 
 
+def require_margin(margin: float | None) -> None:
+    """Raise UserError unless a margin is None, or a number from 0 on."""
+    if margin is not None and not 0 <= margin < np.inf:
+        raise UserError(f"margin {margin:g}: give how large a negligible difference is, a number from 0 on")
+
+
 def own_margin_kind(metric: Metric) -> MarginKind:
     """Return what a margin that a user gives is: a share of the baseline's value, or in the metric's unit.
 

@@ -118,7 +118,8 @@ def require_one_model(where: str, runs: Sequence[ItemScores], *, one_path: bool 
     """Raise UserError if runs of one task and metric can't be seeds of one model.
 
     Runs of models of two names are seeds if their seeds are known and differ, as every run of a study has a
-    name of its own; and if seeds are unknown and the files were given one by one, without ``one_path``.
+    name of its own; and if seeds are unknown and the files were given one by one, without ``one_path``. Two
+    runs of one seed are one run given twice.
     """
     for a, b in combinations(runs, 2):
         known = None not in (a.seed, b.seed)
@@ -128,6 +129,11 @@ def require_one_model(where: str, runs: Sequence[ItemScores], *, one_path: bool 
             raise UserError(
                 f"{where}: {a.metric} of {a.task} holds the models '{a.model}' and '{b.model}', {seeds}: "
                 "give one side per model, name=path, each with files of its own"
+            )
+        if known and a.seed == b.seed:
+            raise UserError(
+                f"{where}: {a.metric} of {a.task} has two runs of seed {a.seed}, in {a.source} and "
+                f"{b.source}: one run counts once; give one per training seed"
             )
 
 
@@ -153,9 +159,13 @@ def mean_of(values: list[float]) -> tuple[Floats, Formula]:
 
 def number(value: object, where: str) -> float:
     """A finite float, from a number or a boolean. Raises UserError, which begins with ``where``."""
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        known = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # an integer beyond floating point
+        known = math.inf
+    if not math.isfinite(known):
         raise UserError(f"{where}: {str(value)[:60]!r} is not a finite number")
-    return float(value)
+    return known
 
 
 def hash_of_known(text: object) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from eval.foreign.sources import lines
@@ -33,6 +34,8 @@ def read(path: Path) -> list[ItemScores]:
     names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
     if missing := [name for name in ("item", "score") if name not in names]:
         raise UserError(f"{path}: no column '{missing[0]}'. Columns: {', '.join(names)}")
+    if repeated := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise UserError(f"{path}: two columns are called '{repeated[0]}', in whatever case: rename one")
     reader.fieldnames = names
     groups: dict[tuple[str, str, str, str], list[dict[str, str]]] = {}
     try:
@@ -54,18 +57,16 @@ def _scores(
     path: Path, task: str, model: str, seed: str, metric: str, rows: list[dict[str, str]]
 ) -> ItemScores:
     table, formula = mean_of([_number(path, row) for row in rows])
-    if seed and not seed.lstrip("-").isdigit():
-        raise UserError(f"{path}, line {rows[0]['line']}: seed '{seed[:40]}' is not a whole number")
     return ItemScores(
         source=str(path),
         tool=TOOL,
         model=model or None,
         task=task,
-        seed=int(seed) if seed else None,
+        seed=_seed(path, rows[0]["line"], seed),
         metric=metric,
         direction=direction_of(metric),
         formula=formula,
-        items=tuple(row["item"] for row in rows),
+        items=tuple(row["item"].strip() for row in rows),
         statistics=table,
         prompts=tuple(hash_of_known(row.get("prompt")) for row in rows),
         targets=tuple(hash_of_known(row.get("target")) for row in rows),
@@ -73,8 +74,19 @@ def _scores(
     )
 
 
+def _seed(path: Path, line: str, given: str) -> int | None:
+    """A whole number, also as pandas writes it into a column with gaps: `1.0`."""
+    if not given.strip():
+        return None
+    if not re.fullmatch(r"\s*-?\d+(\.0*)?\s*", given):
+        raise UserError(f"{path}, line {line}: seed '{given[:40]}' is not a whole number")
+    return int(given.partition(".")[0])
+
+
 def _number(path: Path, row: dict[str, str]) -> float:
     try:
+        if "_" in row["score"]:  # which Python reads as a number's divider
+            raise ValueError("an underscore is in no number")
         return float(row["score"])
     except ValueError as error:
         shown = row["score"][:40]

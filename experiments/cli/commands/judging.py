@@ -66,6 +66,8 @@ def judge(
     texts: dict[str, float] = {}
     if references is not None and all(len(files) == 1 for files in paths.values()):
         texts = sacrebleu_p_values({name: files[0] for name, files in paths.items()}, references, first)
+        same = [c.method for c in judgement.comparisons if (c.metric, c.difference) == ("bleu", 0)]
+        texts = {name: p for name, p in texts.items() if name not in same}  # it calls equal scores certain
     page = None if report is None else _reported(report, judgement)
     if as_json:
         print_json(_as_json(judgement, texts))
@@ -85,6 +87,8 @@ def _named(results: tuple[str, ...]) -> dict[str, list[Path]]:
         label = name if separator else paths[0].stem if paths and paths[0].is_file() else result
         if not paths or label in named:
             raise UserError(f"judge: '{result}': give each side a name of its own: name=path")
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise UserError(f"judge: '{result}': a file is given twice, and counts as one training seed")
         named[label] = paths
     return named
 

@@ -83,6 +83,47 @@ def test_other_items_are_refused_unless_the_shared_ones_are_asked_for(tmp_path):
     assert any(f.status == "flagged" and "219 are shared" in f.text for f in shared.audit)
 
 
+def test_shared_items_are_those_of_all_sides(tmp_path):
+    """a has 40 items more, all of score 0, and c lacks ten: values and differences are all of the same 30."""
+    draw = np.random.default_rng(1)
+    scores = draw.random(40)
+    rows = {
+        "a": [(i, s + 0.3) for i, s in enumerate(scores)] + [(i, 0.0) for i in range(40, 80)],
+        "b": list(enumerate(scores)),
+        "c": list(enumerate(scores + draw.normal(scale=0.01, size=40)))[10:],
+    }
+    for name, items in rows.items():
+        text = "".join(f"i{item},{score + draw.normal(scale=0.01)}\n" for item, score in items)
+        (tmp_path / f"{name}.csv").write_text("item,score\n" + text)
+    found = judge({name: read(tmp_path / f"{name}.csv") for name in rows}, "b", shared_items=True)
+    assert {one.documents for one in (*found.comparisons, *found.estimates)} == {30}
+    values = {one.method: one.value for one in found.estimates}
+    for one in found.comparisons:
+        assert one.difference == pytest.approx(values[one.method] - values["b"])
+    assert [f.methods for f in found.audit if f.check == "items"] == [("a", "b", "c")]
+
+
+def test_one_run_is_one_seed_however_often_it_is_given(tmp_path):
+    """Two runs of seed 1 are refused; three against one are flagged: a checkpoint is no method."""
+    rows = "".join(f"{item},{s},{(item + s) % 3}\n" for s in range(3) for item in range(4))
+    (tmp_path / "a.csv").write_text("item,seed,score\n" + rows)
+    several = read(tmp_path / "a.csv")
+    with pytest.raises(
+        UserError, match="a: score of items has two runs of seed 1, .*give one per training seed"
+    ):
+        judge({"a": [several[1], several[1]], "b": several[:2]}, "b")
+    audit = judge({"a": several, "b": several[:1]}, "b").audit
+    texts = [f.text for f in audit if f.check == "seeds"]
+    assert texts == ["b is one run: how much its training varies is in no interval"]
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
+def test_a_margin_is_a_number_from_zero_on(margin, tmp_path):
+    """A negative one would lie outside every difference."""
+    with pytest.raises(UserError, match="margin .*: give how large a negligible difference is"):
+        judged(tmp_path, A, B, margin=margin)
+
+
 @pytest.mark.parametrize(("seeds", "words"), [(1, "one run per side"), (2, "two runs at most"), (3, None)])
 def test_fewer_than_three_seeds_are_flagged_although_they_are_known_and_equal(seeds, words, tmp_path):
     """The verdict is then about checkpoints, which the audit has to report; of three it is about methods."""

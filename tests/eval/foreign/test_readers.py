@@ -182,6 +182,17 @@ def test_a_csv_groups_by_model_seed_and_metric(tmp_path):
     assert [scores.task for scores in read(path)] == ["sums", "items"]
 
 
+def test_a_csv_is_read_as_pandas_writes_it(tmp_path):
+    """Whole numbers with a fraction of 0 where a column has gaps, and spaces around items."""
+    path = tmp_path / "scores.csv"
+    path.write_text("item,seed,score\n q1,1.0,0.5\nq1 ,2.0,1\nq1,,1\n")
+    assert [(scores.seed, scores.items) for scores in read(path)] == [
+        (1, ("q1",)),
+        (2, ("q1",)),
+        (None, ("q1",)),
+    ]
+
+
 def test_an_empty_prompt_or_target_is_unknown_and_not_equal_to_another(tmp_path):
     """Nothing, an empty text or list, and blanks are None; what is there has its hash, 16 digits."""
     path = tmp_path / "scores.csv"
@@ -251,6 +262,9 @@ DAMAGED = {
     "a CSV with a short row": ("x.csv", "item,seed,score\na,0\n", "line 2: 3 columns expected"),
     "a CSV with a long row": ("x.csv", "item,score\na,0,1\n", "line 2: 2 columns expected"),
     "a CSV with seed x": ("x.csv", "item,seed,score\na,x,1\n", "seed 'x' is not a whole number"),
+    "a CSV with 1_0": ("x.csv", "item,score\na,1_0\n", "line 2: score '1_0' is not a number"),
+    "a CSV with two scores": ("x.csv", "item,score,Score\na,1,2\n", "two columns are called 'score'"),
+    "a number of 400 digits": ("x.jsonl", _line().replace("1.0", "1" * 400), "is not a finite number"),
     "a CSV with an item twice": ("x.csv", "item,score\na,1\na,0\n", "item 'a' is given more than once"),
 }  # fmt: skip
 

@@ -185,6 +185,10 @@ def wrong(value: object) -> Any:
         (lambda: score(["a"], ["a"], "longest_copy", train="a"), "train: expected a list .*, got one string"),
         (lambda: score(GOOD, REFERENCES, stopped=[True]), "4 predictions and 1 values of 'stopped'"),
         (lambda: score([GOOD, GOOD], REFERENCES, stopped=[True] * 4), "stopped: 1 lists for 2 seeds"),
+        (lambda: score(["a"], ["\ud800"]), "references: .* holds half a surrogate pair"),
+        (lambda: score([["\udc00"]], ["a"]), "predictions: .* holds half a surrogate pair"),
+        (lambda: score(GOOD, REFERENCES, "copied"), "copies of training texts: give them as `train`"),
+        (lambda: compare(GOOD, BAD, REFERENCES, margin=-1), "margin -1: give how large"),
         (lambda: score(["a"], ["a"], stopped=["yes"]), "stopped: expected True or False .*, got str: 'yes'"),
         (lambda: score(GOOD, REFERENCES, "stop_rate"), "ended by itself: give stopped, True or False"),
         (

@@ -1,0 +1,95 @@
+"""Paired shares at one seed: McNemar's p-value, and the chance that a study of that kind decides.
+
+What is known of a difference is in the discordant documents, those on which only one side passes. With few of
+them a normal distribution promises far more power than the exact test has: their numbers are summed over.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from eval.metrics.base import Floats
+from eval.statistics import power
+from eval.statistics.crossed import ALPHA, student
+
+EXACT = 500
+"""Discordant documents expected up to which their numbers are summed over; a normal one then does."""
+_DEVIATIONS = 8
+"""How many standard deviations of the discordant documents' number are looked at."""
+
+
+def mcnemar(method: Floats, baseline: Floats) -> float:
+    """McNemar's exact two-sided p-value from 0/1 outcomes ``[N]`` of the same documents."""
+    from scipy.stats import binomtest
+
+    gained = int(((method == 1) & (baseline == 0)).sum())
+    lost = int(((method == 0) & (baseline == 1)).sum())
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def decided(
+    discordant: float,
+    documents: int,
+    difference: float,
+    margin: float | None,
+    tests: int = 1,
+    *,
+    level: float = ALPHA,
+    directed: bool = True,
+) -> float:
+    """Return the chance that a study of one seed calls a true difference of shares, as `power.decided` does.
+
+    ``discordant``: the share of documents on which one side alone passes; at least the difference. A call
+    needs McNemar's p below the level, and Bonett and Price's interval without zero.
+    """
+    from scipy.special import bdtr
+
+    rate = min(1.0, max(discordant, abs(difference)))
+    if documents * rate > EXACT:
+        variances = power.Variances(seed=0.0, document=rate - difference**2, rest=0.0)
+        return power.decided(
+            variances, 1, documents, difference, margin, tests, level=level, directed=directed
+        )
+    differ = _likely(documents, rate)
+    gained = np.arange(differ[-1] + 1, dtype=np.float64)[None, :]
+    differ = differ[:, None]
+    chance = _binomial(differ, documents, rate) * _binomial(
+        gained, differ, (rate + difference) / (2 * rate or 1)
+    )
+    p = 2 * bdtr(np.minimum(gained, differ - gained), differ, 0.5)
+    apart, n = 2 * gained - differ, documents + 2
+    error = np.sqrt(np.maximum(0.0, (differ + 2) - apart**2 / n) / (n - 1) / n)
+    half = student(np.inf, 1 - level / 2) * error
+    called = (p * tests < level) & (np.abs(apart) / n > half) if directed else np.zeros(p.shape, dtype=bool)
+    within = np.zeros_like(called) if margin is None else np.abs(apart) / n + half < margin
+    return float((chance * (called | within)).sum())
+
+
+def detectable(discordant: float, documents: int, tests: int = 1, *, level: float = ALPHA) -> float:
+    """Return the smallest true difference of shares that a study of one seed calls with 80 % power.
+
+    1.0 if it calls none, as with five documents.
+    """
+    chance = partial(decided, discordant, documents, margin=None, tests=tests, level=level)
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if chance(middle) >= power.POWER else (middle, high)
+    return high
+
+
+def _likely(documents: int, rate: float) -> Floats:
+    """Numbers of discordant documents that are not far from what is expected."""
+    expected = documents * rate
+    reach = _DEVIATIONS * max(1.0, float(np.sqrt(expected * (1 - rate))))
+    first, last = max(0, int(expected - reach)), min(documents, int(expected + reach) + 1)
+    return np.arange(first, last + 1, dtype=np.float64)
+
+
+def _binomial(k: Floats, n: Floats | int, p: float) -> Floats:
+    """Probability of ``k`` of ``n``; 0 for more than ``n``."""
+    from scipy.stats import binom
+
+    return np.asarray(binom.pmf(k, n, p), dtype=np.float64)
