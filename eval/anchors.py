@@ -9,6 +9,7 @@ import numpy as np
 from eval.metrics import Context
 from eval.metrics.texts import without_markers
 from eval.metrics.words import words
+from toolkit.data.duplicates.shingles import normalised_title
 from toolkit.data.format import after_prompt, prompt, section_bodies
 from toolkit.records import Generation, Outcome
 
@@ -60,7 +61,14 @@ def unrelated(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
     for place, outcome in enumerate(outcomes):
         others = (outcomes[(place + count // 2 + step) % count] for step in range(count))
         texts.append(
-            next((other.reference for other in others if _key(other.title) != _key(outcome.title)), None)
+            next(
+                (
+                    other.reference
+                    for other in others
+                    if normalised_title(other.title) != normalised_title(outcome.title)
+                ),
+                None,
+            )
         )
     return as_generated(texts, outcomes, context)
 
@@ -85,10 +93,10 @@ def same_title(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
     """
     by_title: dict[str, list[str]] = {}
     for text in [*(outcome.reference for outcome in outcomes), *context.train, *context.further]:
-        by_title.setdefault(_key(_title(text, context)), []).append(text)
+        by_title.setdefault(_key(text, context), []).append(text)
     texts = []
     for outcome in outcomes:
-        others = (text for text in by_title[_key(_title(outcome.reference, context))])
+        others = (text for text in by_title[_key(outcome.reference, context)])
         texts.append(next((text for text in others if text != outcome.reference), None))
     return as_generated(texts, outcomes, context)
 
@@ -135,9 +143,6 @@ def _mode(context: Context) -> str:
     return context.prompt_mode or context.form.sections[0].name
 
 
-def _title(text: str, context: Context) -> str:
-    return section_bodies(text, context.form).get(context.form.sections[0].name, "")
-
-
-def _key(title: str) -> str:
-    return " ".join(words(title))
+def _key(text: str, context: Context) -> str:
+    """What makes two documents' titles the same, as for the split."""
+    return normalised_title(section_bodies(text, context.form).get(context.form.sections[0].name, ""))

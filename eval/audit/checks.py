@@ -45,7 +45,7 @@ def audit(
             same("epochs", "refused", trained, runs, lambda r: r.spec.train.epochs),
             same("precision", "refused", trained, runs, lambda r: r.precision),
             *_attention(trained, runs),
-            *evidence.documents(panel, evaluations),
+            *evidence.documents(panel, evaluations, records),
             *evidence.seeds(trained),
             *evidence.weights(panel, records),
             *seeds.odd_seeds(trained, evaluations, headline, untouched, margins),

@@ -20,7 +20,8 @@ from toolkit.records import (
 from toolkit.records.data import ForeignTraining
 
 FEW_DOCUMENTS = 30
-"""Held-out documents below which verdicts are flagged; docs/calibration.md checks them from 50 on."""
+"""Held-out documents, or clusters of them, below which verdicts are flagged; docs/calibration.md checks them
+from 50 on."""
 FEW_SEEDS = 3
 HEAVY = 0.25
 """Share of all weight that the heaviest 5 % of documents may carry: equal documents carry 5 %, lognormal
@@ -30,8 +31,10 @@ UNEVEN = 0.8
 heavy one is among them: recipes have 0.5, and at 1 intervals of several seeds miss (docs/calibration.md)."""
 
 
-def documents(cells: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]) -> list[Finding]:
-    """Check the number of documents; fewer may be generated for than are scored."""
+def documents(
+    cells: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord], records: StudyRecords
+) -> list[Finding]:
+    """Check the number of documents, or of clusters; fewer may be generated for than are scored."""
     counts = set()
     for cell in cells:
         if cell.run_id in evaluations:
@@ -42,7 +45,11 @@ def documents(cells: Sequence[Cell], evaluations: Mapping[str, EvaluationRecord]
         return []
     scored, written = min(counts)
     text = f"{scored} scored, {written} generated for"
-    if min(scored, written) < FEW_DOCUMENTS:
+    labels = [row.cluster for row in _held_out(cells, records)]
+    independent = len(set(labels[:written])) if labels else written
+    if independent < min(scored, written):
+        text += f", in {independent} clusters of documents that are not independent"
+    if min(scored, written, independent) < FEW_DOCUMENTS:
         text += f": too few for intervals to be relied on (fewer than {FEW_DOCUMENTS})"
         return [Finding(check="held-out documents", status="flagged", text=text)]
     return [Finding(check="held-out documents", status="ok", text=text)]
@@ -69,11 +76,7 @@ def seeds(trained: Sequence[Cell]) -> list[Finding]:
 
 def weights(cells: Sequence[Cell], records: StudyRecords) -> list[Finding]:
     """Flag documents of which a few carry most of a metric's weight, or would: intervals are too narrow."""
-    scored = [cell for cell in cells if cell.eval_digest is not None]
-    if not scored:
-        return []
-    # The documents are the same for every run, so one run stands for all.
-    text = heavy(_lengths(records.statistics(scored[0])))
+    text = heavy(_lengths(_held_out(cells, records)))
     return [] if text is None else [Finding(check="heavy documents", status="flagged", text=text)]
 
 
@@ -93,14 +96,22 @@ def heavy(lengths: Sequence[float]) -> str | None:
     return f"{text}: intervals may be too narrow"
 
 
-def _lengths(statistics: Sequence[DocumentStatistics]) -> list[float]:
-    """Bytes of each held-out document, or words if it has no likelihood."""
-    held = [row.metrics for row in statistics if not row.general]
+def _held_out(cells: Sequence[Cell], records: StudyRecords) -> list[DocumentStatistics]:
+    """Statistics of the held-out documents, of one run for all: the documents are the same for every run."""
+    scored = next((cell for cell in cells if cell.eval_digest is not None), None)
+    return [] if scored is None else [row for row in records.statistics(scored) if not row.general]
+
+
+def _lengths(held: Sequence[DocumentStatistics]) -> list[float]:
+    """Bytes of each document or cluster of documents, or words if there are no likelihoods."""
     for name in ("bits_per_byte", "bleu"):
-        rows = [row.get(name) for row in held]
-        lengths = [row[1] for row in rows if row is not None]
-        if sum(lengths) > 0:
-            return lengths
+        lengths: defaultdict[str, float] = defaultdict(float)
+        for row in held:
+            statistics = row.metrics.get(name)
+            if statistics is not None:
+                lengths[row.cluster] += statistics[1]
+        if sum(lengths.values()) > 0:
+            return list(lengths.values())
     return []
 
 

@@ -45,7 +45,7 @@ class Aligned:
 def only_shared(sides: Mapping[str, Side]) -> tuple[dict[str, Side], tuple[Finding, ...]]:
     """Leave the items that every run of every side has, and flag it if that leaves some out.
 
-    Unchanged where there are no items, or none that all share.
+    Unchanged if no item is shared by all, and for results without items.
     """
     runs = [run for side in sides.values() for run in side.runs]
     common = set(runs[0].items).intersection(*(run.items for run in runs))

@@ -8,8 +8,8 @@ from typing import Any
 import datasets
 import evaluate
 
-from eval.foreign.inputs import format_named
-from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings
+from eval.foreign.inputs import endings_of, format_named
+from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings, require_train
 from eval.metrics import Context, all_metrics, measure, metric
 from toolkit.errors import UserError, unknown_name
 
@@ -44,6 +44,11 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
             raise unknown_name("metric", str(self.config_name), offered)
         return str(self.config_name)
 
+    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
+        """Add one document, as `add_batch` adds several."""
+        references = None if reference is None else [reference]
+        self.add_batch(predictions=[prediction], references=references, **kwargs)
+
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
         """Add a batch as `evaluate` does; metrics that look at the written text alone need no references."""
         if references is None and predictions is not None:
@@ -77,10 +82,9 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
         form, item = format_named(format), metric(self.metric_name)
         require_defined(item, form)
         require_endings(item, stopped=stopped)
+        require_train(item, train)
         mode = prompt_mode or form.sections[0].name
-        ended = [True] * len(predictions) if stopped is None else list(stopped)
-        if len(ended) != len(predictions):
-            raise UserError(f"{len(ended)} values of 'stopped' for {len(predictions)} predictions")
+        (ended,) = endings_of(stopped, [predictions], "stopped")
         context = Context(form=form, train=train, prompt_mode=mode)
         outcomes = [
             outcome_of(text, reference, ended=stop, context=context)

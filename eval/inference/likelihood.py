@@ -10,6 +10,7 @@ import torch
 from eval.metrics.likelihood.likelihood import SCAFFOLD, STOP
 from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
+from toolkit.errors import UserError
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.models.precision import scoring
@@ -56,7 +57,8 @@ def nlls_of_rows(
 ) -> list[torch.Tensor]:
     """Return the nll of every token of each row given those before it, in nats; 0 for the first.
 
-    A row longer than the model's context is scored in windows, see `likelihoods`.
+    A row longer than the model's context is scored in windows, see `likelihoods`. Raises UserError if
+    one is not finite.
     """
     context = load.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
@@ -75,7 +77,18 @@ def nlls_of_rows(
                 i, fed, first, last = windows[w]
                 nlls[i][first:last] = score[first - fed : last - fed]
             progress(Advanced(work="scoring", done=done, total=len(batches)))
+    _require_finite(nlls, precision)
     return nlls
+
+
+def _require_finite(nlls: Sequence[torch.Tensor], precision: str) -> None:
+    for number, nll in enumerate(nlls, start=1):
+        if not torch.isfinite(nll).all():
+            remedy = "" if precision == "fp32" else "; try evaluate.likelihood_precision: fp32"
+            raise UserError(
+                f"the model's likelihood of text {number} of {len(nlls)} is not a finite number in "
+                f"{precision}: its weights hold one that is not, or lead beyond floating point{remedy}"
+            )
 
 
 def _windows(length: int, context: int) -> list[tuple[int, int, int]]:

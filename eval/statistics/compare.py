@@ -10,14 +10,13 @@ from typing import Literal
 import numpy as np
 
 from eval.metrics.base import Floats, Metric, number
-from eval.statistics import shares
-from eval.statistics.changes import needed
 from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
 from eval.statistics.estimates import Interval, estimate, wilson
 from eval.statistics.observations import complete, differences, same_shape, stack, without_error
-from eval.statistics.power import Variances, detectable
+from eval.statistics.power import shares
+from eval.statistics.power.assurance import Variances, detectable
+from eval.statistics.power.changes import needed
 from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
-from eval.statistics.shares import mcnemar
 from eval.statistics.verdicts import (
     MarginKind,
     Verdict,
@@ -242,3 +241,12 @@ def _one_seed(
     if interval is None or drawn is None or exchanged is None:
         return None
     return *interval, max(exchanged, drawn.p(difference), error.p(centre))
+
+
+def mcnemar(method: Floats, baseline: Floats) -> float:
+    """McNemar's exact two-sided p-value from 0/1 outcomes ``[N]`` of the same documents."""
+    from scipy.stats import binomtest
+
+    gained = int(((method == 1) & (baseline == 0)).sum())
+    lost = int(((method == 0) & (baseline == 1)).sum())
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -10,10 +10,10 @@ import numpy as np
 
 from eval.metrics import Metric, metric
 from eval.metrics.base import Floats
-from eval.statistics.changes import Change, cheapest_change
 from eval.statistics.crossed import SeedPrior, spread
 from eval.statistics.observations import complete, differences, stack
-from eval.statistics.power import Variances, detectable, reachable_margin, typical
+from eval.statistics.power.assurance import Variances, detectable, reachable_margin, typical
+from eval.statistics.power.changes import Change, cheapest_change
 from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.study import StudySpec
 from experiments.design.study_state import StudyState

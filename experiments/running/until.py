@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from eval.statistics.power import Variances, decided
+from eval.statistics.power.assurance import Variances, decided
 from eval.statistics.sequential import State, state
 from experiments.analysis.conclude import Concluded, conclude
 from experiments.analysis.detectable import Basis, bases_of, independent_of, tests_of

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from eval.statistics.changes import MOST_DOCUMENTS, MOST_SEEDS
+from eval.statistics.power.changes import MOST_DOCUMENTS, MOST_SEEDS
 from figures.gallery.draw import slug
 from figures.tables import audiences, costs, scores, searches, verdicts
 from figures.tables.table import Table

@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from eval.statistics.changes import needed
 from eval.statistics.compare import judge
 from eval.statistics.crossed import spread
 from eval.statistics.optimum import confirming_rate
-from eval.statistics.power import Variances, detectable
+from eval.statistics.power.assurance import Variances, detectable
+from eval.statistics.power.changes import needed
 from eval.statistics.sequential import levels, mixture_width
 from experiments.bench.calibration.draws import DOCUMENT, REST, SEED, noise
 

@@ -40,6 +40,7 @@ class Study:
         self.runs: dict[str, RunRecord] = {}
         self.evaluations: dict[str, EvaluationRecord] = {}
         self.lengths = [100.0] * 60
+        self.clusters = [str(i) for i in range(60)]
         self.add("base", 0, "base")
         for method in METHODS:
             for rate in (0.1, 1, 10):
@@ -75,7 +76,7 @@ class Study:
         rows = [
             DocumentStatistics(
                 document_id=str(i),
-                cluster=str(i),
+                cluster=self.clusters[i],
                 settings=(
                     SettingStatistics(prompt_mode="title", decoding="d", metrics={"bits_per_byte": (1.0, n)}),
                 ),
@@ -434,6 +435,16 @@ def test_few_documents_are_flagged(study: Study) -> None:
     finding = study.findings()["held-out documents"]
     assert finding.status == "flagged"
     assert "10 generated for: too few" in finding.text
+
+
+def test_documents_of_few_clusters_are_few(study: Study) -> None:
+    """Forty documents of four questions are four; one of them with three long texts outweighs the others."""
+    study.clusters = [str(i // 10) for i in range(60)]
+    finding = study.findings()["held-out documents"]
+    assert finding.status == "flagged"
+    assert "40 generated for, in 4 clusters of documents that are not independent: too few" in finding.text
+    study.lengths[:3] = [3000.0] * 3
+    assert "the 1 longest of 6 documents carry 66%" in study.findings()["heavy documents"].text
 
 
 def test_a_lost_run_and_documents_left_out_are_flagged(study: Study) -> None:

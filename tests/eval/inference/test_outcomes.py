@@ -12,6 +12,7 @@ from eval.inference.likelihood import _windows, likelihoods
 from eval.inference.outcomes import outcomes
 from toolkit import config
 from toolkit.data.format import prompt
+from toolkit.errors import UserError
 from toolkit.events import Advanced, Event
 from toolkit.models import load
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
@@ -140,3 +141,17 @@ def test_progress_goes_once_from_start_to_end_over_all_settings(tiny, form, reci
     done = [event.done for event in steps]
     assert done == sorted(done)
     assert {0, 8, 16, 24} <= set(done)
+
+
+@pytest.mark.parametrize(
+    ("precision", "remedy"), [("fp32", "$"), ("bf16", "; try evaluate.likelihood_precision")]
+)
+def test_a_likelihood_that_is_no_number_names_the_text_and_the_remedy(
+    tiny, form, monkeypatch, precision, remedy
+):
+    """A model whose last norm holds a weight that is not a number, as one from elsewhere may."""
+    weight = tiny[0].transformer.ln_f.weight
+    monkeypatch.setattr(weight, "data", torch.full_like(weight, float("nan")))
+    says = f"text 1 of 1 is not a finite number in {precision}: .* floating point{remedy}"
+    with pytest.raises(UserError, match=says):
+        likelihoods(*tiny, ["RECIPE: Pie\n[END]"], form, precision=precision)

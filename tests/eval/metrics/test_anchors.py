@@ -49,6 +49,15 @@ def test_the_same_title_is_another_text_of_that_title(items, context):
     assert _titles(anchors.same_title(items, context)) == ["plum cake!", None, "Plum cake", None]
 
 
+def test_titles_are_the_same_by_letters_and_vowel_signs_or_by_all_there_is(outcome, text, context):
+    """Hindi for tea and for shade differ in a sign; two titles of emoji are two titles."""
+    tea, shade = "\u091a\u093e\u092f", "\u091a\u093e\u092f\u093e"
+    titles = (tea, shade, "\N{HOT BEVERAGE}", "\N{SHORTCAKE}", "Cr\u00eape", "crepe")
+    items = [outcome(text(title=title, directions=f"Do {title} thus.")) for title in titles]
+    made = anchors.same_title(items, context)
+    assert _titles(made) == [None, None, None, None, "crepe", "Cr\u00eape"]
+
+
 def test_an_excluded_document_of_the_title_is_a_second_reference(items, context, text):
     """A second fish soup was excluded because the first is held out: it is that one's ceiling."""
     further = [text(title="Fish Soup", directions="Do chowder thus.")]

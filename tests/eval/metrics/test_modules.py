@@ -39,6 +39,18 @@ try:
     evaluate.load("eval/hf_evaluate", "stop_rate").compute(predictions=[good])
 except UserError as error:
     found["no endings"] = str(error)
+try:
+    evaluate.load("eval/hf_evaluate", "copied").compute(predictions=[good])
+except UserError as error:
+    found["no train"] = str(error)
+try:
+    evaluate.load("eval/hf_evaluate", "stop_rate").compute(predictions=[good], stopped=["False"])
+except UserError as error:
+    found["a word"] = str(error)
+one_by_one = evaluate.load("eval/hf_evaluate", "structure_compliance")
+one_by_one.add(prediction=good)
+one_by_one.add(prediction=endless, reference=good)
+found["one by one"] = one_by_one.compute()
 found["no references"] = evaluate.load("eval/hf_evaluate", "distinct").compute(predictions=[good])
 try:
     evaluate.load("eval/hf_evaluate", "blue")
@@ -78,6 +90,13 @@ def test_every_module_loads_offline_and_scores_references_best(found):
     assert found["ingredient_use"] == found["ingredient_match"] == found["length_ratio"] == 1
     assert found["longest_copy"] == 7
     assert found["bleu_signature"].startswith("nrefs:1|case:mixed")
+
+
+def test_a_module_takes_documents_one_by_one_and_refuses_what_is_no_ending(found):
+    """One of two has an end; a word is neither true nor false; copies need the texts they may be of."""
+    assert found["one by one"]["structure_compliance"] == 0.5
+    assert "stopped: expected True or False per document, got str: 'False'" in found["a word"]
+    assert "copies of training texts: give them as `train`" in found["no train"]
 
 
 def test_a_module_takes_how_texts_ended(found):

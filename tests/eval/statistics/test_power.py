@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from eval.metrics import metric
-from eval.statistics.changes import Needed, cheapest_change, needed
 from eval.statistics.crossed import spread
-from eval.statistics.power import Variances, decided, detectable, reachable_margin, typical
+from eval.statistics.power.assurance import Variances, decided, detectable, reachable_margin, typical
+from eval.statistics.power.changes import Needed, cheapest_change, needed
 
 DOCUMENTS_ONLY = Variances(seed=0.0, document=1.0, rest=0.0)
 

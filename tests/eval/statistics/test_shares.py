@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.statistics import power, shares
 from eval.statistics.compare import compare
 from eval.statistics.crossed import ALPHA
+from eval.statistics.power import assurance, shares
 
 
 def test_six_gains_are_the_fewest_that_mcnemar_calls():
@@ -43,8 +43,8 @@ def test_equal_outcomes_are_equivalent_from_the_documents_that_are_named(share, 
 def test_many_discordant_documents_are_normal():
     """On either side of what is summed over, the two differ by less than 0.02."""
     exact = shares.decided(0.3, 1600, 0.03, None)
-    variances = power.Variances(seed=0.0, document=0.3 - 0.03**2, rest=0.0)
-    assert exact == pytest.approx(power.decided(variances, 1, 1600, 0.03, None), abs=0.02)
+    variances = assurance.Variances(seed=0.0, document=0.3 - 0.03**2, rest=0.0)
+    assert exact == pytest.approx(assurance.decided(variances, 1, 1600, 0.03, None), abs=0.02)
     assert shares.decided(0.3, 2000, 0.03, None) > exact
 
 

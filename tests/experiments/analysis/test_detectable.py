@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.metrics import metric
-from eval.statistics.power import Variances, detectable, reachable_margin, typical
+from eval.statistics.power.assurance import Variances, detectable, reachable_margin, typical
 from experiments.analysis.comparisons import comparisons
 from experiments.analysis.detectable import Basis, bases_from, detectables, in_words, wanted
 from experiments.analysis.statistics import Statistics

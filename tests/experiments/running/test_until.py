@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from eval.statistics.power import Variances
+from eval.statistics.power.assurance import Variances
 from experiments.analysis.families import planned_for
 from experiments.analysis.verify import verify
 from experiments.design import study as studies

@@ -137,6 +137,8 @@ def test_nothing_has_no_candidates() -> None:
         ("IV", "V", False),
         ("Apple Pie", "Pie Apple", False),
         ("\u30d0\u30b9", "\u30cf\u30b9", False),  # a bus and a lotus
+        ("\u091a\u093e\u092f", "\u091a\u093e\u092f\u093e", False),  # tea and a shade, in Hindi
+        ("\u091a\u093e\u092f\u0964", "\u091a\u093e\u092f", True),  # with a full stop
         ("\u0439", "\u0438", True),  # as \u00e9 and e: an accent's loss joins titles, and splits none
     ],
 )

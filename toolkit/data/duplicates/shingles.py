@@ -20,7 +20,9 @@ SHINGLE_WORDS = 3
 MIX = tuple(np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 """Odd 64-bit multipliers."""
 _UNSPACED = r"\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_SIGNED = r"\u0900-\u0963\u0966-\u0dff\u1000-\u1049\u1050-\u109f"
+"""Scripts of India, Sri Lanka and Burma: their vowel signs are no letters to `re`, and part of words."""
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}{_SIGNED}]+|[{_SIGNED}]+")
 """A word, or a character of a script that is written without spaces: Thai, Lao, Khmer, Japanese, Chinese."""
 _ACCENTED = 0x0530
 """Latin, Greek and Cyrillic letters lie below it: their accents make no other letter."""

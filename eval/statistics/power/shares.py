@@ -1,4 +1,4 @@
-"""Paired shares at one seed: McNemar's p-value, and the chance that a study of that kind decides.
+"""The chance that a study of paired shares at one seed decides.
 
 What is known of a difference is in the discordant documents, those on which only one side passes. With few of
 them a normal distribution promises far more power than the exact test has: their numbers are summed over.
@@ -11,22 +11,13 @@ from functools import partial
 import numpy as np
 
 from eval.metrics.base import Floats
-from eval.statistics import power
 from eval.statistics.crossed import ALPHA, student
+from eval.statistics.power import assurance
 
 EXACT = 500
 """Discordant documents expected up to which their numbers are summed over; a normal one then does."""
 _DEVIATIONS = 8
 """How many standard deviations of the discordant documents' number are looked at."""
-
-
-def mcnemar(method: Floats, baseline: Floats) -> float:
-    """McNemar's exact two-sided p-value from 0/1 outcomes ``[N]`` of the same documents."""
-    from scipy.stats import binomtest
-
-    gained = int(((method == 1) & (baseline == 0)).sum())
-    lost = int(((method == 0) & (baseline == 1)).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
 def decided(
@@ -39,7 +30,7 @@ def decided(
     level: float = ALPHA,
     directed: bool = True,
 ) -> float:
-    """Return the chance that a study of one seed calls a true difference of shares, as `power.decided` does.
+    """Return the chance that a study of one seed calls a true difference; see `assurance.decided`.
 
     ``discordant``: the share of documents on which one side alone passes; at least the difference. A call
     needs McNemar's p below the level, and Bonett and Price's interval without zero.
@@ -48,8 +39,8 @@ def decided(
 
     rate = min(1.0, max(discordant, abs(difference)))
     if documents * rate > EXACT:
-        variances = power.Variances(seed=0.0, document=rate - difference**2, rest=0.0)
-        return power.decided(
+        variances = assurance.Variances(seed=0.0, document=rate - difference**2, rest=0.0)
+        return assurance.decided(
             variances, 1, documents, difference, margin, tests, level=level, directed=directed
         )
     differ = _likely(documents, rate)
@@ -76,7 +67,7 @@ def detectable(discordant: float, documents: int, tests: int = 1, *, level: floa
     low, high = 0.0, 1.0
     while high - low > 1e-4:
         middle = (low + high) / 2
-        low, high = (low, middle) if chance(middle) >= power.POWER else (middle, high)
+        low, high = (low, middle) if chance(middle) >= assurance.POWER else (middle, high)
     return high
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from eval.statistics.crossed import ALPHA, Spread
-from eval.statistics.power import POWER, Variances, decided, detectable, two_digits
+from eval.statistics.power.assurance import POWER, Variances, decided, detectable, two_digits
 
 MOST_SEEDS = 100
 MOST_DOCUMENTS = 1_000_000
@@ -42,9 +42,9 @@ def needed(
     """Return what would decide with 80 % power if the true difference is the observed one.
 
     Documents are added at the seeds there are, and seeds at the documents there are. Empty if the study's
-    own size does, or with no difference and no margin. ``level``, ``directed``: as in `power.decided`; if
-    no way is better, a difference outside the margin is never decided. ``chance``: of so many documents at
-    one seed, where `power.decided` does not tell it (`shares.decided`).
+    own size does, or with no difference and no margin. ``level``, ``directed``: as in `assurance.decided`; if
+    no way is better, a difference outside the margin is never decided. ``chance``: of deciding with n
+    documents at one seed, where `assurance.decided` does not tell it (`shares.decided`).
     """
     size, here = abs(difference), Variances.of(spread)
 
