@@ -14,6 +14,7 @@ from rich.text import Text
 
 from figures.wording.data import training_data_lines
 from toolkit.records.data import SPLITS, DataReport, Duplicates, Leak, Refusal, SourceReport
+from toolkit.records.files import whole_file
 
 BINS = 24
 COLOURS = {"train": "#4477aa", "validation": "#ee6677", "test": "#228833"}
@@ -194,13 +195,14 @@ def _closest(leaks: Mapping[str, Leak]) -> Titled:
 
 
 def draw(report: DataReport, stem: Path, lengths: Lengths, unit: str = "tokens") -> list[Path]:
-    """Write the figure of lengths and of similarity to training as PDF and PNG, with the CSV behind it."""
+    """Write the figure of lengths and similarity to training as PDF, PNG and SVG, with the CSV behind it."""
     import csv
 
     from figures.style import drawn, save
 
+    files = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("pdf", "png", "svg", "csv")]
     save(drawn(lambda: _figure(lengths, unit, report.leak)), stem)
-    with stem.with_suffix(".csv").open("w", encoding="utf-8", newline="") as stream:
+    with whole_file(files[-1]) as neighbour, neighbour.open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream, lineterminator="\n")
         out.writerow(["panel", "split", "from", "to", "documents"])
         for split, edges, counts in _bars(lengths):
@@ -210,7 +212,7 @@ def draw(report: DataReport, stem: Path, lengths: Lengths, unit: str = "tokens")
             bins = len(leak.histogram)
             for number, count in enumerate(leak.histogram):
                 out.writerow(["similarity", split, number / bins, (number + 1) / bins, count])
-    return [stem.with_suffix(suffix) for suffix in (".pdf", ".png", ".csv")]
+    return files
 
 
 def _bars(lengths: Lengths) -> list[tuple[str, list[int], list[int]]]:

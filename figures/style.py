@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context as style_context
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter
 
 from toolkit.errors import UserError, unknown_name
-from toolkit.records.files import write_text
+from toolkit.records.files import whole_file, write_text
 
 INK = "#1f2430"
 MUTED = "#687182"
@@ -88,6 +88,22 @@ def note(ax: Axes, text: str) -> None:
         va="top",
         gid="note",
     )
+
+
+def settle_notes(ax: Axes) -> None:
+    """Put an Axes' own notes below its label, wrapped to its width: for an Axes in somebody's own figure."""
+    notes = [child for child in ax.texts if child.get_gid() == "note"]
+    figure = ax.get_figure(root=True)
+    if not notes or figure is None:
+        return
+    texts = list(dict.fromkeys(child.get_text() for child in notes))
+    for child in notes:
+        child.remove()
+    wide = int(20 * figure.get_figwidth() * ax.get_position().width)
+    note(ax, "\n".join(line for text in texts for line in textwrap.wrap(text, max(20, wide))))
+    box, labels = ax.get_window_extent(), ax.xaxis.get_tightbbox()
+    lowest = box.y0 if labels is None else min(box.y0, labels.y0)
+    cast("Annotation", ax.texts[-1]).xyann = (0, 72 * (lowest - box.y0) / figure.dpi - 4)
 
 
 def gather_notes(figure: Figure) -> None:
@@ -191,7 +207,10 @@ def save(figure: Figure, stem: Path, style: Style = Style()) -> str:  # noqa: B0
     def file(suffix: str) -> Path:
         return stem.with_name(f"{stem.name}.{suffix}")  # not `with_suffix`: a name may have dots
 
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    def write(suffix: str, **settings: Any) -> None:
+        with whole_file(file(suffix)) as neighbour:
+            figure.savefig(neighbour, format=suffix, **settings)
+
     with _in(style):
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -199,9 +218,9 @@ def save(figure: Figure, stem: Path, style: Style = Style()) -> str:  # noqa: B0
             write_text(file("svg"), stream.getvalue())
         if "pdf" in style.formats:
             dateless = {"CreationDate": None, "Creator": "bakeoff", "Producer": None}
-            figure.savefig(file("pdf"), metadata=dateless)
+            write("pdf", metadata=dateless)
         if "png" in style.formats:
-            figure.savefig(file("png"), dpi=200, metadata={"Software": None})
+            write("png", dpi=200, metadata={"Software": None})
         if "pgf" in style.formats:
             _save_pgf(figure, file("pgf"))
     return stream.getvalue()

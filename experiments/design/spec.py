@@ -81,6 +81,10 @@ class StudyMethod(Spec):
         return self
 
 
+OTHER_LABELS = ("references", "unrelated text", "same title", "nearest training")
+"""What tables and figures call the texts that no model wrote."""
+
+
 class StudySpec(Spec):
     """A study file, names resolved."""
 
@@ -140,6 +144,7 @@ class StudySpec(Spec):
         for name in self.looks:
             if name not in (*self.methods, BASE):
                 raise ValueError(f"looks: {unknown_name('method of this study', name, self.methods)}")
+        self._refuse_shared_labels()
         sources = [name for name in self.methods if name not in self.converted]
         for name, source in self.converted.items():
             if source not in sources:
@@ -167,6 +172,17 @@ class StudySpec(Spec):
                 if mode not in modes:
                     raise unknown_name(f"prompt mode of format '{dataset.format.name}'", mode, modes)
         return self
+
+    def _refuse_shared_labels(self) -> None:
+        """Raise ValueError for a label that another method has, or an anchor: tables are made by label."""
+        taken = {name: name for name in (*self.methods, BASE, *OTHER_LABELS)}
+        for method, look in self.looks.items():
+            if look.label is None:
+                continue
+            owner = taken.setdefault(look.label, method)
+            if owner != method:
+                whose = "that of another method" if owner in self.methods or owner == BASE else "an anchor's"
+                raise ValueError(f"looks: {method}: label '{look.label}' is {whose}: choose another")
 
     @property
     def what_is_trained(self) -> str:

@@ -55,7 +55,8 @@ def extent(table: pd.DataFrame) -> str:
 def intervals(table: pd.DataFrame, confidence: str = "95 %") -> str:
     """What the bars are and speak about; where methods differ in that, which is which."""
     methods: dict[str, list[str]] = {}
-    columns = (table[name] for name in ("method", "speaks_about", "seeds", "documents"))
+    name_of = "label" if "label" in table else "method"
+    columns = (table[name] for name in (name_of, "speaks_about", "seeds", "documents"))
     for method, about, seeds, documents in zip(*columns, strict=True):
         methods.setdefault(scope_text(str(about), int(seeds), int(documents)), []).append(str(method))
     by_scope = {scope: joined(list(dict.fromkeys(names))) for scope, names in methods.items()}

@@ -57,7 +57,7 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens", diverged: C
     ax.legend()
     ax.set_xlabel(text)
     ax.set_ylabel("Validation bits per byte")
-    last = max((x_end for _, x_end, _ in ends), default=float(table[x].max()) / one)
+    last = float(table.loc[~lost if ends else slice(None), x].max()) / one  # the slowest seed's, in full
     ax.set_xlim(0, 1.2 * last or 1)
     if 0 < len(ends) <= FEW:
         _end_values(ax, ends)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from figures.tidy.load import StudyTables
 from figures.wording.names import amount, count, joined
+from figures.wording.pairs import confidence_text
 from toolkit.errors import visible
 from toolkit.records import BASE, RunRecord
 
@@ -93,7 +94,9 @@ def _intervals(study: StudyTables) -> str:
             names = dict.fromkeys(str(name) for name in others.loc[others["seeds"] == seeds, "method"])
             exceptions.append(f"{seeds} for {joined([*names])} ({_over(seeds)})")
         words = f"{low} to {count(high, 'seed')}: {usual}, but {'; '.join(exceptions)}"
-    return f"95 % intervals over {about}; {words}; p-values are Holm-corrected."
+    confidence = confidence_text(study.conclusions)
+    apart = "" if confidence == "95 %" else f" (of differences {confidence}, for the study's looks)"
+    return f"95 % intervals{apart} over {about}; {words}; p-values are Holm-corrected."
 
 
 def _over(seeds: int) -> str:

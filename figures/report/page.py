@@ -147,7 +147,7 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
             for one in conclusions.recommendations
         ],
         "looks": looks_text(conclusions.sequential) if conclusions.sequential else None,
-        "how_to_read": prose.HOW_TO_READ,
+        "how_to_read": prose.how_to_read(conclusions),
         "limits": prose.LIMITS,
         "lost": [
             cell.model_copy(update={"error": cell.error and without_paths(cell.error, root)})

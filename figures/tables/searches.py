@@ -7,6 +7,7 @@ import pandas as pd
 from figures.tables.table import Table
 from figures.wording.evidence import evidence_text
 from figures.wording.names import MISSING, condition_label
+from figures.wording.pairs import shown_name
 from toolkit.records import Conclusions, Condition, Optimum
 
 
@@ -18,7 +19,7 @@ def optima(conclusions: Conclusions) -> Table:
         rows.append(
             (
                 condition_label(one.condition, conclusions.conditions),
-                one.method,
+                shown_name(conclusions, one.method),
                 unknown if one.learning_rate is None else f"{one.learning_rate:.2g}",
                 _interval(one.low, one.high),
                 f"{one.seeds} of {one.seeds + one.outside}",
@@ -34,7 +35,7 @@ def optima(conclusions: Conclusions) -> Table:
         "95 % interval",
         "seeds with an optimum",
         "confirmed at",
-        f"over that of {conclusions.baseline}",
+        f"over that of {shown_name(conclusions, conclusions.baseline)}",
         "95 % interval of the ratio",
     )
     title = "Best learning rates, by a parabola through each tuning seed's best rate and its neighbours"

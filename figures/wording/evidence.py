@@ -128,6 +128,8 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
     metric = metric_label(recommendation.metric, recommendation.label)
     by_name = {candidate.method: candidate for candidate in recommendation.candidates}
     if recommendation.method is None:
+        if all(candidate.cost(recommendation.by) is None for candidate in recommendation.candidates):
+            return f"No method is known to be within the budget: the {by} of none is known."
         return f"No method is within the budget of {cost_text(recommendation.budget, recommendation.by)}."
     chosen = by_name[recommendation.method]
     name = method_label(chosen.method, tuned=chosen.method not in untuned)

@@ -68,9 +68,9 @@ def metric_labels(conclusions: Conclusions) -> dict[str, str]:
 
 
 def versus(conclusions: Conclusions, pair: Comparison) -> str:
-    """``lora-r16 vs full``, with *untuned* beside whichever is."""
-    names = (pair.method, pair.baseline)
-    raw = [untuned(conclusions, pair.condition, name) for name in names]
+    """``lora-r16 vs full`` by the labels that the study chose, with *untuned* beside whichever is."""
+    raw = [untuned(conclusions, pair.condition, name) for name in (pair.method, pair.baseline)]
+    names = [shown_name(conclusions, name) for name in (pair.method, pair.baseline)]
     if all(raw):
         return f"{names[0]} vs {names[1]} (both untuned)"
     return " vs ".join(method_label(name, tuned=not flag) for name, flag in zip(names, raw, strict=True))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from figures.wording.pairs import confidence_text
+from toolkit.records import Conclusions
+
 HOW_TO_READ = {
-    "Better, worse": "The 95 % interval of the difference excludes zero, and p stays below 0.05 after Holm's "
-    "correction over its family. The difference may still be smaller than the margin.",
+    "Better, worse": "The {confidence} interval of the difference excludes zero, and p stays below 0.05 "
+    "after {looks}Holm's correction over its family. The difference may still be smaller than the margin.",
     "Equivalent": "Not so, and the whole interval lies inside the margin: any true difference is negligible. "
-    "Each is two one-sided tests at 2.5 %, not corrected for the number of comparisons.",
+    "Each is two one-sided tests at {one_sided} %, not corrected for the number of comparisons.",
     "Undecided": "Neither. The study was too small to tell; this is not the same as equal.",
     "p": "With one seed: the largest of approximate randomisation, bootstrap-t and Student's t on the same "
     "documents; McNemar's test for a share. With several: the sum of two t's, of seeds and of documents.",
@@ -17,7 +20,7 @@ HOW_TO_READ = {
     "Base, references": "The base is the same base model, untouched. The references are the test "
     "documents, scored as if they had been generated; no method can be expected to pass them.",
 }
-"""Term -> what it means."""
+"""Term -> what it means; see `how_to_read`."""
 
 LIMITS = (
     "BLEU compares one text with one reference. Many texts would do as well, so a good one may score low; "
@@ -33,3 +36,14 @@ LIMITS = (
     "The result holds for this base model, these documents and this amount of training. It need not carry "
     "over to larger models, longer training or other data.",
 )
+
+
+def how_to_read(conclusions: Conclusions) -> dict[str, str]:
+    """Return the terms with their meaning in this study: one that grows has intervals of more confidence."""
+    looks = conclusions.sequential
+    filled = {
+        "confidence": confidence_text(conclusions),
+        "looks": "the correction for its looks and " if looks else "",
+        "one_sided": f"{50 * (looks.now.level if looks else 0.05):.3g}",
+    }
+    return {term: meaning.format(**filled) for term, meaning in HOW_TO_READ.items()}

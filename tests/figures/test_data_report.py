@@ -49,6 +49,17 @@ def test_a_summary_by_hand() -> None:
     assert summary([])["mean"] is None
 
 
+def test_names_with_dots_are_files_of_their_own(prepared: Prepared, tmp_path: Path) -> None:
+    """`cook.v1` and `cook.v2` end in no suffix; every file that is named is there."""
+    files = [
+        path
+        for name in ("data-cook.v1", "data-cook.v2")
+        for path in draw(prepared.report, tmp_path / name, characters(prepared), "characters")
+    ]
+    assert len({path.name for path in files}) == 8
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in files)
+
+
 def test_every_row_is_accounted_for_on_the_screen(prepared: Prepared) -> None:
     """341 = 5 refused + 336; 336 = 60 + 10 + 12 + excluded + not needed."""
     text = " ".join(shown(prepared).split())
@@ -79,10 +90,10 @@ def test_lengths_in_tokens_are_shown_and_kept_where_they_are_given(prepared: Pre
 def test_the_figure_comes_with_the_numbers_behind_it(prepared: Prepared, tmp_path: Path) -> None:
     """Each part's bars add up to its documents: 60, 10, 12 in lengths; 10 and 12 in similarity."""
     paths = draw(prepared.report, tmp_path / "data", characters(prepared), "characters")
-    assert [path.suffix for path in paths] == [".pdf", ".png", ".csv"]
+    assert [path.suffix for path in paths] == [".pdf", ".png", ".svg", ".csv"]
     assert all(path.stat().st_size > 500 for path in paths)
     sums: dict[tuple[str, str], int] = {}
-    with paths[2].open(encoding="utf-8") as stream:
+    with paths[3].open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             key = (row["panel"], row["split"])
             sums[key] = sums.get(key, 0) + int(row["documents"])

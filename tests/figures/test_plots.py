@@ -144,6 +144,17 @@ def test_two_seeds_are_two_thin_lines_and_their_mean(make_study: Make) -> None:
     assert mean == pytest.approx((first[:-1] + second[:-1]) / 2)
 
 
+def test_a_slow_seed_is_drawn_to_its_end(make_study: Make) -> None:
+    """One seed takes three times as long: the axis holds its last validation."""
+    steps = load(*make_study(seeds=2)).steps
+    steps = steps[steps["validation_bits_per_byte"].notna() & (steps["method"] == "full")].copy()
+    slow = steps["run_id"] == steps["run_id"].iloc[0]
+    steps.loc[slow, "seconds"] *= 3
+    ax = curves.learning_curve(steps, axes(), x="seconds")
+    drawn = max(float(np.nanmax(np.asarray(line.get_xdata(), dtype=float))) for line in ax.lines)
+    assert ax.get_xlim()[1] > drawn > 2 * float(np.asarray(ax.lines[-1].get_xdata(), dtype=float)[-1]) / 2
+
+
 def test_a_mean_ends_where_the_first_seed_does(make_study: Make) -> None:
     """One of two seeds stopped early: the thick line has as many points, as the note tells."""
     steps = load(*make_study(seeds=2)).steps

@@ -60,6 +60,25 @@ def test_a_figure_that_a_study_lacks_is_named(make_study: Make) -> None:
         draw_only(*make_study(), ["section"], Style())
 
 
+def test_a_folder_that_cannot_be_written_is_one_line_and_a_failed_figure_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the folder should be; a drawing that stops in the middle of the PNG."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UserError, match="cannot write .*taken/one.pdf: .*Choose another folder with --root"):
+        save(drawn(Figure), tmp_path / "taken" / "one", Style(formats=("pdf",)))
+
+    def stops(figure: Figure, path: Path, **settings: object) -> None:
+        if settings["format"] == "png":
+            Path(path).write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", stops)
+    with pytest.raises(KeyboardInterrupt):
+        save(drawn(Figure), tmp_path / "one", Style(formats=("png",)))
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_pgf_without_latex_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its texts are measured by LaTeX."""
     monkeypatch.setattr("shutil.which", lambda _: None)

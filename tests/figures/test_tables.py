@@ -121,7 +121,7 @@ def test_searches_and_findings_are_numbers_too() -> None:
     claim = Claim(**shared, name="n", text="t", source="s", verdict="undecided", comparisons=(compared,))
     conclusions = SimpleNamespace(
         optima=(optimum,), claims=(claim, claim.model_copy(update={"comparisons": ()})), baseline="full",
-        conditions=(optimum.condition,),
+        conditions=(optimum.condition,), looks={},
     )  # fmt: skip
     (row,) = csv.DictReader(io.StringIO(searches.optima(conclusions).csv()))
     assert [float(row[name]) for name in ("learning_rate", "low", "high")] == [0.0032, 0.001, 0.01]

@@ -134,7 +134,7 @@ class MethodLook(Record):
     """How a study wants a method shown; what is None follows from the method's name."""
 
     label: str | None = None
-    """Its name in figures and tables."""
+    """Its name in figures and tables, which no other has; sentences keep the method's own."""
     colour: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     """As `#rrggbb`."""
     mark: Literal["o", "s", "D", "^", "v", "P", "X", "p", "<", ">", "h", "*", "d", "8"] | None = None

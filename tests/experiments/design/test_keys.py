@@ -61,3 +61,7 @@ def test_a_new_file_loads_and_mentions_every_key(tmp_path, monkeypatch):
     } == set()  # fmt: skip
     with pytest.raises(UserError, match="exists"):
         new("mine")
+    for name in ("my study", "a:b", ".yaml", "-x"):
+        with pytest.raises(UserError, match="is no name of a study: it is made of letters"):
+            new(name)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]

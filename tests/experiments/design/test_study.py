@@ -21,6 +21,22 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("root")
 
 
+@pytest.mark.parametrize(
+    ("looks", "whose"),
+    [
+        ("{full: {label: X}, lora-r16: {label: X}}", "lora-r16: label 'X' is that of another method"),
+        ("{full: {label: lora-r16}}", "full: label 'lora-r16' is that of another method"),
+        ("{full: {label: base}}", "full: label 'base' is that of another method"),
+        ("{base: {label: unrelated text}}", "base: label 'unrelated text' is an anchor's"),
+    ],
+)
+def test_a_label_is_of_one_method(looks, whose):
+    """Tables are made by label: two methods of one would be averaged."""
+    with pytest.raises(UserError, match=f"looks: {whose}: choose another"):
+        study.load("quickstart", [f"looks={looks}"])
+    assert study.load("quickstart", ["looks={full: {label: full}, base: {label: Untouched}}"]).looks
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_is_planned_on_the_embedded_data(name, root):
     """Each has a question, a header above it, and a grid with an anchor and every method."""
