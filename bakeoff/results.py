@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from matplotlib.style import context as style_context
 from bakeoff import columns
 from figures.gallery.draw import compose, figures_of
 from figures.gallery.figure import FigureSpec, Plot
-from figures.style import RC, drawn
+from figures.style import RC, drawn, settle_notes
 from figures.tidy import load as tidy
 from figures.tidy.load import StudyTables
 from toolkit.errors import UserError, unknown_name
@@ -96,11 +97,19 @@ class Result:
         if name not in self._figures:
             raise unknown_name("figure of this study", name, self._figures)
         spec = self._figures[name]
-        if ax is None and metric is None:
-            return drawn(lambda: compose(spec, make=plt.figure)).axes[0]
+        if ax is None:
+            one = spec if metric is None else _alone(spec, metric)
+            return drawn(lambda: compose(one, make=plt.figure)).axes[0]
         plot, table = _panel(spec, metric)
         with style_context(["default", RC]):
-            return plot(table, plt.subplots()[1] if ax is None else ax)
+            plot(table, ax)
+            settle_notes(ax)
+        return ax
+
+
+def _alone(spec: FigureSpec, metric: str) -> FigureSpec:
+    """The figure with the panel of one metric."""
+    return replace(spec, panels=[_panel(spec, metric)], columns=1, heights=[max(spec.heights)])
 
 
 def _panel(spec: FigureSpec, metric: str | None) -> tuple[Plot, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from bakeoff.results import Result, load
 from experiments.design import study as studies
 from experiments.design.study import StudySpec
+from toolkit.errors import UserError
 from toolkit.records.folders import Root
 
 __all__ = ["Study", "study"]
@@ -81,7 +83,20 @@ def study(name: str, /, **overrides: Any) -> Study:
         For an unknown study or key, with the nearest match, and for values out of range.
     """
     pairs = [
-        f"{key.replace('__', '.')}={json.dumps(value, ensure_ascii=False)}"
+        f"{key.replace('__', '.')}={json.dumps(value, ensure_ascii=False, default=_plain)}"
         for key, value in overrides.items()
     ]
     return Study(studies.load(str(name), pairs))
+
+
+def _plain(value: object) -> object:
+    """A value that JSON lacks: a path as text, a range or a set as a list, a NumPy number as a number."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise UserError(
+        f"study: {value!r:.60} is of type {type(value).__name__}: give numbers, texts, lists or dicts"
+    )

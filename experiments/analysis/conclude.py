@@ -27,9 +27,9 @@ from experiments.analysis.recommend import recommend
 from experiments.analysis.statistics import Statistics, seed_priors_of, statistics_of
 from experiments.design.conditions import CellSpec
 from experiments.design.planning.edits import write_study
-from experiments.design.study import StudySpec
+from experiments.design.study import STUDIES, StudySpec
 from experiments.design.study_state import CellState, StudyState
-from toolkit.errors import UserError
+from toolkit.errors import UserError, nearest
 from toolkit.records import (
     Cell,
     Comparison,
@@ -124,9 +124,15 @@ def read(root: Path, study: str) -> Conclusions:
     """A study's conclusions from disk."""
     path = Root(root).results(study) / "comparisons.json"
     if not path.is_file():
-        raise UserError(
-            f"no results of study '{study}' in {root / 'results'}. `bakeoff run {study}` makes them"
-        )
+        place = root / "results"
+        here = [found.parent.name for found in place.glob("*/comparisons.json")]
+        bundled = [file.stem for file in STUDIES.glob("*.yaml")]
+        remedy = f"`bakeoff run {study}` makes them"
+        if study not in bundled:
+            remedy = (
+                f"{nearest(Path(study).name, [*here, *bundled])}; `bakeoff run` of a study makes its results"
+            )
+        raise UserError(f"no results of study '{study}' in {place}. {remedy}")
     return Conclusions.read(path)
 
 

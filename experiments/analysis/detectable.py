@@ -57,6 +57,8 @@ class Wanted(NamedTuple):
     """In the metric's unit."""
     change: Change | None
     """None if 100 seeds do not suffice."""
+    settings: tuple[str, ...] = ()
+    """The keys of the study that have to change, with their new values."""
 
 
 def bases_of(grid: StudyState) -> dict[str, Basis]:
@@ -113,8 +115,8 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
         number = float(size.removesuffix("%"))
     except ValueError:
         raise UserError(f"--detect {target}: expected a number or a share, e.g. {name}=0.5%") from None
-    if number <= 0:
-        raise UserError(f"--detect {target}: more than 0")
+    if not 0 < number < math.inf:
+        raise UserError(f"--detect {target}: expected a finite number above 0")
     if size.endswith("%"):
         if basis.value is None:
             raise UserError(
@@ -128,7 +130,18 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
         more = change.documents > independent
         documents = math.ceil(change.documents * each) if more else documents_of(study, item)
         change = change._replace(documents=documents)
-    return Wanted(name, number, change)
+    return Wanted(name, number, change, _settings(study, item, change))
+
+
+def _settings(study: StudySpec, item: Metric, change: Change | None) -> tuple[str, ...]:
+    """What to change: texts are written for `evaluate.generations` of the test documents, if that is set."""
+    if change is None or change.kind in ("enough", "seeds"):
+        return ()
+    written = item.of_generations and study.evaluate.generations is not None
+    settings = [f"evaluate.generations={change.documents}"] if written else []
+    if change.documents > study.data.test + study.data.further_test or not written:
+        settings.append(f"data.test={change.documents}")
+    return tuple(settings)
 
 
 def documents_of(study: StudySpec, item: Metric) -> int:
@@ -246,9 +259,9 @@ def in_words(target: Wanted) -> str:
         return f"to see {what}: no study of up to 100 seeds and a million documents suffices"
     if change.kind == "enough":
         return f"to see {what}: the study is large enough"
-    size = {"documents": f"data.test={change.documents}", "seeds": f"{change.seeds} seeds"}
-    both = f"{size['seeds']} and {size['documents']}"
-    return f"to see {what}: {size.get(change.kind, both)} is the cheapest change that reaches 80 % power"
+    parts = [f"{change.seeds} seeds"] if change.kind in ("seeds", "both") else []
+    cheapest = " and ".join([*parts, *target.settings])
+    return f"to see {what}: {cheapest} is the cheapest change that reaches 80 % power"
 
 
 def _number(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
@@ -69,8 +70,8 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
 
     A method whose cost is unknown is taken to be over a budget, and is never called cheaper.
     """
-    if budget is not None and budget <= 0:
-        raise UserError(f"recommend: --budget is above 0, got {budget:g}")
+    if budget is not None and not 0 < budget < math.inf:
+        raise UserError("recommend: --budget is a finite number above 0; leave it out for none")
     costs = {candidate.method: candidate.cost(by) for candidate in recommendation.candidates}
 
     def affordable(method: str) -> bool:

@@ -44,7 +44,8 @@ def removable(root: Path, *, failed: bool = False, data: bool = False) -> list[R
             found += _of_run(folders.run(path.name), failed)
     results = folders.path / "results"
     for study in sorted(results.iterdir()) if results.is_dir() else ():
-        found += _temporary(study) if study.is_dir() else ()
+        for folder in (study, study / "figures", study / "taste"):
+            found += _temporary(folder) if folder.is_dir() else ()
     if data and folders.data.is_dir():
         found += _of_data(folders.data)
     return found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -37,6 +39,12 @@ HIGHEST_RATIO = 200
 PERMISSIONS = ("trust_remote_code", "allow_pickle")
 """Keys by which a specification lets files of others run code. An archive can't give these permissions."""
 NOTHING = "nothing was imported"
+XZ_MEMORY = 2**28
+"""Bytes that unpacking xz may take: its highest setting takes 65 MB."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError),
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -58,11 +66,12 @@ class Checked(NamedTuple):
 def check_archive(file: Path) -> Checked:
     """Read an archive whole and check names, sizes, hashes, and every record against its schema.
 
-    Raises UserError, in one line, for an archive that is damaged, foreign, hostile or of another version.
+    One that xz has packed, `.zip.xz`, is unpacked first. Raises UserError, in one line, for an archive that
+    is damaged, foreign, hostile or of another version.
     """
     if not file.is_file():
         raise UserError(f"cannot read {file}: not a file")
-    with _one_line(file), zipfile.ZipFile(file) as packed:
+    with _one_line(file), _opened(file) as stream, zipfile.ZipFile(stream) as packed:
         _check_sizes(packed, file)
         manifest = _manifest(packed, file)
         contents: dict[str, bytes] = {}
@@ -90,13 +99,33 @@ def check_archive(file: Path) -> Checked:
 
 
 @contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    """The archive as a stream that can be searched; what xz has packed lies in a temporary file meanwhile."""
+    with file.open("rb") as stream:
+        if file.suffix != ".xz":
+            yield stream
+            return
+        unpacking = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
+        with tempfile.TemporaryFile() as whole:
+            while not unpacking.eof:
+                block = stream.read(2**20) if unpacking.needs_input else b""
+                if not block and unpacking.needs_input:
+                    raise EOFError("it ends early")
+                whole.write(unpacking.decompress(block, max_length=2**20))
+                if whole.tell() > MOST_BYTES:
+                    raise ValueError(f"it holds more than {MOST_BYTES:,} bytes")
+            whole.seek(0)
+            yield whole
+
+
+@contextmanager
 def _one_line(file: Path) -> Iterator[None]:
     """Turn what `zipfile` raises on damaged files into a UserError."""
     try:
         yield
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except DAMAGE as error:
         raise UserError(
             f"{file} is damaged, or not a file of `bakeoff export`: {first_line(error)}"
         ) from error

@@ -41,7 +41,10 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
     if not records.evaluated:
         raise UserError(f"export: study '{conclusions.study}' has no evaluated run")
     count = 0
-    with whole_file(target) as neighbour, neighbour.open("w", encoding="utf-8") as stream:
+    with (
+        whole_file(target, "Choose another file with --to") as neighbour,
+        neighbour.open("w", encoding="utf-8") as stream,
+    ):
         seen: set[EvaluationKey] = set()  # a base stands under every training size with one evaluation
         for cell in records.evaluated:
             key = cell.run_id, cell.eval_digest

@@ -45,7 +45,7 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     if _all_packed(folders.results(study) / "comparisons.json", finished):
         files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
     target = target or Path(f"{study}.bakeoff.zip")
-    with whole_file(target) as neighbour:
+    with whole_file(target, "Choose another file with --to") as neighbour:
         contents = {path.relative_to(root).as_posix(): shared_content(path, root) for path in files}
         _pack(neighbour, study, contents)
     return Exported(target, len(finished), len(ids) - len(finished), target.stat().st_size)

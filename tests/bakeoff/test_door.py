@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import bakeoff
@@ -180,6 +181,29 @@ def test_a_folder_without_results_says_what_to_run(tmp_path):
     """Nothing was concluded there."""
     with pytest.raises(UserError, match="holds no comparisons.json"):
         bakeoff.load(tmp_path)
+
+
+def test_overrides_may_be_what_json_lacks(tmp_path):
+    """A range, a path and a number of NumPy's; anything else is one line."""
+    made = bakeoff.study("quickstart", seeds=range(3), train__epochs=np.float64(2)).spec
+    assert (made.seeds, made.train.epochs) == ((0, 1, 2), (2.0,))
+    own = bakeoff.study("quickstart", dataset={"name": "own", "files": [tmp_path / "a.csv"]}).spec
+    assert own.dataset[0].files == (str(tmp_path / "a.csv"),)
+    with pytest.raises(UserError, match="is of type complex: give numbers, texts, lists or dicts"):
+        bakeoff.study("quickstart", seeds=[1j])
+
+
+def test_notes_of_a_plot_in_ones_own_axes_stay_inside_its_width_and_below_its_label(result):
+    """A column of a page: no line of the note is wider than the figure."""
+    figure, ax = plt.subplots(figsize=(3.3, 2.2))
+    result.plot("differences", ax=ax, metric="bits_per_byte")
+    (note,) = [text for text in ax.texts if text.get_gid() == "note"]
+    drawn = note.get_window_extent()
+    assert drawn.x1 <= figure.bbox.x1
+    assert drawn.y1 <= ax.xaxis.label.get_window_extent().y0
+    alone = result.plot("differences", metric="bits_per_byte").figure
+    assert len(alone.axes) == 1
+    plt.close("all")
 
 
 def test_overrides_are_those_of_the_command_line():

@@ -13,12 +13,13 @@ from toolkit.errors import UserError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, remedy: str = "Choose another folder with --root") -> Iterator[Path]:
     """Yield a neighbouring path to write to; on success it replaces ``path``, on error it is removed.
 
-    The file is flushed to disk before it is renamed. Raises UserError if the folder can't be written.
+    The file is flushed to disk before it is renamed. Raises UserError, which ends in ``remedy``, if the
+    folder can't be written.
     """
-    with writable(path):
+    with writable(path, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
@@ -61,10 +62,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def writable(path: Path) -> Iterator[None]:
+def writable(path: Path, remedy: str = "Choose another folder with --root") -> Iterator[None]:
     """Turn an OSError on the way to writing ``path`` into a UserError that names it."""
     try:
         yield
     except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}. Choose another folder with --root"
-        raise UserError(message) from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}. {remedy}") from error

@@ -34,7 +34,8 @@ def _takes_switch(annotation: Any) -> bool:
     return annotation in (bool, Any) or any(map(_takes_switch, get_args(annotation)))
 
 
-Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$", max_length=80)]
+NAME = r"^\w[\w.+-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=80)]
 """It names files and folders: letters, digits, `.`, `+`, `-` and `_`, at most 80 of them."""
 
 

@@ -79,11 +79,12 @@ def judge(
 
 
 def _named(results: tuple[str, ...]) -> dict[str, list[Path]]:
-    """`name=path,path` or a path, whose own name then names the side."""
+    """`name=path,path` or a path, whose own name then names the side; paths may hold `=` and `,`."""
     named: dict[str, list[Path]] = {}
     for result in results:
-        name, separator, files = result.partition("=")
-        paths = [Path(file) for file in (files if separator else result).split(",") if file]
+        name, separator, files = ("", "", result) if Path(result).exists() else result.partition("=")
+        given = files if separator else result
+        paths = [Path(file) for file in ([given] if Path(given).exists() else given.split(",")) if file]
         label = name if separator else paths[0].stem if paths and paths[0].is_file() else result
         if not paths or label in named:
             raise UserError(f"judge: '{result}': give each side a name of its own: name=path")
@@ -124,7 +125,7 @@ def _show(judgement: Judgement, texts: dict[str, float]) -> None:
             "metric": c.metric,
             "result": c.method,
             "value": shown(values[c.dataset, c.metric, c.method]),
-            judgement.baseline: shown(values[c.dataset, c.metric, judgement.baseline]),
+            "baseline": shown(values[c.dataset, c.metric, judgement.baseline]),
             "difference": "" if c.difference is None else f"{c.difference:+.4g}",
             "95 % interval": "" if c.low is None or c.high is None else f"{c.low:+.4g} to {c.high:+.4g}",
             "p (Holm)": "" if c.p_holm is None else f"{c.p_holm:.3g}",

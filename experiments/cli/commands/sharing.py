@@ -83,7 +83,7 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     Parameters
     ----------
     file
-        What `bakeoff export` wrote, on this or another machine.
+        What `bakeoff export` wrote, on this or another machine; also packed by xz, as studies are kept.
     """
     from experiments.sharing.importing import import_archive
     from figures.report.page import build
@@ -159,14 +159,14 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
     ----------
     name
         A study or the id of a run that is finished here, or an archive of `bakeoff export`:
-        `STUDY.bakeoff.zip`.
+        `STUDY.bakeoff.zip`, or one packed by xz.
     documents
         How many documents each model scores again; 0 loads none.
     """
     from experiments.sharing.checking import check_archive
     from figures.wording.names import count
 
-    if name.endswith(".zip"):
+    if name.endswith((".zip", ".zip.xz")):
         archive = check_archive(Path(name))
         if as_json:
             print_json({"study": archive.study, "runs": len(archive.runs), "sha256": archive.sha256})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from toolkit.errors import UserError
 from toolkit.records import Conclusions
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root as Folders
+from toolkit.specs.base import NAME
 
 
 def new(name: str, *, as_json: Json = False) -> int:
@@ -27,6 +29,11 @@ def new(name: str, *, as_json: Json = False) -> int:
     from experiments.design.keys import new_study
 
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
+    if not re.match(NAME, path.stem):
+        raise UserError(
+            f"'{path.stem}' is no name of a study: it is made of letters, digits, `.`, `+`, `-` and `_`, and "
+            "begins with a letter, a digit or `_`"
+        )
     if path.exists():
         raise UserError(f"{path} exists: choose another name, or remove it")
     write_text(path, new_study(path.stem))

@@ -73,7 +73,7 @@ def taste(
             out.print(f"Page: {written.page} ({written.test.pairs} pairs)")
             out.print("Send it to raters; read their files with --votes.")
         return 0
-    test, key = page.read_key(root, name_of(study))
+    test, key = page.read_key(root, name_of(study), ballots.taste_test_of(votes[0]))
     counted = ballots.read(votes, key, test.taste_test)
     result = preferences(counted.votes, baseline or conclusions.baseline)
     if as_json:

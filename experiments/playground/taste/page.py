@@ -54,6 +54,10 @@ class Folder:
         """`test.json`: the taste test's record."""
         return self.path / "test.json"
 
+    def earlier(self, taste_test: str) -> tuple[Path, Path]:
+        """Record and key of a test whose page a later one has replaced: its votes may still come."""
+        return self.path / f"test-{taste_test}.json", self.path / f"key-{taste_test}.jsonl"
+
 
 class Written(NamedTuple):
     """What was written, and where."""
@@ -94,15 +98,29 @@ def write_page(
         methods=tuple(sorted(texts)),
         seed=seed,
     )
+    _keep_earlier(folder, test.taste_test)
     write_text(folder.page, page(shown, test))
     write_lines(folder.key, key)
     test.write(folder.test)
     return Written(folder.page, test)
 
 
-def read_key(root: Path, study: str) -> tuple[TasteTest, list[PairKey]]:
-    """The taste test and its key. Raises UserError if the page has not been made yet."""
+def _keep_earlier(folder: Folder, taste_test: str) -> None:
+    """Keep the key of another test that is here: votes on its page are read with it."""
+    if folder.test.is_file() and (old := TasteTest.read(folder.test).taste_test) != taste_test:
+        for path, kept in zip((folder.test, folder.key), folder.earlier(old), strict=True):
+            path.replace(kept)
+
+
+def read_key(root: Path, study: str, taste_test: str) -> tuple[TasteTest, list[PairKey]]:
+    """The taste test of that identity, or else the last one, and its key.
+
+    Raises UserError if no page has been made yet.
+    """
     folder = Folder(root, study)
+    test, key = folder.earlier(taste_test)
+    if test.is_file() and key.is_file():
+        return TasteTest.read(test), read_lines(key, PairKey)
     if not folder.test.is_file():
         raise UserError(f"no taste test of '{study}' yet: `bakeoff taste {study}` writes its page")
     return TasteTest.read(folder.test), read_lines(folder.key, PairKey)

@@ -49,6 +49,11 @@ class Counted(NamedTuple):
     """Votes on pairs that the key does not know: of another taste test, or an older page."""
 
 
+def taste_test_of(path: Path) -> str:
+    """Return the identity of the taste test that a vote file belongs to. UserError if it is damaged."""
+    return _read(path).taste_test
+
+
 def read(paths: Sequence[Path], key: Sequence[PairKey], taste_test: str) -> Counted:
     """Read vote files. A file given twice, or a vote given twice, counts once.
 
@@ -60,7 +65,10 @@ def read(paths: Sequence[Path], key: Sequence[PairKey], taste_test: str) -> Coun
     for path in paths:
         file = _read(path)
         if file.taste_test != taste_test:
-            raise UserError(f"{path}: votes of another taste test ({file.taste_test}, not {taste_test})")
+            raise UserError(
+                f"{path}: votes of another taste test ({file.taste_test}, not {taste_test}): read the votes "
+                "of each test alone, where its page was written"
+            )
         for vote in file.votes:
             known = pairs.get(vote.pair)
             if known is None:

@@ -7,11 +7,28 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from experiments.analysis.conclude import conclude
+import pytest
+
+from experiments.analysis.conclude import conclude, read
 from experiments.design import study
 from experiments.design.study_state import StudyState
 from figures.report.page import build
 from tests.experiments.small import asked
+from toolkit.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("anwsers", "Did you mean 'answers'"),
+        ("results/rank-sweep", "Did you mean 'rank-sweep'"),
+        ("answers", "`bakeoff run answers` makes them"),
+    ],
+)
+def test_a_study_without_results_is_told_with_the_nearest_name(tmp_path, name, remedy):
+    """No command that would fail next is named."""
+    with pytest.raises(UserError, match=rf"no results of study '{name}' in .*results\. {remedy}"):
+        read(tmp_path, name)
 
 
 def test_an_evaluation_that_could_not_be_brought_up_to_date_is_not_concluded(run_once, tmp_path, tiny_gpt2):

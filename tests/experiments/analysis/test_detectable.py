@@ -19,7 +19,7 @@ ONE = study.load("quickstart", ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]", "d
 
 
 def test_a_row_names_size_difference_margin_and_source():
-    """One metric, two methods: one comparison, so it is what `power.detectable` gives for one test."""
+    """One metric, two methods: one comparison, so it is what `assurance.detectable` gives for one test."""
     (row,) = detectables(ONE, BASIS)
     assert (row.seeds, row.documents, row.source) == (3, 100, "by hand")
     assert row.smallest_difference == pytest.approx(detectable(BASIS["bits_per_byte"].variances, 3, 100, 1))
@@ -45,7 +45,25 @@ def test_the_cheapest_change_reaches_the_wanted_difference():
     assert "large enough" in in_words(large)
 
 
-@pytest.mark.parametrize("target", ["bits_per_byte=much", "bits_per_byte=-1", "bleu=1", "blue=1"])
+def test_more_documents_are_more_generations_where_these_are_limited():
+    """`data.test` alone would change nothing for BLEU; beyond the test documents both have to grow."""
+    limited = study.load(
+        "quickstart", ["metrics=[bleu]", "seeds=[0, 1, 2]", "data.test=200", "evaluate.generations=20"]
+    )
+    bases = {"bleu": Basis(Variances(seed=0.0, document=100.0, rest=1.0), 10.0, "by hand")}
+    some, many = (wanted(limited, bases, f"bleu={size}") for size in (4, 1))
+    assert some.settings == (f"evaluate.generations={some.change.documents}",)
+    assert some.change.documents < 200 < many.change.documents
+    assert many.settings == (
+        f"evaluate.generations={many.change.documents}",
+        f"data.test={many.change.documents}",
+    )
+    assert " and ".join(many.settings) in in_words(many)
+
+
+@pytest.mark.parametrize(
+    "target", [f"bits_per_byte={size}" for size in ("much", "-1", "nan", "inf")] + ["bleu=1", "blue=1"]
+)
 def test_a_wrong_target_is_one_line(target):
     """No number, not above zero, no variances, no such metric."""
     with pytest.raises(UserError) as raised:

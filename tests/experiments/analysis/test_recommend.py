@@ -206,8 +206,25 @@ def test_a_budget_excludes_methods_and_says_what_that_costs():
     none = choose(one, "memory", 0.5e9)
     assert (none.method, none.status) == (None, "none")
     assert recommendation_text(none, [HERE]) == "No method is within the budget of 500.0 MB."
-    with pytest.raises(UserError, match="--budget is above 0"):
+    with pytest.raises(UserError, match="--budget is a finite number above 0"):
         choose(one, "memory", 0)
+
+
+def test_unknown_costs_are_no_costs_over_the_budget():
+    """Every run shared its cores: no time is known, and nothing is said to be over the budget."""
+    cores = {"full": 1.0, "lora-r16": 1.0}
+    found = choose(recommended({"lora-r16": ("equivalent", True)}, others_cores=cores), "time", 1e6)
+    assert found.method is None
+    assert recommendation_text(found, [found.condition], ()) == (
+        "No method is known to be within the budget: the training time of none is known."
+    )
+
+
+@pytest.mark.parametrize("budget", [-1.0, 0.0, float("nan"), float("inf")])
+def test_a_budget_is_a_finite_number_above_zero(budget):
+    """One line, with what no budget is."""
+    with pytest.raises(UserError, match="--budget is a finite number above 0; leave it out for none"):
+        choose(recommended({"lora-r16": ("equivalent", True)}), "time", budget)
 
 
 def test_what_the_audit_refused_is_never_called_undecided():

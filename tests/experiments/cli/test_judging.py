@@ -82,6 +82,31 @@ def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_
     assert errors == f"bakeoff: {tmp_path / 'c.csv'}: the score of item '19' is not a finite number\n"
 
 
+def test_paths_may_hold_signs_and_a_baseline_the_name_of_a_column(texts, capsys):
+    """`lr=0.1,seed=0/result.txt`, as Hydra names folders; the baseline is called result."""
+    folder = texts / "lr=0.1,seed=0"
+    folder.mkdir()
+    (texts / "b.txt").rename(folder / "result.txt")
+    sides = folder / "result.txt", f"value={texts / 'a.txt'}"
+    code, out, _ = called(capsys, *sides, "--references", texts / "ref.txt", "--metric", "bleu", "--json")
+    values = {e["method"]: e["value"] for e in json.loads(out)["estimates"]}
+    assert (code, list(values)) == (0, ["result", "value"])
+    _, table, _ = called(capsys, *sides, "--references", texts / "ref.txt", "--metric", "bleu")
+    (row,) = [line for line in table.splitlines() if "ref.txt" in line]
+    cells = [cell.strip() for cell in row.split("│")]
+    assert cells[3:6] == ["value", f"{values['value']:.4g}", f"{values['result']:.4g}"]
+    code, _, err = called(capsys, f"x={folder / 'result.txt'},{folder / 'result.txt'}", sides[1])
+    assert code != 0
+
+
+def test_equal_scores_have_no_p_of_sacrebleus(texts, capsys):
+    """Its test counts only what is farther apart than nothing, and calls equal texts certain to differ."""
+    (texts / "c.txt").write_text((texts / "a.txt").read_text())
+    paths = [texts / f"{name}.txt" for name in "abc"]
+    _, out, _ = called(capsys, *paths, "--references", texts / "ref.txt", "--json", "--metric", "bleu")
+    assert list(json.loads(out)["sacrebleu_p"]) == ["b"]
+
+
 def test_a_direction_may_be_given(tmp_path, capsys):
     """Ten items with about 1 more: undecided with the reason, and worse if lower is better."""
     for name, more in (("a", 1.0), ("b", 0.0)):

@@ -52,10 +52,15 @@ def test_a_taste_test_is_drawn_from_the_texts_of_a_study(done):
     """Three methods are three couples; a pair needs two different texts, so at most 6 prompts for each."""
     root, conclusions, _ = done
     written = write_page(conclusions, root, question="Which?", seed=0, most=None)
-    test, key = read_key(root, "small")
+    test, key = read_key(root, "small", written.test.taste_test)
     assert test == written.test
     assert test.methods == ("base", "full", "lora-r16")
     assert 1 <= test.pairs == len(key) <= 18
     assert "lora-r16" not in written.page.read_text(encoding="utf-8")
     two = write_page(conclusions, root, question="Which?", seed=0, most=None, methods=["full", "base"])
     assert two.test.methods == ("base", "full")
+    assert read_key(root, "small", written.test.taste_test) == (
+        test,
+        key,
+    )  # its votes may come after the new page
+    assert read_key(root, "small", two.test.taste_test)[0] == two.test

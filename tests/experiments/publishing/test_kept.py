@@ -53,9 +53,19 @@ def test_a_kept_study_is_an_archive_that_import_takes(packed, done):
     assert kept(packed) == ["small"]
     with archive("small", packed) as file:
         assert len(check_archive(file).runs) == 3
+    assert len(check_archive(packed / "small" / RECORDS).runs) == 3  # as it is kept, too
     content = lzma.decompress((packed / "small" / RECORDS).read_bytes())
     assert str(done[0]).encode() not in content
     assert len(content) > 3 * (packed / "small" / RECORDS).stat().st_size
+
+
+def test_a_kept_archive_that_is_cut_or_no_xz_is_one_line(packed, tmp_path):
+    """It ends early; it is a zip file with another name."""
+    whole = (packed / "small" / RECORDS).read_bytes()
+    for content in (whole[: len(whole) // 2], lzma.decompress(whole)):
+        (tmp_path / RECORDS).write_bytes(content)
+        with pytest.raises(UserError, match="is damaged, or not a file of `bakeoff export`"):
+            check_archive(tmp_path / RECORDS)
 
 
 def test_the_same_records_are_kept_as_the_same_bytes(packed, done, tmp_path):

@@ -87,6 +87,16 @@ def test_a_temporary_file_is_left_for_an_hour(root):
     assert ("temporary", ".report.y1", 3) in listed(root)
 
 
+def test_temporary_files_of_figures_and_taste_tests_can_go(root):
+    """A figure whose process was killed, and a page of pairs."""
+    for name in ("figures/.metrics.png.x1", "taste/.taste.html.x2"):
+        path = root / "results/s" / name
+        path.parent.mkdir()
+        path.write_text("abc")
+        os.utime(path, (0, 0))
+    assert {name for _, name, _ in listed(root)} >= {".metrics.png.x1", ".taste.html.x2"}
+
+
 def test_the_command_removes_only_on_yes(root, capsys):
     """Without --yes it lists 13 bytes and removes nothing; with it they are gone."""
     for options, left in (([], True), (["--yes"], False)):
