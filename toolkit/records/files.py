@@ -11,6 +11,10 @@ from pathlib import Path
 
 from toolkit.errors import UserError
 
+_UMASK = os.umask(0)
+"""Permissions that new files lack: `tempfile` takes more away, and a root may belong to a group."""
+os.umask(_UMASK)
+
 
 @contextmanager
 def whole_file(path: Path, remedy: str = "Choose another folder with --root") -> Iterator[Path]:
@@ -28,7 +32,7 @@ def whole_file(path: Path, remedy: str = "Choose another folder with --root") ->
             yield neighbour
             with neighbour.open("rb") as stream:
                 os.fsync(stream.fileno())
-            neighbour.chmod(0o644)
+            neighbour.chmod(0o666 & ~_UMASK)
             neighbour.replace(path)
         finally:
             neighbour.unlink(missing_ok=True)
@@ -46,7 +50,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         neighbour = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield neighbour
-            neighbour.chmod(0o755)
+            neighbour.chmod(0o777 & ~_UMASK)
             if path.exists():
                 path.rename(neighbour / ".old")  # renaming is quick; removing comes last
             neighbour.replace(path)
