@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,7 +12,6 @@ from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
 from eval.statistics.estimates import Interval, estimate, wilson
 from eval.statistics.observations import complete, differences, same_shape, stack, without_error
-from eval.statistics.power import shares
 from eval.statistics.power.assurance import Variances, detectable
 from eval.statistics.power.changes import needed
 from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
@@ -185,22 +183,14 @@ def compare(
     if not predict:
         return result
     directed = metric.direction != "neither"
-    smallest, chance = None, None
+    known = Variances.of(error)
     if share and seeds == 1:
-        differ = float((ours[0, :, 0] != theirs[0, :, 0]).mean())
-        smallest = shares.detectable(differ, documents, tests, level=level) if directed else None
-        chance = partial(
-            shares.decided,
-            differ,
-            difference=difference,
-            margin=margin,
-            tests=tests,
-            level=level,
-            directed=directed,
-        )
-    elif directed and error.error:
-        smallest = detectable(Variances.of(error), seeds, documents, tests, level=level)
-    missing = needed(error, difference, margin, tests, level=level, directed=directed, chance=chance)
+        discordant = float((ours[0, :, 0] != theirs[0, :, 0]).mean())
+        known = Variances(seed=0.0, document=discordant - difference**2, rest=0.0, share=True)
+    smallest = None
+    if directed and error.error:
+        smallest = detectable(known, seeds, documents, tests, level=level)
+    missing = needed(error, difference, margin, tests, level=level, directed=directed, known=known)
     return replace(
         result,
         smallest_detectable=smallest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -208,7 +209,7 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
                 continue
             documents = complete(item, *tables)[0][0].shape[1]
             prior = priors.get((condition, method, item.name))
-            basis = _basis(apart, item, against, method, documents / ours.shape[1], prior)
+            basis = _basis(apart, item, against, method, documents / ours.shape[1], prior, share=share)
             found.append((detectable(basis.variances, len(study.seeds), ours.shape[1]), basis))
         if found:
             result[item.name] = max(found, key=lambda pair: pair[0])[1]
@@ -216,7 +217,14 @@ def _measured(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
 
 
 def _basis(
-    apart: Floats, item: Metric, against: Floats, method: str, per_cluster: float, prior: SeedPrior | None
+    apart: Floats,
+    item: Metric,
+    against: Floats,
+    method: str,
+    per_cluster: float,
+    prior: SeedPrior | None,
+    *,
+    share: bool,
 ) -> Basis:
     """Variances of differences of a method ``[S, N]``, and the value of what it was compared with."""
     error = spread(apart)
@@ -224,7 +232,8 @@ def _basis(
     noun = "documents" if per_cluster == 1 else f"clusters of {per_cluster:.3g} documents"
     size = f"{error.seeds} seeds × {against.shape[1]} {noun}" if error.seeds > 1 else "one seed"
     value = float(item.aggregate(against.sum(axis=1)).mean())
-    return Basis(Variances.of(error), value, f"finished runs: {method}, {size}", per_cluster)
+    variances = replace(Variances.of(error), share=share)
+    return Basis(variances, value, f"finished runs: {method}, {size}", per_cluster)
 
 
 def _typical(item: Metric, study: StudySpec) -> Basis | None:
@@ -233,7 +242,8 @@ def _typical(item: Metric, study: StudySpec) -> Basis | None:
     if row is None:
         return None
     about = "" if row.base_model == study.base_models[0].name else f", of {row.base_model}"
-    return Basis(row.variances, row.value, f"shipped table{about}: {row.measured}")
+    variances = replace(row.variances, share=item.binary)
+    return Basis(variances, row.value, f"shipped table{about}: {row.measured}")
 
 
 def as_rows(found: Sequence[Detectable]) -> list[dict[str, object]]:

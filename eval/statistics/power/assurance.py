@@ -18,6 +18,7 @@ import numpy as np
 
 from eval.metrics.base import Floats
 from eval.statistics.crossed import ALPHA, Spread, student, two_sided
+from eval.statistics.power import shares
 
 POWER = 0.8
 STEPS = (np.arange(15) + 0.5) / 15
@@ -42,6 +43,8 @@ class Variances:
     """Documents at which it was estimated."""
     borrowed: float = 0.0
     """Degrees of freedom that other methods' seeds add to any study of these methods."""
+    share: bool = False
+    """Whether documents are 0 or 1 and independent: one seed is then judged by McNemar's exact test."""
 
     @classmethod
     def of(cls, spread: Spread) -> Variances:
@@ -65,6 +68,7 @@ class Variances:
             document=self.document,
             rest=self.rest,
             borrowed=self.borrowed,
+            share=self.share,
         )
 
     def _seeds(self, quantiles: Floats) -> Floats:
@@ -99,6 +103,11 @@ def decided(
 
     if min(seeds, documents - 1) < 1:
         return float("nan")
+    discordant = variances.document + variances.rest + difference**2
+    if variances.share and seeds == 1 and discordant * documents <= shares.EXACT:
+        return shares.decided(
+            discordant, documents, difference, margin, tests, level=level, directed=directed
+        )
     error, call, inside = _errors(variances, seeds, documents, tests, margin is not None, level)
     beyond: Floats = ndtr((-call - difference) / error) + ndtr((difference - call) / error)
     if not directed:

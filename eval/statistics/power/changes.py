@@ -37,28 +37,26 @@ def needed(
     *,
     level: float = ALPHA,
     directed: bool = True,
-    chance: Callable[[int], float] | None = None,
+    known: Variances | None = None,
 ) -> Needed:
     """Return what would decide with 80 % power if the true difference is the observed one.
 
     Documents are added at the seeds there are, and seeds at the documents there are. Empty if the study's
     own size does, or with no difference and no margin. ``level``, ``directed``: as in `assurance.decided`; if
-    no way is better, a difference outside the margin is never decided. ``chance``: of deciding with n
-    documents at one seed, where `assurance.decided` does not tell it (`shares.decided`).
+    no way is better, a difference outside the margin is never decided. ``known``: the variances, if they
+    are others than the error's own.
     """
-    size, here = abs(difference), Variances.of(spread)
+    size, here = abs(difference), known or Variances.of(spread)
 
-    def enough(known: Variances, seeds: int, documents: int) -> bool:
-        if chance is not None:
-            return chance(documents) >= POWER
-        usual = decided(known, seeds, documents, size, margin, tests, level=level, directed=directed)
-        return usual >= POWER
+    def enough(of: Variances, seeds: int, documents: int) -> bool:
+        chance = decided(of, seeds, documents, size, margin, tests, level=level, directed=directed)
+        return chance >= POWER
 
-    def ways(known: Variances) -> tuple[int | None, int | None]:
-        more = _first(lambda n: enough(known, spread.seeds, n), spread.documents, MOST_DOCUMENTS)
+    def ways(of: Variances) -> tuple[int | None, int | None]:
+        more = _first(lambda n: enough(of, spread.seeds, n), spread.documents, MOST_DOCUMENTS)
         seeds = None
         if spread.seeds > 1:
-            seeds = _first(lambda s: enough(known, s, spread.documents), spread.seeds, MOST_SEEDS)
+            seeds = _first(lambda s: enough(of, s, spread.documents), spread.seeds, MOST_SEEDS)
         return None if more is None else two_digits(more), seeds
 
     never = margin is None or size >= margin if not directed else size == 0 and margin is None

@@ -6,13 +6,10 @@ them a normal distribution promises far more power than the exact test has: thei
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from eval.metrics.base import Floats
 from eval.statistics.crossed import ALPHA, student
-from eval.statistics.power import assurance
 
 EXACT = 500
 """Discordant documents expected up to which their numbers are summed over; a normal one then does."""
@@ -33,22 +30,19 @@ def decided(
     """Return the chance that a study of one seed calls a true difference; see `assurance.decided`.
 
     ``discordant``: the share of documents on which one side alone passes; at least the difference. A call
-    needs McNemar's p below the level, and Bonett and Price's interval without zero.
+    needs McNemar's p below the level, and Bonett and Price's interval without zero. 1 for a difference above
+    1, which no study has.
     """
     from scipy.special import bdtr
 
+    if abs(difference) > 1:
+        return 1.0
     rate = min(1.0, max(discordant, abs(difference)))
-    if documents * rate > EXACT:
-        variances = assurance.Variances(seed=0.0, document=rate - difference**2, rest=0.0)
-        return assurance.decided(
-            variances, 1, documents, difference, margin, tests, level=level, directed=directed
-        )
     differ = _likely(documents, rate)
     gained = np.arange(differ[-1] + 1, dtype=np.float64)[None, :]
     differ = differ[:, None]
-    chance = _binomial(differ, documents, rate) * _binomial(
-        gained, differ, (rate + difference) / (2 * rate or 1)
-    )
+    of_gains = (rate + difference) / (2 * rate or 1)
+    chance = _binomial(differ, documents, rate) * _binomial(gained, differ, of_gains)
     p = 2 * bdtr(np.minimum(gained, differ - gained), differ, 0.5)
     apart, n = 2 * gained - differ, documents + 2
     error = np.sqrt(np.maximum(0.0, (differ + 2) - apart**2 / n) / (n - 1) / n)
@@ -56,19 +50,6 @@ def decided(
     called = (p * tests < level) & (np.abs(apart) / n > half) if directed else np.zeros(p.shape, dtype=bool)
     within = np.zeros_like(called) if margin is None else np.abs(apart) / n + half < margin
     return float((chance * (called | within)).sum())
-
-
-def detectable(discordant: float, documents: int, tests: int = 1, *, level: float = ALPHA) -> float:
-    """Return the smallest true difference of shares that a study of one seed calls with 80 % power.
-
-    1.0 if it calls none, as with five documents.
-    """
-    chance = partial(decided, discordant, documents, margin=None, tests=tests, level=level)
-    low, high = 0.0, 1.0
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        low, high = (low, middle) if chance(middle) >= assurance.POWER else (middle, high)
-    return high
 
 
 def _likely(documents: int, rate: float) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,12 @@ def test_six_gains_are_the_fewest_that_mcnemar_calls():
     from scipy.stats import binom
 
     assert shares.decided(0.0, 48, 0.16, None) == pytest.approx(binom.sf(5, 48, 0.16), abs=1e-9)
-    assert shares.detectable(0.0, 48) == pytest.approx(0.160, abs=1e-3)
-    assert shares.detectable(0.0, 48, tests=12) == pytest.approx(0.229, abs=1e-3)  # nine: 12 / 2^8 < .05
-    assert shares.detectable(0.0, 5) == 1.0  # five of five have p = .0625
+    none = assurance.Variances(seed=0.0, document=0.0, rest=0.0, share=True)
+    assert assurance.detectable(none, 1, 48) == pytest.approx(0.160, abs=1e-3)
+    assert assurance.detectable(none, 1, 48, tests=12) == pytest.approx(
+        0.229, abs=1e-3
+    )  # nine: 12 / 2^8 < .05
+    assert assurance.detectable(none, 1, 5) == pytest.approx(1, abs=1e-3)  # five of five have p = .0625
 
 
 def test_the_chance_is_that_of_drawn_studies(share, table):
@@ -44,8 +49,11 @@ def test_many_discordant_documents_are_normal():
     """On either side of what is summed over, the two differ by less than 0.02."""
     exact = shares.decided(0.3, 1600, 0.03, None)
     variances = assurance.Variances(seed=0.0, document=0.3 - 0.03**2, rest=0.0)
+    shared = replace(variances, share=True)
+    assert assurance.decided(shared, 1, 1600, 0.03, None) == pytest.approx(exact)
     assert exact == pytest.approx(assurance.decided(variances, 1, 1600, 0.03, None), abs=0.02)
-    assert shares.decided(0.3, 2000, 0.03, None) > exact
+    assert assurance.decided(shared, 1, 2000, 0.03, None) == assurance.decided(variances, 1, 2000, 0.03, None)
+    assert assurance.decided(shared, 3, 100, 0.03, None) == assurance.decided(variances, 3, 100, 0.03, None)
 
 
 def test_a_share_without_a_better_way_is_only_ever_equivalent():
