@@ -57,8 +57,9 @@ def learning_curve(table: pd.DataFrame, ax: Axes, x: str = "tokens", diverged: C
     ax.legend()
     ax.set_xlabel(text)
     ax.set_ylabel("Validation bits per byte")
-    last = float(table.loc[~lost if ends else slice(None), x].max()) / one  # the slowest seed's, in full
-    ax.set_xlim(0, 1.2 * last or 1)
+    slowest = float(table.loc[~lost if ends else slice(None), x].max()) / one
+    last = max((x_end for _, x_end, _ in ends), default=slowest)
+    ax.set_xlim(0, max(1.2 * last, 1.04 * slowest) or 1)  # room for the values at the ends of the means
     if 0 < len(ends) <= FEW:
         _end_values(ax, ends)
     note(ax, _course(table, lost))
@@ -174,7 +175,8 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
     rates = searched.groupby("method")["learning_rate"].nunique()
     seeds = int(searched["seed"].nunique())
     span = str(rates.min()) if rates.min() == rates.max() else f"{rates.min()} to {rates.max()}"
-    marks = " Below: the best rate between those tried, with its 95 % interval over seeds." if optima else ""
+    ends = ", with its 95 % interval over seeds" if any(one[1] is not None for one in optima.values()) else ""
+    marks = f" Below: the best rate between those tried{ends}." if optima else ""
     lines = " Thin lines: single seeds; thick: their mean." if seeds > 1 else ""
     diverged = int((searched["status"] != "finished").sum())
     lost = f" Not drawn: {count(diverged, 'run')} that diverged." if diverged else ""

@@ -142,6 +142,9 @@ def test_the_search_is_drawn_from_tuning_runs_and_marks_the_optimum(make_study: 
     marks = [list(line.get_xdata()) for line in ax.lines]
     assert [9e-4] in marks
     assert [5e-4, 2e-3] in marks
+    assert any("tried, with its 95 % interval" in text.get_text() for text in ax.texts)
+    alone = curves.learning_rates(table, Figure().subplots(), optima={"lora-r16": (9e-4, None, None)})
+    assert any("the best rate between those tried." in text.get_text() for text in alone.texts)
 
 
 def test_a_rate_that_a_seed_diverged_at_has_no_mean(make_study: Make) -> None:
