@@ -58,7 +58,9 @@ def installed(wheel, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     packages = next(place.glob("lib/python3*/site-packages"))
-    target = ["-m", "pip", "install", "--no-deps", "--quiet", "--prefix", str(place), str(wheel)]
+    # Not `--prefix`: pip would uninstall bakeoff from the environment that runs this.
+    there = ["--python", str(place / "bin" / "python")]
+    target = ["-m", "pip", *there, "install", "--no-deps", "--quiet", str(wheel)]
     done = subprocess.run([sys.executable, *target], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     ours = [entry for entry in sys.path if entry.endswith("site-packages")] or [sysconfig.get_path("purelib")]
