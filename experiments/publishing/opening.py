@@ -13,6 +13,7 @@ from figures.wording.pairs import confidence_text, metric_of, verdict_text
 from toolkit.records import Comparison
 
 HEADLINE = "full-vs-lora-embedded"
+SIZES = "data-size"
 FULL, LORA = "full", "lora-r16"
 CONTENT = "content_bits_per_byte"
 """Told beside the first metric by a study that judges it."""
@@ -44,6 +45,7 @@ def which(studies: Mapping[str, Kept]) -> str:
         return ""
     others = {name: joined([*methods]) for name, methods in chosen.items() if [*methods] != [*here]}
     text = f"**Use {joined([*here])} for these recipes**, by `{HEADLINE}`, which compares it with most seeds."
+    text = " ".join(filter(None, (text, _by_size(studies))))
     if not others:
         return text
     names = joined([f"{methods} by `{name}`" for name, methods in others.items()])
@@ -52,6 +54,20 @@ def which(studies: Mapping[str, Kept]) -> str:
         "by its own metrics, or what is cheaper and within the margin of it; the verdicts below decide "
         "whether one is known to be better."
     )
+
+
+def _by_size(studies: Mapping[str, Kept]) -> str:
+    """What becomes of it with other amounts of training data; empty without the study of it."""
+    if SIZES not in studies:
+        return ""
+    concluded = studies[SIZES].conclusions
+    wanted = (LORA, FULL, concluded.headline[0])
+    pairs = [one for one in concluded.comparisons if (one.method, one.baseline, one.metric) == wanted]
+    if not pairs:
+        return ""
+    confidence, seeds = confidence_text(concluded), count(max(one.seeds for one in pairs), "seed")
+    parts = [_in_words(one, count(one.condition.train_size or 0, "recipe"), confidence) for one in pairs]
+    return f"By the amount of training data (`{SIZES}`, {seeds} per method), it is {joined(parts)}."
 
 
 def _quality(studies: Mapping[str, Kept]) -> str:

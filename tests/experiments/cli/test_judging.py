@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from experiments.cli import main
+from experiments.cli.commands import judging
 
 
 def called(capsys, *arguments):
@@ -82,7 +83,7 @@ def test_logs_of_different_lengths_are_refused_and_a_score_that_is_no_number_is_
     assert errors == f"bakeoff: {tmp_path / 'c.csv'}: the score of item '19' is not a finite number\n"
 
 
-def test_paths_may_hold_signs_and_a_baseline_the_name_of_a_column(texts, capsys):
+def test_paths_may_hold_signs_and_a_baseline_the_name_of_a_column(texts, capsys, monkeypatch):
     """`lr=0.1,seed=0/result.txt`, as Hydra names folders; the baseline is called result."""
     folder = texts / "lr=0.1,seed=0"
     folder.mkdir()
@@ -91,11 +92,12 @@ def test_paths_may_hold_signs_and_a_baseline_the_name_of_a_column(texts, capsys)
     code, out, _ = called(capsys, *sides, "--references", texts / "ref.txt", "--metric", "bleu", "--json")
     values = {e["method"]: e["value"] for e in json.loads(out)["estimates"]}
     assert (code, list(values)) == (0, ["result", "value"])
-    _, table, _ = called(capsys, *sides, "--references", texts / "ref.txt", "--metric", "bleu")
-    (row,) = [line for line in table.splitlines() if "ref.txt" in line]
-    cells = [cell.strip() for cell in row.split("│")]
-    assert cells[3:6] == ["value", f"{values['value']:.4g}", f"{values['result']:.4g}"]
-    code, _, err = called(capsys, f"x={folder / 'result.txt'},{folder / 'result.txt'}", sides[1])
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(judging, "print_rows", lambda title, rows: shown.extend(rows))
+    called(capsys, *sides, "--references", texts / "ref.txt", "--metric", "bleu")
+    numbers = [(row["result"], row["value"], row["baseline"]) for row in shown]
+    assert numbers == [("value", f"{values['value']:.4g}", f"{values['result']:.4g}")]
+    code, _, _ = called(capsys, f"x={folder / 'result.txt'},{folder / 'result.txt'}", sides[1])
     assert code != 0
 
 

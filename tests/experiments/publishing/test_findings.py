@@ -253,6 +253,14 @@ def test_the_opening_tells_both_ways_of_counting_bits(kept):
     assert quality.endswith("after results on these documents had been seen.")
 
 
+def test_the_opening_tells_what_becomes_of_it_with_more_data(kept):
+    """The study of sizes, if it is kept: its verdict at each, with the interval; nothing without it."""
+    text = which({HEADLINE: kept, "data-size": kept})
+    assert "By the amount of training data (`data-size`, " in text
+    assert re.search(r"it is \w+ on .* with \d+ recipes? \(", text)
+    assert "By the amount" not in which({HEADLINE: kept})
+
+
 def test_the_opening_says_no_more_than_is_known(kept):
     """An untuned method; times that were taken beside other work; records that do not compare the two."""
     cells = tuple(
