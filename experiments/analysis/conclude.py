@@ -130,7 +130,7 @@ def read(root: Path, study: str) -> Conclusions:
         remedy = f"`bakeoff run {study}` makes them"
         if study not in bundled:
             remedy = (
-                f"{nearest(Path(study).name, [*here, *bundled])}; `bakeoff run` of a study makes its results"
+                f"{nearest(Path(study).name, {*here, *bundled})}; `bakeoff run` of a study makes its results"
             )
         raise UserError(f"no results of study '{study}' in {place}. {remedy}")
     return Conclusions.read(path)
