@@ -22,7 +22,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter
 
 from toolkit.errors import UserError, unknown_name
-from toolkit.records.files import whole_file, write_text
+from toolkit.records.files import whole_file, writable, write_text
 
 INK = "#1f2430"
 MUTED = "#687182"
@@ -241,7 +241,9 @@ def _save_pgf(figure: Figure, path: Path) -> None:
             "Install LaTeX, or ask for pdf"
         )
     escape_for_latex(figure)
-    figure.savefig(path)
+    with writable(path):  # not `whole_file`: pictures inside lie beside it, by its name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
 
 
 def escape_for_latex(figure: Figure) -> None:

@@ -87,6 +87,20 @@ def test_pgf_without_latex_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         save(figure, tmp_path / "one", Style(formats=("pgf",)))
 
 
+def test_a_pgf_alone_makes_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other format has made it before; LaTeX, which is not here, is left out."""
+    written = []
+    monkeypatch.setattr("shutil.which", lambda _: "xelatex")
+
+    def keep(figure: Figure, target: object, **settings: object) -> None:
+        if isinstance(target, Path):
+            written.append((target.name, target.parent.is_dir()))
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    save(drawn(Figure), tmp_path / "figures" / "one", Style(formats=("pgf",)))
+    assert written == [("one.pgf", True)]
+
+
 def test_a_dollar_sign_in_a_label_is_a_dollar_sign(tmp_path: Path) -> None:
     """`$\\frac{$` would be a broken formula."""
 
