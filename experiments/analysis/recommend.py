@@ -9,7 +9,16 @@ from typing import Literal
 
 from eval.audit import had_its_cores
 from toolkit.errors import UserError
-from toolkit.records import Candidate, Cell, Comparison, Condition, Estimate, Recommendation, RunRecord
+from toolkit.records import (
+    Candidate,
+    Cell,
+    Comparison,
+    Condition,
+    Estimate,
+    Recommendation,
+    RunRecord,
+    on_one_device,
+)
 
 By = Literal["memory", "time", "size"]
 Compared = Callable[[str, str, str], Comparison | None]
@@ -163,21 +172,23 @@ def _candidate(
 def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[str, float | None]]:
     """Return each method's mean costs over the seeds that finished.
 
-    Memory and time are None for all if the runs were measured on several devices, and time if a run shared
-    its cores with other work: they can't be compared.
+    Memory and time are those of the runs on one device (`on_one_device`), None for a method without one
+    there. Time is None for all if one of these runs shared its cores with other work.
     """
     there = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
     records = {run_id: record for run_id, record in there.items() if record.status == "finished"}
-    one_device = len({str(record.environment.get("device")) for record in records.values()}) <= 1
-    timed = one_device and all(had_its_cores(record) is not False for record in records.values())
+    finished = [cell for cell in cells if cell.run_id in records]
+    comparable = on_one_device(finished, lambda c: (c.method, records[c.run_id].environment.get("device")))
+    timed = all(had_its_cores(records[cell.run_id]) is not False for cell in comparable)
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
-        own = [records[c.run_id].costs for c in cells if c.method == method and c.run_id in records]
+        own = [records[cell.run_id].costs for cell in comparable if cell.method == method]
+        saved = [records[cell.run_id].costs.artifact_bytes for cell in finished if cell.method == method]
         memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
         costs[method] = {
-            "memory_bytes": _mean(memory) if one_device else None,
+            "memory_bytes": _mean(memory),
             "train_seconds": _mean([cost.train_seconds for cost in own]) if timed else None,
-            "saved_bytes": _mean([cost.artifact_bytes for cost in own]),
+            "saved_bytes": _mean(saved),
         }
     return costs
 

@@ -13,7 +13,16 @@ from experiments.analysis.recommend import By
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, may_be_called_better
 from figures.wording.names import count
-from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
+from toolkit.records import (
+    BASE,
+    Candidate,
+    Cell,
+    Comparison,
+    Condition,
+    Estimate,
+    RunRecord,
+    on_one_device,
+)
 
 STUDY = "board"
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
@@ -127,17 +136,17 @@ def without_value(kept: Kept, condition: Condition) -> list[str]:
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 
-    No time if a run shared its cores with other work, or if that is not known; neither time nor memory if
-    the runs were not all on one device.
+    Time and memory are those of the runs on one device (`measured`); no time if one of them shared its cores
+    with other work, or if that is not known.
     """
     spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
-    quiet, devices = True, set()
+    comparable, quiet = measured(kept, cells), True
     for cell in cells:
         run = kept.runs.get(cell.run_id)
         if run is None or run.status != "finished" or cell.method not in (method, baseline):
             continue
-        devices.add(str(run.environment.get("device")))
-        quiet = quiet and had_its_cores(run) is True
+        here = cell.run_id in comparable
+        quiet = quiet and (not here or had_its_cores(run) is True)
         costs = run.costs
         values: dict[By, float | None] = {
             "memory": costs.cuda_allocated_bytes or costs.peak_memory_bytes,
@@ -145,14 +154,23 @@ def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> 
             "size": costs.artifact_bytes,
         }
         for by, value in values.items():
-            if value:
+            if value and (here or by == "size"):
                 spent[by].setdefault(cell.method, {})[cell.seed] = value
     found = {}
     for by, both in spent.items():
         ours, theirs = both.get(method, {}), both.get(baseline, {})
-        if by == "size" or (len(devices) <= 1 and (by != "time" or quiet)):
-            found[by] = located([ours[seed] / theirs[seed] for seed in sorted(ours.keys() & theirs.keys())])
+        seeds = sorted(ours.keys() & theirs.keys())
+        if by == "size" or (seeds and (by != "time" or quiet)):
+            found[by] = located([ours[seed] / theirs[seed] for seed in seeds])
     return found
+
+
+def measured(kept: Kept, cells: Sequence[Cell]) -> dict[str, RunRecord]:
+    """Return the finished runs of the device that most methods share: their costs can be compared."""
+    runs = {cell.run_id: kept.runs[cell.run_id] for cell in cells if cell.run_id in kept.runs}
+    finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
+    there = on_one_device(finished, lambda c: (c.method, runs[c.run_id].environment.get("device")))
+    return {cell.run_id: runs[cell.run_id] for cell in there}
 
 
 def cheaper_on(row: Row) -> list[str]:

@@ -11,6 +11,7 @@ from experiments.publishing.board import (
     Row,
     Standing,
     cheaper_on,
+    measured,
     rows_of,
     without_value,
 )
@@ -197,16 +198,20 @@ def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
     if all(row.estimate.seeds == 1 for row in rows):
         return []
     left_out: dict[str, str] = {}
-    if not all("memory" in row.ratios for row in rows):
-        left_out = dict.fromkeys(("memory", "time"), "the runs were on several devices")
-    elif not all("time" in row.ratios for row in rows):
+    here = [row for row in rows if "memory" in row.ratios]
+    if len(here) < min(2, len(rows)):
+        left_out = dict.fromkeys(("memory", "time"), "no two methods ran on one device")
+    elif not all("time" in row.ratios for row in here):
         left_out = {"time": "other work had some of the cores, or may have"}
+    elsewhere = joined([_name(row) for row in rows if row not in here])
     parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
     labels = metric_labels(kept.conclusions)
     for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
         for by, label in COSTS:
             words = f"not known, since {left_out[by]}." if by in left_out else None
             words = words or recommendation_text(choose(one, by), [condition], raw, labels)
+            if elsewhere and by != "size" and by not in left_out:
+                words += f" Not known for {elsewhere}: no measured run on the same device."
             parts.append(f"By {label}: {words}")
     return parts if len(parts) > 1 else []
 
@@ -228,14 +233,19 @@ def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
     documents = max(row.estimate.documents for row in rows)
     margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
-    devices = sorted({str(run.environment.get("device")) for run in kept.runs.values()})
+    costed = measured(
+        kept, [cell for cell in concluded.cells if cell.condition == condition and cell.phase == "confirm"]
+    )
+    devices = [{str(run.environment.get("device")) for run in runs.values()} for runs in (costed, kept.runs)]
+    others = sorted(devices[1] - devices[0])
     lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]
     lines = [
         "## What was run",
         f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
         f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
         f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
-        f"- Device of the costs: {', '.join(devices)}.",
+        f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
+        + (f" (other runs, whose costs are not compared, were on {joined(others)})." if others else "."),
     ]
     if margin is not None:
         lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")

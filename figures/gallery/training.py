@@ -10,8 +10,8 @@ from figures.gallery.figure import GENERAL, FigureSpec, quality, with_seeds
 from figures.plots import costs as cost_plots
 from figures.plots import curves
 from figures.tidy.load import StudyTables
-from figures.wording.names import capital
-from toolkit.records import BASE
+from figures.wording.names import capital, count, joined
+from toolkit.records import BASE, on_one_device
 
 
 def learning(part: StudyTables) -> FigureSpec | None:
@@ -20,13 +20,15 @@ def learning(part: StudyTables) -> FigureSpec | None:
     if steps.empty:
         return None
     diverged = frozenset(part.costs.loc[part.costs["status"] != "finished", "run_id"])
+    timed, left_out = _comparable(steps)
     return FigureSpec(
         name="learning-curves",
         title="Learning curves",
         caption="Bits per byte on the validation part, before the first step and on the way. Lower is "
-        "better. Training seconds leave out validation and saving.",
+        f"better. Training seconds leave out validation and saving.{left_out}",
         panels=[
-            (partial(curves.learning_curve, x=x, diverged=diverged), steps) for x in ("tokens", "seconds")
+            (partial(curves.learning_curve, x="tokens", diverged=diverged), steps),
+            (partial(curves.learning_curve, x="seconds", diverged=diverged), timed),
         ],
         columns=2,
         heights=[2.6],
@@ -39,6 +41,7 @@ def costs(part: StudyTables) -> FigureSpec | None:
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     if metric is None or spent.empty:
         return None
+    spent, left_out = _comparable(spent)
     trained = spent[spent["train_seconds"].notna()]  # a conversion or a model from elsewhere has no costs
     gpu = len(trained) > 0 and trained["cuda_allocated_bytes"].notna().all()
     prices = ["cuda_allocated_bytes" if gpu else "peak_memory_bytes", "train_seconds"]
@@ -56,10 +59,28 @@ def costs(part: StudyTables) -> FigureSpec | None:
         title="Quality against cost",
         caption=f"{capital(part.metric_labels[metric])} on the test documents against what training took. "
         "Thin dashed line: the methods that no other beats in both (the Pareto front). Time is wall-clock: "
-        "other work on the machine lengthens it.",
+        f"other work on the machine lengthens it.{left_out}",
         panels=[(partial(cost_plots.quality_against_cost, cost=price), table) for price in prices],
         columns=2,
         heights=[2.6],
+    )
+
+
+def _comparable(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of the device that most methods share, and a sentence about those left out.
+
+    All rows if no two methods share a device: the plot then refuses them and tells which.
+    """
+    runs = table.drop_duplicates("run_id")
+    pairs = zip(runs["run_id"], runs["method"], runs["device"], strict=True)
+    there = {run_id for run_id, *_ in on_one_device(pairs, lambda run: (run[1], run[2]))}
+    others = runs[~runs["run_id"].isin(there)]
+    if not there or others.empty:
+        return table, ""
+    names = [f"{label} ({count(len(of), 'run')})" for label, of in others.groupby("label", sort=False)]
+    return (
+        table[table["run_id"].isin(there)],
+        f" Costs of one device are shown; measured on another, and left out: {joined(names)}.",
     )
 
 

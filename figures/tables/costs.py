@@ -18,14 +18,18 @@ COSTS = {
 
 
 def costs(part: StudyTables) -> Table:
-    """Return what a method's evaluated runs cost, mean over seeds; columns nobody measured are left out."""
+    """Return what a method's evaluated runs cost on a device, mean over seeds.
+
+    Columns nobody measured are left out. A method that ran on several devices has a row for each.
+    """
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     columns = [name for name in COSTS if spent[name].notna().any()]
     rows = []
-    for label, of_method in with_untuned(spent).groupby("label", sort=False):
+    named = with_untuned(spent)
+    named["device"] = named["device"].fillna(MISSING)
+    for (label, device), of_method in named.groupby(["label", "device"], sort=False):
         words = [amount(of_method[name].mean(), COSTS[name][1]) for name in columns]
-        devices = ", ".join(dict.fromkeys(str(device) for device in of_method["device"].dropna())) or MISSING
-        rows.append((str(label), str(of_method["seed"].nunique()), *words, devices))
+        rows.append((str(label), str(of_method["seed"].nunique()), *words, str(device)))
     header = ("method", "seeds", *(COSTS[name][0] for name in columns), "device")
     numbers = spent[["method", "label", "untuned", "seed", *columns, "device"]]
     return Table(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from figures.gallery import every_figure
@@ -148,6 +149,19 @@ def test_a_figure_that_refuses_says_why_in_its_place(make_study: Make) -> None:
     assert text.count("not drawn") == 2
     assert "more than one device" in text
     assert not (path.parent / "figures" / "costs.svg").exists()
+
+
+def test_costs_of_the_device_that_most_methods_share_are_drawn(make_study: Make) -> None:
+    """DoRA ran on a GPU: two methods' costs are drawn, and what is left out is told; the table has all."""
+    folder, root = make_study(methods=("full", "lora-r16", "dora"), devices={"dora": "a GPU"})
+    path = build(folder, root, style=ONE_FORMAT)
+    text = path.with_name("report.md").read_text(encoding="utf-8")
+    assert "not drawn" not in text
+    assert text.count("measured on another, and left out: dora (1 run).") == 2
+    drawn = pd.read_csv(path.parent / "figures" / "costs.csv")
+    priced = drawn[drawn["train_seconds"].notna()]
+    assert set(priced["method"]) == {"full", "lora-r16"}
+    assert "| a GPU" in text
 
 
 def test_the_same_records_give_the_same_bytes_wherever_they_lie(report: Path, make_study: Make) -> None:

@@ -42,6 +42,7 @@ from toolkit.records.run import (
     Provenance,
     RunRecord,
     Step,
+    on_one_device,
 )
 from toolkit.records.study import (
     Cell,
@@ -109,6 +110,7 @@ __all__ = [
     "SpeaksAbout",
     "Step",
     "StudyRecords",
+    "on_one_device",
     "read_lines",
     "read_statistics",
     "write_lines",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeVar
 
 from toolkit.records import hashes
 from toolkit.records.base import FORMAT_VERSION, Record
 from toolkit.records.folders import RunFolder
 from toolkit.specs import EvalSpec, RunSpec
+
+T = TypeVar("T")
 
 
 class DataCounts(Record):
@@ -180,3 +184,24 @@ class Step(Record):
     validation_nll: float | None = None
     """Nats per token over the validation split. None on a training line."""
     validation_bits_per_byte: float | None = None
+
+
+def on_one_device(runs: Iterable[T], about: Callable[[T], tuple[str, object]]) -> list[T]:
+    """Return those runs whose costs can be compared: on the device where most methods ran, then most runs.
+
+    ``about`` returns a run's method and device. Empty if several methods ran, and no two on one device.
+    """
+    there: defaultdict[str, list[tuple[str, T]]] = defaultdict(list)
+    for run in runs:
+        method, device = about(run)
+        there[str(device)].append((method, run))
+
+    def methods(device: str) -> int:
+        return len({method for method, _ in there[device]})
+
+    most = max(there, key=lambda device: (methods(device), len(there[device])), default=None)
+    if most is None or (
+        methods(most) == 1 and len({method for one in there.values() for method, _ in one}) > 1
+    ):
+        return []
+    return [run for _, run in there[most]]

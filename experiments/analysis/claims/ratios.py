@@ -9,7 +9,7 @@ from eval.audit import had_its_cores
 from eval.statistics.optimum import located
 from eval.statistics.verdicts import Support
 from experiments.design.findings import Band
-from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord
+from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord, on_one_device
 
 
 class Ratio(NamedTuple):
@@ -35,8 +35,9 @@ def measured_ratio(
 ) -> Ratio:
     """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
 
-    Optima are known relative to the study's ``baseline`` alone. All None if the study does not know it, and
-    for times if a run shared its cores with other work, or nobody knows.
+    Optima are known relative to the study's ``baseline`` alone. Costs are those of the runs on one device.
+    All None if the study does not know it, and for times if a run there shared its cores with other work, or
+    nobody knows.
     """
     if band.what == "optimum":
         for optimum in optima:
@@ -47,21 +48,27 @@ def measured_ratio(
                 return Ratio(*ends, paired, 0 if paired is None else every - paired)
         return UNKNOWN
     spent: dict[str, dict[int, float]] = {}
-    machines = set()
-    for cell in cells:
-        run = runs.get(cell.run_id)
-        if cell.phase == "confirm" and cell.method in (band.method, band.against) and run is not None:
-            value = _cost(band.what, run)
-            if band.what == "seconds_per_token" and had_its_cores(run) is not True:
-                return UNKNOWN
-            if value is not None and run.status == "finished":
-                spent.setdefault(cell.method, {})[cell.seed] = value
-                machines.add((run.environment.get("device"), run.costs.cuda_allocated_bytes is not None))
-    if len(machines) > 1:  # costs measured on two machines give no ratio
-        return UNKNOWN
+    confirmed = [
+        cell
+        for cell in cells
+        if cell.phase == "confirm" and cell.method in (band.method, band.against)
+        if cell.run_id in runs and runs[cell.run_id].status == "finished"
+    ]
+    for cell in on_one_device(confirmed, lambda cell: (cell.method, _measured_on(runs[cell.run_id]))):
+        run = runs[cell.run_id]
+        value = _cost(band.what, run)
+        if band.what == "seconds_per_token" and had_its_cores(run) is not True:
+            return UNKNOWN
+        if value is not None:
+            spent.setdefault(cell.method, {})[cell.seed] = value
     ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
     both = sorted(ours.keys() & theirs.keys())
     return Ratio(*located([ours[seed] / theirs[seed] for seed in both]), len(both))
+
+
+def _measured_on(run: RunRecord) -> tuple[object, bool]:
+    """Return the device, and whether its own allocator counted the memory."""
+    return run.environment.get("device"), run.costs.cuda_allocated_bytes is not None
 
 
 def _cost(what: str, run: RunRecord) -> float | None:

@@ -223,6 +223,32 @@ def test_times_beside_other_work_give_no_ratio(others, ratio):
     assert measured_ratio(band, cells, runs, [], "full")[:3] == ratio
 
 
+def test_a_ratio_is_of_the_seeds_whose_runs_share_a_device():
+    """Two seeds on one machine and one on another; with the methods apart there is no ratio."""
+    cells, runs = [], {}
+    for method, size in (("full", 200), ("lora-r16", 100)):
+        for seed in (0, 1, 2):
+            spec = small_run(config.model("gpt2"), config.method(method), 1e-3, seed=seed)
+            cells.append(
+                Cell(
+                    **HERE._asdict(), method=method, learning_rate=1e-3, seed=seed, tuned=True,
+                    phase="confirm", run_id=spec.run_id, eval_digest=None, status="finished",
+                )
+            )  # fmt: skip
+            runs[spec.run_id] = RunRecord(
+                run_id=spec.run_id, spec=spec, status="finished", validation_bits_per_byte=1.0, data=None,
+                costs=Costs(peak_memory_bytes=size * (7 if (method, seed) == ("full", 2) else 1)),
+                precision=None, environment={"device": "old" if seed < 2 else "new"},
+            )  # fmt: skip
+    band = Band(what="peak_memory_bytes", method="lora-r16", against="full", low=0, high=0.9)
+    assert measured_ratio(band, cells, runs, [], "full") == (0.5, 0.5, 0.5, 2, 0)
+    apart = {
+        run: record.model_copy(update={"environment": {"device": record.spec.method.name}})
+        for run, record in runs.items()
+    }
+    assert measured_ratio(band, cells, apart, [], "full")[:3] == (None, None, None)
+
+
 def test_the_ratio_of_optima_is_the_baselines():
     """Known against the study's baseline, unknown against another."""
     one = Optimum(

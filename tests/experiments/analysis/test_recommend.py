@@ -69,6 +69,7 @@ def recommended(
     lost: str | None = None,
     better: str | None = None,
     others_cores: dict[str, float] | None = None,
+    devices: dict[str, str] | None = None,
 ) -> Recommendation:
     """The recommendation from each method's verdict against full, and on BLEU from ``others``.
 
@@ -76,6 +77,9 @@ def recommended(
     """
     methods = ["full", *verdicts]
     runs = {method: run_of(method, (others_cores or {}).get(method, 0.0)) for method in methods}
+    for method, device in (devices or {}).items():
+        environment = runs[method].environment | {"device": device}
+        runs[method] = runs[method].model_copy(update={"environment": environment})
     cells = [
         Cell(
             **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
@@ -172,6 +176,17 @@ def test_a_best_method_that_is_the_cheapest_is_said_to_be():
     dear[1] = dear[1].model_copy(update={"saved_bytes": None})
     unknown = choose(one.model_copy(update={"candidates": tuple(dear)}), "size")
     assert "nothing cheaper is known to be as good" in recommendation_text(unknown, [HERE])
+
+
+def test_costs_of_another_device_are_unknown_and_the_others_stay():
+    """IA3 ran elsewhere: its memory is unknown, and what it saved is not; all apart, no memory is known."""
+    verdicts = {"lora-r16": ("equivalent", True), "ia3": ("equivalent", True)}
+    one = recommended(verdicts, devices={"ia3": "a GPU"})
+    assert [candidate.memory_bytes for candidate in one.candidates] == [4e9, 3e9, None]
+    assert [candidate.saved_bytes for candidate in one.candidates] == [4e8, 3e8, 1e8]
+    assert one.method == "lora-r16"
+    apart = recommended(verdicts, devices={"ia3": "a GPU", "full": "a TPU"})
+    assert [candidate.memory_bytes for candidate in apart.candidates] == [None, None, None]
 
 
 def test_with_costs_unknown_the_best_is_named_with_those_as_good() -> None:

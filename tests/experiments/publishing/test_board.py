@@ -267,13 +267,38 @@ def test_times_count_only_if_no_other_work_had_the_cores(kept):
 
 
 def test_costs_of_several_devices_recommend_nothing_but_by_size(kept):
-    """One run on another machine: memory and time are no ratio any more, what is saved is."""
-    first = next(cell.run_id for cell in kept.conclusions.cells if cell.method == "ia3")
-    moved = kept.runs[first].model_copy(update={"environment": {"device": "another"}})
-    text = board_page.page(kept._replace(runs=kept.runs | {first: moved}))
+    """Every method on a machine of its own: memory and time are no ratio any more, what is saved is."""
+    of = {cell.run_id: cell.method for cell in kept.conclusions.cells}
+    text = board_page.page(moved(kept, {run: of[run] for run in kept.runs}))
     for label in ("peak memory", "training time"):
-        assert f"By {label}: not known, since the runs were on several devices." in text
+        assert f"By {label}: not known, since no two methods ran on one device." in text
     assert "By saved size: Use " in text
+    assert "- Device of the costs: none that two methods share (other runs" in text
+
+
+def test_costs_are_those_of_the_device_that_most_methods_share(kept):
+    """A seed of IA3 on another machine: the ratio is of the two others; all of them: IA3 has none."""
+    theirs = [cell.run_id for cell in kept.conclusions.cells if cell.method == "ia3"]
+    here = kept.conclusions.conditions[0]
+    once = {row.method: row for row in rows_of(moved(kept, {theirs[0]: "another"}), here)}
+    assert once["ia3"].ratios["memory"].value == pytest.approx(0.75)
+    assert once["ia3"].ratios["time"].value == pytest.approx(1.0)
+    gone = moved(kept, dict.fromkeys(theirs, "another"))
+    rows = {row.method: row for row in rows_of(gone, here)}
+    assert set(rows["ia3"].ratios) == {"size"}
+    assert rows["full"].ratios["memory"].value == pytest.approx(2.0)
+    text = board_page.page(gone)
+    assert "Not known for `ia3`: no measured run on the same device." in text
+    assert "(other runs, whose costs are not compared, were on another)." in text
+
+
+def moved(kept: Kept, devices: dict[str, str]) -> Kept:
+    """The same records with some runs, by their ids, on other devices."""
+    runs = dict(kept.runs)
+    for run, device in devices.items():
+        environment = runs[run].environment | {"device": device}
+        runs[run] = runs[run].model_copy(update={"environment": environment})
+    return kept._replace(runs=runs)
 
 
 def test_one_seed_recommends_nothing_on_the_board(kept):
