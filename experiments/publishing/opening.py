@@ -33,18 +33,22 @@ def which(studies: Mapping[str, Kept]) -> str:
 
     Empty without a recommendation of the headline.
     """
-    chosen: dict[str, dict[str, None]] = {}
+    chosen: dict[str, dict[str, list[str]]] = {}
     for name, one in studies.items():
         for recommendation in one.conclusions.recommendations:
             method = choose(recommendation, "memory").method
             seeds = {e.seeds for e in one.conclusions.estimates if e.method == method}
             if method and seeds != {1}:
-                chosen.setdefault(name, {})[f"`{method}`"] = None
+                recipes = count(recommendation.train_size or 0, "recipe")
+                chosen.setdefault(name, {}).setdefault(f"`{method}`", []).append(recipes)
     here = chosen.pop(HEADLINE, {})
     if not here:
         return ""
     others = {name: joined([*methods]) for name, methods in chosen.items() if [*methods] != [*here]}
-    text = f"**Use {joined([*here])} for these recipes**, by `{HEADLINE}`, which compares it with most seeds."
+    use = f"{joined([*here])} for these recipes"
+    if len(here) > 1:
+        use = joined([f"{method} with {joined(recipes)}" for method, recipes in here.items()])
+    text = f"**Use {use}**, by `{HEADLINE}`, which compares it with most seeds."
     text = " ".join(filter(None, (text, _by_size(studies))))
     if not others:
         return text
@@ -57,12 +61,17 @@ def which(studies: Mapping[str, Kept]) -> str:
 
 
 def _by_size(studies: Mapping[str, Kept]) -> str:
-    """What becomes of it with other amounts of training data; empty without the study of it."""
+    """What becomes of it with amounts of training data that the headline lacks; empty if it has them all."""
     if SIZES not in studies:
         return ""
     concluded = studies[SIZES].conclusions
     wanted = (LORA, FULL, concluded.headline[0])
-    pairs = [one for one in concluded.comparisons if (one.method, one.baseline, one.metric) == wanted]
+    told = {one.train_size for one in studies[HEADLINE].conclusions.recommendations}
+    pairs = [
+        one
+        for one in concluded.comparisons
+        if (one.method, one.baseline, one.metric) == wanted and one.condition.train_size not in told
+    ]
     if not pairs:
         return ""
     confidence, seeds = confidence_text(concluded), count(max(one.seeds for one in pairs), "seed")

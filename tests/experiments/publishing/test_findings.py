@@ -254,11 +254,32 @@ def test_the_opening_tells_both_ways_of_counting_bits(kept):
 
 
 def test_the_opening_tells_what_becomes_of_it_with_more_data(kept):
-    """The study of sizes, if it is kept: its verdict at each, with the interval; nothing without it."""
-    text = which({HEADLINE: kept, "data-size": kept})
+    """The study of sizes, if it is kept: its verdict where the headline has no such size; else nothing."""
+    sizes = kept._replace(conclusions=with_size(kept.conclusions, 800))
+    assert "By the amount" not in which({HEADLINE: kept, "data-size": kept})
+    text = which({HEADLINE: kept, "data-size": sizes})
+    assert "with 800 recipes (" in text
     assert "By the amount of training data (`data-size`, " in text
     assert re.search(r"it is \w+ on .* with \d+ recipes? \(", text)
     assert "By the amount" not in which({HEADLINE: kept})
+
+
+def test_two_sizes_with_different_methods_are_told_by_size(kept):
+    """LoRA with 180 recipes, full fine-tuning with 800: each with its size."""
+    (recommended,) = kept.conclusions.recommendations
+    alone = {"candidates": (recommended.candidates[0],), "method": "full", "status": "best"}
+    more = recommended.model_copy(update={**alone, "train_size": 800})
+    both = kept.conclusions.model_copy(update={"recommendations": (recommended, more)})
+    text = which({HEADLINE: kept._replace(conclusions=both)})
+    assert text.startswith(
+        f"**Use `lora-r16` with 180 recipes and `full` with 800 recipes**, by `{HEADLINE}`"
+    )
+
+
+def with_size(concluded: Conclusions, size: int) -> Conclusions:
+    """The same comparisons, as if of another number of training documents."""
+    pairs = tuple(one.model_copy(update={"train_size": size}) for one in concluded.comparisons)
+    return concluded.model_copy(update={"comparisons": pairs})
 
 
 def test_the_opening_says_no_more_than_is_known(kept):
