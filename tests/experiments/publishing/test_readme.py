@@ -17,20 +17,29 @@ README = " ".join((Path(__file__).parents[3] / "README.md").read_text(encoding="
 TRAIN = RESULTS / "bench" / "cpu-amd-epyc-2-cores" / "train.json"
 
 
-def value(kept: Kept, method: str, metric: str, places: int = 3) -> str:
-    """A method's value, as a report shows it."""
-    (one,) = [e for e in kept.conclusions.estimates if (e.method, e.metric) == (method, metric)]
+def value(kept: Kept, method: str, metric: str, places: int = 3, size: int | None = None) -> str:
+    """A method's value, as a report shows it; of a study of several, with ``size`` training documents."""
+    (one,) = [
+        e
+        for e in kept.conclusions.estimates
+        if (e.method, e.metric) == (method, metric) and size in (None, e.train_size)
+    ]
     return value_text(one.value, one.unit or "", places)
 
 
 def against(
-    kept: Kept, metric: str, places: int, method: str = "lora-r16", baseline: str = "full"
+    kept: Kept,
+    metric: str,
+    places: int,
+    method: str = "lora-r16",
+    baseline: str = "full",
+    size: int | None = None,
 ) -> tuple[str, str, str, str]:
     """A method against its baseline: difference, interval, margin and verdict."""
     (one,) = [
         c
         for c in kept.conclusions.comparisons
-        if (c.method, c.baseline, c.metric) == (method, baseline, metric)
+        if (c.method, c.baseline, c.metric) == (method, baseline, metric) and size in (None, c.train_size)
     ]
     unit = one.unit or ""
     return (
@@ -42,18 +51,22 @@ def against(
 
 
 def test_the_headline_is_that_of_the_kept_study():
-    """Values, difference, interval and margin of both metrics, and the untouched base."""
+    """Values, difference, interval and margin of both metrics and sizes, and the untouched base."""
     kept = read("full-vs-lora-embedded")
     content, whole = "content_bits_per_byte", "bits_per_byte"
-    apart, ends, margin, verdict = against(kept, content, 4)
-    sides = " against ".join(value(kept, method, content, 4) for method in ("lora-r16", "full"))
-    assert f"are *{verdict}* at predicting a recipe's text without its markers" in README
-    said = f"{sides}, difference {apart}, 95 % interval {ends}, margin {margin}"
-    assert f"(bits per byte of the content {said})" in README
-    apart, ends, _, verdict = against(kept, whole, 3)
-    sides = " against ".join(value(kept, method, whole) for method in ("lora-r16", "full"))
-    assert f"Counted with markers they are *{verdict}* ({sides}, {apart}, {ends})" in README
-    assert f"({value(kept, BASE, content)}; with markers {value(kept, BASE, whole)})" in README
+    words = {180: "are *{}* at predicting a recipe's text without its markers", 800: "LoRA is *{}* with 800"}
+    for size, sentence in words.items():
+        apart, ends, margin, verdict = against(kept, content, 4, size=size)
+        sides = " against ".join(value(kept, method, content, 4, size) for method in ("lora-r16", "full"))
+        assert sentence.format(verdict) in README
+        of = "bits per byte of the content " if size == 180 else ""
+        assert f"({of}{sides}, difference {apart}, 95 % interval {ends}, margin {margin})" in README
+    for size in words:
+        apart, ends, _, verdict = against(kept, whole, 3, size=size)
+        sides = " against ".join(value(kept, method, whole, 3, size) for method in ("lora-r16", "full"))
+        assert f"*{verdict}* with {size} ({sides}, {apart}, {ends})" in README
+    base = (value(kept, BASE, metric, 3, 180) for metric in (content, whole))
+    assert "({}; with markers {})".format(*base) in README
 
 
 def test_costs_are_those_of_the_findings():
