@@ -184,7 +184,7 @@ def plan(
     print_rows("what this study can see, with 80 % power", detectable.as_rows(sight))
     for target in targets:
         out.print(detectable.in_words(target))
-    for text in filter(None, (planned["edited"], planned["uneven"])):
+    for text in filter(None, (planned["edited"], planned["uneven"], planned["without_weights"])):
         out.print(text)
     return 0
 

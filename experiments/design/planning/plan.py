@@ -11,7 +11,7 @@ from experiments.design.planning.costs import Cost, Costs, probe_of
 from experiments.design.planning.edits import describe_edit
 from experiments.design.study import StudySpec
 from experiments.design.study_state import CellState, StudyState
-from figures.wording.names import amount, condition_label
+from figures.wording.names import amount, condition_label, count
 from toolkit import config, runtime
 from toolkit.errors import UserError
 from toolkit.models import methods
@@ -71,6 +71,7 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "study": grid.study.name,
         "edited": describe_edit(grid, cells),
         "uneven": _uneven(grid),
+        "without_weights": _without_weights(grid, cells),
         "runs": rows,
         "done": len(rows) - len(left),
         "failed": sum(row["status"] == "failed" for row in rows),
@@ -132,6 +133,24 @@ def _uneven(grid: StudyState) -> str | None:
             each = ", ".join(f"{name} {value}" for name, value in values.items())
             return f"not the same {what} of learning rates for all ({each}): the audit will refuse it"
     return None
+
+
+def _without_weights(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
+    """One line if an evaluation is left of runs whose weights are elsewhere, which makes it fail."""
+    folders = []
+    for cell in cells:
+        folder, record = grid.root.run(cell.run.run_id), grid.record(cell)
+        evaluated = cell.phase != "tune" and record is not None and record.status != "diverged"
+        if not evaluated or not cell.run.method.trained_here or folder.artifact.is_dir():
+            continue
+        if grid.state(cell) in (CellState.TO_EVALUATE, CellState.FAILED):
+            folders.append(folder.path)
+    if not folders:
+        return None
+    return (
+        f"no weights here to evaluate {count(len(folders), 'run')}, imported or deleted: run the study where "
+        f"they are, or train again after `rm -r {' '.join(map(str, folders))}`"
+    )
 
 
 def _row(grid: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import zipfile
 import pytest
 
 from experiments.analysis.verify import verify_run
+from experiments.design import study
+from experiments.design.planning.plan import plan
+from experiments.design.study_state import StudyState
 from experiments.sharing.export import export, shared_content
 from experiments.sharing.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
@@ -69,7 +72,16 @@ def test_an_evaluation_that_the_weights_are_missing_for_says_so(packed, tmp_path
 
     Never the untouched base in its place, which is what loads without an artifact."""
     import_archive(packed, tmp_path)
-    conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", "evaluate.decodings=[{name: greedy, temperature: 0}]")
+    greedy = "evaluate.decodings=[{name: greedy, temperature: 0}]"
+    told, nothing = (
+        plan(StudyState(study.load("quickstart", asked(tiny_gpt2, *more)), tmp_path).prepare())
+        for more in (("greedy", greedy), ("small",))
+    )
+    beginning = "no weights here to evaluate 2 runs, imported or deleted: run the study where "
+    assert told["without_weights"].startswith(beginning)
+    assert told["without_weights"].count(str(tmp_path / "runs")) == 2
+    assert nothing["without_weights"] is None
+    conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", greedy)
     status = {cell.method: cell.status for cell in conclusions.cells}
     assert status == {"base": "finished", "full": "failed", "lora-r16": "failed"}
     failed = [str(cell.error) for cell in conclusions.cells if cell.status == "failed"]
