@@ -140,7 +140,7 @@ def _without_weights(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
     folders = []
     for cell in cells:
         folder, record = grid.root.run(cell.run.run_id), grid.record(cell)
-        evaluated = cell.phase != "tune" and record is not None and record.status != "diverged"
+        evaluated = cell.phase == "confirm" and record is not None and record.status != "diverged"
         if not evaluated or not cell.run.method.trained_here or folder.artifact.is_dir():
             continue
         if grid.state(cell) in (CellState.TO_EVALUATE, CellState.FAILED):
