@@ -10,7 +10,7 @@ from typing import NamedTuple
 from experiments.analysis.conclude import read as conclusions_of
 from experiments.analysis.verify import verify
 from experiments.publishing.kept import RESULTS, archive
-from experiments.sharing.importing import import_archive
+from experiments.sharing.incoming.importing import import_archive
 from figures.report.page import build
 from figures.style import Style
 from toolkit.errors import UserError

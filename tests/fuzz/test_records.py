@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.sharing.checking import check_archive
 from experiments.sharing.export import export
+from experiments.sharing.incoming.checking import check_archive
 from figures.report.page import _tables
 from figures.tidy.load import load
 from tests.figures.conftest import write_study

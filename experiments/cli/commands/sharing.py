@@ -85,7 +85,7 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     file
         What `bakeoff export` wrote, on this or another machine; also packed by xz, as studies are kept.
     """
-    from experiments.sharing.importing import import_archive
+    from experiments.sharing.incoming.importing import import_archive
     from figures.report.page import build
     from figures.wording.names import count
     from toolkit.records.folders import Root as Folders
@@ -163,7 +163,7 @@ def verify(name: str, *, root: Root = Path(), documents: int = 4, as_json: Json 
     documents
         How many documents each model scores again; 0 loads none.
     """
-    from experiments.sharing.checking import check_archive
+    from experiments.sharing.incoming.checking import check_archive
     from figures.wording.names import count
 
     if name.endswith((".zip", ".zip.xz")):

@@ -12,7 +12,7 @@ from experiments.analysis.conclude import read
 from experiments.analysis.verify import verify, verify_run
 from experiments.cli import main
 from experiments.sharing.export import export
-from experiments.sharing.importing import import_archive
+from experiments.sharing.incoming.importing import import_archive
 from experiments.sharing.merge import merge
 from figures.report.page import build
 from toolkit.records import hashes

@@ -12,7 +12,7 @@ import pytest
 from experiments.design import study as studies
 from experiments.publishing.kept import RECORDS, RESULTS, Kept, archive, keep, kept, overrides_of, read
 from experiments.publishing.rebuild import rebuild
-from experiments.sharing.checking import check_archive
+from experiments.sharing.incoming.checking import check_archive
 from figures.tables.searches import claims, optima
 from figures.tables.verdicts import undecided, verdicts
 from tests.experiments.small import asked

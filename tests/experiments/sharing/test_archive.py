@@ -14,7 +14,7 @@ from experiments.design import study
 from experiments.design.planning.plan import plan
 from experiments.design.study_state import StudyState
 from experiments.sharing.export import export, shared_content
-from experiments.sharing.importing import import_archive
+from experiments.sharing.incoming.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from tests.experiments.small import asked, run
 from toolkit.errors import UserError

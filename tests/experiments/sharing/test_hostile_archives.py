@@ -12,7 +12,7 @@ from experiments.playground.live.serving import serve
 from experiments.playground.side_by_side import side_by_side
 from experiments.sharing.archive import OF_RESULTS
 from experiments.sharing.export import export
-from experiments.sharing.importing import import_archive
+from experiments.sharing.incoming.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, RunRecord, hashes

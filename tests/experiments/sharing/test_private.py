@@ -12,7 +12,7 @@ import pytest
 from experiments.sharing import model_card
 from experiments.sharing.export import export
 from experiments.sharing.hub import _content
-from experiments.sharing.importing import import_archive
+from experiments.sharing.incoming.importing import import_archive
 from experiments.sharing.model_card import CARD
 from figures.report.page import build
 from tests.experiments.small import run

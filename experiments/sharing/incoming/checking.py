@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from experiments.sharing.archive import sha256
-from experiments.sharing.unpacking import NOTHING, first_problem, unpack
+from experiments.sharing.incoming.unpacking import NOTHING, first_problem, unpack
 from toolkit.errors import UserError
 from toolkit.records import (
     Conclusions,

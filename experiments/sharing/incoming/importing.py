@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from experiments.sharing.checking import Checked, check_archive
 from experiments.sharing.export import shared_content
+from experiments.sharing.incoming.checking import Checked, check_archive
 from toolkit.records import EvaluationRecord, Provenance, RunRecord, hashes
 from toolkit.records.files import write_text
 from toolkit.records.folders import Root
