@@ -41,11 +41,11 @@ WRITTEN = (
 AT_ONCE = "The command below runs this size at once: the same values, with intervals of 95 % for one look."
 
 
-def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> str:
+def page(kept: Mapping[str, Kept], pictures: Mapping[str, Sequence[str]], before: str) -> str:
     """Return the page.
 
-    ``pictures``: study -> path of a figure, relative to the page. ``before``: the page as it is now, whose
-    part that is written by hand is kept.
+    ``pictures``: study -> paths of its figures, relative to the page. ``before``: the page as it is now,
+    whose part that is written by hand is kept.
     """
     concluded = {name: one.conclusions for name, one in kept.items()}
     by_hand = BY_HAND.search(before)
@@ -55,7 +55,7 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, str], before: str) -> 
         parts += _finding(published, judged(published, concluded), kept)
     parts.append("## What each study answered")
     for name, one in kept.items():
-        parts += _study(name, one, pictures.get(name))
+        parts += _study(name, one, pictures.get(name, ()))
     if not concluded:
         parts.append("None has been run and kept yet.")
     parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(kept)]
@@ -92,7 +92,7 @@ def _finding(published: PublishedFinding, entries: Sequence[Judged], kept: Mappi
     return [*parts, "\n".join(lines)]
 
 
-def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
+def _study(name: str, kept: Kept, pictures: Sequence[str]) -> list[str]:
     conclusions = kept.conclusions
     parts = [f"### {conclusions.question or name}"]
     for condition in conclusions.conditions:
@@ -112,8 +112,7 @@ def _study(name: str, kept: Kept, picture: str | None) -> list[str]:
     effects = decoding_words(conclusions)
     if effects:
         parts.append("\n".join(f"- {words}" for words in effects))
-    if picture:
-        parts.append(f"![{conclusions.question or name}]({picture})")
+    parts += [f"![{conclusions.question or name}]({picture})" for picture in pictures]
     report = f"its report is `experiments/results/{name}/report/report.md`"
     left = f" Not run yet: {joined([f'`{one}`' for one in kept.missing])}." if kept.missing else ""
     return [*parts, f"`{kept.command}`: {_spent(kept)}; {report}.{left}"]

@@ -19,19 +19,19 @@ SHOWN = {
     "learning-rates": "learning-rates",
     "temperatures": "decoding-or-method",
 }
-"""Study -> the figure of it that its page shows, by the start of its name; of all others `USUAL`."""
+"""Study -> the figures of it that its page shows, by the start of their names; of all others `USUAL`."""
 USUAL = "differences"
 
 
 def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
     """Return the pages by name, as they should be; what is written by hand is taken from ``docs``."""
     studies = {name: read(name, results) for name in kept(results)}
-    pictures = {name: f"{FIGURES}/{name}.png" for name in studies if _figure(name, results)}
+    pictures = {name: [f"{FIGURES}/{file}" for file in _figures(name, results)] for name in studies}
     findings = docs / "findings.md"
     before = findings.read_text(encoding="utf-8") if findings.is_file() else ""
     board: Kept | None = studies.get(STUDY)
     return {
-        "board.md": board_page.page(board, pictures.get(STUDY)),
+        "board.md": board_page.page(board, next(iter(pictures.get(STUDY, ())), None)),
         "findings.md": findings_page.page(studies, pictures, before),
     }
 
@@ -44,14 +44,19 @@ def write(results: Path = RESULTS, docs: Path = DOCS) -> list[Path]:
         paths.append(docs / name)
     shutil.rmtree(docs / FIGURES, ignore_errors=True)
     for study in kept(results):
-        figure = _figure(study, results)
-        if figure is not None:
+        for file, figure in _figures(study, results).items():
             (docs / FIGURES).mkdir(exist_ok=True)
-            shutil.copyfile(figure, docs / FIGURES / f"{study}.png")
+            shutil.copyfile(figure, docs / FIGURES / file)
     return paths
 
 
-def _figure(study: str, results: Path) -> Path | None:
+def _figures(study: str, results: Path) -> dict[str, Path]:
+    """Name in docs/evidence -> the report's figure; one per condition, if it is drawn for each."""
     drawn = sorted((results / study / "report" / "figures").glob("*.png"))
-    wanted = (SHOWN.get(study, USUAL), USUAL)
-    return next((path for start in wanted for path in drawn if path.stem.startswith(start)), None)
+    for start in (SHOWN.get(study, USUAL), USUAL):
+        found = {
+            f"{study}{path.name.removeprefix(start)}": path for path in drawn if path.stem.startswith(start)
+        }
+        if found:
+            return found
+    return {}

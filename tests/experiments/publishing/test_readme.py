@@ -95,7 +95,7 @@ def test_conversations_are_those_of_the_kept_study():
     kept, metric = read("answers"), "bits_per_byte"
     _, ends, _, verdict = against(kept, metric, 3)
     lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
-    assert f"the two are *{verdict}*, too" in README
+    assert f"the two are *{verdict}*: bits per byte" in README
     assert f"the answers {lora} for LoRA against {full} ({ends}), from {base} untouched" in README
 
 
