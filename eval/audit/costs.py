@@ -1,11 +1,11 @@
-"""Whether what runs cost can be compared: times that were taken beside other work can't."""
+"""Whether what runs cost can be compared: not on several devices, and no times taken beside other work."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from toolkit.records import Cell, Finding, RunRecord
+from toolkit.records import Cell, Finding, RunRecord, on_one_device
 
 CROWDED = 0.1
 """Share of a run's threads that may lack a core before its times are flagged."""
@@ -22,6 +22,21 @@ def had_its_cores(run: RunRecord) -> bool | None:
     if others is None or not machine.get("cores") or not machine.get("threads"):
         return None
     return bool(others <= machine["cores"] - (1 - CROWDED) * machine["threads"])
+
+
+def comparable(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, RunRecord]:
+    """Return the finished runs whose memory and time can be compared, by id: those on one device.
+
+    It is the device that most of the cells' methods share, its memory measured in one way (`on_one_device`).
+    """
+    finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
+    there = on_one_device(finished, lambda cell: (cell.method, _measured_on(runs[cell.run_id])))
+    return {cell.run_id: runs[cell.run_id] for cell in there}
+
+
+def _measured_on(run: RunRecord) -> tuple[object, bool]:
+    """Return the device, and whether its own allocator counted the memory."""
+    return run.environment.get("device"), run.costs.cuda_allocated_bytes is not None
 
 
 def busy_machine(trained: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:

@@ -7,18 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal
 
-from eval.audit import had_its_cores
+from eval.audit import comparable, had_its_cores
 from toolkit.errors import UserError
-from toolkit.records import (
-    Candidate,
-    Cell,
-    Comparison,
-    Condition,
-    Estimate,
-    Recommendation,
-    RunRecord,
-    on_one_device,
-)
+from toolkit.records import Candidate, Cell, Comparison, Condition, Estimate, Recommendation, RunRecord
 
 By = Literal["memory", "time", "size"]
 Compared = Callable[[str, str, str], Comparison | None]
@@ -172,18 +163,18 @@ def _candidate(
 def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[str, float | None]]:
     """Return each method's mean costs over the seeds that finished.
 
-    Memory and time are those of the runs on one device (`on_one_device`), None for a method without one
-    there. Time is None for all if one of these runs shared its cores with other work.
+    Memory and time are those of the runs on one device (`comparable`), None for a method without one there.
+    Time is None for all if one of these runs shared its cores with other work.
     """
     there = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
-    records = {run_id: record for run_id, record in there.items() if record.status == "finished"}
-    finished = [cell for cell in cells if cell.run_id in records]
-    comparable = on_one_device(finished, lambda c: (c.method, records[c.run_id].environment.get("device")))
-    timed = all(had_its_cores(records[cell.run_id]) is not False for cell in comparable)
+    finished = {run_id: record for run_id, record in there.items() if record.status == "finished"}
+    here = comparable(cells, runs)
+    timed = all(had_its_cores(record) is not False for record in here.values())
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
-        own = [records[cell.run_id].costs for cell in comparable if cell.method == method]
-        saved = [records[cell.run_id].costs.artifact_bytes for cell in finished if cell.method == method]
+        of_method = dict.fromkeys(cell.run_id for cell in cells if cell.method == method)
+        own = [here[run].costs for run in of_method if run in here]
+        saved = [finished[run].costs.artifact_bytes for run in of_method if run in finished]
         memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
         costs[method] = {
             "memory_bytes": _mean(memory),

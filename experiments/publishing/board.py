@@ -6,23 +6,14 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from eval.audit import had_its_cores
+from eval.audit import comparable, had_its_cores
 from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located, located
 from experiments.analysis.recommend import By
 from experiments.publishing.kept import Kept
 from experiments.publishing.rule import LEAST_SEEDS, may_be_called_better
 from figures.wording.names import count
-from toolkit.records import (
-    BASE,
-    Candidate,
-    Cell,
-    Comparison,
-    Condition,
-    Estimate,
-    RunRecord,
-    on_one_device,
-)
+from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
 
 STUDY = "board"
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
@@ -136,16 +127,16 @@ def without_value(kept: Kept, condition: Condition) -> list[str]:
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 
-    Time and memory are those of the runs on one device (`measured`); no time if one of them shared its cores
-    with other work, or if that is not known.
+    Time and memory are those of the runs on one device (`comparable`); no time if one of them shared its
+    cores with other work, or if that is not known.
     """
     spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
-    comparable, quiet = measured(kept, cells), True
+    on_device, quiet = comparable(cells, kept.runs), True
     for cell in cells:
         run = kept.runs.get(cell.run_id)
         if run is None or run.status != "finished" or cell.method not in (method, baseline):
             continue
-        here = cell.run_id in comparable
+        here = cell.run_id in on_device
         quiet = quiet and (not here or had_its_cores(run) is True)
         costs = run.costs
         values: dict[By, float | None] = {
@@ -163,14 +154,6 @@ def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> 
         if by == "size" or (seeds and (by != "time" or quiet)):
             found[by] = located([ours[seed] / theirs[seed] for seed in seeds])
     return found
-
-
-def measured(kept: Kept, cells: Sequence[Cell]) -> dict[str, RunRecord]:
-    """Return the finished runs of the device that most methods share: their costs can be compared."""
-    runs = {cell.run_id: kept.runs[cell.run_id] for cell in cells if cell.run_id in kept.runs}
-    finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
-    there = on_one_device(finished, lambda c: (c.method, runs[c.run_id].environment.get("device")))
-    return {cell.run_id: runs[cell.run_id] for cell in there}
 
 
 def cheaper_on(row: Row) -> list[str]:

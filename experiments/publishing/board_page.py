@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eval.audit import comparable
 from experiments.analysis.recommend import By, choose
 from experiments.publishing.board import (
     COSTS,
@@ -11,7 +12,6 @@ from experiments.publishing.board import (
     Row,
     Standing,
     cheaper_on,
-    measured,
     rows_of,
     without_value,
 )
@@ -233,9 +233,8 @@ def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
     documents = max(row.estimate.documents for row in rows)
     margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
-    costed = measured(
-        kept, [cell for cell in concluded.cells if cell.condition == condition and cell.phase == "confirm"]
-    )
+    confirmed = [c for c in concluded.cells if c.condition == condition and c.phase == "confirm"]
+    costed = comparable(confirmed, kept.runs)
     devices = [{str(run.environment.get("device")) for run in runs.values()} for runs in (costed, kept.runs)]
     others = sorted(devices[1] - devices[0])
     lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]

@@ -33,21 +33,25 @@ def which(studies: Mapping[str, Kept]) -> str:
 
     Empty without a recommendation of the headline.
     """
-    chosen: dict[str, dict[str, list[str]]] = {}
+    chosen: dict[str, dict[int, str]] = {}
     for name, one in studies.items():
         for recommendation in one.conclusions.recommendations:
             method = choose(recommendation, "memory").method
             seeds = {e.seeds for e in one.conclusions.estimates if e.method == method}
             if method and seeds != {1}:
-                recipes = count(recommendation.train_size or 0, "recipe")
-                chosen.setdefault(name, {}).setdefault(f"`{method}`", []).append(recipes)
+                chosen.setdefault(name, {})[recommendation.train_size or 0] = f"`{method}`"
     here = chosen.pop(HEADLINE, {})
     if not here:
         return ""
-    others = {name: joined([*methods]) for name, methods in chosen.items() if [*methods] != [*here]}
-    use = f"{joined([*here])} for these recipes"
-    if len(here) > 1:
-        use = joined([f"{method} with {joined(recipes)}" for method, recipes in here.items()])
+    usual = next(iter(here.values())) if len(set(here.values())) == 1 else None
+    use = f"{usual} for these recipes"
+    if usual is None:
+        use = joined([f"{method} with {count(size, 'recipe')}" for size, method in here.items()])
+    others = {}
+    for name, by_size in chosen.items():
+        differ = dict.fromkeys(one for size, one in by_size.items() if one != here.get(size, usual))
+        if differ:
+            others[name] = joined([*differ])
     text = f"**Use {use}**, by `{HEADLINE}`, which compares it with most seeds."
     text = " ".join(filter(None, (text, _by_size(studies))))
     if not others:

@@ -25,8 +25,7 @@ def costs(part: StudyTables) -> Table:
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     columns = [name for name in COSTS if spent[name].notna().any()]
     rows = []
-    named = with_untuned(spent)
-    named["device"] = named["device"].fillna(MISSING)
+    named = with_untuned(spent).assign(device=spent["device"].fillna(MISSING))
     for (label, device), of_method in named.groupby(["label", "device"], sort=False):
         words = [amount(of_method[name].mean(), COSTS[name][1]) for name in columns]
         rows.append((str(label), str(of_method["seed"].nunique()), *words, str(device)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from eval.audit import had_its_cores
+from eval.audit import comparable, had_its_cores
 from eval.statistics.optimum import located
 from eval.statistics.verdicts import Support
 from experiments.design.findings import Band
-from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord, on_one_device
+from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord
 
 
 class Ratio(NamedTuple):
@@ -48,14 +48,13 @@ def measured_ratio(
                 return Ratio(*ends, paired, 0 if paired is None else every - paired)
         return UNKNOWN
     spent: dict[str, dict[int, float]] = {}
-    confirmed = [
-        cell
-        for cell in cells
-        if cell.phase == "confirm" and cell.method in (band.method, band.against)
-        if cell.run_id in runs and runs[cell.run_id].status == "finished"
-    ]
-    for cell in on_one_device(confirmed, lambda cell: (cell.method, _measured_on(runs[cell.run_id]))):
-        run = runs[cell.run_id]
+    both_sides = (band.method, band.against)
+    confirmed = [cell for cell in cells if cell.phase == "confirm" and cell.method in both_sides]
+    here = comparable(confirmed, runs)
+    for cell in confirmed:
+        run = here.get(cell.run_id)
+        if run is None:
+            continue
         value = _cost(band.what, run)
         if band.what == "seconds_per_token" and had_its_cores(run) is not True:
             return UNKNOWN
@@ -64,11 +63,6 @@ def measured_ratio(
     ours, theirs = spent.get(band.method, {}), spent.get(band.against, {})
     both = sorted(ours.keys() & theirs.keys())
     return Ratio(*located([ours[seed] / theirs[seed] for seed in both]), len(both))
-
-
-def _measured_on(run: RunRecord) -> tuple[object, bool]:
-    """Return the device, and whether its own allocator counted the memory."""
-    return run.environment.get("device"), run.costs.cuda_allocated_bytes is not None
 
 
 def _cost(what: str, run: RunRecord) -> float | None:

@@ -71,7 +71,7 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "study": grid.study.name,
         "edited": describe_edit(grid, cells),
         "uneven": _uneven(grid),
-        "without_weights": _without_weights(grid, cells),
+        "without_weights": _without_weights(grid, cells, rows),
         "runs": rows,
         "done": len(rows) - len(left),
         "failed": sum(row["status"] == "failed" for row in rows),
@@ -135,15 +135,20 @@ def _uneven(grid: StudyState) -> str | None:
     return None
 
 
-def _without_weights(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
-    """One line if an evaluation is left of runs whose weights are elsewhere, which makes it fail."""
+def _without_weights(
+    grid: StudyState, cells: Sequence[CellSpec], rows: Sequence[dict[str, Any]]
+) -> str | None:
+    """One line if an evaluation is left of runs whose weights are elsewhere, which makes it fail.
+
+    ``rows`` begin with those of the ``cells``, in their order.
+    """
     folders = []
-    for cell in cells:
-        folder, record = grid.root.run(cell.run.run_id), grid.record(cell)
-        evaluated = cell.phase == "confirm" and record is not None and record.status != "diverged"
-        if not evaluated or not cell.run.method.trained_here or folder.artifact.is_dir():
+    for cell, row in zip(cells, rows, strict=False):
+        folder = grid.root.run(cell.run.run_id)
+        evaluation_left = row["status"] in (CellState.TO_EVALUATE, CellState.FAILED)
+        if not evaluation_left or cell.phase != "confirm" or not cell.run.method.trained_here:
             continue
-        if grid.state(cell) in (CellState.TO_EVALUATE, CellState.FAILED):
+        if grid.record(cell) is not None and not folder.artifact.is_dir():
             folders.append(folder.path)
     if not folders:
         return None
