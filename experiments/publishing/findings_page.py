@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing import board_page
-from experiments.publishing.board import STUDY, rows_of, without_value
+from experiments.publishing.board import page as board_page
+from experiments.publishing.board.rows import STUDY, rows_of, without_value
 from experiments.publishing.findings import (
     Judged,
     decoding_words,

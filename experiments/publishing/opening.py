@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from experiments.analysis.recommend import choose
-from experiments.publishing.board import COSTS, Standing, ratios_of, rows_of, without_value
+from experiments.publishing.board.rows import COSTS, Standing, ratios_of, rows_of, without_value
 from experiments.publishing.kept import Kept
 from figures.wording.names import amount, count, decimals, difference_text, interval_text, joined
 from figures.wording.pairs import confidence_text, metric_of, verdict_text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from experiments.publishing import board_page, findings_page
-from experiments.publishing.board import STUDY
+from experiments.publishing import findings_page
+from experiments.publishing.board import page as board_page
+from experiments.publishing.board.rows import STUDY
 from experiments.publishing.kept import RESULTS, Kept, kept, read
 from toolkit.records.files import write_text
 

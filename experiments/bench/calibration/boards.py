@@ -12,7 +12,7 @@ from eval.statistics.compare import holm, judge
 from eval.statistics.crossed import Spread, spread
 from experiments.bench.calibration.coverage import ALPHA, priors_of
 from experiments.bench.calibration.draws import DOCUMENT, REST, SEED
-from experiments.publishing.rule import may_be_called_better
+from experiments.publishing.board.rule import may_be_called_better
 
 
 class Board(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from experiments.bench.calibration import tables
 from experiments.bench.calibration.draws import DOCUMENT, REST, SEED
-from experiments.publishing.rule import LEVEL
+from experiments.publishing.board.rule import LEVEL
 
 PAGE = """# Calibration
 

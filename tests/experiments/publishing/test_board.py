@@ -6,10 +6,11 @@ import pytest
 
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
-from experiments.publishing import board_page, findings_page
-from experiments.publishing.board import STUDY, cheaper_on, rows_of, standing_of, without_value
+from experiments.publishing import findings_page
+from experiments.publishing.board import page as board_page
+from experiments.publishing.board.rows import STUDY, cheaper_on, rows_of, standing_of, without_value
+from experiments.publishing.board.rule import may_be_called_better
 from experiments.publishing.kept import Kept
-from experiments.publishing.rule import may_be_called_better
 from tests.figures.conftest import write_study
 from toolkit.records import Candidate, Comparison, Conclusions, Recommendation, RunRecord
 

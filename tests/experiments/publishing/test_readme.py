@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from experiments.publishing.board import Standing, rows_of
+from experiments.publishing.board.rows import Standing, rows_of
 from experiments.publishing.kept import RESULTS, Kept, read
 from experiments.publishing.opening import opening
 from figures.wording.names import difference_text, interval_text, joined, value_text

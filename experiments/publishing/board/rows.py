@@ -10,8 +10,8 @@ from eval.audit import comparable, had_its_cores
 from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located, located
 from experiments.analysis.recommend import By
+from experiments.publishing.board.rule import LEAST_SEEDS, may_be_called_better
 from experiments.publishing.kept import Kept
-from experiments.publishing.rule import LEAST_SEEDS, may_be_called_better
 from figures.wording.names import count
 from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.audit import comparable
 from experiments.analysis.recommend import By, choose
-from experiments.publishing.board import (
+from experiments.publishing.board.rows import (
     COSTS,
     STUDY,
     Row,
@@ -15,8 +14,9 @@ from experiments.publishing.board import (
     rows_of,
     without_value,
 )
+from experiments.publishing.board.rule import LEAST_SEEDS, LEVEL
+from experiments.publishing.board.setting import setting
 from experiments.publishing.kept import Kept
-from experiments.publishing.rule import LEAST_SEEDS, LEVEL
 from figures.tables.table import Table
 from figures.wording.evidence import cost_text, looks_text, recommendation_text
 from figures.wording.names import (
@@ -31,7 +31,7 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_labels, metric_of
-from toolkit.records import BASE, Cell, Condition
+from toolkit.records import BASE, Condition
 
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
@@ -189,7 +189,7 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         if concluded.sequential:
             parts.append(looks_text(concluded.sequential))
         parts += _which(kept, rows, condition)
-        parts.append(_setting(kept, rows, condition))
+        parts.append(setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
 
 
@@ -225,43 +225,3 @@ def _unfinished(kept: Kept) -> list[str]:
     are = "is" if len(left) == 1 else "are"
     numbers = {"ran": ran, "all": ran + len(left)}
     return [UNFINISHED.format(**numbers, left=joined(left), are=are, command=kept.command)]
-
-
-def _setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
-    concluded = kept.conclusions
-    fewest, most = (of(row.estimate.seeds for row in rows) for of in (min, max))
-    seeds = count(most, "seed") if fewest == most else f"{fewest} to {count(most, 'seed')}"
-    documents = max(row.estimate.documents for row in rows)
-    margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
-    confirmed = [c for c in concluded.cells if c.condition == condition and c.phase == "confirm"]
-    costed = comparable(confirmed, kept.runs)
-    devices = [{str(run.environment.get("device")) for run in runs.values()} for runs in (costed, kept.runs)]
-    others = sorted(devices[1] - devices[0])
-    lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]
-    lines = [
-        "## What was run",
-        f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
-        f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
-        f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
-        f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
-        + (f" (other runs, whose costs are not compared, were on {joined(others)})." if others else "."),
-    ]
-    if margin is not None:
-        lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")
-    if lost:
-        lines.append(f"- Did not finish: {joined([_lost(cell) for cell in lost])}.")
-    return "\n".join(lines).replace("run\n-", "run\n\n-", 1)
-
-
-def _lost(cell: Cell) -> str:
-    at = "" if cell.learning_rate is None else f" at {cell.learning_rate:g}"
-    return f"`{cell.method}`{at} ({cell.phase}, seed {cell.seed}, {cell.status})"
-
-
-def _tries(kept: Kept, condition: Condition) -> str:
-    tried: dict[str, set[float | None]] = {}
-    for cell in kept.conclusions.cells:
-        if cell.condition == condition and cell.phase == "tune":
-            tried.setdefault(cell.method, set()).add(cell.learning_rate)
-    numbers = sorted({len(rates) for rates in tried.values()})
-    return " to ".join(map(str, numbers[:1] + numbers[-1:] if len(numbers) > 1 else numbers)) or "none"
