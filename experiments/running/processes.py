@@ -47,8 +47,8 @@ def train_in_processes(job: Job, listener: Listener) -> None:
     ) as launched:
         for line in launched.stdout or ():
             event = from_json(line)
-            if isinstance(event, Failed):
-                failure = UserError(event.error)
+            if isinstance(event, Failed):  # the first: others then fail at talking to that process
+                failure = failure or UserError(event.error)
             else:
                 listener(event)
     job_file.unlink()
@@ -59,7 +59,7 @@ def train_in_processes(job: Job, listener: Listener) -> None:
 
 
 def main() -> int:
-    """Entry point of each process: the first one reports events, and exits when its parent does."""
+    """Entry point of each process. All report errors; the first, progress, too: it exits with its parent."""
     first = os.environ["RANK"] == "0"
     write = stdout_listener()
     if first:
@@ -69,8 +69,7 @@ def main() -> int:
         prepared = prepared_for(job, write if first else ignore)
         train_here(job, prepared, write if first else ignore)
     except UserError as error:
-        if first:
-            write(Failed(error=str(error)))
+        write(Failed(error=str(error)))
         return 2
     finally:
         if torch.distributed.is_initialized():

@@ -47,10 +47,11 @@ def test_the_best_of_adalora_is_what_is_saved(tiny_gpt2, tmp_path, recipe_texts)
 
 
 def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recipe_texts):
-    """Sixty passes over six recipes: the lowest validation comes before the end; its weights are saved."""
+    """One recipe learnt by heart, validated on others backwards: the lowest comes early and is saved."""
     settings = {"epochs": 60, "validations": 12}
-    best, curve, there = fit(tiny_gpt2, tmp_path / "best", recipe_texts, 0.1, keep="best", **settings)
-    last, same, there_too = fit(tiny_gpt2, tmp_path / "last", recipe_texts, 0.1, **settings)
+    texts = [recipe_texts[0]] * 30 + [text[::-1] for text in recipe_texts[30:]]
+    best, curve, there = fit(tiny_gpt2, tmp_path / "best", texts, 0.3, keep="best", **settings)
+    last, same, there_too = fit(tiny_gpt2, tmp_path / "last", texts, 0.3, **settings)
     assert curve == same
     lowest = min(curve, key=curve.get)
     assert 0 < lowest < max(curve)
@@ -60,9 +61,7 @@ def test_the_best_validation_is_kept_with_its_weights(tiny_gpt2, tmp_path, recip
     assert any(not torch.equal(one[name], other[name]) for name in one)
     # the weights of the best step: a run that ends there leaves the same ones
     share = lowest / max(curve)
-    short, _, there_short = fit(
-        tiny_gpt2, tmp_path / "short", recipe_texts, 0.1, epochs=60 * share, validations=12
-    )
+    short, _, there_short = fit(tiny_gpt2, tmp_path / "short", texts, 0.3, epochs=60 * share, validations=12)
     assert short.costs.steps == lowest
     ended = load_file(there_short.artifact / "adapter_model.safetensors")
     assert all(torch.equal(one[name], ended[name]) for name in ended)
