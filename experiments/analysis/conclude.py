@@ -209,5 +209,5 @@ def _recommendations(
             apart = partial(judge, method, other, item, margin_of(study, item), prior=prior)
             return concluded.get(condition, method, other, name, apart) or apart()
 
-        made.append(recommend(condition, cells, records.runs, values, metrics, compared))
+        made.append(recommend(condition, cells, records.runs, values, metrics, compared, study.baseline))
     return [one for one in made if one is not None]

@@ -23,6 +23,7 @@ def recommend(
     estimates: Sequence[Estimate],
     metrics: Mapping[str, Literal["lower", "higher"]],
     compared: Compared,
+    baseline: str | None = None,
 ) -> Recommendation | None:
     """Recommend a method under one condition, by memory; None with fewer than two evaluated methods.
 
@@ -31,7 +32,8 @@ def recommend(
     ``metrics`` are the headline metrics that have a direction, the primary one first. A method is as good as
     the best if its whole interval on the primary metric is within the margin, and it is not worse than the
     best on another headline metric by more than the margin. The best is the one with the best value, so the
-    others are compared with a value that may be best by luck, which is to their disadvantage.
+    others are compared with a value that may be best by luck, which is to their disadvantage. Costs are those
+    of a device where the ``baseline`` ran, if it is given.
     """
     primary, *others = metrics
     values = {
@@ -47,7 +49,7 @@ def recommend(
         return None
     sign = 1 if metrics[primary] == "lower" else -1
     best = min(whole, key=lambda name: sign * (values[name].value or 0.0))
-    costs = _costs([cell for cell in confirmed if cell.method in methods], runs)
+    costs = _costs([cell for cell in confirmed if cell.method in methods], runs, baseline)
     candidates = [_candidate(name, best, primary, others, costs[name], compared) for name in methods]
     return choose(
         Recommendation(
@@ -160,25 +162,29 @@ def _candidate(
     )
 
 
-def _costs(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> dict[str, dict[str, float | None]]:
+def _costs(
+    cells: Sequence[Cell], runs: Mapping[str, RunRecord], baseline: str | None
+) -> dict[str, dict[str, float | None]]:
     """Return each method's mean costs over the seeds that finished.
 
-    Memory and time are those of the runs on one device (`comparable`), None for a method without one there.
+    Memory and time are those of the runs that can be compared (`comparable`), None for a method without one.
     Time is None for all if one of these runs shared its cores with other work.
     """
     there = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
     finished = {run_id: record for run_id, record in there.items() if record.status == "finished"}
-    here = comparable(cells, runs)
-    timed = all(had_its_cores(record) is not False for record in here.values())
+    remembered = comparable(cells, runs, "memory", baseline)
+    timed = comparable(cells, runs, "time", baseline)
+    alone = all(had_its_cores(record) is not False for record in timed.values())
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
         of_method = dict.fromkeys(cell.run_id for cell in cells if cell.method == method)
-        own = [here[run].costs for run in of_method if run in here]
         saved = [finished[run].costs.artifact_bytes for run in of_method if run in finished]
+        own = [remembered[run].costs for run in of_method if run in remembered]
         memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
+        seconds = [timed[run].costs.train_seconds for run in of_method if run in timed]
         costs[method] = {
             "memory_bytes": _mean(memory),
-            "train_seconds": _mean([cost.train_seconds for cost in own]) if timed else None,
+            "train_seconds": _mean(seconds) if alone else None,
             "saved_bytes": _mean(saved),
         }
     return costs

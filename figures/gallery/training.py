@@ -20,7 +20,7 @@ def learning(part: StudyTables) -> FigureSpec | None:
     if steps.empty:
         return None
     diverged = frozenset(part.costs.loc[part.costs["status"] != "finished", "run_id"])
-    timed, left_out = _comparable(steps)
+    timed, left_out = _comparable(steps, part.conclusions.baseline)
     return FigureSpec(
         name="learning-curves",
         title="Learning curves",
@@ -41,7 +41,7 @@ def costs(part: StudyTables) -> FigureSpec | None:
     spent = part.costs[(part.costs["phase"] == "confirm") & (part.costs["status"] == "finished")]
     if metric is None or spent.empty:
         return None
-    spent, left_out = _comparable(spent)
+    spent, left_out = _comparable(spent, part.conclusions.baseline)
     trained = spent[spent["train_seconds"].notna()]  # a conversion or a model from elsewhere has no costs
     gpu = len(trained) > 0 and trained["cuda_allocated_bytes"].notna().all()
     prices = ["cuda_allocated_bytes" if gpu else "peak_memory_bytes", "train_seconds"]
@@ -66,14 +66,14 @@ def costs(part: StudyTables) -> FigureSpec | None:
     )
 
 
-def _comparable(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the rows of the device that most methods share, and a sentence about those left out.
+def _comparable(table: pd.DataFrame, baseline: str) -> tuple[pd.DataFrame, str]:
+    """Return the rows of the baseline's device that most methods share, and what to tell of the others.
 
     All rows if no two methods share a device: the plot then refuses them and tells which.
     """
     runs = table.drop_duplicates("run_id")
     pairs = zip(runs["run_id"], runs["method"], runs["device"], strict=True)
-    there = {run_id for run_id, *_ in on_one_device(pairs, lambda run: (run[1], run[2]))}
+    there = {run_id for run_id, *_ in on_one_device(pairs, lambda run: (run[1], run[2]), baseline)}
     others = runs[~runs["run_id"].isin(there)]
     if not there or others.empty:
         return table, ""

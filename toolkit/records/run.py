@@ -186,22 +186,25 @@ class Step(Record):
     validation_bits_per_byte: float | None = None
 
 
-def on_one_device(runs: Iterable[T], about: Callable[[T], tuple[str, object]]) -> list[T]:
+def on_one_device(
+    runs: Iterable[T], about: Callable[[T], tuple[str, object]], beside: str | None = None
+) -> list[T]:
     """Return those runs whose costs can be compared: on the device where most methods ran, then most runs.
 
-    ``about`` returns a run's method and device. Empty if several methods ran, and no two on one device.
+    ``about`` returns a run's method and device. ``beside`` is a method that the others are compared with:
+    the device is one where it ran, if it ran. Empty if several methods ran, and no two on one device.
     """
     there: defaultdict[str, list[tuple[str, T]]] = defaultdict(list)
     for run in runs:
         method, device = about(run)
         there[str(device)].append((method, run))
 
-    def methods(device: str) -> int:
-        return len({method for method, _ in there[device]})
+    methods = {device: {method for method, _ in of} for device, of in there.items()}
 
-    most = max(there, key=lambda device: (methods(device), len(there[device])), default=None)
-    if most is None or (
-        methods(most) == 1 and len({method for one in there.values() for method, _ in one}) > 1
-    ):
+    def preference(device: str) -> tuple[bool, int, int]:
+        return beside in methods[device], len(methods[device]), len(there[device])
+
+    most = max(there, key=preference, default=None)
+    if most is None or (len(methods[most]) == 1 and len(set[str]().union(*methods.values())) > 1):
         return []
     return [run for _, run in there[most]]

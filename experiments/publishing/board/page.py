@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.analysis.recommend import By, choose
+from experiments.analysis.recommend import By
 from experiments.publishing.board.rows import (
     COSTS,
     STUDY,
@@ -16,9 +16,10 @@ from experiments.publishing.board.rows import (
 )
 from experiments.publishing.board.rule import LEAST_SEEDS, LEVEL
 from experiments.publishing.board.setting import setting
+from experiments.publishing.board.which import which
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
-from figures.wording.evidence import cost_text, looks_text, recommendation_text
+from figures.wording.evidence import cost_text, looks_text
 from figures.wording.names import (
     MISSING,
     count,
@@ -30,8 +31,8 @@ from figures.wording.names import (
     p_text,
     value_text,
 )
-from figures.wording.pairs import metric_labels, metric_of
-from toolkit.records import BASE, Condition
+from figures.wording.pairs import metric_of
+from toolkit.records import BASE
 
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
@@ -188,32 +189,9 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
         if concluded.sequential:
             parts.append(looks_text(concluded.sequential))
-        parts += _which(kept, rows, condition)
+        parts += which(kept, rows, condition)
         parts.append(setting(kept, rows, condition))
     return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
-
-
-def _which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
-    """Which method to use by each cost that can be compared; of one seed none, it may be the lucky one."""
-    if all(row.estimate.seeds == 1 for row in rows):
-        return []
-    left_out: dict[str, str] = {}
-    here = [row for row in rows if "memory" in row.ratios]
-    if len(here) < min(2, len(rows)):
-        left_out = dict.fromkeys(("memory", "time"), "no two methods ran on one device")
-    elif not all("time" in row.ratios for row in here):
-        left_out = {"time": "other work had some of the cores, or may have"}
-    elsewhere = joined([_name(row) for row in rows if row not in here])
-    parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
-    labels = metric_labels(kept.conclusions)
-    for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
-        for by, label in COSTS:
-            words = f"not known, since {left_out[by]}." if by in left_out else None
-            words = words or recommendation_text(choose(one, by), [condition], raw, labels)
-            if elsewhere and by != "size" and by not in left_out:
-                words += f" Not known for {elsewhere}: no measured run on the same device."
-            parts.append(f"By {label}: {words}")
-    return parts if len(parts) > 1 else []
 
 
 def _unfinished(kept: Kept) -> list[str]:

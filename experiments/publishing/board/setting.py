@@ -19,7 +19,7 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     documents = max(row.estimate.documents for row in rows)
     margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
     confirmed = [c for c in concluded.cells if c.condition == condition and c.phase == "confirm"]
-    costed = comparable(confirmed, kept.runs)
+    costed = comparable(confirmed, kept.runs, "time", concluded.baseline)
     devices = [{str(run.environment.get("device")) for run in runs.values()} for runs in (costed, kept.runs)]
     others = sorted(devices[1] - devices[0])
     lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]
@@ -28,8 +28,8 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
         f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
         f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
         f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
-        f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
-        + (f" (other runs, whose costs are not compared, were on {joined(others)})." if others else "."),
+        f"- Device of the times: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
+        + (f" (other runs, whose times are not compared, were on {joined(others)})." if others else "."),
     ]
     if margin is not None:
         lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")

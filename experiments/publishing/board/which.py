@@ -1,0 +1,47 @@
+"""Which method to use, by each cost of a board, or why that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eval.audit import comparable, had_its_cores
+from experiments.analysis.recommend import By, choose
+from experiments.publishing.board.rows import COSTS, Row
+from experiments.publishing.kept import Kept
+from figures.wording.evidence import recommendation_text
+from figures.wording.names import joined
+from figures.wording.pairs import metric_labels
+from toolkit.records import Condition
+
+
+def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
+    """Return the section's paragraphs; none if every method has one seed, which may be the lucky one."""
+    if all(row.estimate.seeds == 1 for row in rows):
+        return []
+    parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
+    labels = metric_labels(kept.conclusions)
+    for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
+        for by, label in COSTS:
+            unknown, elsewhere = _unknown(kept, rows, condition, by)
+            words = recommendation_text(choose(one, by), [condition], raw, labels)
+            if unknown:
+                words = f"not known, since {unknown}."
+            elif elsewhere:
+                words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
+            parts.append(f"By {label}: {words}")
+    return parts if len(parts) > 1 else []
+
+
+def _unknown(kept: Kept, rows: Sequence[Row], condition: Condition, by: By) -> tuple[str | None, list[str]]:
+    """Return why a cost is known of no method, and the methods of which it is not known."""
+    if by == "size":
+        return None, []
+    cells = [c for c in kept.conclusions.cells if c.condition == condition and c.phase == "confirm"]
+    there = comparable(cells, kept.runs, by, kept.conclusions.baseline)
+    methods = {cell.method for cell in cells if cell.run_id in there}
+    elsewhere = [f"`{row.method}`" for row in rows if row.method not in methods]
+    if len(rows) - len(elsewhere) < min(2, len(rows)):
+        return "no two methods ran on one device", elsewhere
+    if by == "time" and not all(had_its_cores(run) for run in there.values()):
+        return "other work had some of the cores, or may have", elsewhere
+    return None, elsewhere
