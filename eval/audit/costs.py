@@ -32,7 +32,7 @@ def comparable(
 
     Times are compared on one device alone. The peak memory of a process on a CPU depends on the system and
     the number of threads, not on the model of the processor. ``beside`` is the method the others are compared
-    with: where it ran, the others count; None where there is no such method.
+    with: the device is one where it ran; None for no such method.
     """
     finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
     where = _place_of_memory if cost == "memory" else _place_of_time
