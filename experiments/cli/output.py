@@ -88,10 +88,14 @@ def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> 
 
 
 def show_bench(measured: dict[str, Any], as_json: bool) -> int:
-    """What a bench measured; exit code 0."""
+    """What a bench measured, with a table of its own for what has rows; exit code 0."""
     if as_json:
         print_json(measured)
-    else:
-        rows = [{"what": key, "measured": value} for key, value in measured.items()]
-        print_rows(str(measured["name"]), rows)
+        return 0
+    of_rows = [k for k, v in measured.items() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    rows = [{"what": key, "measured": value} for key, value in measured.items() if key not in of_rows]
+    print_rows(str(measured["name"]), rows)
+    for key in of_rows:
+        names = dict.fromkeys(name for row in measured[key] for name in row)
+        print_rows(key, [{name: row.get(name) for name in names} for row in measured[key]])
     return 0

@@ -16,7 +16,7 @@ from toolkit.records.files import write_text
 PAGE = """# Performance
 
 Speed and memory, each against a baseline or over something that grows. Made by `bakeoff bench all`; no number
-is typed by hand. Each side is measured in a process of its own. Results: `{folder}`.
+is typed by hand. Each side is measured in a process of its own. Results: `{folder}`{others}.
 
 {machine}
 
@@ -50,6 +50,7 @@ def text(
     missing = [part for part in parts if part.name not in results]
     return PAGE.format(
         folder=folder.as_posix(),
+        others=" and, of other machines, beside it" if _several(results) else "",
         machine=machine_text(list(results.values())) if results else _unmeasured(),
         sections=sections_text(results, page),
         missing="\n".join(_missing(part, failures.get(part.name)) for part in missing)
@@ -59,8 +60,9 @@ def text(
 
 def sections_text(results: Mapping[str, PartResult], page: Path) -> str:
     """Return a section for each bench with a result, and draw its figure."""
+    several = _several(results)
     return "".join(
-        _section(section, found, page)
+        _section(section, found, page, on=found[0].device if several else None)
         for section in SECTIONS
         if (found := [results[name] for name in section.parts if name in results])
     )
@@ -97,17 +99,22 @@ def _versions(result: PartResult) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in names if name in versions) + cuda
 
 
-def _section(section: Section, results: Sequence[PartResult], page: Path) -> str:
+def _several(results: Mapping[str, PartResult]) -> bool:
+    return len({result.device for result in results.values()}) > 1
+
+
+def _section(section: Section, results: Sequence[PartResult], page: Path, on: str | None) -> str:
     figure = picture(section, results, page.with_suffix(""))
     repeats = results[0].measured.get("repeats")
     turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
     commands = ", ".join(f"`bakeoff {' '.join(result.command)}`" for result in results)
     left_out = [value for result in results for value in result.measured.get("not_measured", ())]
     more = f". Not measured on this machine: {', '.join(left_out)}" if left_out else ""
+    where = "" if on is None else f" Measured on {on}."
     note = f"{found}\n\n" if (found := section.note(results)) else ""
     link = os.path.relpath(figure, page.parent)
     return (
-        f"## {section.title}\n\n{section.text} {turns} By {commands}{more}.\n\n"
+        f"## {section.title}\n\n{section.text} {turns}{where} By {commands}{more}.\n\n"
         f"![{section.title}]({Path(link).as_posix()})\n\n{table(section.table(results))}\n\n{note}"
     )
 

@@ -72,6 +72,13 @@ PARTS = (
         on_gpu=False,
     ),
     Part(
+        name="methods",
+        arguments=("methods",),
+        quick=("methods", "ia3", *TINY),
+        minutes=40,
+        on_gpu=False,
+    ),
+    Part(
         name="generate",
         arguments=("generate",),
         quick=("generate", *TINY, "--prompts", "4", "--baseline-prompts", "2"),

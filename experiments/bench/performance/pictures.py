@@ -65,6 +65,9 @@ def _panels(section: Section, results: Sequence[PartResult]) -> Iterable[Panel]:
         points = sorted(measured["points"], key=lambda point: str(point["method"]))
         labels = [f"{point['method']}, {point['value']}" for point in points]
         yield from _bars(labels, points, [point["value"] != "defaults" for point in points], same)
+    elif section.name == "methods":
+        names = [str(point["method"]) for point in measured["points"]]
+        yield from _bars(names, measured["points"], [name in ("full", "lora-r16") for name in names], same)
     elif "points" in measured:
         yield from _growth(measured, same)
     elif section.name == "start":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +77,26 @@ def read_all(folder: Path, quick: bool, parts: Sequence[Part] = PARTS) -> dict[s
     """Return the results that are there, by the part's name, in the page's order."""
     found = {part.name: read(folder, part, quick) for part in parts}
     return {name: result for name, result in found.items() if result is not None}
+
+
+def with_other_machines(
+    folder: Path, here: dict[str, PartResult], groups: Iterable[Sequence[str]]
+) -> dict[str, PartResult]:
+    """Return this machine's results, and those of other machines for groups of parts of which it has none.
+
+    ``groups`` are parts that are shown together, by name; each comes from one machine, the one with most of
+    them. Results of a GPU are not mixed with those of a processor.
+    """
+    cpu = folder.name.startswith("cpu-")
+    others = [other for other in sorted(folder.parent.glob("*")) if other.is_dir() and other != folder]
+    alike = [
+        read_all(other, quick=False)
+        for other in others
+        if not other.name.endswith("-quick") and other.name.startswith("cpu-") == cpu
+    ]
+    everywhere = dict(here)
+    for group in groups:
+        if not any(name in here for name in group):
+            most = max(alike, key=lambda found: sum(name in found for name in group), default={})
+            everywhere |= {name: most[name] for name in group if name in most}
+    return everywhere

@@ -20,6 +20,7 @@ from experiments.bench.performance import page as pages
 from experiments.bench.performance import results
 from experiments.bench.performance.parts import Part, chosen
 from experiments.bench.performance.results import PartResult
+from experiments.bench.performance.sections import SECTIONS
 from toolkit.errors import UserError, one_line
 from toolkit.runtime import child_environment, module_command
 
@@ -74,7 +75,10 @@ def bring_up_to_date(
     page = page or (folder / "performance.md" if quick else Path("docs/performance.md"))
     outcomes = measure(parts, folder, facts, say, quick=quick, minutes=minutes)
     failures = {one.part: one.error or one.status for one in outcomes if one.file is None}
-    pages.write(page, folder, results.read_all(folder, quick), failures)
+    found = results.read_all(folder, quick)
+    if not quick:
+        found = results.with_other_machines(folder, found, [section.parts for section in SECTIONS])
+    pages.write(page, folder, found, failures)
     return Done(outcomes=outcomes, device=str(facts["device"]), folder=folder, page=page)
 
 

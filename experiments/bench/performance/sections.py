@@ -52,6 +52,12 @@ SECTIONS = (
         "full fine-tuning, and both at once less than either.",
     ),
     Section(
+        name="methods", title="What a step of each method takes", parts=("methods",), table=tables.methods,
+        text=f"{TOKENS} Documents of 256 tokens in batches of 1,024; each method alone in its process. "
+        "*Time* and *memory* are over those of `lora-r16`. Prompts and prefixes lengthen every document, and "
+        "their own tokens are not counted. How well each method learns is on the [board](board.md).",
+    ),
+    Section(
         name="generate", title="Generation", parts=("generate", "generate-48"), table=tables.generate,
         text="Baseline: one prompt at a time in fp32, by transformers, timed once over 12 of them. Ours: all "
         "prompts in batches, in the precision of `train.precision: auto`. 48 prompts are the quickstart's.",

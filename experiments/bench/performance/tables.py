@@ -152,6 +152,25 @@ def growth(results: Results) -> list[Row]:
     return [head, *rows]
 
 
+def methods(results: Results) -> list[Row]:
+    """A row per method, with its time per token and its memory over LoRA's."""
+    points = results[0].measured["points"]
+    (lora,) = (point for point in points if point["method"] == "lora-r16")
+    head = ("method", "supervised tokens/s", "lowest to highest", "time", MEMORY, "memory")
+    rows = [
+        (
+            point["method"],
+            number(point["tokens_per_second"]),
+            f"{number(point['lowest'])} to {number(point['highest'])}",
+            number(lora["tokens_per_second"] / point["tokens_per_second"], 2),
+            gigabytes(memory(point)),
+            number(memory(point) / memory(lora), 2),
+        )
+        for point in points
+    ]
+    return [head, *rows]
+
+
 def start(results: Results) -> list[Row]:
     """A row per kind of start, a column per span of its seconds."""
     spans, whole = results[0].measured["spans"], results[0].measured["seconds"]

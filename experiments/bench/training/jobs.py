@@ -12,6 +12,8 @@ from toolkit.specs import DataSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
 
 RATES = {"full": 1e-4, "lora-r16": 1e-3}
 """Methods that are measured, with a learning rate that trains them well."""
+ANY_RATE = 1e-4
+"""Of the others, where only time and memory count."""
 
 
 def job(root: Path, model: ModelSpec, method: str, data: DataSpec, *, seed: int = 0, train: TrainSpec) -> Job:

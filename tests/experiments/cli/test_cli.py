@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli.app import app
+from experiments.cli.output import show_bench
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
@@ -164,3 +165,12 @@ def test_catalog_and_plan_speak_json(tmp_path):
         ("full", False),
         ("lora-r16", False),
     ]
+
+
+def test_the_points_of_a_bench_are_a_table_of_their_own(capsys):
+    """The point that lacks a column has an empty cell; nothing is printed as a dictionary."""
+    points = [{"method": "full", "speed": 3.5}, {"method": "dora", "speed": 2.5, "memory": 7}]
+    assert show_bench({"name": "methods", "ratio": 1.4, "points": points}, as_json=False) == 0
+    shown = capsys.readouterr().out
+    assert "{" not in shown
+    assert all(word in shown for word in ("ratio", "1.4", "points", "memory", "dora", "2.5", "7"))

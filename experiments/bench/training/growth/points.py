@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.synthetic.shapes import model_at
-from experiments.bench.training.jobs import RATES
+from experiments.bench.training.jobs import ANY_RATE, RATES
 from toolkit.errors import UserError
 
 MARGIN = 16
@@ -45,7 +45,7 @@ def measure(settings: dict[str, Any]) -> dict[str, Any]:
         dataset=None,
         data=None,
         method=config.method(settings["method"]),
-        learning_rate=RATES[settings["method"]],
+        learning_rate=RATES.get(settings["method"], ANY_RATE),
         train=TrainSpec(
             validations=1, max_length=length, batch_tokens=batch_tokens, **settings.get("train", {})
         ),

@@ -48,6 +48,13 @@ MEASURED: dict[str, dict[str, Any]] = {
             for value, speed in (("defaults", 420.0), ("both", 600.0))
         ],
     },
+    "methods": {
+        "repeats": 3,
+        "points": [
+            {**POINT, "method": "lora-r16", "value": "base", "tokens_per_second": 420.0},
+            {**POINT, "value": "base", "tokens_per_second": 300.0, "peak_memory_bytes": 6e9},
+        ],
+    },
     "stats": {"baseline": 90.0, "ours": 1.5},
     "study": {
         "baseline": 8.0, "ours": 9.5, "finished_cells": 500, "records_read": 10_000, "read_seconds": 12.0,

@@ -30,6 +30,7 @@ def test_every_result_is_a_table_and_a_figure(tmp_path):
     assert "| 128 | bakeoff, bf16 | 520.0 | 2.00 |" in text
     assert "| bakeoff, fp32 | 600 | 2.00 |" in text
     assert "| 1 | full | 420 | 400 to 450 | – | 4.00 |" in text
+    assert "| full | 300 | 400 to 450 | 1.40 | 6.00 | 1.50 |" in text
     assert "- Machine: CPU: made-up, 2 cores, 25 GB\n" in text
     assert "Medians of 3 turns. By `bakeoff bench growth size`." in text
     assert text.endswith("## Not measured\n\nNothing is missing.\n")
@@ -85,6 +86,34 @@ def test_sizes_of_data_measured_on_two_machines_are_not_drawn_together(tmp_path)
         page.write(tmp_path / "p.md", Path("x"), found)
 
 
+def test_what_this_machine_lacks_comes_from_another_and_is_said_to(tmp_path):
+    """Statistics are measured here and elsewhere, one size of data here, generation elsewhere."""
+    machines = {"cpu-here": "CPU: here", "cpu-other": "CPU: other", "a-gpu": "a GPU"}
+    of = {
+        "cpu-here": ["stats", "data-50k"],
+        "cpu-other": ["stats", "data-200k", "generate"],
+        "a-gpu": ["start"],
+    }
+    for name, parts in of.items():
+        for part in parts:
+            (tmp_path / name).mkdir(exist_ok=True)
+            environment = {**ENVIRONMENT, "device": machines[name]}
+            result(part, environment=environment).write(tmp_path / name / f"{part}.json")
+    here = tmp_path / "cpu-here"
+    found = results.with_other_machines(
+        here, results.read_all(here, quick=False), [section.parts for section in SECTIONS]
+    )
+    assert {name: one.device for name, one in found.items()} == {
+        "stats": "CPU: here", "data-50k": "CPU: here", "generate": "CPU: other"
+    }  # fmt: skip
+    page.write(tmp_path / "p.md", here, found)
+    text = (tmp_path / "p.md").read_text(encoding="utf-8")
+    assert "cpu-here` and, of other machines, beside it." in text
+    assert "One turn each. Measured on CPU: other. By `bakeoff bench generate`" in text
+    assert "One turn each. Measured on CPU: here. By `bakeoff bench stats`" in text
+    assert "- `bakeoff bench start`\n" in text
+
+
 def test_without_a_gpu_the_page_says_not_yet_run(tmp_path):
     """With the exact command, and minutes marked as estimates."""
     text = gpu_page.text(tmp_path / "gpu.md", Path("x"), {}, {})
@@ -122,10 +151,11 @@ def test_the_gpus_page_has_steps_quickstart_and_benches(tmp_path):
 
 def test_the_published_pages_are_those_of_the_published_results(tmp_path):
     """Nothing in them is typed by hand; a page without results is what is written without any."""
-    kept = results.folder_for("CPU: AMD EPYC, 2 cores", quick=False, parent=ROOT / results.FOLDER)
-    found = results.read_all(kept, quick=False)
-    written = page.text(tmp_path / "performance.md", results.FOLDER / kept.name, found, {})
-    assert (ROOT / "docs/performance.md").read_text(encoding="utf-8") == written
+    published = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    kept = ROOT / published.partition("Results: `")[2].partition("`")[0]
+    groups = [section.parts for section in SECTIONS]
+    found = results.with_other_machines(kept, results.read_all(kept, quick=False), groups)
+    assert published == page.text(tmp_path / "performance.md", results.FOLDER / kept.name, found, {})
     if "Not yet run" in (ROOT / "docs/gpu.md").read_text(encoding="utf-8"):
         without = gpu_page.text(gpu_page.PAGE, results.FOLDER, {}, {})
         assert (ROOT / "docs/gpu.md").read_text(encoding="utf-8") == without
