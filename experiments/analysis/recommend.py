@@ -9,7 +9,16 @@ from typing import Literal
 
 from eval.audit import comparable, had_its_cores
 from toolkit.errors import UserError
-from toolkit.records import Candidate, Cell, Comparison, Condition, Estimate, Recommendation, RunRecord
+from toolkit.records import (
+    Candidate,
+    Cell,
+    Comparison,
+    Condition,
+    Estimate,
+    Recommendation,
+    RunRecord,
+    clearly_less,
+)
 
 By = Literal["memory", "time", "size"]
 Compared = Callable[[str, str, str], Comparison | None]
@@ -70,7 +79,8 @@ def recommend(
 def choose(recommendation: Recommendation, by: By, budget: float | None = None) -> Recommendation:
     """Choose again from the same candidates, by another cost or within a budget in bytes or seconds.
 
-    A method whose cost is unknown is taken to be over a budget, and is never called cheaper.
+    A method whose cost is unknown is taken to be over a budget, and is never called cheaper. Cheaper is what
+    costs clearly less (`clearly_less`).
     """
     if budget is not None and not 0 < budget < math.inf:
         raise UserError("recommend: --budget is a finite number above 0; leave it out for none")
@@ -96,6 +106,8 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
     status: Literal["equivalent", "best", "over_budget", "none"]
     if as_good:
         method = min(as_good, key=lambda name: (price(name), name != best))
+        if best in as_good and not clearly_less(price(method), price(best)):
+            method = best
         status = "best" if method == best else "equivalent"
     elif within:
         method, status = min(within, key=lambda name: _distance(within[name])), "over_budget"
@@ -107,7 +119,7 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
         if candidate.relation == "undecided"
         and method is not None
         and name != method
-        and price(name) < price(method)
+        and clearly_less(price(name), price(method))
     ]
     return recommendation.model_copy(
         update={

@@ -22,6 +22,7 @@ from toolkit.records import (
     LookPlan,
     RatioEvidence,
     Recommendation,
+    clearly_less,
 )
 
 RATIOS = {
@@ -180,8 +181,9 @@ def _why_best(recommendation: Recommendation, metric: str) -> str:
         ]
         others = f"; within the margin of it: {joined(as_good)}" if as_good else ""
         return f"its mean {metric} is the {extreme}{known}, and what is cheaper is not known{others}"
-    cheaper = any(cost is None or cost < own for cost in costs.values())
-    rest = "nothing cheaper is known to be as good" if cheaper else "nothing is cheaper"
+    cheaper = any(cost is None or clearly_less(cost, own) for cost in costs.values())
+    clearly = "clearly " if any(cost is not None and cost < own for cost in costs.values()) else ""
+    rest = "nothing cheaper is known to be as good" if cheaper else f"nothing is {clearly}cheaper"
     return f"its mean {metric} is the {extreme}{known}, and {rest}"
 
 
@@ -195,7 +197,7 @@ def _cheaper_but_worse(recommendation: Recommendation, labels: Mapping[str, str]
         cost = costs[one.method]
         if one.relation not in ("within_margin", "better") or not one.worse_on or cost is None or own is None:
             continue
-        if cost < own:
+        if clearly_less(cost, own):
             elsewhere = joined([metric_label(metric, labels.get(metric)) for metric in one.worse_on])
             sentences.append(
                 f"{one.method} is cheaper ({cost_text(cost, recommendation.by)}) and within the margin on "

@@ -7,6 +7,7 @@ version had besides, `files` writes each whole or not at all, `folders` names th
 
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines, write_lines
 from toolkit.records.conclusions import (
+    CLEARLY,
     Candidate,
     Claim,
     ComparisonEvidence,
@@ -16,6 +17,7 @@ from toolkit.records.conclusions import (
     MethodLook,
     RatioEvidence,
     Recommendation,
+    clearly_less,
 )
 from toolkit.records.data import DataReport
 from toolkit.records.evaluation import (
@@ -63,6 +65,8 @@ from toolkit.records.study import (
 from toolkit.specs import BASE
 
 __all__ = [
+    "CLEARLY",
+    "clearly_less",
     "BASE",
     "Candidate",
     "Cell",

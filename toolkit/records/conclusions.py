@@ -23,6 +23,13 @@ from toolkit.records.study import (
 )
 
 Support = Literal["supports", "contradicts", "undecided"]
+CLEARLY = 0.05
+"""A share by which two costs have to differ before one is called lower: runs of one method differ by less."""
+
+
+def clearly_less(cost: float, other: float) -> bool:
+    """Whether a cost is lower than another by more than `CLEARLY`."""
+    return cost < (1 - CLEARLY) * other
 
 
 class ComparisonEvidence(Record):

@@ -13,7 +13,7 @@ from experiments.analysis.recommend import By
 from experiments.publishing.board.rule import LEAST_SEEDS, may_be_called_better
 from experiments.publishing.kept import Kept
 from figures.wording.names import count
-from toolkit.records import BASE, Candidate, Cell, Comparison, Condition, Estimate
+from toolkit.records import BASE, CLEARLY, Candidate, Cell, Comparison, Condition, Estimate
 
 STUDY = "board"
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
@@ -22,8 +22,6 @@ COSTS: tuple[tuple[By, str], ...] = (
     ("time", "training time"),
     ("size", "saved size"),
 )
-CLEARLY = 0.05
-"""A share by which two costs of one machine have to differ before one is called lower (docs/board.md)."""
 
 
 class Row(NamedTuple):

@@ -288,3 +288,23 @@ def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     )
     assert one.best == "lora-r16"
     assert {c.method: c.margin for c in one.candidates} == {"full": 0.3, "lora-r16": None, "dora": 0.3}
+
+
+def test_a_cost_that_is_lower_by_less_than_a_twentieth_is_not_cheaper():
+    """LoRA is equivalent and IA3 undecided, at 3.9 GB of full's 4: full; at 3.7 GB LoRA."""
+    one = recommended({"lora-r16": ("equivalent", True), "ia3": ("undecided", False)})
+
+    def at(memory: float) -> Recommendation:
+        costs = {"full": 4e9, "lora-r16": memory, "ia3": memory}
+        candidates = [c.model_copy(update={"memory_bytes": costs[c.method]}) for c in one.candidates]
+        return choose(one.model_copy(update={"candidates": tuple(candidates)}), "memory")
+
+    close = at(3.9e9)
+    assert (close.method, close.status, close.undecided) == ("full", "best", ())
+    assert recommendation_text(close, [HERE]) == (
+        "Use full: its mean bits per byte is the lowest (undecided against ia3), and nothing is clearly "
+        "cheaper (memory 4.00 GB)."
+    )
+    apart = at(3.7e9)
+    assert (apart.method, apart.undecided) == ("lora-r16", ())
+    assert at(4e9).method == "full"
