@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
+from experiments.publishing import headline
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board.rows import STUDY, rows_of, without_value
 from experiments.publishing.findings import (
@@ -19,23 +20,37 @@ from experiments.publishing.findings import (
     status_words,
 )
 from experiments.publishing.kept import Kept
-from experiments.publishing.opening import opening, which
+from experiments.publishing.opening import opening
 from figures.tables.table import Table
 from figures.wording.answer import answer, limits
 from figures.wording.evidence import evidence_text, looks_text, recommendation_text
 from figures.wording.names import condition_label, count, joined
-from figures.wording.pairs import metric_labels, untuned_methods
+from figures.wording.pairs import confidence_text, metric_labels, untuned_methods
 from toolkit.records import BASE, Conclusions, Condition
 
-BY_HAND = re.compile(r"<!-- by hand -->\n(.*?)\n<!-- end -->", re.DOTALL)
-"""What the page keeps of its older version."""
+BY_HAND = re.compile(r"<!-- by hand: (\w+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+"""What the page keeps of its older version, by name."""
 WRITTEN = (
-    "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for the "
-    "section *What else we learnt*, whose numbers are from the reports and logs of the studies it names. A "
-    "number is repeated by the command beside it, in the environment of `make setup` (`.venv/bin/bakeoff`). "
-    "A difference is a method's value minus its baseline's. Without training, `bakeoff import` "
-    "brings the records back (`experiments/results/NOTICE.md`), and `bakeoff report STUDY` prints every "
-    "verdict again."
+    "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for *How "
+    "sure this is* and *What else we learnt*, whose numbers are from the reports and logs of the studies "
+    "they name. The command at the end of a section trains its runs again and repeats its numbers, in the "
+    "environment of `make setup` (`.venv/bin/bakeoff`). A difference is a method's value minus its "
+    "baseline's. Without training, `bakeoff import` brings the records back "
+    "(`experiments/results/NOTICE.md`), and `bakeoff report STUDY` prints every verdict again."
+)
+TERMS = (
+    "*Bits per byte*: how many bits the model needs for a byte of held-out text. *Content*: the text of the "
+    "sections without markers such as `RECIPE:`. In parentheses: 95 % intervals, over seeds and documents "
+    "for quality, over seeds for costs. *Equivalent*: the whole interval lies within the margin, 1 % of bits "
+    "per byte; *worse*: the whole interval is on the worse side of zero; *undecided*: neither ([how verdicts "
+    "work](verdicts.md))."
+)
+ALONE = (
+    "Many studies share runs, so that one pair of methods may be compared in several. Those with more "
+    "methods estimate from all of them how much seeds vary, and correct for more comparisons: intervals and "
+    "verdicts of the same pair may differ. Believe the one with most seeds. *Alone* means what a study would "
+    "choose without the others: the best mean among its own methods, or what is clearly cheaper and within "
+    "the margin of it."
 )
 
 AT_ONCE = "The command below runs this size at once: the same values, with intervals of 95 % for one look."
@@ -48,20 +63,32 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, Sequence[str]], before
     whose part that is written by hand is kept.
     """
     concluded = {name: one.conclusions for name, one in kept.items()}
-    by_hand = BY_HAND.search(before)
-    parts = ["# Findings", " ".join(opening(kept)), *filter(None, [which(kept)]), WRITTEN]
+    by_hand = dict(BY_HAND.findall(before))
+    parts = ["# Findings", *opening(kept), *_table(kept)]
+    parts += ["## How sure this is", _kept(by_hand, "sure"), WRITTEN]
     parts += ["## Published findings", _overview(concluded).markdown()]
     for published in published_findings():
         parts += _finding(published, judged(published, concluded), kept)
-    parts.append("## What each study answered")
+    parts += ["## What each study answered", ALONE]
     for name, one in kept.items():
         parts += _study(name, one, pictures.get(name, ()))
     if not concluded:
         parts.append("None has been run and kept yet.")
-    parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(kept)]
-    parts.append("## What else we learnt")
-    parts.append(f"<!-- by hand -->\n{by_hand.group(1) if by_hand else ''}\n<!-- end -->")
+    parts += ["## What failed", _lost(concluded), "## Not run yet", _not_run(kept)]
+    parts += ["## What else we learnt", _kept(by_hand, "learnt")]
     return "\n\n".join(parts) + "\n"
+
+
+def _table(kept: Mapping[str, Kept]) -> list[str]:
+    """The headline's numbers by size, with what the words mean and the command; nothing without it."""
+    shown = headline.table(kept[headline.HEADLINE]) if headline.HEADLINE in kept else None
+    if shown is None:
+        return []
+    return [shown.markdown(), f"{TERMS} `{kept[headline.HEADLINE].command}` repeats the table."]
+
+
+def _kept(by_hand: Mapping[str, str], name: str) -> str:
+    return f"<!-- by hand: {name} -->\n{by_hand.get(name, '')}\n<!-- end -->"
 
 
 def _overview(concluded: Mapping[str, Conclusions]) -> Table:
@@ -70,31 +97,46 @@ def _overview(concluded: Mapping[str, Conclusions]) -> Table:
         entries = judged(published, concluded)
         methods = list(dict.fromkeys(pair.method for pair in published.pairs))
         names = ", ".join(dict.fromkeys(entry.study for entry in entries))
+        sizes = sorted({entry.claim.train_size or 0 for entry in entries})
         nowhere = [name for name in methods if all(name in left_out(published, e.claim) for e in entries)]
         rest = f", without {joined(nowhere)}" if entries and nowhere else ""
-        rows.append((published.text, published.source, status_words(entries) + rest, names))
-    return Table("findings", "Findings", ("finding", "source", "here", "judged by"), rows)
+        rows.append(
+            (
+                published.text,
+                published.source,
+                status_words(entries) + rest,
+                ", ".join(map(str, sizes)),
+                names,
+            )
+        )
+    header = ("finding", "source", "here", "training documents", "judged by")
+    return Table("findings", "Findings", header, rows)
 
 
 def _finding(published: PublishedFinding, entries: Sequence[Judged], kept: Mapping[str, Kept]) -> list[str]:
-    parts = [f"### {published.text}", f"**{status_words(entries).capitalize()}.** {published.source}."]
+    parts = [f"### {published.text}"]
     if not entries:
         names = [name for name in bundled() if published.name in studies_of.load(name).claims]
         commands = " or ".join(f"`bakeoff run {name}`" for name in names)
-        return [*parts, f"Judged by {commands}."]
+        return [*parts, f"Not run yet; judged by {commands}."]
     lines = []
     for study, claim in entries:
         among = kept[study].conclusions.conditions
-        where = condition_label(claim.condition, among) if len(among) > 1 else claim.base_model
+        size = "" if claim.train_size is None else f", {count(claim.train_size, 'training document')}"
+        where = condition_label(claim.condition, among) if len(among) > 1 else f"{claim.base_model}{size}"
+        confidence = confidence_text(kept[study].conclusions)
+        level = "" if confidence == "95 %" else f" (intervals of {confidence})"
         without = left_out(published, claim)
         rest = f"; not in this study: {joined(without)}" if without else ""
-        lines.append(f"- {claim.verdict} by `{kept[study].command}` ({where}): {evidence_text(claim)}{rest}")
+        lines.append(
+            f"- {claim.verdict} by `{kept[study].command}` ({where}): {evidence_text(claim)}{level}{rest}"
+        )
     return [*parts, "\n".join(lines)]
 
 
 def _study(name: str, kept: Kept, pictures: Sequence[str]) -> list[str]:
     conclusions = kept.conclusions
-    parts = [f"### {conclusions.question or name}"]
+    parts = [f"### `{name}`: {conclusions.question}" if conclusions.question else f"### `{name}`"]
     for condition in conclusions.conditions:
         words = " ".join(_answer(name, kept, condition))
         several = len(conclusions.conditions) > 1
@@ -103,10 +145,10 @@ def _study(name: str, kept: Kept, pictures: Sequence[str]) -> list[str]:
         seeds = {e.seeds for e in conclusions.estimates if e.condition == condition and e.method != BASE}
         chosen = [one for one in conclusions.recommendations if one.condition == condition and seeds != {1}]
         raw = untuned_methods(conclusions, condition)
-        parts += [
-            recommendation_text(choose(one, "memory"), [condition], raw, metric_labels(conclusions))
-            for one in chosen
-        ]
+        for one in chosen:
+            words = recommendation_text(choose(one, "memory"), [condition], raw, metric_labels(conclusions))
+            alone = name != headline.HEADLINE and words.startswith("Use ")
+            parts.append(f"Alone: u{words[1:]}" if alone else words)
     if conclusions.sequential:
         parts.append(f"{looks_text(conclusions.sequential)} {AT_ONCE}")
     effects = decoding_words(conclusions)
@@ -139,25 +181,31 @@ def _spent(kept: Kept) -> str:
 
 
 def _lost(concluded: Mapping[str, Conclusions]) -> str:
-    lines = {
-        f"- `{cell.method}` at {cell.learning_rate:g}, seed {cell.seed}: {cell.status}"
-        f"{f' ({cell.error})' if cell.error else ''}": None
-        for conclusions in concluded.values()
-        for cell in conclusions.cells
-        if cell.status != "finished" and cell.learning_rate is not None
-    }
-    return "\n".join(lines) or "No run of a kept study failed or diverged."
+    studies: dict[str, dict[str, None]] = {}
+    for name, conclusions in concluded.items():
+        for cell in conclusions.cells:
+            if cell.status != "finished" and cell.learning_rate is not None:
+                size = "" if cell.train_size is None else f", {count(cell.train_size, 'training document')}"
+                line = f"- `{cell.method}` at {cell.learning_rate:g}{size}, seed {cell.seed}: {cell.status}"
+                line += f" ({cell.error})" if cell.error else ""
+                studies.setdefault(line, {})[f"`{name}`"] = None
+    return (
+        "\n".join(f"{line}, in {joined(list(of))}" for line, of in studies.items())
+        or "No run of a kept study failed or diverged."
+    )
 
 
 def _not_run(kept: Mapping[str, Kept]) -> str:
     names = [name for name in bundled() if name not in kept]
     lines = [f"- `bakeoff run {name}`: {studies_of.load(name).question}" for name in names]
-    lines += [
-        f"- `bakeoff run {name}` whole; kept is `{one.command}`"
-        for name, one in kept.items()
-        if one.overrides
-    ]
+    lines += [f"- `bakeoff run {name}`: {_left(one)}" for name, one in kept.items() if one.overrides]
     return "\n".join(lines) or f"All {len(bundled())} studies that come with bakeoff were run."
+
+
+def _left(kept: Kept) -> str:
+    """What a part of a study lacks, or the command of what is there."""
+    names = joined([f"`{name}`" for name in kept.missing])
+    return f"still without {names}" if names else f"kept is `{kept.command}`"
 
 
 def bundled() -> list[str]:

@@ -32,7 +32,7 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of
-from toolkit.records import BASE
+from toolkit.records import BASE, Condition
 
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
@@ -65,10 +65,8 @@ $ .venv/bin/bakeoff run board                            # hours on two CPU core
 $ .venv/bin/bakeoff recommend board --by memory
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
-UNFINISHED = """**{ran} of {all} methods are in these records**; {left} {are}
-not, and Holm's correction is over those that are there. These runs are part of the whole board:
-`bakeoff run board` trains only what is missing, once they have been imported. This part alone is
-`{command}`."""
+UNFINISHED = """**{ran} of {all} methods are in these records**, and Holm's correction is over these.
+Not run yet: {left}. `bakeoff run board` trains only what is missing, once these runs have been imported."""
 
 
 def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
@@ -142,7 +140,8 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
         title="Board",
         header=(*header, *(name for _, name in COSTS), "trainable parameters"),
         rows=lines,
-        note=f"In brackets: 95 % intervals over {over}. Costs: means over seeds.",
+        note=f"In brackets: 95 % intervals over {over}. Those of the values are wide because documents "
+        f"differ; methods are compared by their differences, by seed and document. Costs: means over seeds.",
     )
 
 
@@ -178,20 +177,42 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
         )
         return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
     concluded = kept.conclusions
-    parts += _unfinished(kept)
     for condition in concluded.conditions:
         rows = rows_of(kept, condition)
         if not any(row.method == concluded.baseline for row in rows):
             continue
         lost = without_value(kept, condition)
-        parts += [answer(rows, concluded.baseline, lost), table(rows, concluded.baseline).markdown()]
+        parts += [f"{_about(rows, condition)} {answer(rows, concluded.baseline, lost)}"]
+        parts += [*_unfinished(kept), table(rows, concluded.baseline).markdown()]
         if picture:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
         if concluded.sequential:
             parts.append(looks_text(concluded.sequential))
         parts += which(kept, rows, condition)
         parts.append(setting(kept, rows, condition))
-    return "\n\n".join([*parts, RULE, REPEAT]) + "\n"
+    return "\n\n".join([*parts, RULE, _repeat(kept)]) + "\n"
+
+
+def _about(rows: Sequence[Row], condition: Condition) -> str:
+    """Return what was compared, in a line before the answer."""
+    seeds = count(max((row.estimate.seeds for row in rows), default=0), "seed")
+    size = (
+        "" if condition.train_size is None else f" after {count(condition.train_size, 'training document')}"
+    )
+    return f"{condition.base_model} on {condition.dataset}{size}, {seeds} per method:"
+
+
+def _repeat(kept: Kept) -> str:
+    """Return how this table is made again, and, if it is a part of the study, how the whole is."""
+    if not kept.missing:
+        return REPEAT
+    lines = REPEAT.splitlines()
+    place = next(i for i, line in enumerate(lines) if "bakeoff run" in line)
+    lines[place : place + 1] = [
+        f"$ .venv/bin/{kept.command}  # this table",
+        f"$ .venv/bin/bakeoff run {STUDY}  # every method: corrected p-values and verdicts may change",
+    ]
+    return "\n".join(lines)
 
 
 def _unfinished(kept: Kept) -> list[str]:
@@ -200,6 +221,4 @@ def _unfinished(kept: Kept) -> list[str]:
     if not left:
         return []
     ran = len({cell.method for cell in kept.conclusions.cells} - {BASE})
-    are = "is" if len(left) == 1 else "are"
-    numbers = {"ran": ran, "all": ran + len(left)}
-    return [UNFINISHED.format(**numbers, left=joined(left), are=are, command=kept.command)]
+    return [UNFINISHED.format(ran=ran, all=ran + len(left), left=joined(left))]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.design.findings import published_findings
-from experiments.publishing import findings_page, pages
+from experiments.publishing import findings_page, headline, pages
 from experiments.publishing.__main__ import main
 from experiments.publishing.findings import (
     Judged,
@@ -19,8 +19,9 @@ from experiments.publishing.findings import (
     status,
     status_words,
 )
+from experiments.publishing.headline import HEADLINE
 from experiments.publishing.kept import Kept
-from experiments.publishing.opening import HEADLINE, opening, which
+from experiments.publishing.opening import opening
 from tests.figures.conftest import write_study
 from toolkit.records import (
     Candidate,
@@ -162,7 +163,7 @@ def test_a_refused_comparison_opens_with_its_reason(kept):
     pairs = tuple(one.model_copy(update=refused | cleared) for one in kept.conclusions.comparisons)
     update = {"study": HEADLINE, "comparisons": pairs}
     words = opening({HEADLINE: kept._replace(conclusions=kept.conclusions.model_copy(update=update))})[0]
-    assert "not compared on bits per byte with 180 recipes (lora-r16 lost a seed)" in words
+    assert "LoRA of rank 16 is not compared (lora-r16 lost a seed) on bits per byte with 180 recipes" in words
     assert "0 seeds" not in words
 
 
@@ -200,33 +201,56 @@ def test_variants_that_a_study_does_not_have_are_named():
 
 
 def test_the_page_opens_with_the_answer_in_three_sentences(kept):
-    """Quality with its interval; costs at each of three seeds; the board has not been run.
+    """What to use, and the verdict; costs at each of three seeds; the board has not been run.
 
     3.3 GB of 4.6 GB are 0.72, 60 of 70 s 0.86, 19 MB of 540 MB 0.035.
     """
     quality, cost, others = opening({HEADLINE: kept})
     assert quality == (
-        "LoRA of rank 16 against full fine-tuning, tuned alike, 3 seeds per method: equivalent on bits per "
-        "byte with 180 recipes (−0.0012, 95 % interval −0.0050 to +0.0026, margin 0.0080)."
+        "**Use `lora-r16` for these recipes.** Against full fine-tuning, each tuned over as many learning "
+        "rates and with 3 seeds, LoRA of rank 16 is equivalent on bits per byte with 180 recipes."
     )
-    assert cost.startswith(
-        "LoRA takes 0.72 of the peak memory (3.30 GB against 4.60 GB), 0.86 of the training"
+    assert re.fullmatch(
+        r"It takes 0\.72 of the peak memory, 0\.86 of the training time \(CPU: .*\) and 0\.035 of the saved "
+        r"size with 180 recipes\.",
+        cost,
     )
     assert "has not been run" in others
 
 
-def test_the_method_to_use_is_the_headlines_and_other_answers_are_named(kept):
-    """LoRA by the headline; another study recommends full, a third LoRA as well, a fourth has one seed."""
-    (recommended,) = kept.conclusions.recommendations
-    alone = {"candidates": (recommended.candidates[0],), "method": "full", "status": "best"}
-    full = kept.conclusions.model_copy(update={"recommendations": (recommended.model_copy(update=alone),)})
-    single = tuple(one.model_copy(update={"seeds": 1}) for one in full.estimates)
-    one_seed = full.model_copy(update={"estimates": single})
-    text = which({HEADLINE: kept, "a": kept._replace(conclusions=full), "b": kept})
-    assert text.startswith(f"**Use `lora-r16` for these recipes**, by `{HEADLINE}`")
-    assert "Other studies name another method: `full` by `a`." in text
-    assert "Other studies" not in which({HEADLINE: kept, "c": kept._replace(conclusions=one_seed)})
-    assert which({"a": kept}) == ""
+def test_the_table_has_a_column_per_size_with_what_the_sentences_leave_out(kept):
+    """Difference, interval, margin and costs of both sides; with 800 recipes LoRA is worse, costs unknown."""
+    (pair,) = kept.conclusions.comparisons
+    apart = {"verdict": "worse", "difference": 0.02, "low": 0.01, "high": 0.03}
+    worse = pair.model_copy(update={"train_size": 800, **apart})
+    more = tuple(
+        cell.model_copy(update={"train_size": 800, "run_id": "gone"}) for cell in kept.conclusions.cells
+    )
+    changed = {"comparisons": (pair, worse), "cells": (*kept.conclusions.cells, *more)}
+    both = kept.conclusions.model_copy(update=changed)
+    shown = headline.table(kept._replace(conclusions=both))
+    assert shown is not None
+    assert shown.header == ("", "180 recipes", "800 recipes")
+    rows = {row[0]: row[1:] for row in shown.rows}
+    assert rows["bits per byte (lower is better): lora-r16 − full"][1].endswith("margin 0.008): worse")
+    assert rows["to use"][1] == rows["peak memory: lora-r16 / full"][1] == "–"
+    assert rows["to use"][0] == "lora-r16"
+    label = "bits per byte (lower is better): lora-r16 − full"
+    assert rows[label][0] == "−0.0012 (−0.0050 to +0.0026, margin 0.0080): equivalent"
+    assert rows["peak memory: lora-r16 / full"][0] == "3.30 GB / 4.60 GB = 0.72"
+    assert rows["seeds per method, test documents"][0].startswith("3, ")
+    assert rows["learning rate, searched for: lora-r16, full"][0] == "0.001, 0.0001"
+    page = findings_page.page({HEADLINE: kept}, {}, "<!-- by hand: sure -->\nHardly.\n<!-- end -->")
+    assert "` repeats the table." in page
+    assert "<!-- by hand: sure -->\nHardly.\n<!-- end -->" in page
+    assert headline.table(kept._replace(conclusions=both.model_copy(update={"comparisons": ()}))) is None
+
+
+def test_other_studies_choose_alone(kept):
+    """The headline tells what to use; what another study would choose is told to be its own."""
+    page = findings_page.page({HEADLINE: kept, "a": kept}, {}, "")
+    assert "Alone: use lora-r16: its" in page
+    assert "\n\nUse lora-r16: its" in page
 
 
 def test_a_part_of_a_study_names_what_is_missing(kept):
@@ -235,33 +259,31 @@ def test_a_part_of_a_study_names_what_is_missing(kept):
     names = ("methods=[full, lora-r16]",)
     text = findings_page.page({"rank-sweep": kept._replace(conclusions=part, overrides=names)}, {}, "")
     assert "Not run yet: `lora-r1`, `lora-r4`, `lora-r64` and `lora-r256`." in text
-    assert (
-        "- `bakeoff run rank-sweep` whole; kept is `bakeoff run rank-sweep 'methods=[full, lora-r16]'`"
-        in text
-    )
+    assert "- `bakeoff run rank-sweep`: still without `lora-r1`, `lora-r4`, `lora-r64` and" in text
 
 
 def test_the_opening_tells_both_ways_of_counting_bits(kept):
-    """A study that judges the content as well: two verdicts in the first sentence, the decided one first."""
+    """A study that judges the content as well: two verdicts, the content's first; with one, together."""
     (whole,) = kept.conclusions.comparisons
     label = {"metric": "content_bits_per_byte", "label": "bits per byte of the content"}
     pairs = (whole.model_copy(update={"verdict": "undecided"}), whole.model_copy(update=label))
     both = kept.conclusions.model_copy(update={"comparisons": pairs})
     quality, _, _ = opening({HEADLINE: Kept(both, kept.runs)})
-    assert "per method: equivalent on bits per byte of the content with 180 recipes (−0.0012" in quality
-    assert ") and undecided on bits per byte with 180 recipes (" in quality
-    assert quality.endswith("after results on these documents had been seen.")
+    one = "equivalent on bits per byte of the content and undecided on bits per byte with 180 recipes."
+    assert quality.endswith(f"LoRA of rank 16 is {one}")
+    alike = both.model_copy(update={"comparisons": (whole, pairs[1])})
+    quality, _, _ = opening({HEADLINE: Kept(alike, kept.runs)})
+    assert "equivalent on bits per byte of the content and bits per byte with" in quality
 
 
 def test_the_opening_tells_what_becomes_of_it_with_more_data(kept):
     """The study of sizes, if it is kept: its verdict where the headline has no such size; else nothing."""
     sizes = kept._replace(conclusions=with_size(kept.conclusions, 800))
-    assert "By the amount" not in which({HEADLINE: kept, "data-size": kept})
-    text = which({HEADLINE: kept, "data-size": sizes})
-    assert "with 800 recipes (" in text
+    assert "By the amount" not in opening({HEADLINE: kept, "data-size": kept})[0]
+    text = opening({HEADLINE: kept, "data-size": sizes})[0]
     assert "By the amount of training data (`data-size`, " in text
-    assert re.search(r"it is \w+ on .* with \d+ recipes? \(", text)
-    assert "By the amount" not in which({HEADLINE: kept})
+    assert re.search(r"it is equivalent on bits per byte with 800 recipes \(", text)
+    assert "By the amount" not in opening({HEADLINE: kept})[0]
 
 
 def test_two_sizes_with_different_methods_are_told_by_size(kept):
@@ -270,10 +292,8 @@ def test_two_sizes_with_different_methods_are_told_by_size(kept):
     alone = {"candidates": (recommended.candidates[0],), "method": "full", "status": "best"}
     more = recommended.model_copy(update={**alone, "train_size": 800})
     both = kept.conclusions.model_copy(update={"recommendations": (recommended, more)})
-    text = which({HEADLINE: kept._replace(conclusions=both)})
-    assert text.startswith(
-        f"**Use `lora-r16` with 180 recipes and `full` with 800 recipes**, by `{HEADLINE}`"
-    )
+    text = opening({HEADLINE: kept._replace(conclusions=both)})[0]
+    assert text.startswith("**Use `lora-r16` with 180 recipes and `full` with 800 recipes.**")
 
 
 def with_size(concluded: Conclusions, size: int) -> Conclusions:
@@ -294,9 +314,9 @@ def test_the_opening_says_no_more_than_is_known(kept):
     }
     untuned = Kept(kept.conclusions.model_copy(update={"cells": cells}), busy)
     quality, cost, _ = opening({HEADLINE: untuned})
-    assert "full fine-tuning, not both tuned, 3 seeds per method" in quality
+    assert "full fine-tuning, not both tuned and with 3 seeds, LoRA" in quality
     assert "training time" not in cost
-    assert cost.endswith("; its time is left out: not every run is known to have had the machine to itself.")
+    assert cost.endswith("A time is left out where not every run is known to have had the machine to itself.")
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
     assert "do not compare LoRA with full fine-tuning" in opening({HEADLINE: alone})[0]
 
@@ -309,8 +329,9 @@ def test_every_finding_is_on_the_page_with_its_verdict_and_command(kept):
     assert len(published_findings()) >= 8
     for published in published_findings():
         assert f"### {published.text}" in text
-    assert f"- contradicted by `bakeoff run {HEADLINE}` (tiny): lora-r16 against full" in text
-    assert "Judged by `bakeoff run learning-rates`" in text
+    where = "tiny, 180 training documents"
+    assert f"- contradicted by `bakeoff run {HEADLINE}` ({where}): lora-r16 against full" in text
+    assert "Not run yet; judged by `bakeoff run learning-rates`" in text
     assert "- `bakeoff run board`:" in text
     assert f"- `bakeoff run {HEADLINE}`:" not in text
     assert "Use lora-r16: its bits per byte is within the margin of the best, full," in text
@@ -371,7 +392,8 @@ def test_one_seed_recommends_nothing_on_the_page(kept):
 def test_what_is_written_by_hand_stays(kept):
     """The page is written over and over; that part of it is taken along."""
     first = findings_page.page({}, {}, "")
-    edited = first.replace("<!-- by hand -->\n\n", "<!-- by hand -->\nLoRA likes soup.\n")
+    mark = "<!-- by hand: learnt -->\n"
+    edited = first.replace(f"{mark}\n", f"{mark}LoRA likes soup.\n")
     assert edited != first
     assert "LoRA likes soup." in findings_page.page({HEADLINE: kept}, {}, edited)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import get_args
 
+from experiments.publishing import headline
 from experiments.publishing.board.rows import Standing, rows_of
 from experiments.publishing.kept import RESULTS, Kept, read
-from experiments.publishing.opening import opening
 from figures.wording.names import difference_text, interval_text, joined, value_text
 from toolkit.records import BASE
 
@@ -70,16 +69,17 @@ def test_the_headline_is_that_of_the_kept_study():
 
 
 def test_costs_are_those_of_the_findings():
-    """Memory and time with their intervals over seeds, and what is saved."""
-    name = "full-vs-lora-embedded"
-    _, costs, _ = opening({name: read(name)})
-    shares = r"(\S+) of the {} \([^)]*, (\S+ to \S+)\)"
-    memory, time = (shares.format(noun) for noun in ("peak memory", "training time"))
-    said = re.match(rf"LoRA takes {memory}, {time} and (\S+) of the saved size", costs)
-    assert said
-    share, ends, seconds, their_ends, saved = said.groups()
-    told = f"LoRA took {share} ({ends}) of the peak memory, {seconds} ({their_ends}) of the training time"
-    assert f"{told} and {saved} of the disk" in README
+    """Memory and time with their intervals over seeds, and what is saved, with 800 recipes."""
+    kept = read(headline.HEADLINE)
+    (condition,) = (one for one in kept.conclusions.conditions if one.train_size == 800)
+    known = headline.ratios(kept, condition)
+    told = {by: headline.share(known[by].value) for by in known}
+    ends = {by: f"{headline.share(one.low)} to {headline.share(one.high)}" for by, one in known.items()}
+    memory, time = (f"{told[by]} ({ends[by]})" for by in ("memory", "time"))
+    said = (
+        f"LoRA took {memory} of the peak memory, {time} of the training time and {told['size']} of the disk"
+    )
+    assert said in README
 
 
 def test_the_ratio_of_rates_is_that_of_the_kept_study():
