@@ -31,7 +31,8 @@ def opening(studies: Mapping[str, Kept]) -> list[str]:
 
     Without the records that one of them needs, it states what has not been run.
     """
-    return [" ".join(filter(None, (_use(studies), _quality(studies)))), _cost(studies), _others(studies)]
+    quality = (_use(studies), _quality(studies), _other_data(studies))
+    return [" ".join(filter(None, quality)), _cost(studies), _others(studies)]
 
 
 def _use(studies: Mapping[str, Kept]) -> str:
@@ -94,20 +95,37 @@ def _by_size(studies: Mapping[str, Kept]) -> str:
     if not pairs:
         return ""
     confidence, seeds = confidence_text(concluded), count(max(one.seeds for one in pairs), "seed")
-    parts = [_in_words(one, confidence) for one in pairs]
+    parts = [_in_words(one, recipes(one.condition), confidence) for one in pairs]
     return f"By the amount of training data (`{SIZES}`, {seeds} per method), it is {joined(parts)}."
 
 
-def _in_words(one: Comparison, confidence: str) -> str:
+def _other_data(studies: Mapping[str, Kept]) -> str:
+    """What studies of other data or bases say of the same two methods; empty if there are none."""
+    if HEADLINE not in studies:
+        return ""
+    here = {(one.base_model, one.dataset) for one in studies[HEADLINE].conclusions.conditions}
+    parts = []
+    for name, kept in studies.items():
+        concluded = kept.conclusions
+        for one in concluded.comparisons:
+            wanted = (LORA, FULL, concluded.headline[0])
+            place = (one.condition.base_model, one.condition.dataset)
+            if (one.method, one.baseline, one.metric) == wanted and place not in here:
+                size = count(one.condition.train_size or 0, "document")
+                words = _in_words(one, f"{size} of `{place[1]}`", confidence_text(concluded))
+                parts.append(f"{words} by `{name}`")
+    return f"On other data it is {joined(parts)}." if parts else ""
+
+
+def _in_words(one: Comparison, data: str, confidence: str) -> str:
     if one.verdict == "refused":
-        reason = one.reason or "see its report"
-        return f"not compared on {metric_of(one)} with {recipes(one.condition)} ({reason})"
+        return f"not compared on {metric_of(one)} with {data} ({one.reason or 'see its report'})"
     unit = one.unit or ""
     places = decimals(unit, one.low, one.high)
     size = difference_text(one.difference, unit, places)
     margin = f", margin {difference_text(one.margin, unit, places).removeprefix('+')}" if one.margin else ""
     return (
-        f"{verdict_text(one)} on {metric_of(one)} with {recipes(one.condition)} "
+        f"{verdict_text(one)} on {metric_of(one)} with {data} "
         f"({size}, {confidence} interval {interval_text(one.low, one.high, unit, places)}{margin})"
     )
 

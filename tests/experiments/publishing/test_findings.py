@@ -296,6 +296,17 @@ def test_two_sizes_with_different_methods_are_told_by_size(kept):
     assert text.startswith("**Use `lora-r16` with 180 recipes and `full` with 800 recipes.**")
 
 
+def test_the_opening_tells_what_other_data_say(kept):
+    """The same pair on other data is told with its study; on the same data it is not."""
+    (pair,) = kept.conclusions.comparisons
+    german = pair.model_copy(update={"dataset": "german", "verdict": "worse", "low": 0.001, "high": 0.003})
+    there = kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": (german,)}))
+    text = opening({HEADLINE: kept, "german": there})[0]
+    assert "On other data it is worse on bits per byte with 180 documents of `german` (" in text
+    assert text.endswith(" by `german`.")
+    assert "On other data" not in opening({HEADLINE: kept, "again": kept})[0]
+
+
 def with_size(concluded: Conclusions, size: int) -> Conclusions:
     """The same comparisons, as if of another number of training documents."""
     pairs = tuple(one.model_copy(update={"train_size": size}) for one in concluded.comparisons)

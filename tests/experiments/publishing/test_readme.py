@@ -90,6 +90,14 @@ def test_the_ratio_of_rates_is_that_of_the_kept_study():
     assert said in README
 
 
+def test_german_recipes_are_those_of_the_kept_study():
+    """Values, interval and verdict."""
+    kept, metric = read("german"), "content_bits_per_byte"
+    _, ends, _, verdict = against(kept, metric, 3)
+    lora, full = (value(kept, method, metric) for method in ("lora-r16", "full"))
+    assert f"LoRA is *{verdict}* by far: {lora} bits per byte of the content against {full} ({ends}" in README
+
+
 def test_conversations_are_those_of_the_kept_study():
     """Values, interval and the untouched base."""
     kept, metric = read("answers"), "bits_per_byte"
