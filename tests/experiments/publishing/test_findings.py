@@ -297,7 +297,7 @@ def test_two_sizes_with_different_methods_are_told_by_size(kept):
 
 
 def test_the_opening_tells_what_other_data_say(kept):
-    """The same pair on other data is told with its study; on the same data it is not."""
+    """The same pair on other data, and its study; of the same data nothing."""
     (pair,) = kept.conclusions.comparisons
     german = pair.model_copy(update={"dataset": "german", "verdict": "worse", "low": 0.001, "high": 0.003})
     there = kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": (german,)}))
