@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -18,9 +18,12 @@ class Spec(BaseModel):
     @classmethod
     def _refuse_switch_for_number(cls, value: Any, info: ValidationInfo) -> Any:
         """`patience: true` would be read as 1, `max_length: yes` too."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
         items = value if isinstance(value, list) else [value]
+        if isinstance(value, dict) and get_origin(annotation) is dict:
+            items = list(value.values())
         switch = any(isinstance(item, bool) for item in items)
-        if switch and not _takes_switch(cls.model_fields[str(info.field_name)].annotation):
+        if switch and not _takes_switch(annotation):
             raise ValueError(f"true and false mean nothing here, got {str(value).lower()}")
         return value
 

@@ -91,6 +91,7 @@ def test_overrides_are_yaml_and_reach_any_depth(tmp_path):
             r"'where' belongs to the mixture's data sets",
         ),
         (["train.patience=true"], r"train: patience: true and false mean nothing here, got true"),
+        (["margins.bleu=true"], r"margins: true and false mean nothing here, got {'bleu': true}"),
         (["seeds=[0, true]"], r"seeds: true and false mean nothing here, got \[0, true\]"),
         (["base_models={hub: a, folder: b, name: c}"], r"model c: give exactly one of hub, folder, package"),
     ],
