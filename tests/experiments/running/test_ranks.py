@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from experiments.running import processes
 from experiments.running.job import Job
 from toolkit import config
+from toolkit.errors import UserError
+from toolkit.events import Failed, to_json
 from toolkit.records import RunRecord, Step, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.specs import DataSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
@@ -162,3 +165,17 @@ def test_sharding_that_would_not_happen_is_told(job, settings, line):
     told, code, _ = work(job(2, MethodSpec(name="lora", peft=LORA), **settings))
     assert code == 2
     assert re.search(line, told)
+
+
+def test_the_first_process_that_fails_is_the_reason(job, monkeypatch):
+    """The others then fail at talking to it, whichever of them that is."""
+    asked = job(2, config.method("full"))
+    asked.folder.path.mkdir(parents=True)
+    lines = "\n".join(
+        to_json(Failed(error=error)) for error in ("out of memory", "connection closed by peer")
+    )
+    monkeypatch.setattr(
+        processes.runtime, "module_command", lambda *_: [sys.executable, "-c", f"print({lines!r})"]
+    )
+    with pytest.raises(UserError, match="out of memory"):
+        processes.train_in_processes(asked, lambda _: None)
