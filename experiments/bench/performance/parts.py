@@ -73,9 +73,9 @@ PARTS = (
     ),
     Part(
         name="methods",
-        arguments=("methods",),
+        arguments=("methods", *ONCE),
         quick=("methods", "ia3", *TINY),
-        minutes=40,
+        minutes=15,
         on_gpu=False,
     ),
     Part(
