@@ -1,10 +1,9 @@
-"""Whether what runs cost can be compared: no times of several devices, and none taken beside other work."""
+"""Whether what runs cost can be compared: not on several devices, and no times taken beside other work."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from toolkit.records import Cell, Finding, RunRecord, on_one_device
 
@@ -26,30 +25,22 @@ def had_its_cores(run: RunRecord) -> bool | None:
 
 
 def comparable(
-    cells: Sequence[Cell], runs: Mapping[str, RunRecord], cost: Literal["memory", "time"], beside: str | None
+    cells: Sequence[Cell], runs: Mapping[str, RunRecord], beside: str | None
 ) -> dict[str, RunRecord]:
-    """Return the finished runs whose memory or time can be compared, by id (`on_one_device`).
+    """Return the finished runs whose memory and time can be compared, by id: those on one device.
 
-    Times are compared on one device alone. The peak memory of a process on a CPU depends on the system and
-    the number of threads, not on the model of the processor. ``beside`` is the method the others are compared
-    with: the device is one where it ran; None for no such method.
+    It is the device that most of the cells' methods share, its memory measured in one way (`on_one_device`).
+    ``beside`` is the method the others are compared with: the device is one where it ran; None for no such
+    method.
     """
     finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
-    where = _place_of_memory if cost == "memory" else _place_of_time
-    there = on_one_device(finished, lambda cell: (cell.method, where(runs[cell.run_id])), beside)
+    there = on_one_device(finished, lambda cell: (cell.method, _measured_on(runs[cell.run_id])), beside)
     return {cell.run_id: runs[cell.run_id] for cell in there}
 
 
-def _place_of_time(run: RunRecord) -> object:
-    return run.environment.get("device")
-
-
-def _place_of_memory(run: RunRecord) -> object:
-    """Return the GPU whose allocator counted the memory; of a process's memory the system and its threads."""
-    machine = run.environment
-    if run.costs.cuda_allocated_bytes is not None or "cuda" in machine or not machine.get("system"):
-        return machine.get("device")
-    return str(machine["system"]).split()[0], machine.get("threads")
+def _measured_on(run: RunRecord) -> tuple[object, bool]:
+    """Return the device, and whether its own allocator counted the memory."""
+    return run.environment.get("device"), run.costs.cuda_allocated_bytes is not None
 
 
 def busy_machine(trained: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:

@@ -179,24 +179,22 @@ def _costs(
 ) -> dict[str, dict[str, float | None]]:
     """Return each method's mean costs over the seeds that finished.
 
-    Memory and time are those of the runs that can be compared (`comparable`), None for a method without one.
+    Memory and time are those of the runs on one device (`comparable`), None for a method without one there.
     Time is None for all if one of these runs shared its cores with other work.
     """
     there = {cell.run_id: runs[cell.run_id] for cell in cells if cell.run_id in runs}
     finished = {run_id: record for run_id, record in there.items() if record.status == "finished"}
-    remembered = comparable(cells, runs, "memory", baseline)
-    timed = comparable(cells, runs, "time", baseline)
-    alone = all(had_its_cores(record) is not False for record in timed.values())
+    here = comparable(cells, runs, baseline)
+    alone = all(had_its_cores(record) is not False for record in here.values())
     costs: dict[str, dict[str, float | None]] = {}
     for method in dict.fromkeys(cell.method for cell in cells):
         of_method = dict.fromkeys(cell.run_id for cell in cells if cell.method == method)
         saved = [finished[run].costs.artifact_bytes for run in of_method if run in finished]
-        own = [remembered[run].costs for run in of_method if run in remembered]
+        own = [here[run].costs for run in of_method if run in here]
         memory = [cost.cuda_allocated_bytes or cost.peak_memory_bytes for cost in own]
-        seconds = [timed[run].costs.train_seconds for run in of_method if run in timed]
         costs[method] = {
             "memory_bytes": _mean(memory),
-            "train_seconds": _mean(seconds) if alone else None,
+            "train_seconds": _mean([cost.train_seconds for cost in own]) if alone else None,
             "saved_bytes": _mean(saved),
         }
     return costs

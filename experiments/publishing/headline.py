@@ -65,7 +65,7 @@ def ratios(kept: Kept, condition: Condition) -> Mapping[By, Located]:
 
 def device_of_times(kept: Kept, condition: Condition) -> str:
     """Return where the times of a condition were taken."""
-    timed = comparable(_confirmed(kept, condition), kept.runs, "time", FULL)
+    timed = comparable(_confirmed(kept, condition), kept.runs, FULL)
     return joined(sorted({str(run.environment.get("device")) for run in timed.values()}))
 
 

@@ -35,8 +35,7 @@ def measured_ratio(
 ) -> Ratio:
     """Return a band's ratio under the condition of these cells: of optima, or of costs paired by seed.
 
-    Optima are known relative to the study's ``baseline`` alone. Costs are those of the runs that can be
-    compared (`eval.audit.comparable`).
+    Optima are known relative to the study's ``baseline`` alone. Costs are those of the runs on one device.
     All None if the study does not know it, and for times if a run there shared its cores with other work, or
     nobody knows.
     """
@@ -51,7 +50,7 @@ def measured_ratio(
     spent: dict[str, dict[int, float]] = {}
     both_sides = (band.method, band.against)
     confirmed = [cell for cell in cells if cell.phase == "confirm" and cell.method in both_sides]
-    here = comparable(confirmed, runs, "memory" if band.what == "peak_memory_bytes" else "time", band.against)
+    here = comparable(confirmed, runs, band.against)
     for cell in confirmed:
         run = here.get(cell.run_id)
         if run is None:

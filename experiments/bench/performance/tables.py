@@ -153,15 +153,17 @@ def growth(results: Results) -> list[Row]:
 
 
 def methods(results: Results) -> list[Row]:
-    """A row per method, with its time per token and its memory over LoRA's."""
-    points = results[0].measured["points"]
+    """A row per method, with its time per token and its memory over LoRA's; turns, if there are several."""
+    measured = results[0].measured
+    points, several = measured["points"], measured["repeats"] > 1
     (lora,) = (point for point in points if point["method"] == "lora-r16")
-    head = ("method", "supervised tokens/s", "lowest to highest", "time", MEMORY, "memory")
+    turns = ("lowest to highest",) if several else ()
+    head = ("method", "supervised tokens/s", *turns, "time", MEMORY, "memory")
     rows = [
         (
             point["method"],
             number(point["tokens_per_second"]),
-            f"{number(point['lowest'])} to {number(point['highest'])}",
+            *((f"{number(point['lowest'])} to {number(point['highest'])}",) if several else ()),
             number(lora["tokens_per_second"] / point["tokens_per_second"], 2),
             gigabytes(memory(point)),
             number(memory(point) / memory(lora), 2),

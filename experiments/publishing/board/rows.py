@@ -125,18 +125,17 @@ def without_value(kept: Kept, condition: Condition) -> list[str]:
 def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 
-    Time and memory are those of the runs that can be compared (`comparable`); no time if one of them shared
-    its cores with other work, or if that is not known.
+    Time and memory are those of the runs on one device (`comparable`); no time if one of them shared its
+    cores with other work, or if that is not known.
     """
     spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
-    remembered = comparable(cells, kept.runs, "memory", baseline)
-    timed, quiet = comparable(cells, kept.runs, "time", baseline), True
+    on_device, quiet = comparable(cells, kept.runs, baseline), True
     for cell in cells:
         run = kept.runs.get(cell.run_id)
         if run is None or run.status != "finished" or cell.method not in (method, baseline):
             continue
-        here = {"memory": cell.run_id in remembered, "time": cell.run_id in timed, "size": True}
-        quiet = quiet and (not here["time"] or had_its_cores(run) is True)
+        here = cell.run_id in on_device
+        quiet = quiet and (not here or had_its_cores(run) is True)
         costs = run.costs
         values: dict[By, float | None] = {
             "memory": costs.cuda_allocated_bytes or costs.peak_memory_bytes,
@@ -144,7 +143,7 @@ def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> 
             "size": costs.artifact_bytes,
         }
         for by, value in values.items():
-            if value and here[by]:
+            if value and (here or by == "size"):
                 spent[by].setdefault(cell.method, {})[cell.seed] = value
     found = {}
     for by, both in spent.items():

@@ -10,6 +10,11 @@ from experiments.publishing.kept import Kept
 from figures.wording.names import count, joined
 from toolkit.records import Cell, Condition
 
+ELSEWHERE = (
+    "other runs, whose costs are not compared, were on {others}; what a step of each method takes on one "
+    "machine is in [performance](performance.md#what-a-step-of-each-method-takes)"
+)
+
 
 def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     """Return the section on data, seeds, learning rates, device, margin and runs that did not finish."""
@@ -19,7 +24,7 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     documents = max(row.estimate.documents for row in rows)
     margin = next((row.comparison.margin for row in rows if row.comparison and row.comparison.margin), None)
     confirmed = [c for c in concluded.cells if c.condition == condition and c.phase == "confirm"]
-    costed = comparable(confirmed, kept.runs, "time", concluded.baseline)
+    costed = comparable(confirmed, kept.runs, concluded.baseline)
     devices = [{str(run.environment.get("device")) for run in runs.values()} for runs in (costed, kept.runs)]
     others = sorted(devices[1] - devices[0])
     lost = [cell for cell in concluded.cells if cell.status != "finished" and cell.condition == condition]
@@ -28,8 +33,8 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
         f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
         f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
         f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
-        f"- Device of the times: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
-        + (f" (other runs, whose times are not compared, were on {joined(others)})." if others else "."),
+        f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
+        + (f" ({ELSEWHERE.format(others=joined(others))})." if others else "."),
     ]
     if margin is not None:
         lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")

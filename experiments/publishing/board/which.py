@@ -37,7 +37,7 @@ def _unknown(kept: Kept, rows: Sequence[Row], condition: Condition, by: By) -> t
     if by == "size":
         return None, []
     cells = [c for c in kept.conclusions.cells if c.condition == condition and c.phase == "confirm"]
-    there = comparable(cells, kept.runs, by, kept.conclusions.baseline)
+    there = comparable(cells, kept.runs, kept.conclusions.baseline)
     methods = {cell.method for cell in cells if cell.run_id in there}
     elsewhere = [f"`{row.method}`" for row in rows if row.method not in methods]
     if len(rows) - len(elsewhere) < min(2, len(rows)):
