@@ -127,6 +127,10 @@ def test_ranks_are_those_of_the_kept_study():
     assert f"Rank 256 is *{high[-1]}* to full fine-tuning, and rank 1 is *{low[-1]}*" in README
     assert f"{values[0]} and {values[1]} bits per byte of the content against {values[2]}" in README
     assert f"({high[1]} and {low[1]}, three seeds: `{kept.command}`)" in README
+    (one,) = [c for c in kept.conclusions.comparisons if (c.method, c.baseline) == ("lora-r1", "full")]
+    assert f"p for rank 1 is {one.p_holm:.3f}, corrected over five ranks" in README
+    means = [value(kept, f"lora-r{rank}", metric, 4) for rank in (1, 4, 16, 64, 256)]
+    assert means == sorted(means, reverse=True)
 
 
 def test_variants_are_those_of_the_kept_study():
