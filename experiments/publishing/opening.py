@@ -160,7 +160,7 @@ def _others(studies: Mapping[str, Kept]) -> str:
         return "Whether another method is better than LoRA has not been run yet (`bakeoff run board`)."
     kept = studies["board"]
     condition = kept.conclusions.conditions[0]
-    rows = rows_of(kept, condition)
+    rows = [row for row in rows_of(kept, condition) if row.method != FULL]  # told above, with more seeds
     of = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in get_args(Standing)}
     lost = without_value(kept, condition)
     rest = [
@@ -173,7 +173,7 @@ def _others(studies: Mapping[str, Kept]) -> str:
     part = f"; {count(len(left), 'more method')} not run yet" if (left := kept.missing) else ""
     seeds = count(max((row.estimate.seeds for row in rows), default=0), "seed")
     return (
-        f"Of {count(len(rows) - 1 + len(lost), 'other method')} that were compared with LoRA, with "
+        f"Of {count(len(rows) - 1 + len(lost), 'other method')} that were compared with LoRA as well, with "
         f"{recipes(condition)} and {seeds}, {joined(of['better']) or 'none'} may be called better; as good "
         f"within the margin: {joined(of['equivalent']) or 'none'}{'; ' if rest else ''}{', '.join(rest)}"
         f"{part} ([board](board.md))."

@@ -335,7 +335,7 @@ def test_the_findings_tell_of_the_board_by_its_own_rule(kept):
     left = len(studies.load(STUDY).methods) - len(METHODS)
     assert (
         "and 3 seeds, `dora` may be called better; as good within the margin: `ia3`; "
-        f"1 worse, 2 undecided; {left} more methods not run yet ([board](board.md))."
+        f"1 worse, 1 undecided; {left} more methods not run yet ([board](board.md))."
     ) in page
 
 
