@@ -7,6 +7,7 @@ from pathlib import Path
 
 from experiments.publishing import findings_page
 from experiments.publishing.board import page as board_page
+from experiments.publishing.board import steps
 from experiments.publishing.board.rows import STUDY
 from experiments.publishing.kept import RESULTS, Kept, kept, read
 from toolkit.records.files import write_text
@@ -31,8 +32,9 @@ def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
     findings = docs / "findings.md"
     before = findings.read_text(encoding="utf-8") if findings.is_file() else ""
     board: Kept | None = studies.get(STUDY)
+    measured = steps.read(board.conclusions.baseline, results) if board else None
     return {
-        "board.md": board_page.page(board, next(iter(pictures.get(STUDY, ())), None)),
+        "board.md": board_page.page(board, next(iter(pictures.get(STUDY, ())), None), measured),
         "findings.md": findings_page.page(studies, pictures, before),
     }
 

@@ -16,6 +16,7 @@ from experiments.publishing.board.rows import (
 )
 from experiments.publishing.board.rule import LEAST_SEEDS, LEVEL
 from experiments.publishing.board.setting import setting
+from experiments.publishing.board.steps import Steps
 from experiments.publishing.board.which import which
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
@@ -37,6 +38,11 @@ from toolkit.records import BASE, Condition
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
     "number is written by hand."
+)
+STEP = ("a step: time, memory",)
+STEPS = (
+    "*A step*: time per token and peak memory over those of `{baseline}`, of all methods in one go on "
+    "{device} ([performance](performance.md#what-a-step-of-each-method-takes))."
 )
 MINUTES = 600
 """Seconds of training: if every method takes less, times are given in seconds."""
@@ -106,8 +112,8 @@ def _name(row: Row) -> str:
     return f"`{row.method}`" + ("" if row.tuned else " (untuned)")
 
 
-def table(rows: Sequence[Row], baseline: str) -> Table:
-    """Return the board as a table, best value first."""
+def table(rows: Sequence[Row], baseline: str, steps: Steps | None = None) -> Table:
+    """Return the board as a table, best value first; with ``steps`` what one of each method takes."""
     lines = []
     times = [row.candidate.train_seconds or 0.0 for row in rows if row.candidate]
     in_seconds = max(times, default=0.0) < MINUTES
@@ -129,6 +135,7 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
                 p_text(one.p_holm) if one else MISSING,
                 _verdict(row),
                 *costs,
+                *((_step(row, steps),) if steps else ()),
                 MISSING if row.parameters is None else f"{row.parameters:,.0f}",
             )
         )
@@ -138,11 +145,15 @@ def table(rows: Sequence[Row], baseline: str) -> Table:
     return Table(
         name="board",
         title="Board",
-        header=(*header, *(name for _, name in COSTS), "trainable parameters"),
+        header=(*header, *(name for _, name in COSTS), *(STEP if steps else ()), "trainable parameters"),
         rows=lines,
         note=f"In brackets: 95 % intervals over {over}. Those of the values are wide because documents "
         f"differ; methods are compared by their differences, by seed and document. Costs: means over seeds.",
     )
+
+
+def _step(row: Row, steps: Steps) -> str:
+    return ", ".join(f"{ratio:.2f}" for ratio in steps.of.get(row.method, ())) or MISSING
 
 
 def _cost(row: Row, by: By, *, in_seconds: bool) -> str:
@@ -164,10 +175,11 @@ def _verdict(row: Row) -> str:
     return f"{row.standing} ({row.unconfirmed})" if row.unconfirmed else row.standing
 
 
-def page(kept: Kept | None, picture: str | None = None) -> str:
+def page(kept: Kept | None, picture: str | None = None, steps: Steps | None = None) -> str:
     """Return the page; without records it states that the study has not been run.
 
-    ``picture``: path of a figure of the differences, relative to the page.
+    ``picture``: path of a figure of the differences, relative to the page. ``steps``: what a step of each
+    method takes, if it was measured.
     """
     parts = ["# Board: beyond LoRA, with error bars", WRITTEN]
     if kept is None:
@@ -183,7 +195,9 @@ def page(kept: Kept | None, picture: str | None = None) -> str:
             continue
         lost = without_value(kept, condition)
         parts += [f"{_about(rows, condition)} {answer(rows, concluded.baseline, lost)}"]
-        parts += [*_unfinished(kept), table(rows, concluded.baseline).markdown()]
+        parts += [*_unfinished(kept), table(rows, concluded.baseline, steps).markdown()]
+        if steps:
+            parts.append(STEPS.format(baseline=concluded.baseline, device=steps.device))
         if picture:
             parts.append(f"![Differences to {concluded.baseline}]({picture})")
         if concluded.sequential:

@@ -10,11 +10,6 @@ from experiments.publishing.kept import Kept
 from figures.wording.names import count, joined
 from toolkit.records import Cell, Condition
 
-ELSEWHERE = (
-    "other runs, whose costs are not compared, were on {others}; what a step of each method takes on one "
-    "machine is in [performance](performance.md#what-a-step-of-each-method-takes)"
-)
-
 
 def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
     """Return the section on data, seeds, learning rates, device, margin and runs that did not finish."""
@@ -34,7 +29,7 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
         f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
         f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
         f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
-        + (f" ({ELSEWHERE.format(others=joined(others))})." if others else "."),
+        + (f" (other runs, whose costs are not compared, were on {joined(others)})." if others else "."),
     ]
     if margin is not None:
         lines.append(f"- Margin of *equivalent*: {margin:.4f} {rows[0].estimate.unit or ''}".rstrip() + ".")

@@ -10,9 +10,11 @@ from experiments.analysis.recommend import choose
 from experiments.design import study as studies
 from experiments.publishing import findings_page
 from experiments.publishing.board import page as board_page
+from experiments.publishing.board import steps
 from experiments.publishing.board.rows import STUDY, cheaper_on, rows_of, standing_of, without_value
 from experiments.publishing.board.rule import may_be_called_better
 from experiments.publishing.kept import Kept
+from tests.experiments.bench.performance.made_up import result
 from tests.figures.conftest import write_study
 from toolkit.records import Candidate, Comparison, Conclusions, Recommendation, RunRecord
 
@@ -202,6 +204,31 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
     assert "3 seeds per method" in text
 
 
+def test_a_step_of_each_method_stands_beside_the_costs(kept, tmp_path):
+    """DoRA at half of LoRA's speed with 1.5 of its memory, from the newest bench; no column without one."""
+    points = [
+        {"method": "lora-r16", "tokens_per_second": 400.0, "peak_memory_bytes": 2e9},
+        {"method": "dora", "tokens_per_second": 200.0, "peak_memory_bytes": 3e9},
+    ]
+    for name, date in (("old", "2026-11-26T02:30Z"), ("new", "2026-11-28T02:30Z")):
+        folder = tmp_path / "bench" / name
+        folder.mkdir(parents=True)
+        environment = {"device": f"a {name} machine"}
+        made = result("methods", date=date, environment=environment, measured={"points": points})
+        made.write(folder / "methods.json")
+    measured = steps.read("lora-r16", tmp_path)
+    assert measured is not None
+    text = board_page.page(kept, None, measured)
+    assert measured.device == "a new machine"
+    lines = {line.split()[1]: line for line in text.splitlines() if "| " in line}
+    assert "| 2.00, 1.50 " in lines["dora"]
+    assert "| 1.00, 1.00 " in lines["lora-r16"]
+    assert "a step: time, memory" in lines["method"]
+    assert "in one go on a new machine (" in text
+    assert "a step: time" not in board_page.page(kept)
+    assert steps.read("loha", tmp_path) is None
+
+
 def test_a_part_of_the_board_names_what_is_missing(kept):
     """Six methods of the file's 26; no such words once all of them are there."""
     asked = list(studies.load(STUDY).methods)
@@ -292,7 +319,7 @@ def test_costs_are_those_of_the_device_that_most_methods_share(kept):
     assert rows["full"].ratios["memory"].value == pytest.approx(2.0)
     text = board_page.page(gone)
     assert "Not known for `ia3`: no measured run on the same device." in text
-    assert "(other runs, whose costs are not compared, were on another; what" in text
+    assert "(other runs, whose costs are not compared, were on another)." in text
 
 
 def test_costs_are_those_of_a_device_where_the_baseline_ran(kept):
