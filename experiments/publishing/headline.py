@@ -69,6 +69,15 @@ def device_of_times(kept: Kept, condition: Condition) -> str:
     return joined(sorted({str(run.environment.get("device")) for run in timed.values()}))
 
 
+def apart(one: Comparison) -> tuple[str, str, str]:
+    """Return a difference, its interval, and `, margin ...` or nothing, each with its unit."""
+    unit = one.unit or ""
+    places = decimals(unit, one.low, one.high)
+    margin = f", margin {difference_text(one.margin, unit, places).removeprefix('+')}" if one.margin else ""
+    size = difference_text(one.difference, unit, places)
+    return size, interval_text(one.low, one.high, unit, places), margin
+
+
 def share(value: float | None) -> str:
     """Return a ratio with two digits, or more of a small one."""
     return MISSING if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
@@ -97,11 +106,7 @@ def _column(kept: Kept, condition: Condition) -> dict[str, str]:
 def _difference(one: Comparison) -> str:
     if one.verdict == "refused":
         return f"not compared: {one.reason or 'see its report'}"
-    unit = one.unit or ""
-    places = decimals(unit, one.low, one.high)
-    size = difference_text(one.difference, unit, places)
-    margin = f", margin {difference_text(one.margin, unit, places).removeprefix('+')}" if one.margin else ""
-    ends = interval_text(one.low, one.high, unit, places)
+    size, ends, margin = apart(one)
     return f"{size} ({ends}{margin}): {verdict_text(one)}"
 
 

@@ -12,6 +12,7 @@ from experiments.publishing.headline import (
     FULL,
     HEADLINE,
     LORA,
+    apart,
     compared,
     device_of_times,
     ratios,
@@ -19,7 +20,7 @@ from experiments.publishing.headline import (
     share,
 )
 from experiments.publishing.kept import Kept
-from figures.wording.names import count, decimals, difference_text, interval_text, joined
+from figures.wording.names import count, joined
 from figures.wording.pairs import confidence_text, metric_of, verdict_text
 from toolkit.records import Comparison
 
@@ -120,14 +121,9 @@ def _other_data(studies: Mapping[str, Kept]) -> str:
 def _in_words(one: Comparison, data: str, confidence: str) -> str:
     if one.verdict == "refused":
         return f"not compared on {metric_of(one)} with {data} ({one.reason or 'see its report'})"
-    unit = one.unit or ""
-    places = decimals(unit, one.low, one.high)
-    size = difference_text(one.difference, unit, places)
-    margin = f", margin {difference_text(one.margin, unit, places).removeprefix('+')}" if one.margin else ""
-    return (
-        f"{verdict_text(one)} on {metric_of(one)} with {data} "
-        f"({size}, {confidence} interval {interval_text(one.low, one.high, unit, places)}{margin})"
-    )
+    size, ends, margin = apart(one)
+    words = f"{verdict_text(one)} on {metric_of(one)} with {data}"
+    return f"{words} ({size}, {confidence} interval {ends}{margin})"
 
 
 def _cost(studies: Mapping[str, Kept]) -> str:
