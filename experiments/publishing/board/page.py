@@ -148,7 +148,7 @@ def table(rows: Sequence[Row], baseline: str, steps: Steps | None = None) -> Tab
         header=(*header, *(name for _, name in COSTS), *(STEP if steps else ()), "trainable parameters"),
         rows=lines,
         note=f"In brackets: 95 % intervals over {over}. Those of the values are wide because documents "
-        f"differ; methods are compared by their differences, by seed and document. Costs: means over seeds.",
+        "differ; methods are compared by their differences, by seed and document. Costs: means over seeds.",
     )
 
 

@@ -21,7 +21,10 @@ class Steps(NamedTuple):
 def read(baseline: str, results: Path = RESULTS) -> Steps | None:
     """Return the last kept measurement that has the baseline; None without one."""
     files = sorted((results / "bench").glob("*/methods.json"))
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    whole = [
+        path for path in files if not path.parent.name.endswith("-quick")
+    ]  # a trial's numbers say nothing
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in whole]
     for one in sorted(found, key=lambda result: str(result["date"]), reverse=True):
         points = {point["method"]: point for point in one["measured"]["points"]}
         if baseline in points:

@@ -210,7 +210,11 @@ def test_a_step_of_each_method_stands_beside_the_costs(kept, tmp_path):
         {"method": "lora-r16", "tokens_per_second": 400.0, "peak_memory_bytes": 2e9},
         {"method": "dora", "tokens_per_second": 200.0, "peak_memory_bytes": 3e9},
     ]
-    for name, date in (("old", "2026-11-26T02:30Z"), ("new", "2026-11-28T02:30Z")):
+    for name, date in (
+        ("old", "2026-11-26T02:30Z"),
+        ("new", "2026-11-28T02:30Z"),
+        ("a-quick", "2026-11-29T02:30Z"),
+    ):
         folder = tmp_path / "bench" / name
         folder.mkdir(parents=True)
         environment = {"device": f"a {name} machine"}
