@@ -49,9 +49,7 @@ def test_a_study_about_some_of_the_boards_methods_trains_nothing_of_its_own(name
         assert ids <= board[method], method
 
 
-@pytest.mark.parametrize(
-    ("name", "conditions"), [("board", 1), ("temperatures", 1), ("base-models", 1), ("data-size", 2)]
-)
+@pytest.mark.parametrize(("name", "conditions"), [("board", 1), ("base-models", 1), ("data-size", 2)])
 def test_a_study_shares_the_headlines_runs(name, conditions):
     """Four rates of full fine-tuning and of LoRA at 180 recipes, and at 800 in `data-size`."""
     headline, runs = tuning_runs(HEADLINE), tuning_runs(name)
@@ -68,11 +66,12 @@ def test_the_rates_of_the_headline_are_among_those_of_the_rate_study():
         assert len(headline[method] & runs[method]) == 4
 
 
-def test_one_epoch_over_a_hundred_recipes_is_shared():
-    """`epochs` and `data-size`: four rates of each of two methods."""
-    epochs, sizes = tuning_runs("epochs"), tuning_runs("data-size")
+@pytest.mark.parametrize("name", ["epochs", "temperatures"])
+def test_a_study_shares_the_runs_of_one_size_of_data_size(name):
+    """One epoch over 100 recipes, and 400 recipes: four rates of each of two methods."""
+    runs, sizes = tuning_runs(name), tuning_runs("data-size")
     for method in ("full", "lora-r16"):
-        assert len(epochs[method] & sizes[method]) == 4
+        assert len(runs[method] & sizes[method]) == 4
 
 
 def test_the_board_evaluates_as_the_studies_that_share_its_runs():
