@@ -10,19 +10,21 @@ from matplotlib.axes import Axes
 
 from figures.plots.common import (
     base_mark,
+    beside,
     check,
     extent,
     intervals,
     looks_of,
+    metric_of,
     note_untuned,
     reference_mark,
     short,
     value_axis_label,
 )
 from figures.plots.ticks import plain_log_axis
-from figures.style import note
+from figures.style import BAND, INK, note
 from figures.tidy.frames import rows
-from figures.wording.names import factor, present
+from figures.wording.names import capital, factor, present
 from toolkit.records import BASE
 
 LABELS = {
@@ -32,6 +34,8 @@ LABELS = {
 }
 DODGE = 1.05
 """Factor along the axis between methods, so that their intervals don't lie on each other."""
+WORDED = 2
+"""Most methods whose verdicts are written beside their points; those of more would meet."""
 
 
 def _dodge(levels: Sequence[float], methods: int) -> float:
@@ -80,4 +84,48 @@ def along(table: pd.DataFrame, ax: Axes, x: str) -> Axes:
     ax.legend()
     note(ax, f"{extent(trained)}. {intervals(trained)}")
     note_untuned(ax, trained)
+    return ax
+
+
+def differences_along(table: pd.DataFrame, ax: Axes, x: str, confidence: str = "95 %") -> Axes:
+    """One metric's differences to one baseline along ``x``: a method a line, the margin a band.
+
+    ``table`` has one row per method and level: difference, low, high, margin, verdict, and the column ``x``.
+    A refused comparison is left out.
+    """
+    pairs = table[table["difference"].notna()]
+    check(pairs, "metric", "baseline")
+    first = pairs.iloc[0]
+    scale = factor(str(first["unit"]))
+    looks, levels = looks_of(pairs), sorted(set(pairs[x]))
+    groups = list(pairs.sort_values(x).groupby("method", sort=False))
+    dodge = _dodge(levels, len(groups))
+    margins = pairs.dropna(subset=["margin"]).groupby(x)["margin"].first() * scale
+    if len(margins) > 1:
+        reach = [margins.index[0] / DODGE, *margins.index[1:-1], margins.index[-1] * DODGE]
+        ax.fill_between(reach, -margins, margins, color=BAND, zorder=0, linewidth=0)
+    ax.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    for place, (method, of_method) in enumerate(groups):
+        colour, mark, dash = looks[str(method)]
+        at = of_method[x] * dodge ** (place - (len(groups) - 1) / 2)
+        ax.plot(
+            at, of_method["difference"] * scale, color=colour, marker=mark, linestyle=dash,
+            label=short(str(of_method["label"].iloc[0])),
+        )  # fmt: skip
+        for where, row in zip(at, rows(of_method), strict=True):
+            ends = [row["low"] * scale, row["high"] * scale]
+            ax.plot([where] * 2, ends, color=colour, linewidth=1.4)
+            if len(groups) <= WORDED:
+                beside(ax, row["verdict"], xy=(where, ends[1]), xytext=(0, 3), ha="center", va="bottom")
+    ax.margins(0.16, 0.15)
+    plain_log_axis(ax, "x", levels)
+    ax.set_xlabel(LABELS[x])
+    better = {"lower": "below is better", "higher": "above is better"}.get(str(first["direction"]), "")
+    ax.set_ylabel(f"{capital(metric_of(pairs))}:\ndifference ({better})")
+    ax.legend()
+    band = " Band: the equivalence margin." if len(margins) > 1 else ""
+    note(
+        ax, f"Difference to {first['baseline_label']}: {extent(pairs)}. {intervals(pairs, confidence)}{band}"
+    )
+    note_untuned(ax, pairs)
     return ax

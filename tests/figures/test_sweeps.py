@@ -46,7 +46,7 @@ def in_two_sizes(folder: Path, root: Path) -> StudyTables:
 def test_sizes_of_one_study_are_drawn_along_their_axis(make_study: Make) -> None:
     """Two sizes, two methods: a line each over 100 and 200, the base as a reference, and n below."""
     study = in_two_sizes(*make_study(seeds=3, tuned=True))
-    ((plan, which),) = list(sweeps.sweeps(study))
+    plan, which = next(sweeps.sweeps(study))
     assert (plan.name, which) == ("train-size-sweep", "")
     plot, table = plan.panels[0]
     ax = plot(table, Figure().subplots())
@@ -76,11 +76,11 @@ def test_a_sweep_has_a_panel_for_each_metric_that_is_known(make_study: Make) -> 
     wanted = replace(study, conclusions=study.conclusions.model_copy(update={"headline": tuple(names)}))
     unknown = study.estimates["metric"].isin(names[:2])
     estimates = study.estimates.assign(value=study.estimates["value"].mask(unknown))
-    ((plan, _),) = list(sweeps.sweeps(replace(wanted, estimates=estimates)))
+    plan, _ = next(sweeps.sweeps(replace(wanted, estimates=estimates)))
     assert (len(names), len(plan.panels), len(plan.heights)) == (5, 3, 1)
     assert len(draw.compose(plan).axes) == 3
     nothing = replace(wanted, estimates=study.estimates.assign(value=float("nan")))
-    assert not any("sweep" in spec.name for spec in draw.figures_of(nothing))
+    assert not any(spec.name.endswith("sweep") for spec in draw.figures_of(nothing))
 
 
 def test_twenty_methods_lie_closer_than_their_levels(make_study: Make) -> None:
@@ -226,3 +226,35 @@ def test_optima_and_findings_are_tables(make_study: Make) -> None:
             "A 2025",
         )
     ]
+
+
+def test_differences_are_drawn_along_the_axis_with_their_verdicts(make_study: Make) -> None:
+    """LoRA minus full at 100 and 200 documents: a line, an interval and a verdict each, and the margin."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    plan = next(spec for spec, _ in sweeps.sweeps(study) if spec.name == "train-size-sweep-differences")
+    assert plan.title == "Differences to full against training documents"
+    plot, table = plan.panels[0]
+    table = table[table["method"] == "lora-r16"]
+    ax = plot(table, Figure().subplots())
+    (line,) = [line for line in ax.lines if line.get_label() == "lora-r16"]
+    assert list(line.get_xdata()) == [100, 200]
+    assert list(line.get_ydata()) == pytest.approx(list(table["difference"]))
+    written = [text.get_text() for text in ax.texts]
+    assert all(written.count(verdict) >= 1 for verdict in table["verdict"])
+    (band,) = ax.collections
+    margin = table["margin"].iloc[0]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (min(heights), max(heights)) == pytest.approx((-margin, margin))
+    assert any("Difference to full: 3 seeds" in text for text in written)
+    assert "below is better" in ax.get_ylabel()
+
+
+def test_a_refused_difference_is_not_drawn_along_the_axis(make_study: Make) -> None:
+    """Refused at one of two sizes: nothing is left to draw along; the values are."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    one = study.comparisons["difference"].mask(study.comparisons["train_size"] == 100)
+    names = [
+        spec.name
+        for spec, _ in sweeps.sweeps(replace(study, comparisons=study.comparisons.assign(difference=one)))
+    ]
+    assert names == ["train-size-sweep"]
