@@ -18,7 +18,12 @@ from experiments.design.spec import StudyMethod, StudySpec, axis
 from toolkit import config
 from toolkit.specs import Conversation, DatasetSpec, Format, MethodSpec, ModelSpec
 
-FILLED_IN = {"name": "the file's name", "baseline": "the first method"}
+FILLED_IN = {
+    "name": "the file's name",
+    "baseline": "the first method",
+    "dataset.format": "recipe",
+    "methods.<name>.name": "its key",
+}
 """Required fields that reading a file fills in."""
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Study", "", StudySpec),
@@ -28,6 +33,10 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A conversation format written out", "dataset.format.", Conversation),
     ("A method written out", "methods.<name>.", MethodSpec),
 )
+TYPES = {
+    "methods": "mapping to `tune`, a rate, a list of rates or a method written out; or a list of names",
+}
+"""Types of keys that a file may write in more ways than the models have."""
 METHOD_RATES, RATES_TYPE = "methods.<name>.learning_rates", "`tune`, or one, or a list, of number"
 """Beside what makes a method: how the study finds its learning rate."""
 WRITTEN_OUT = (ModelSpec, DatasetSpec, StudyMethod, Format, Conversation)
@@ -129,7 +138,7 @@ def _keys_of(kind: type[BaseModel], prefix: str) -> Iterator[Key]:
         if not field.is_required():
             default = "see below" if nested else _shown(_default(field))
         meaning = " ".join((field.description or "").split())
-        kind_of_value = _type(field.annotation)
+        kind_of_value = TYPES.get(f"{prefix}{name}") or _type(field.annotation)
         if _is_axis(field):
             kind_of_value = kind_of_value.replace("list of", "one, or a list, of", 1)
         yield Key(f"{prefix}{name}", kind_of_value, default, meaning)

@@ -119,7 +119,8 @@ class DataSpec(Spec):
     """Jaccard similarity of word shingles from which two documents count as near-copies."""
     same_title: Literal["exclude", "keep"] = "exclude"
     """Further documents of a title that is held out already: they are excluded and counted, since a model is
-    prompted with the title alone and writes the same text for each; or kept as if they were independent."""
+    prompted with the title alone and writes the same text for each; or kept, and in every interval documents
+    of one prompt count as one."""
     duplicates: Literal["drop", "together"] = "drop"
     """Keep one document of a cluster of near-copies, or keep the whole cluster on one side of the split."""
     near_prompts: Literal["apart", "together"] = "apart"

@@ -54,7 +54,8 @@ class EvalSpec(Spec):
     max_new_tokens: int = Field(default=400, gt=0)
     """Length limit of a generation; it stops earlier only at end-of-text or where the context ends."""
     prompts: tuple[str, ...] = Field(default=("title",), min_length=1)
-    """Prompt modes: the last section that the prompt holds (`title`, `ingredients`). Verdicts: the first."""
+    """Prompt modes: the last section that the prompt holds (`title`, `ingredients`). Verdicts: the first.
+    Conversations have `prompt` alone, which is filled in."""
     decodings: tuple[Decoding, ...] = Field(default=(Decoding(),), min_length=1)
     """Decoding settings. Every one is measured; verdicts are about the first."""
     generations: int | None = Field(default=None, gt=0)

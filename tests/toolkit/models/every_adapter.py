@@ -186,7 +186,7 @@ needs the extra `bakeoff[quantization]`, which `make setup` installs; here it is
 
 {table(["entry", *bases], entry_rows)}
 
-What peft leaves to its defaults stays so, but for this. AdaLoRA cuts no rank while the learning rate
+peft's defaults are kept, with these exceptions. AdaLoRA cuts no rank while the learning rate
 rises, and ends at its target at the last step (`tinit`, `total_step`).
 What VeRA, FourierFT, UniLoRA and TinyLoRA draw and never train depends on the run's seed
 (`projection_prng_key`, `random_loc_seed`, `proj_seed`, `projection_seed`), so that intervals over seeds hold
