@@ -31,11 +31,19 @@ def comparable(
 
     It is the device that most of the cells' methods share, its memory measured in one way (`on_one_device`).
     ``beside`` is the method the others are compared with: the device is one where it ran; None for no such
-    method.
+    method. What was trained elsewhere has no costs, and chooses no device.
     """
-    finished = [cell for cell in cells if cell.run_id in runs and runs[cell.run_id].status == "finished"]
+    finished = [
+        cell
+        for cell in cells
+        if cell.run_id in runs and runs[cell.run_id].status == "finished" and _measured(runs[cell.run_id])
+    ]
     there = on_one_device(finished, lambda cell: (cell.method, _measured_on(runs[cell.run_id])), beside)
     return {cell.run_id: runs[cell.run_id] for cell in there}
+
+
+def _measured(run: RunRecord) -> bool:
+    return run.costs.train_seconds is not None or run.costs.peak_memory_bytes is not None
 
 
 def _measured_on(run: RunRecord) -> tuple[object, bool]:

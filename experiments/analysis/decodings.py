@@ -69,7 +69,12 @@ def of_generations(study: StudySpec, records: StudyRecords) -> Found:
             found.settings += _estimates(condition, tables, settings, clusters[condition])
         if len(spec.decodings) > 1:
             names = tuple(decoding.name for decoding in spec.decodings)
-            found.decoding += _effects(condition, tables, spec.prompts, names, clusters[condition])
+            trained = {
+                name: rows
+                for name, rows in tables.items()
+                if name != BASE and not study.methods[name].method.convert
+            }
+            found.decoding += _effects(condition, trained, spec.prompts, names, clusters[condition])
     return found
 
 
@@ -166,8 +171,8 @@ def _effects(
     decodings: tuple[str, ...],
     clusters: Sequence[str] | None,
 ) -> Iterator[DecodingEffect]:
-    """Of the trained methods: an untouched base lies so far off that it would drown them."""
-    methods = tuple(method for method in tables if method != BASE)
+    """Of the trained methods: an untouched base, or a floor, lies so far off that it would drown them."""
+    methods = tuple(tables)
     for mode in modes if methods else ():
         for name, metric in _of_texts().items():
             rows = [

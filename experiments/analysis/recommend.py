@@ -40,9 +40,9 @@ def recommend(
 
     ``metrics`` are the headline metrics that have a direction, the primary one first. A method is as good as
     the best if its whole interval on the primary metric is within the margin, and it is not worse than the
-    best on another headline metric by more than the margin. The best is the one with the best value, so the
-    others are compared with a value that may be best by luck, which is to their disadvantage. Costs are those
-    of a device where the ``baseline`` ran, if it is given.
+    best on another headline metric, but for what is within the margin there. The best is the one with the
+    best value, so the others are compared with a value that may be best by luck, which is to their
+    disadvantage. Costs are those of a device where the ``baseline`` ran, if it is given.
     """
     primary, *others = metrics
     values = {
@@ -79,8 +79,8 @@ def recommend(
 def choose(recommendation: Recommendation, by: By, budget: float | None = None) -> Recommendation:
     """Choose again from the same candidates, by another cost or within a budget in bytes or seconds.
 
-    A method whose cost is unknown is taken to be over a budget, and is never called cheaper. Cheaper is what
-    costs clearly less (`clearly_less`).
+    A method whose cost is unknown is taken to be over a budget; it is never called cheaper, and nothing is
+    called cheaper than it. Cheaper is what costs clearly less (`clearly_less`).
     """
     if budget is not None and not 0 < budget < math.inf:
         raise UserError("recommend: --budget is a finite number above 0; leave it out for none")
@@ -106,7 +106,7 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
     status: Literal["equivalent", "best", "over_budget", "none"]
     if as_good:
         method = min(as_good, key=lambda name: (price(name), name != best))
-        if best in as_good and not clearly_less(price(method), price(best)):
+        if best in as_good and (costs[best] is None or not clearly_less(price(method), price(best))):
             method = best
         status = "best" if method == best else "equivalent"
     elif within:
@@ -119,6 +119,7 @@ def choose(recommendation: Recommendation, by: By, budget: float | None = None) 
         if candidate.relation == "undecided"
         and method is not None
         and name != method
+        and costs[method] is not None
         and clearly_less(price(name), price(method))
     ]
     return recommendation.model_copy(

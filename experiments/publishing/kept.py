@@ -26,6 +26,8 @@ RECORDS = "records.bakeoff.zip.xz"
 repeat each other's references and settings, which takes two to four times less space."""
 SETTINGS = ("data", "search", "seeds", "tuning_seeds", "train", "evaluate", "metrics")
 """Keys of a study file in which a kept study may differ from the file of now."""
+AXES = ("data.train", "train.epochs")
+"""Of these the keys that take one value as well as a list."""
 DATE = (1980, 1, 1, 0, 0, 0)
 """Of every entry: the same records give the same bytes."""
 
@@ -124,7 +126,7 @@ def overrides_of(study: str, ran: Mapping[str, Any]) -> tuple[str, ...]:
         for part in key.split("."):
             at = at.get(part) if isinstance(at, dict) else None
         if at != value:
-            one = value[0] if isinstance(value, list) and len(value) == 1 else value
+            one = value[0] if key in AXES and isinstance(value, list) and len(value) == 1 else value
             found.append(f"{key}={one if isinstance(one, str) else json.dumps(one)}")
     if (names := list(ran.get("methods", ()))) and names != list(now["methods"]):
         found.append(f"methods=[{', '.join(names)}]")

@@ -26,12 +26,19 @@ def sweeps(study: StudyTables) -> Iterator[tuple[FigureSpec, str]]:
             if part[x].nunique() < 2:
                 continue
             names = dict(zip(places, place, strict=True))
-            several = ", ".join(str(v) for key, v in names.items() if study.estimates[key].nunique() > 1)
+            several = ", ".join(_in_words(k, v) for k, v in names.items() if study.estimates[k].nunique() > 1)
             yield _along(metrics, part, x), several
             here = (to_baseline[list(names)] == pd.Series(names)).all(axis=1)
             pairs = to_baseline[here & to_baseline["difference"].notna()]
             if pairs[x].nunique() > 1:
                 yield _differences(study, metrics, pairs, x), several
+
+
+def _in_words(key: str, value: object) -> str:
+    """A base model or data set as it is; ``2 epochs``, ``200 training documents``."""
+    if key == "epochs":
+        return f"{value:g} epoch{'' if value == 1 else 's'}"
+    return f"{value:,} training documents" if key == "train_size" else str(value)
 
 
 def capacity(part: StudyTables) -> FigureSpec | None:

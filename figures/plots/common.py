@@ -82,7 +82,7 @@ def short(label: str, most: int = 30) -> str:
 
 
 def note_untuned(ax: Axes, table: pd.DataFrame) -> None:
-    """Note which methods' learning rates were not searched for; nothing if all were."""
+    """Note which methods are untuned: searched less, at the edge of the rates tried, or trained elsewhere."""
     if "untuned" not in table:
         return
     rows = table[table["untuned"].fillna(False).astype(bool)]
@@ -90,7 +90,7 @@ def note_untuned(ax: Axes, table: pd.DataFrame) -> None:
     if "baseline_untuned" in table and table["baseline_untuned"].fillna(False).any():
         names = list(dict.fromkeys([str(table["baseline_label"].iloc[0]), *names]))
     if names:
-        note(ax, f"Untuned (learning rate not searched for): {joined(names)}.")
+        note(ax, f"Untuned, another learning rate may change the result: {joined(names)}.")
 
 
 def narrow(ax: Axes) -> bool:
@@ -138,8 +138,9 @@ def reference_mark(
 ) -> None:
     """A line at ``value`` of the ``axis``; where that lies beyond the limits, an arrow at the edge."""
     across = axis == "x"
-    low, high = sorted(ax.get_xlim() if across else ax.get_ylim())
-    share = (value - low) / (high - low)
+    point = (value, ax.get_ylim()[0]) if across else (ax.get_xlim()[0], value)
+    # Through the axes' own scale, which may be a logarithm.
+    share = float((ax.transScale + ax.transLimits).transform(point)[0 if across else 1])
     inside = 0 <= share <= 1
     if inside:
         (ax.axvline if across else ax.axhline)(value, color=MUTED, linestyle=style, linewidth=0.9, zorder=1)

@@ -22,7 +22,7 @@ from figures.plots.common import (
     value_axis_label,
 )
 from figures.plots.ticks import plain_log_axis
-from figures.style import BAND, INK, note
+from figures.style import BAND, INK, PAPER, note
 from figures.tidy.frames import rows
 from figures.wording.names import capital, factor, present
 from toolkit.records import BASE
@@ -91,16 +91,18 @@ def differences_along(table: pd.DataFrame, ax: Axes, x: str, confidence: str = "
     """One metric's differences to one baseline along ``x``: a method a line, the margin a band.
 
     ``table`` has one row per method and level: difference, low, high, margin, verdict, and the column ``x``.
-    A refused comparison is left out.
+    A refused comparison is left out; a point without an interval is hollow.
     """
     pairs = table[table["difference"].notna()]
     check(pairs, "metric", "baseline")
     first = pairs.iloc[0]
     scale = factor(str(first["unit"]))
+    numbers = ["difference", "low", "high", "margin"]
+    pairs = pairs.assign(**{name: pairs[name].astype(float) * scale for name in numbers})
     looks, levels = looks_of(pairs), sorted(set(pairs[x]))
     groups = list(pairs.sort_values(x).groupby("method", sort=False))
     dodge = _dodge(levels, len(groups))
-    margins = pairs.dropna(subset=["margin"]).groupby(x)["margin"].first() * scale
+    margins = pairs.dropna(subset=["margin"]).groupby(x)["margin"].first()
     if len(margins) > 1:
         reach = [margins.index[0] / DODGE, *margins.index[1:-1], margins.index[-1] * DODGE]
         ax.fill_between(reach, -margins, margins, color=BAND, zorder=0, linewidth=0)
@@ -109,19 +111,25 @@ def differences_along(table: pd.DataFrame, ax: Axes, x: str, confidence: str = "
         colour, mark, dash = looks[str(method)]
         at = of_method[x] * dodge ** (place - (len(groups) - 1) / 2)
         ax.plot(
-            at, of_method["difference"] * scale, color=colour, marker=mark, linestyle=dash,
+            at, of_method["difference"], color=colour, marker=mark, linestyle=dash,
             label=short(str(of_method["label"].iloc[0])),
         )  # fmt: skip
         for where, row in zip(at, rows(of_method), strict=True):
-            ends = [row["low"] * scale, row["high"] * scale]
-            ax.plot([where] * 2, ends, color=colour, linewidth=1.4)
+            top = row["difference"]
+            if known := present(row["low"]) and present(row["high"]):
+                top = row["high"]
+                ax.plot([where] * 2, [row["low"], top], color=colour, linewidth=1.4)
+            else:
+                ax.plot([where], [top], mark, color=colour, markerfacecolor=PAPER, zorder=3)
             if len(groups) <= WORDED:
-                beside(ax, row["verdict"], xy=(where, ends[1]), xytext=(0, 3), ha="center", va="bottom")
+                xytext = (0, 3 if known else 6)
+                beside(ax, row["verdict"], xy=(where, top), xytext=xytext, ha="center", va="bottom")
     ax.margins(0.16, 0.15)
     plain_log_axis(ax, "x", levels)
     ax.set_xlabel(LABELS[x])
     better = {"lower": "below is better", "higher": "above is better"}.get(str(first["direction"]), "")
-    ax.set_ylabel(f"{capital(metric_of(pairs))}:\ndifference ({better})")
+    points = " in points" if first["unit"] == "share" else ""
+    ax.set_ylabel(f"{capital(metric_of(pairs))}:\ndifference{points}" + (f" ({better})" if better else ""))
     ax.legend()
     band = " Band: the equivalence margin." if len(margins) > 1 else ""
     note(

@@ -9,7 +9,7 @@ from figures.tidy.load import StudyTables
 from figures.wording.names import amount, count, joined
 from figures.wording.pairs import confidence_text
 from toolkit.errors import visible
-from toolkit.records import BASE, RunRecord
+from toolkit.records import BASE, Condition, RunRecord
 
 AUTHORS = "for the authors: no record knows it"
 
@@ -67,15 +67,23 @@ def _trained(study: StudyTables) -> list[RunRecord]:
 
 
 def _search(study: StudyTables) -> str:
-    tried = study.costs[study.costs["phase"] == "tune"].groupby("method")["learning_rate"].nunique()
+    searched = study.costs[study.costs["phase"] == "tune"]
+    each = searched.groupby([*Condition._fields, "method"], dropna=False)["learning_rate"].nunique()
+    tried = {str(method): (of.min(), of.max()) for method, of in each.groupby("method")}
     chosen = study.costs[study.costs["phase"] == "confirm"].drop_duplicates(["method", "learning_rate"])
     rates = {str(m): sorted(t["learning_rate"].dropna()) for m, t in chosen.groupby("method", sort=False)}
     words = [
         f"{method} {', '.join(f'{rate:g}' for rate in values)} "
-        f"({count(int(tried[method]), 'rate') + ' tried' if method in tried else 'not searched for'})"
+        f"({_tried(*tried[method]) if method in tried else 'not searched for'})"
         for method, values in rates.items()
+        if values
     ]
     return f"Learning rates: {'; '.join(words)}." if words else "No run was trained."
+
+
+def _tried(fewest: int, most: int) -> str:
+    """``4 rates tried``; of several conditions, in each."""
+    return f"{count(int(most), 'rate') if fewest == most else f'{fewest} to {most} rates'} tried"
 
 
 def _intervals(study: StudyTables) -> str:

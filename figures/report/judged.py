@@ -145,5 +145,6 @@ def _row(pair: Comparison, baseline: str) -> dict[str, object]:
         "label": pair.method,
         "baseline_label": baseline,
         "test": None,
+        "base_model": None,  # of results from elsewhere this is the tool that wrote them
         "untuned": False,
     }

@@ -7,6 +7,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def build(
     """
     study = load(study_folder, root, records)
     hashes.forget(study_folder, "report/")
-    with whole_folder(study_folder / "report") as folder:
+    drawn = study_folder / "report"
+    with ExitStack() as drawing:
+        folder = drawing.enter_context(whole_folder(drawn))
         figures = draw_all(study, folder / "figures", style)
         made = _tables(study)
         for table in made:
@@ -69,8 +72,8 @@ def build(
         facts = {**_facts(study, figures, made, root), **_files(style)}
         write_text(folder / "report.md", render("report.md.jinja", facts, root))
         write_text(folder / "report.html", render("report.html.jinja", facts, root))
-    drawn = study_folder / "report"
-    hashes.seal(study_folder, (path for path in drawn.rglob("*") if path.is_file()))
+        # Several processes may conclude one study at once: each puts its report there and seals it alone.
+        hashes.seal(study_folder, (path for path in drawn.rglob("*") if path.is_file()), place=drawing.close)
     return drawn / "report.html"
 
 

@@ -74,16 +74,17 @@ def decided_best(part: StudyTables, metric: str) -> str | None:
     """Return the trained method that verdicts call better than every other one on a metric; else None.
 
     Only pairs that were compared count: of three methods or more, that is the baseline if all others are
-    worse. A best value without such a verdict is no winner.
+    worse. A best value without such a verdict is no winner. Conversions are none of the others.
     """
     pairs = part.comparisons[(part.comparisons["metric"] == metric) & (part.comparisons["baseline"] != BASE)]
+    converted = set(pairs.loc[pairs["family"] == "conversions", "method"])
     beaten: dict[str, set[str]] = {}
     for row in rows_of(pairs):
         if row["verdict"] in ("better", "worse"):
             order = (row["method"], row["baseline"])
             winner, loser = order if row["verdict"] == "better" else order[::-1]
             beaten.setdefault(winner, set()).add(loser)
-    trained = set(part.estimates.loc[part.estimates["metric"] == metric, "method"]) - {BASE}
+    trained = set(part.estimates.loc[part.estimates["metric"] == metric, "method"]) - {BASE} - converted
     return next((method for method, losers in beaten.items() if trained - {method} <= losers), None)
 
 

@@ -45,6 +45,9 @@ def _nothing_compared(
     """Sentences for a condition without a comparison to the baseline: why, and what to run."""
     cells = [cell for cell in conclusions.cells if cell.condition == condition]
     trained = [cell for cell in cells if cell.method != BASE]
+    if trained and all(cell.status == "diverged" for cell in trained):
+        lead = "Every trained run diverged, so nothing can be compared: try lower learning rates."
+        return [lead, *limits(conclusions, condition)]
     if all(cell.status != "finished" for cell in trained):
         runs = "No run" if len(cells) == len(trained) or not conclusions.estimates else "No trained run"
         return [
@@ -93,8 +96,13 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
 def _why_untuned(methods: Sequence[str], cells: Sequence[Cell]) -> str:
     at_edge = {cell.method for cell in cells if cell.phase == "confirm" and cell.rate_choice == "edge"}
     edge = [method for method in methods if method in at_edge]
-    rest = [method for method in methods if method not in at_edge]
+    without = {cell.method for cell in cells if cell.phase == "confirm" and cell.learning_rate is None}
+    elsewhere = [method for method in methods if method in without - at_edge]
+    rest = [method for method in methods if method not in at_edge | without]
     reasons = []
+    if elsewhere:
+        were = "was" if len(elsewhere) == 1 else "were"
+        reasons.append(f"{joined(elsewhere)} {were} not tuned here")
     if rest:
         reasons.append(
             f"the learning rate of {joined(rest)} was not chosen among as many as every other method had"
@@ -124,9 +132,10 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
         margin = difference_text(pair.margin, unit, places).removeprefix("+")
         words = f"the difference of {size} ({interval}) lies within the margin of {margin}"
         return [f"On {metric}, {method} is equivalent to {baseline}: {words}."]
-    sentences = [
-        f"On {metric}, it is undecided whether {method} or {baseline} is better: {size} ({interval})."
-    ]
+    question = f"whether {method} or {baseline} is better"
+    if pair.direction == "neither":
+        question = f"whether {method} and {baseline} differ"
+    sentences = [f"On {metric}, it is undecided {question}: {size} ({interval})."]
     if pair.smallest_detectable is not None:
         seen = difference_text(pair.smallest_detectable, unit, places).removeprefix("+")
         needed = needed_text(pair)

@@ -201,7 +201,7 @@ def _cheaper_but_worse(recommendation: Recommendation, labels: Mapping[str, str]
             elsewhere = joined([metric_label(metric, labels.get(metric)) for metric in one.worse_on])
             sentences.append(
                 f"{one.method} is cheaper ({cost_text(cost, recommendation.by)}) and within the margin on "
-                f"{primary}, but worse by more than the margin on {elsewhere}."
+                f"{primary}, but worse on {elsewhere}."
             )
     return sentences
 

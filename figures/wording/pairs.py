@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from figures.wording.names import method_label, metric_label
 from toolkit.records import Comparison, Conclusions, Condition
 
@@ -59,7 +61,11 @@ def confidence_text(conclusions: Conclusions) -> str:
     """Return the confidence of the intervals of differences: 95 %, or that of a growing study's last look."""
     if conclusions.sequential is None:
         return "95 %"
-    return f"{100 * (1 - conclusions.sequential.now.level):.3g} %"
+    level = 100 * conclusions.sequential.now.level
+    if level >= 0.5:
+        return f"{100 - level:.3g} %"
+    places = 1 - math.floor(math.log10(level))  # two digits of what is missing to 100 %
+    return f"{100 - level:.{places}f}".rstrip("0") + " %"
 
 
 def metric_labels(conclusions: Conclusions) -> dict[str, str]:

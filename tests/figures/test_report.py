@@ -259,6 +259,7 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
     text = " ".join(answer.answer for answer in answers)
     assert "lora-r16 0.001" in text
     assert "3 rates tried" in text
+    assert "not searched for" not in text
     assert "CC BY-SA 4.0" in text
     assert "torch==2.13.0" in text
 

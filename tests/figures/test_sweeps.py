@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from figures.gallery import draw, every_figure, sweeps
 from figures.plots import curves, sweep
+from figures.style import PAPER
 from figures.tables import searches
 from figures.tidy.load import StudyTables, load
 from toolkit.errors import UserError
@@ -125,7 +126,10 @@ def test_capacity_is_parameters_over_tokens() -> None:
         }
     )
     ax = sweep.along(table, Figure().subplots(), "capacity")
-    assert any("as many as tokens" in text.get_text() for text in ax.texts)
+    (label,) = [text for text in ax.texts if "as many as tokens" in text.get_text()]
+    line = next(line for line in ax.lines if list(line.get_xdata()) == [1, 1])
+    on_paper = line.get_transform().transform((1, 0))[0]
+    assert ax.transAxes.transform(label.xy)[0] == pytest.approx(on_paper)
     with pytest.raises(UserError, match="more than one test part"):
         sweep.along(table.assign(test=["t", "u", "t"]), Figure().subplots(), "capacity")
 
@@ -258,3 +262,34 @@ def test_a_refused_difference_is_not_drawn_along_the_axis(make_study: Make) -> N
         for spec, _ in sweeps.sweeps(replace(study, comparisons=study.comparisons.assign(difference=one)))
     ]
     assert names == ["train-size-sweep"]
+
+
+def test_a_difference_without_an_interval_is_a_hollow_point(make_study: Make) -> None:
+    """Metrics of a whole set have none: points without bars, with their verdicts; then one of two has."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    pairs = study.comparisons[study.comparisons["method"] == "lora-r16"]
+    pairs = pairs[(pairs["baseline"] == "full") & (pairs["metric"] == "bits_per_byte")]
+    without = pairs.assign(low=None, high=None, margin=None, verdict="undecided", unit="share")
+    ax = sweep.differences_along(without, Figure().subplots(), "train_size")
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == PAPER]
+    assert [list(line.get_xdata()) for line in hollow] == [[100], [200]]
+    assert [text.get_text() for text in ax.texts].count("undecided") == 2
+    assert "difference in points" in ax.get_ylabel()
+    ends = ("low", "high")
+    half = pairs.assign(
+        **{end: pairs[end].astype(object).where(pairs["train_size"] == 100, None) for end in ends}
+    )
+    ax = sweep.differences_along(half, Figure().subplots(), "train_size")
+    assert [list(line.get_xdata()) for line in ax.lines if line.get_markerfacecolor() == PAPER] == [[200]]
+
+
+def test_the_name_of_another_axis_has_its_unit(make_study: Make) -> None:
+    """Sizes at one and at two epochs: two figures, told apart by `1 epoch` and `2 epochs`."""
+    study = in_two_sizes(*make_study(seeds=3, tuned=True))
+    more = study.estimates.assign(epochs=2.0)
+    both = replace(study, estimates=pd.concat([study.estimates, more]))
+    names = [which for spec, which in sweeps.sweeps(both) if spec.name == "train-size-sweep"]
+    assert names == ["1 epoch", "2 epochs"]
+    assert {which for spec, which in sweeps.sweeps(both) if spec.name == "epochs-sweep"} == {
+        "100 training documents", "200 training documents",
+    }  # fmt: skip

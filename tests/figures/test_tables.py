@@ -19,6 +19,7 @@ from figures.tables import audiences, costs, scores, searches, verdicts
 from figures.tables.table import Table
 from figures.tidy.load import load
 from figures.wording.answer import answer
+from figures.wording.pairs import confidence_text
 from toolkit.records import Comparison, Conclusions, Condition
 from toolkit.records.conclusions import Claim, ComparisonEvidence, Look, LookPlan
 from toolkit.records.study import Optimum
@@ -150,10 +151,11 @@ def test_of_three_methods_a_best_value_without_a_verdict_is_not_bold(make_study:
     study = load(*make_study(methods=("full", "lora-r16", "dora-r16")))
     pair = (study.comparisons["method"] == "dora-r16") & (study.comparisons["baseline"] == "full")
     verdicts_ = study.comparisons["verdict"].mask(pair, "better")
-    assert (
-        scores.decided_best(replace(study, comparisons=study.comparisons.assign(verdict=verdicts_)), "bleu")
-        is None
-    )
+    decided = study.comparisons.assign(verdict=verdicts_)
+    assert scores.decided_best(replace(study, comparisons=decided), "bleu") is None
+    of_lora = decided["method"] == "lora-r16"
+    converted = decided.assign(family=decided["family"].mask(of_lora, "conversions"))
+    assert scores.decided_best(replace(study, comparisons=converted), "bleu") == "dora-r16"
 
 
 def test_a_papers_table_has_half_the_interval_and_explains_it(make_study: Make) -> None:
@@ -361,6 +363,22 @@ def test_the_last_look_of_a_growing_study_sets_the_confidence_of_intervals(make_
     assert "95 % interval" not in " ".join(answer(grown, HERE))
 
 
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [(0.05, "95 %"), (0.013, "98.7 %"), (0.0008, "99.92 %"), (0.00015, "99.985 %"), (1.5e-5, "99.9985 %")],
+)
+def test_a_small_level_is_no_interval_of_a_hundred_percent(
+    make_study: Make, level: float, words: str
+) -> None:
+    """Early looks of a long plan have levels far below a thousandth."""
+    plan = LookPlan(
+        planned=(Look(seeds=3, documents=40, level=level),), taken=1, state="continue", budget_seconds=60,
+        concluded_before=False, methods=("full", "lora-r16"), metrics=("bits_per_byte",),
+    )  # fmt: skip
+    conclusions = load(*make_study(seeds=3)).conclusions
+    assert confidence_text(conclusions.model_copy(update={"sequential": plan})) == words
+
+
 def test_methods_that_stand_alike_to_the_base_share_a_sentence(make_study: Make) -> None:
     """full, lora-r16 and dora, alike on all five metrics; then dora is undecided on one of them."""
     conclusions = load(*make_study(methods=("full", "lora-r16", "dora"))).conclusions
@@ -393,6 +411,33 @@ def test_a_study_with_nothing_finished_is_told_what_to_run(make_study: Make) -> 
     base = tuple(e for e in conclusions.estimates if e.method == "base")
     only_base = conclusions.model_copy(update={"cells": cells, "estimates": base, "comparisons": ()})
     assert answer(only_base, HERE)[0].startswith("No trained run has finished")
+    diverged = tuple(c.model_copy(update={"status": "diverged"}) for c in conclusions.cells[1:])
+    every = only_base.model_copy(update={"cells": (conclusions.cells[0], *diverged)})
+    assert answer(every, HERE)[0].endswith("diverged, so nothing can be compared: try lower learning rates.")
+
+
+def test_what_was_trained_elsewhere_is_not_told_how_to_tune(make_study: Make) -> None:
+    """Its cells have no learning rate; LoRA was searched less than others."""
+    conclusions = load(*make_study(seeds=3, tuned=True)).conclusions
+    cells = tuple(
+        c.model_copy(update={"tuned": False} | ({"learning_rate": None} if c.method == "full" else {}))
+        if c.phase == "confirm"
+        else c
+        for c in conclusions.cells
+    )
+    words = " ".join(answer(conclusions.model_copy(update={"cells": cells}), HERE))
+    assert "Untuned: full was not tuned here; the learning rate of lora-r16 was not chosen among" in words
+
+
+def test_of_a_metric_without_a_better_way_it_is_asked_whether_two_differ(make_study: Make) -> None:
+    """The length of texts against the references': neither way is better."""
+    conclusions = load(*make_study(seeds=3)).conclusions
+    pairs = tuple(
+        pair.model_copy(update={"direction": "neither", "verdict": "undecided"})
+        for pair in conclusions.comparisons
+    )
+    words = answer(conclusions.model_copy(update={"comparisons": pairs}), HERE)[0]
+    assert "it is undecided whether lora-r16 and full differ:" in words
 
 
 def test_a_study_of_one_method_is_compared_with_the_base(make_study: Make) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,15 @@ def read_value(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def seal(folder: Path, files: Iterable[Path] | None = None) -> None:
-    """Record the hashes of finished files in ``folder`` or in folders inside it; of all of them if None."""
+def seal(
+    folder: Path, files: Iterable[Path] | None = None, place: Callable[[], object] = lambda: None
+) -> None:
+    """Record the hashes of finished files in ``folder`` or in folders inside it; of all of them if None.
+
+    ``place`` puts the files there, under the same lock, so that no other process replaces them meanwhile.
+    """
     with _locked(folder):
+        place()
         if files is None:
             own = folder / FILE, folder / LOCK
             files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in own]

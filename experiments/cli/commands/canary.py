@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from experiments.cli.options import Json, Root
+from experiments.cli.options import AtLeastOne, Json, Root
 from experiments.cli.output import err, out, print_json, print_rows
 from toolkit.errors import UserError
 
@@ -22,7 +22,7 @@ def canary(
     against: str | None = None,
     store: Path | None = None,
     bisect: Annotated[bool, Parameter(negative="")] = False,
-    seeds: int = 3,
+    seeds: AtLeastOne = 3,
     scale: float = 1.0,
     root: Root = Path(),
     as_json: Json = False,

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from experiments.cli.options import Json, Root
 from experiments.cli.output import out, print_json, print_rows
+from toolkit.errors import UserError
 
 if TYPE_CHECKING:
     from experiments.playground.taste.preferences import Preferences
@@ -21,9 +22,9 @@ def taste(
     votes: Annotated[list[Path] | None, Parameter(negative="", consume_multiple=True)] = None,
     methods: Annotated[list[str] | None, Parameter(negative="", consume_multiple=True)] = None,
     baseline: str | None = None,
-    pairs: int | None = 60,
-    question: str = "Which text is better?",
-    seed: int = 0,
+    pairs: int | None = None,
+    question: str | None = None,
+    seed: int | None = None,
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
@@ -41,14 +42,15 @@ def taste(
     methods
         Only these methods; all of the study when not given.
     baseline
-        The method that the others are compared with; the study's baseline when not given.
+        The method that the others are compared with; the study's baseline when not given. With --votes, the
+        one that the test was written with.
     pairs
-        How many pairs a rater judges at most. With fewer than there are couples of methods, every pair shows
-        the baseline.
+        How many pairs a rater judges at most; 60 when not given. With fewer than there are couples of
+        methods, every pair shows the baseline.
     question
-        What raters are asked.
+        What raters are asked; "Which text is better?" when not given.
     seed
-        Seed of sides and order.
+        Seed of sides and order; 0 when not given.
     """
     from experiments.analysis.conclude import read
     from experiments.design.study import name_of
@@ -61,9 +63,9 @@ def taste(
         written = page.write_page(
             conclusions,
             root,
-            question=question,
-            seed=seed,
-            most=pairs,
+            question=question or "Which text is better?",
+            seed=seed or 0,
+            most=60 if pairs is None else pairs,
             methods=methods or (),
             baseline=baseline,
         )
@@ -73,13 +75,19 @@ def taste(
             out.print(f"Page: {written.page} ({written.test.pairs} pairs)")
             out.print("Send it to raters; read their files with --votes.")
         return 0
+    asked = {"--methods": methods, "--pairs": pairs, "--question": question, "--seed": seed}
+    if given := [option for option, value in asked.items() if value is not None]:
+        raise UserError(
+            f"taste: {', '.join(given)} belong to a page that is written; --votes reads those of one that was"
+        )
     test, key = page.read_key(root, name_of(study), ballots.taste_test_of(votes[0]))
     counted = ballots.read(votes, key, test.taste_test)
-    result = preferences(counted.votes, baseline or conclusions.baseline)
+    compared_with = baseline or test.baseline or conclusions.baseline
+    result = preferences(counted.votes, compared_with)
     if as_json:
         print_json(_as_json(result, counted))
     else:
-        _show(result, counted, baseline or conclusions.baseline)
+        _show(result, counted, compared_with)
     return 0
 
 

@@ -61,7 +61,9 @@ def describe_edit(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
         if len(excluded) == 1
         else f"{len(excluded)} finished runs no longer belong"
     )
-    return f"the study was edited: {count} to it ({names}{more}). They stay in {grid.root.runs}"
+    return (
+        f"the study is not as it was last run: {count} to it ({names}{more}). They stay in {grid.root.runs}"
+    )
 
 
 def write_study(grid: StudyState) -> None:

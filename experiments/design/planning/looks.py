@@ -111,6 +111,8 @@ def looks_at(planned: Sequence[Size]) -> tuple[Look, ...]:
 def seconds_between(now: StudyState, larger: StudyState, lost: Collection[str]) -> float | None:
     """Return the seconds from one size to the next, one run at a time; None if a cell's cost is not known.
 
+    What is done already takes none.
+
     ``lost``: ids of runs that failed, without which a search continues.
     """
     costs = Costs(larger)
@@ -121,7 +123,12 @@ def seconds_between(now: StudyState, larger: StudyState, lost: Collection[str]) 
         there = cell.run.run_id in finished
         if cell.phase == "tune" or (there and not more_documents):
             continue
-        seconds = costs(cell, CellState.TO_EVALUATE if there else CellState.TO_TRAIN).seconds
+        left = larger.state(cell)
+        if left is CellState.DONE:
+            continue
+        if not left.trained:
+            left = CellState.TO_EVALUATE if there else CellState.TO_TRAIN
+        seconds = costs(cell, left).seconds
         if seconds is None:
             return None
         total += seconds

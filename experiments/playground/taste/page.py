@@ -25,12 +25,14 @@ class TasteTest(Record):
     """`taste/test.json`: what the page was drawn from; the votes are only read with it."""
 
     taste_test: str
-    """Identity of the drawn pairs; the page and every vote carry it."""
+    """Identity of the drawn pairs and the question; the page and every vote carry it."""
     study: str
     question: str
     pairs: int
     methods: tuple[str, ...]
     seed: int
+    baseline: str | None = None
+    """The method that the others are compared with; None in tests from before 2026-11-28."""
 
 
 class Folder:
@@ -88,7 +90,7 @@ def write_page(
     shown, key = draw(texts, seed=seed, most=most, baseline=baseline or conclusions.baseline)
     shown = [pair._replace(prompt=prompts[pair.prompt]) for pair in shown]
     folder = Folder(root, conclusions.study)
-    identity = "-".join((conclusions.study, key[0].pair, str(len(key))))
+    identity = "-".join((conclusions.study, key[0].pair, str(len(key)), question))
     # the study's name may name a method: the page carries a digest of it alone
     test = TasteTest(
         taste_test=digest_of(identity),
@@ -97,6 +99,7 @@ def write_page(
         pairs=len(shown),
         methods=tuple(sorted(texts)),
         seed=seed,
+        baseline=baseline or conclusions.baseline,
     )
     _keep_earlier(folder, test.taste_test)
     write_text(folder.page, page(shown, test))

@@ -72,7 +72,10 @@ def test_every_document_twice_as_one_prompt_tells_seeds_no_more_apart():
 
 def test_settings_and_decodings_count_clusters_too():
     """Six documents of three prompts at two decodings: n is 3 in estimates and effects."""
-    named = study.load("quickstart", ["evaluate={decodings: [{temperature: 0.5}, {temperature: 1}]}"])
+    two = "evaluate={decodings: [{temperature: 0.5}, {temperature: 1}]}"
+    named = study.load(
+        "quickstart", ["methods={full: 1e-4, lora: {peft: {peft_type: LORA}, learning_rates: 1e-3}}", two]
+    )
     decodings = [decoding.name for decoding in named.evaluate.decodings]
     cells = [
         Cell(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.audit import comparable
 from eval.metrics import all_metrics, metric
 from experiments.analysis.comparisons import KnownComparisons, Margin, estimates, margin_of
 from experiments.analysis.conclude import _recommendations
@@ -206,8 +207,7 @@ def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
     assert one.method == "full"
     assert one.candidates[1].worse_on == ("bleu",)
     assert recommendation_text(one, [HERE], labels={"bleu": "BLEU"}).endswith(
-        "lora-r16 is cheaper (3.00 GB) and within the margin on bits per byte, but worse by more than the "
-        "margin on BLEU."
+        "lora-r16 is cheaper (3.00 GB) and within the margin on bits per byte, but worse on BLEU."
     )
 
 
@@ -308,3 +308,34 @@ def test_a_cost_that_is_lower_by_less_than_a_twentieth_is_not_cheaper():
     apart = at(3.7e9)
     assert (apart.method, apart.undecided) == ("lora-r16", ())
     assert at(4e9).method == "full"
+
+
+def test_nothing_is_cheaper_than_a_best_method_whose_cost_is_unknown():
+    """Full was trained elsewhere: LoRA is as good, IA3 undecided, and neither is known to be cheaper."""
+    one = recommended({"lora-r16": ("equivalent", True), "ia3": ("undecided", False)})
+    first, *others = one.candidates
+    unknown = first.model_copy(update={"memory_bytes": None})
+    chosen = choose(one.model_copy(update={"candidates": (unknown, *others)}), "memory")
+    assert (chosen.method, chosen.status, chosen.undecided) == ("full", "best", ())
+    text = recommendation_text(chosen, [HERE])
+    assert "what is cheaper is not known; within the margin of it: lora-r16 (memory –)." in text
+    assert "would be cheaper" not in text
+
+
+def test_a_method_without_costs_does_not_choose_the_device():
+    """The baseline was trained elsewhere: the others' runs on one GPU are compared."""
+    runs = {method: run_of(method) for method in ("full", "lora-r16", "ia3")}
+    nothing = runs["ia3"].costs.model_copy(update={"train_seconds": None, "peak_memory_bytes": None})
+    runs["ia3"] = runs["ia3"].model_copy(update={"costs": nothing})
+    for method in ("full", "lora-r16"):
+        costs = runs[method].costs.model_copy(update={"cuda_allocated_bytes": 10**9})
+        runs[method] = runs[method].model_copy(update={"costs": costs})
+    cells = [
+        Cell(
+            **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            run_id=run.run_id, eval_digest="e", status="finished",
+        )
+        for method, run in runs.items()
+    ]  # fmt: skip
+    found = comparable(cells, {run.run_id: run for run in runs.values()}, "ia3")
+    assert set(found) == {runs["full"].run_id, runs["lora-r16"].run_id}

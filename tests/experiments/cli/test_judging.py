@@ -188,3 +188,30 @@ def test_mistakes_are_one_line(arguments, words, capsys):
     assert code == 2
     assert words in err
     assert out == ""
+
+
+def test_sides_of_several_tools_share_one_figure(tmp_path, capsys):
+    """A baseline and one side from CSV files, another from the harness: one page compares and draws them."""
+    items = range(12)
+    for name, more in (("a", 1), ("b", 0)):
+        rows = [f"t,acc,{item},{(item + more) % 2}" for item in items]
+        (tmp_path / f"{name}.csv").write_text("task,metric,item,score\n" + "\n".join(rows) + "\n")
+    samples = [
+        {
+            "doc_id": item,
+            "target": "x",
+            "arguments": [],
+            "resps": [],
+            "filtered_resps": [],
+            "acc": item % 3 % 2,
+        }
+        for item in items
+    ]
+    lines = "\n".join(json.dumps(sample) for sample in samples)
+    (tmp_path / "samples_t_2026-01-01T00-00-00.000000.jsonl").write_text(lines + "\n")
+    sides = [f"{name}={tmp_path / f'{name}.csv'}" for name in ("b", "a")]
+    sides.append(f"c={tmp_path / 'samples_t_2026-01-01T00-00-00.000000.jsonl'}")
+    code, out, err = called(capsys, *sides, "--report", tmp_path / "report")
+    assert (code, err) == (0, "")
+    assert "Not drawn" not in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "report" / "figures" / "differences-1-t.pdf").is_file()

@@ -76,7 +76,7 @@ def test_recent_tuning_runs_do_not_hide_older_evaluated_ones(make):
     assert Costs(grid)(planned).seconds == pytest.approx(144)
 
 
-def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make):
+def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make, monkeypatch):
     """Two rates, one of which failed: two more seeds at the other are two confirming runs of 144 s, not 0 s.
 
     Each: loading 10, training 40 x 100 / 50 = 80, validation 6, saving 2, loading again 10, evaluation 36.
@@ -91,6 +91,13 @@ def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make):
     finish(now, confirming, 0.8, **SPENT)
     evaluate(now, confirming)
     assert seconds_between(now, larger, lost) == pytest.approx(2 * 144)
+    second = larger.cells(lost)[-2]
+    finish(larger, second, 0.8, **SPENT)
+    assert seconds_between(now, larger, lost) == pytest.approx(144 + 46)  # trained, and not evaluated
+    state = larger.state
+    done = CellState.DONE
+    monkeypatch.setattr(larger, "state", lambda cell: done if cell == second else state(cell), raising=False)
+    assert seconds_between(now, larger, lost) == pytest.approx(144)
 
 
 def test_a_failed_evaluation_costs_an_evaluation(make):

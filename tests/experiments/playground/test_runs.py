@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from experiments.cli import main
 from experiments.playground.runs import first_runs
 from experiments.playground.taste.page import read_key, write_page
 from toolkit.errors import UserError
@@ -64,3 +65,23 @@ def test_a_taste_test_is_drawn_from_the_texts_of_a_study(done):
         key,
     )  # its votes may come after the new page
     assert read_key(root, "small", two.test.taste_test)[0] == two.test
+
+
+def test_another_question_is_another_taste_test(done):
+    """The same pairs: votes on one question are not counted with those on the other."""
+    root, conclusions, _ = done
+    drawn = {"seed": 0, "most": None}
+    tasty = write_page(conclusions, root, question="Which is tastier?", baseline="lora-r16", **drawn)
+    clear = write_page(conclusions, root, question="Which is clearer?", **drawn)
+    assert tasty.test.taste_test != clear.test.taste_test
+    assert read_key(root, "small", tasty.test.taste_test)[0].question == "Which is tastier?"
+    assert (tasty.test.baseline, clear.test.baseline) == ("lora-r16", "full")
+
+
+def test_reading_votes_takes_no_option_of_a_page(done, capsys):
+    """`--pairs` and `--question` with `--votes` would do nothing: one line says so."""
+    root, _, _ = done
+    with pytest.raises(SystemExit) as ended:
+        main(["taste", "small", "--votes", "v.json", "--pairs", "9", "--question", "?", "--root", str(root)])
+    assert ended.value.code == 2
+    assert "taste: --pairs, --question belong to a page that is written" in capsys.readouterr().err

@@ -102,6 +102,9 @@ def test_the_command_names_what_the_file_of_now_has_otherwise():
     assert again.command == "bakeoff run full-vs-lora-embedded data.train=180 'seeds=[0, 1]' train.warmup=0.1"
     assert studies.load("full-vs-lora-embedded", again.overrides).train.warmup == 0.1
     assert overrides_of("full-vs-lora-embedded", now) == overrides_of("a study of somebody", ran) == ()
+    fewer = overrides_of("full-vs-lora-embedded", {**now, "metrics": ["bits_per_byte"]})
+    assert fewer == ('metrics=["bits_per_byte"]',)
+    assert studies.load("full-vs-lora-embedded", fewer).metrics == ("bits_per_byte",)
 
 
 def test_the_command_names_the_methods_of_a_part(packed):

@@ -6,6 +6,7 @@ import json
 import logging
 
 import pytest
+from filelock import FileLock, Timeout
 
 from toolkit.errors import UserError
 from toolkit.records import Step, hashes, read_lines, write_lines
@@ -115,3 +116,19 @@ def test_a_cache_that_changed_is_named_and_removed(tmp_path, caplog):
         hashes.discard_damaged(folder)
     assert not folder.exists()
     assert "arrays has changed since it was written: its folder is made again" in caplog.text
+
+
+def test_files_are_put_in_place_and_sealed_while_nobody_else_replaces_them(tmp_path):
+    """While one process places its report, another that would seal its own waits."""
+    report = tmp_path / "report"
+
+    def place():
+        report.mkdir()
+        (report / "page").write_text("mine")
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / hashes.LOCK).acquire(timeout=0)
+
+    hashes.seal(tmp_path, (path for path in report.rglob("*")), place=place)
+    assert hashes.problems(tmp_path, "report/") == {}
+    (report / "page").write_text("other")
+    assert list(hashes.problems(tmp_path, "report/")) == ["report/page"]

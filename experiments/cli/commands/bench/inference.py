@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from experiments.cli.commands.bench.app import EMBEDDED, bench
-from experiments.cli.options import Json
+from experiments.cli.options import AtLeastOne, Json
 from experiments.cli.output import show_bench
 
 
@@ -17,7 +17,7 @@ def bench_generate(
     base: str = EMBEDDED,
     prompts: int = 128,
     baseline_prompts: int = 12,
-    repeats: int = 3,
+    repeats: AtLeastOne = 3,
     as_json: Json = False,
 ) -> int:
     """Write recipes with the notebook's sampling, against its one prompt at a time.
@@ -43,7 +43,7 @@ def bench_likelihood(
     *,
     base: str = EMBEDDED,
     documents: int = 48,
-    repeats: int = 3,
+    repeats: AtLeastOne = 3,
     trained: Annotated[bool, Parameter(negative="")] = False,
     as_json: Json = False,
 ) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.cli.commands.bench.app import EMBEDDED, bench
-from experiments.cli.options import Json, Root
+from experiments.cli.options import AtLeastOne, Json, Root
 from experiments.cli.output import err, show_bench
 
 
@@ -15,7 +15,7 @@ def bench_train(
     *,
     base: str = EMBEDDED,
     recipes: int = 60,
-    repeats: int = 3,
+    repeats: AtLeastOne = 3,
     trl: bool = True,
     root: Root = Path(),
     as_json: Json = False,
@@ -40,7 +40,9 @@ def bench_train(
 
 
 @bench.command(name="methods")
-def bench_methods(methods: str = "", *, base: str = EMBEDDED, repeats: int = 3, as_json: Json = False) -> int:
+def bench_methods(
+    methods: str = "", *, base: str = EMBEDDED, repeats: AtLeastOne = 3, as_json: Json = False
+) -> int:
     """Train every method on equal documents, in turn: what a step takes, and how much memory.
 
     Parameters
@@ -60,7 +62,7 @@ def bench_methods(methods: str = "", *, base: str = EMBEDDED, repeats: int = 3, 
 
 @bench.command(name="choices")
 def bench_choices(
-    *, base: str = EMBEDDED, repeats: int = 3, compiled: bool = True, as_json: Json = False
+    *, base: str = EMBEDDED, repeats: AtLeastOne = 3, compiled: bool = True, as_json: Json = False
 ) -> int:
     """Train with the settings that make a step faster and are off unless chosen, each and both.
 
@@ -84,7 +86,7 @@ def bench_growth(
     *,
     values: str = "",
     base: str = EMBEDDED,
-    repeats: int = 3,
+    repeats: AtLeastOne = 3,
     as_json: Json = False,
 ) -> int:
     """Tokens per second and peak memory of training as one setting grows.
@@ -108,7 +110,7 @@ def bench_growth(
 
 
 @bench.command(name="start")
-def bench_start(*, base: str = EMBEDDED, repeats: int = 3, as_json: Json = False) -> int:
+def bench_start(*, base: str = EMBEDDED, repeats: AtLeastOne = 3, as_json: Json = False) -> int:
     """Start runs in fresh processes and divide the seconds until their first step is done.
 
     Parameters
