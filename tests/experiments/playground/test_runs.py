@@ -79,7 +79,7 @@ def test_another_question_is_another_taste_test(done):
 
 
 def test_reading_votes_takes_no_option_of_a_page(done, capsys):
-    """`--pairs` and `--question` with `--votes` would do nothing: one line says so."""
+    """`--pairs` and `--question` with `--votes` would do nothing: one line reports it."""
     root, _, _ = done
     with pytest.raises(SystemExit) as ended:
         main(["taste", "small", "--votes", "v.json", "--pairs", "9", "--question", "?", "--root", str(root)])
