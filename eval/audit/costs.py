@@ -43,7 +43,9 @@ def comparable(
 
 
 def _measured(run: RunRecord) -> bool:
-    return run.costs.train_seconds is not None or run.costs.peak_memory_bytes is not None
+    costs = run.costs
+    known = costs.train_seconds, costs.supervised_tokens_per_second, costs.peak_memory_bytes
+    return any(cost is not None for cost in known)
 
 
 def _measured_on(run: RunRecord) -> tuple[object, bool]:

@@ -32,7 +32,7 @@ def opening(studies: Mapping[str, Kept]) -> list[str]:
 
     Without the records that one of them needs, it states what has not been run.
     """
-    quality = (_use(studies), _quality(studies), _other_data(studies))
+    quality = (_use(studies), _quality(studies), _elsewhere(studies))
     return [" ".join(filter(None, quality)), _cost(studies), _others(studies)]
 
 
@@ -67,7 +67,9 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     confirmed = [cell for cell in kept.conclusions.cells if cell.phase == "confirm"]
     tuned = all(cell.tuned for cell in confirmed if cell.method in (FULL, LORA))
     how = "each tuned over as many learning rates" if tuned else "not both tuned"
-    text = f"Against full fine-tuning, {how}{with_seeds}, LoRA of rank 16 is {'; it is '.join(parts)}."
+    bases = joined([f"`{base}`" for base in dict.fromkeys(size.base_model for size in by_size)])
+    against = f"Against full fine-tuning of {bases}, {how}{with_seeds}"
+    text = f"{against}, LoRA of rank 16 is {'; it is '.join(parts)}."
     return " ".join(filter(None, (text, _by_size(studies))))
 
 
@@ -100,22 +102,33 @@ def _by_size(studies: Mapping[str, Kept]) -> str:
     return f"By the amount of training data (`{SIZES}`, {seeds} per method), it is {joined(parts)}."
 
 
-def _other_data(studies: Mapping[str, Kept]) -> str:
-    """What studies of other data or bases say of the same two methods; empty if there are none."""
+def _elsewhere(studies: Mapping[str, Kept]) -> str:
+    """What studies of another base model or other data say of the same two methods; empty without any."""
     if HEADLINE not in studies:
         return ""
-    here = {(one.base_model, one.dataset) for one in studies[HEADLINE].conclusions.conditions}
-    parts = []
+    conditions = studies[HEADLINE].conclusions.conditions
+    here = {(one.base_model, one.dataset) for one in conditions}
+    bases = {base for base, _ in here}
+    other_bases, other_data = [], []
     for name, kept in studies.items():
         concluded = kept.conclusions
         for one in concluded.comparisons:
             wanted = (LORA, FULL, concluded.headline[0])
             place = (one.condition.base_model, one.condition.dataset)
-            if (one.method, one.baseline, one.metric) == wanted and place not in here:
-                size = count(one.condition.train_size or 0, "document")
-                words = _in_words(one, f"{size} of `{place[1]}`", confidence_text(concluded))
-                parts.append(f"{words} by `{name}`")
-    return f"On other data it is {joined(parts)}." if parts else ""
+            if (one.method, one.baseline, one.metric) != wanted or place in here:
+                continue
+            data = f"{count(one.condition.train_size or 0, 'document')} of `{place[1]}`"
+            confidence = confidence_text(concluded)
+            if place[0] in bases:
+                other_data.append(f"{_in_words(one, data, confidence)} by `{name}`")
+            else:
+                words = _in_words(one, f"`{place[0]}` and {data}", confidence)
+                other_bases.append(f"{words} by `{name}`")
+    return " ".join(
+        f"{lead} it is {joined(parts)}."
+        for lead, parts in (("With another base model", other_bases), ("On other data", other_data))
+        if parts
+    )
 
 
 def _in_words(one: Comparison, data: str, confidence: str) -> str:

@@ -206,9 +206,11 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
     3.3 GB of 4.6 GB are 0.72, 60 of 70 s 0.86, 19 MB of 540 MB 0.035.
     """
     quality, cost, others = opening({HEADLINE: kept})
+    base = kept.conclusions.conditions[0].base_model
     assert quality == (
-        "**Use `lora-r16` for these recipes.** Against full fine-tuning, each tuned over as many learning "
-        "rates and with 3 seeds, LoRA of rank 16 is equivalent on bits per byte with 180 recipes."
+        f"**Use `lora-r16` for these recipes.** Against full fine-tuning of `{base}`, each tuned "
+        "over as many learning rates and with 3 seeds, LoRA of rank 16 is equivalent on bits per byte with "
+        "180 recipes."
     )
     assert re.fullmatch(
         r"It takes 0\.72 of the peak memory, 0\.86 of the training time \(CPU: .*\) and 0\.035 of the saved "
@@ -307,6 +309,20 @@ def test_the_opening_tells_what_other_data_say(kept):
     assert "On other data" not in opening({HEADLINE: kept, "again": kept})[0]
 
 
+def test_the_opening_tells_what_another_base_model_says(kept):
+    """The same pair on the same recipes with another base: named as a base, not as other data."""
+    (pair,) = kept.conclusions.comparisons
+    gemma = pair.model_copy(
+        update={"base_model": "gemma", "verdict": "better", "low": -0.003, "high": -0.001}
+    )
+    there = kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": (gemma,)}))
+    text = opening({HEADLINE: kept, "base-models": there})[0]
+    where = f"with `gemma` and 180 documents of `{pair.dataset}` ("
+    assert f"With another base model it is better on bits per byte {where}" in text
+    assert text.endswith(" by `base-models`.")
+    assert "On other data" not in text
+
+
 def with_size(concluded: Conclusions, size: int) -> Conclusions:
     """The same comparisons, as if of another number of training documents."""
     pairs = tuple(one.model_copy(update={"train_size": size}) for one in concluded.comparisons)
@@ -325,7 +341,7 @@ def test_the_opening_says_no_more_than_is_known(kept):
     }
     untuned = Kept(kept.conclusions.model_copy(update={"cells": cells}), busy)
     quality, cost, _ = opening({HEADLINE: untuned})
-    assert "full fine-tuning, not both tuned and with 3 seeds, LoRA" in quality
+    assert "not both tuned and with 3 seeds, LoRA" in quality
     assert "training time" not in cost
     assert cost.endswith("A time is left out where not every run is known to have had the machine to itself.")
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)

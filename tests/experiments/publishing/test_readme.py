@@ -90,6 +90,25 @@ def test_the_ratio_of_rates_is_that_of_the_kept_study():
     assert said in README
 
 
+def test_the_other_base_model_is_that_of_the_kept_study():
+    """Gemma alone: values, interval, margin, verdict and memory."""
+    kept = read("base-models")
+    of_gemma = {
+        name: tuple(one for one in getattr(kept.conclusions, name) if one.base_model.startswith("gemma"))
+        for name in ("comparisons", "estimates", "recommendations")
+    }
+    gemma = kept._replace(conclusions=kept.conclusions.model_copy(update=of_gemma))
+    metric = "content_bits_per_byte"
+    _, ends, margin, verdict = against(gemma, metric, 4)
+    lora, full = (value(gemma, method, metric, 4) for method in ("lora-r16", "full"))
+    assert (
+        f"LoRA is *{verdict}*: {lora} bits per byte of the content against {full} ({ends}, margin {margin}"
+        in README
+    )
+    memory = {one.method: one.memory_bytes for one in gemma.conclusions.recommendations[0].candidates}
+    assert f"in {memory['lora-r16'] / memory['full']:.2f} of the memory (`bakeoff run base-models`" in README
+
+
 def test_german_recipes_are_those_of_the_kept_study():
     """Values, interval and verdict."""
     kept, metric = read("german"), "content_bits_per_byte"
