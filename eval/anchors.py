@@ -9,9 +9,11 @@ import numpy as np
 from eval.metrics import Context
 from eval.metrics.texts import without_markers
 from eval.metrics.words import words
-from toolkit.data.duplicates.shingles import normalised_title
+from toolkit.data.conversations.turns import from_text
+from toolkit.data.duplicates.shingles import normalised_title, title_key
 from toolkit.data.format import after_prompt, prompt, section_bodies
 from toolkit.records import Generation, Outcome
+from toolkit.specs import Conversation
 
 
 def as_generated(
@@ -58,15 +60,16 @@ def unrelated(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
     """A floor: another test document's text, half the test part away and of another title."""
     count = len(outcomes)
     texts: list[str | None] = []
+    of_prompts = isinstance(context.form, Conversation)
+
+    def key(one: Outcome) -> str:
+        return _key(one.reference, context) if of_prompts else normalised_title(one.title)
+
     for place, outcome in enumerate(outcomes):
         others = (outcomes[(place + count // 2 + step) % count] for step in range(count))
         texts.append(
             next(
-                (
-                    other.reference
-                    for other in others
-                    if normalised_title(other.title) != normalised_title(outcome.title)
-                ),
+                (other.reference for other in others if key(other) != key(outcome)),
                 None,
             )
         )
@@ -144,5 +147,7 @@ def _mode(context: Context) -> str:
 
 
 def _key(text: str, context: Context) -> str:
-    """What makes two documents' titles the same, as for the split."""
+    """What makes two documents' titles, or two conversations' prompts, the same, as for the split."""
+    if isinstance(context.form, Conversation):
+        return title_key(from_text(text))
     return normalised_title(section_bodies(text, context.form).get(context.form.sections[0].name, ""))

@@ -139,11 +139,20 @@ def measure(
         sums = np.asarray(defined, dtype=np.float64).sum(axis=0)
         try:
             value = number(metric.aggregate(sums))
+            of_three = np.asarray(metric.aggregate(np.stack([sums] * 3)), dtype=np.float64)
             further = metric.details(sums, context).items()
             details = {key: None if part is None else number(part) for key, part in further}
         except Exception as error:  # a metric may raise anything: the user needs its name
             what = f"metric '{metric.name}' failed on {len(defined)} documents' sums"
             raise UserError(f"{what}: {type(error).__name__}: {error}") from error
+        alike = [np.nan if value is None else value] * 3
+        finite = np.where(np.isfinite(of_three), of_three, np.nan)
+        if of_three.shape != (3,) or not np.allclose(finite, alike, equal_nan=True):
+            raise UserError(
+                f"metric '{metric.name}': aggregate takes sums of shape [..., k] and returns [...], but of "
+                "the same sums three times it did not return its value three times. Index the last axis: "
+                "`sums[..., 0]`"
+            )
     measured = MetricValue(
         value=value,
         documents=len(defined),

@@ -11,7 +11,14 @@ import numpy as np
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
 from eval.statistics.estimates import Interval, estimate, wilson
-from eval.statistics.observations import complete, differences, same_shape, stack, without_error
+from eval.statistics.observations import (
+    complete,
+    differences,
+    repeated,
+    same_shape,
+    stack,
+    without_error,
+)
 from eval.statistics.power.assurance import Variances, detectable
 from eval.statistics.power.changes import needed
 from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
@@ -128,6 +135,7 @@ def compare(
     require_margin(margin)
     if not 0 < level <= ALPHA:
         raise UserError(f"level {level:g}: a look is judged at a level above 0 and up to {ALPHA:g}")
+    clusters = repeated(clusters, method, baseline)
     (ours, theirs), excluded = complete(metric, method, baseline, clusters=clusters)
     seeds, documents = max(len(ours), len(theirs)), ours.shape[1]
     values = [metric.aggregate(side.sum(axis=1)) for side in (ours, theirs)] if documents else []

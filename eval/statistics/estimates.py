@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.metrics.base import Floats, Metric, number
 from eval.statistics.crossed import CONFIDENCE, influence, spread
-from eval.statistics.observations import complete, with_both, without_error
+from eval.statistics.observations import complete, repeated, with_both, without_error
 from eval.statistics.resampling import one_seed_interval, studentised
 from eval.statistics.verdicts import speaks_about
 from toolkit.records import SpeaksAbout
@@ -39,6 +39,7 @@ def estimate(
     interval with one document, if all documents have the same value, so that no error can be estimated, or
     if the metric is of the whole set or says that it rests on too little, as BLEU with few matches.
     """
+    clusters = repeated(clusters, statistics)
     (whole,), _ = complete(metric, statistics, clusters=clusters)
     seeds, documents = whole.shape[:2]
     about = speaks_about(seeds)

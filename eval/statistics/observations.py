@@ -56,6 +56,20 @@ def complete(
     return tuple(by_cluster(side, labels) for side in whole), excluded
 
 
+def repeated(clusters: Sequence[Hashable] | None, *sides: Floats) -> Sequence[Hashable] | None:
+    """Return the labels if two documents on which all sides are defined share one; None if none do.
+
+    Otherwise two equal general texts, on which a metric of the study's documents is not defined, would
+    decide how that metric is judged.
+    """
+    if clusters is None:
+        return None
+    by_seed = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
+    defined: NDArray[np.bool_] = np.asarray(by_seed.all(axis=0))
+    labels = [label for label, there in zip(clusters, defined.tolist(), strict=False) if there]
+    return clusters if len(clusters) != len(defined) or len(set(labels)) < len(labels) else None
+
+
 def same_shape(metric: Metric, method: Floats, baseline: Floats) -> None:
     """Raise UserError if the sides differ in documents, or in seeds if neither has just one."""
     seeds = len(method), len(baseline)

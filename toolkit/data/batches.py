@@ -14,6 +14,7 @@ import numpy as np
 from toolkit.data.conversations.labels import IGNORED, Row, ends_in_end, labels_of, supervised
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import from_text
+from toolkit.data.format import check_markers
 from toolkit.errors import UserError, first_line
 from toolkit.records.files import whole_file
 from toolkit.specs import AnyFormat, Conversation
@@ -64,6 +65,8 @@ def encode(
     if isinstance(form, Conversation):
         template = ChatTemplate(form, tokenizer)
         return _within([Row(*template.encode(from_text(text))) for text in texts], max_length)
+    if form is not None:
+        check_markers(form, tokenizer)
     start, stop = prefix_token(tokenizer), tokenizer.eos_token_id
     encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     return _within([[start, *ids, stop] for ids in encoded], max_length)

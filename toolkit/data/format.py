@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from toolkit.data.conversations import turns
+from toolkit.errors import UserError
 from toolkit.specs import AnyFormat, Conversation, Format, Section
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Document(NamedTuple):
@@ -155,3 +159,18 @@ def parse(text: str, document_format: Format) -> Document | None:
             return None
         bodies.append(tuple(body.split(section.separator)) if section.separator else body)
     return Document(tuple(bodies))
+
+
+def check_markers(form: AnyFormat, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise UserError for a marker that no generated text could have: a special token, or a changed one."""
+    if isinstance(form, Conversation):
+        return
+    for marker in (*(section.marker for section in form.sections), form.end):
+        ids = tokenizer(marker, add_special_tokens=False)["input_ids"]
+        back = tokenizer.decode(ids, skip_special_tokens=True)
+        if back.strip() != marker.strip():
+            raise UserError(
+                f"format '{form.name}': this base's tokenizer reads the marker {marker!r} and writes "
+                f"{back!r}: it is a special token, or is changed, so that no generated text could have it. "
+                "Choose another"
+            )

@@ -118,7 +118,7 @@ def fit(
         model=model,
         args=_arguments(spec, folder, steps, precision, report_to),
         train_dataset=data.rows,
-        processing_class=tokenizer,
+        pad=int(tokenizer.eos_token_id),
         batches=data.batches,
         validation=data.validation,
         monitor=monitor,

@@ -42,9 +42,13 @@ class TokenBudgetTrainer(Trainer):
         monitor: Monitor,
         precision: str,
         spec: RunSpec,
+        pad: int,
         **rest: Any,
     ) -> None:
+        # Without a tokenizer: given one, Trainer writes its special tokens into the model's configs, and what
+        # is saved may then not be loaded again (a padding token beyond the embedding, generation settings).
         super().__init__(**rest)
+        self._pad = pad
         self._batches, self._validation = batches, validation
         self._monitor, self._precision = monitor, precision
         # Sharded weights are whole only inside the model's own forward, so the LM head is not taken apart.
@@ -70,7 +74,7 @@ class TokenBudgetTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         """Return the batches in the order computed beforehand; of each batch, this process's rows."""
-        pad, first, every = self.processing_class.eos_token_id, runtime.rank(), runtime.processes()
+        pad, first, every = self._pad, runtime.rank(), runtime.processes()
 
         def collate(rows: list[list[int]]) -> dict[str, torch.Tensor]:
             own = rows[first::every]
@@ -96,9 +100,8 @@ class TokenBudgetTrainer(Trainer):
 
     def compile(self, rows: Sequence[int]) -> None:
         """Compile the model's blocks by a forward and a backward pass over rows of the data."""
-        pad = self.processing_class.eos_token_id
         chosen = [self.train_dataset[row] for row in rows]
-        batch = tokens.pack(chosen) if self._packing else tokens.collate(chosen, pad)
+        batch = tokens.pack(chosen) if self._packing else tokens.collate(chosen, self._pad)
         batch = {key: value.to(self.args.device) for key, value in batch.items()}
         self.model.train()
         self.compute_loss(self.model, batch, num_items_in_batch=batch["labels"].numel()).backward()

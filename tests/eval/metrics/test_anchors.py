@@ -8,6 +8,9 @@ import pytest
 
 from eval import anchors
 from eval.metrics import measure, metric
+from toolkit.data.conversations.turns import Dialogue, Turn, to_text
+from toolkit.records import Outcome
+from toolkit.specs import Conversation
 
 
 @pytest.fixture
@@ -77,3 +80,19 @@ def test_every_anchor_is_in_the_list(items, context):
     assert list(anchors.ANCHORS) == ["references", "unrelated", "nearest_training", "same_title"]
     for make in anchors.ANCHORS.values():
         assert [o.document_id for o in make(items, context)] == [o.document_id for o in items]
+
+
+def test_two_questions_of_the_same_words_are_two_prompts(context):
+    """12 + 3 is not 12 - 3, as for the split; a system turn is in no prompt that is compared."""
+
+    def asked(number: str, question: str, answer: str) -> Outcome:
+        turns = (Turn("system", number), Turn("user", question), Turn("assistant", answer))
+        return Outcome(document_id=number, title=question, reference=to_text(Dialogue(turns)))
+
+    items = [asked("a", "12 + 3?", "15"), asked("b", "12 - 3?", "9"), asked("c", "12 + 3?", "fifteen")]
+    chat = replace(context, form=Conversation(name="chat"), prompt_mode="prompt")
+    ceiling = [
+        o.generations[0].text.strip() if o.generations else None for o in anchors.same_title(items, chat)
+    ]
+    assert ceiling == ["fifteen", None, "15"]
+    assert all(made.generations for made in anchors.unrelated(items, chat))

@@ -139,3 +139,11 @@ def test_a_package_offers_a_metric_by_an_entry_point(folder, monkeypatch, contex
     assert metrics.origin("exclaims") == "package my-metrics"
     assert "|source:" in signature(metric("exclaims"), context)
     del sys.modules["asks_metric"]
+
+
+def test_an_aggregate_that_takes_no_array_is_told_at_once(folder, context, outcome, text):
+    """It would measure well, and fail in the comparison when everything has been trained."""
+    source = SOURCE.replace("ratio(sums[..., 0], sums[..., 1])", "sums[0] / sums[1]")
+    (folder / "metrics" / "exclaims.py").write_text(source)
+    with pytest.raises(UserError, match=r"metric 'exclaims': aggregate takes sums of shape \[..., k\]"):
+        measure(metric("exclaims"), [outcome(text(), "Mix!!!")], context)

@@ -51,3 +51,16 @@ def test_other_methods_seeds_say_what_is_usual():
     assert sum(w for w, ratio, _ in odd[0][2].components if ratio > 10) > 0.5
     assert sum(w for w, ratio, _ in odd[0][0].components if ratio > 10) < 0.15
     assert seed_priors([[4.0, None]], [[4.0, 5.0]], seeds=3) == [[None, None]]  # two pairs say too little
+
+
+def test_equal_texts_on_which_a_metric_is_not_defined_do_not_change_its_test(share, table):
+    """Twenty answers and two equal general texts: McNemar and Wilson as without the two."""
+    passed = np.array([1.0] * 15 + [0.0] * 5), np.array([1.0] * 6 + [0.0] * 14)
+    ours, theirs = (table(row[None]) for row in passed)
+    gap = np.full((1, 2, ours.shape[2]), np.nan)
+    labels = [*range(20), "general", "general"]
+    with_general = [np.concatenate([side, gap], axis=1) for side in (ours, theirs)]
+    plain = compare(share, ours, theirs, margin=None)
+    both = compare(share, *with_general, margin=None, clusters=labels)
+    assert (both.low, both.high, both.p) == (plain.low, plain.high, plain.p)
+    assert estimate(share, with_general[0], clusters=labels) == estimate(share, ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from toolkit.catalog import document_format
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError
 
@@ -130,3 +131,14 @@ def test_damaged_tokens_are_encoded_again(tiny_tokenizer, recipe_texts, tmp_path
     for content in (*damaged, whole[: len(whole) // 2], b""):
         file.write_bytes(content)
         assert tokens.encode_once(recipe_texts, tiny_tokenizer, None, tmp_path) == first
+
+
+@pytest.mark.parametrize("changed", ["<|endoftext|>", "{end}<|endoftext|>"])
+def test_a_marker_that_no_text_could_have_is_one_line(tiny_tokenizer, recipe_texts, changed):
+    """Special tokens are left out of generated texts: every structure check of a perfect model would fail."""
+    form = document_format("recipe")
+    assert tokens.encode(recipe_texts[:2], tiny_tokenizer, form=form).ids
+    marked = form.model_copy(update={"end": changed.format(end=form.end)})
+    with pytest.raises(UserError, match="format 'recipe': this base's tokenizer reads the marker") as error:
+        tokens.encode(recipe_texts[:2], tiny_tokenizer, form=marked)
+    assert "\n" not in str(error.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import TrainingArguments
+from transformers import AutoTokenizer, TrainingArguments
 
 from tests.factories import FULL, LORA, small_run
 from toolkit.data.batches import collate, encode
@@ -83,6 +84,21 @@ def test_saved_and_loaded_again_gives_the_same_logits(tiny_gpt2, tmp_path, recip
         once, twice = (artifact_files.load_artifact(run.model, artifact).eval()(ids).logits for _ in range(2))
     assert torch.equal(once, twice)
     assert (once - base).abs().max() > 0.1
+
+
+def test_a_padding_token_beyond_the_embedding_is_not_saved(tiny_llama, tmp_path, recipe_texts):
+    """A tokenizer was given one, the embedding not resized: the base loads, and so does what is saved."""
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_llama, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    tokenizer.save_pretrained(folder)
+    run = spec(folder, FULL)
+    before = load.load_base(run.model).config
+    assert tokenizer.pad_token_id >= before.vocab_size
+    assert fit(run, tmp_path, recipe_texts).status == "finished"
+    after = artifact_files.load_artifact(run.model, RunFolder(tmp_path, run.run_id).artifact).config
+    assert after.pad_token_id == before.pad_token_id
 
 
 def test_a_fresh_adapter_changes_no_logit(tiny_gpt2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,13 @@ _MARKS = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 _PROBE = "Vermilion"
 _REMEDY = "Correct it, or name another one as `template` of the format"
 _LOOKED_AT = 2_000
+_DAY = date(2024, 7, 26)
+_DATED = (
+    "{% macro strftime_now(form) %}{{ form"
+    + "".join(f" | replace('%{code}', '{_DAY.strftime('%' + code)}')" for code in "dbBYymHMSAaj")
+    + " }}{% endmacro %}"
+)
+"""Today, to a template that prints the date: the same conversation is the same text on every day."""
 
 
 def template_text(name: str) -> str:
@@ -80,6 +88,7 @@ class ChatTemplate:
         self.form, self.tokenizer = form, tokenizer
         self.text: str = template_text(form.template) if form.template else str(own)
         """The template itself."""
+        self._dated = _DATED + self.text if "strftime_now" in self.text else self.text
 
     @property
     def name(self) -> str:
@@ -136,6 +145,34 @@ class ChatTemplate:
         ids = self.ids(dialogue.messages)
         return ids, self._kinds(ids, self._between(dialogue, ids, [len(dialogue.turns) - 1]))
 
+    def check(self, roles: Sequence[str]) -> None:
+        """Raise UserError unless, in a made-up conversation, answers follow their prompts and the last ends.
+
+        A template that writes something else there in training than in asking, such as an empty block of
+        thoughts, would have labels and likelihoods of more than the answer, or of nothing.
+        """
+        messages = [{"role": role, "content": f"{_PROBE} {place}"} for place, role in enumerate(roles)]
+        whole = self.render(messages)
+        answers = [place for place, role in enumerate(roles) if role == "assistant"]
+        every = self.form.columns == "messages" and self.form.train_on != "everything"
+        for place in answers if every else answers[-1:]:
+            prompt = self.render(messages[:place], prompt=True).rstrip()
+            rest = whole[len(prompt) :].lstrip()
+            if not (whole.startswith(prompt) and rest.startswith(messages[place]["content"])):
+                raise UserError(
+                    f"{self.name}: in turns of {', '.join(roles)} an answer does not follow its prompt: "
+                    f"after {prompt[-40:]!r} comes {rest[:40]!r}. Labels and likelihoods would not be the "
+                    f"answer's. {_REMEDY}"
+                )
+        last = messages[answers[-1]]["content"]
+        rest = whole[whole.rfind(last) + len(last) :]
+        ends = self.tokenizer(rest, add_special_tokens=False)["input_ids"] if rest else []
+        if not {*ends} & {*self.stops}:
+            raise UserError(
+                f"{self.name}: what follows an answer, {rest!r}, has no token by which a text of this base "
+                f"ends, so that no answer would end. {_REMEDY}"
+            )
+
     @cached_property
     def stops(self) -> tuple[int, ...]:
         """Ids that end a turn: the special token after an answer, and end-of-text."""
@@ -178,7 +215,7 @@ class ChatTemplate:
 
     def _apply(self, messages: Sequence[dict[str, str]], **options: Any) -> Any:
         try:
-            return self.tokenizer.apply_chat_template(list(messages), chat_template=self.text, **options)
+            return self.tokenizer.apply_chat_template(list(messages), chat_template=self._dated, **options)
         except Exception as error:  # a template is a program of somebody else's, and may raise anything
             roles = ", ".join(message["role"] for message in messages)
             reason = one_line(error).rstrip(".")
@@ -188,7 +225,8 @@ class ChatTemplate:
 def check_template(form: Conversation, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
     """Encode the first stored conversation of each order of roles, among the first 2,000 of ``texts``.
 
-    Raises UserError if the tokenizer has no template, or if it raises or leaves the answer out.
+    Raises UserError if the tokenizer has no template, if it raises or leaves the answer out, and if answers
+    do not follow their prompts or do not end (`ChatTemplate.check`).
     """
     template = ChatTemplate(form, tokenizer)
     first: dict[tuple[str, ...], Dialogue] = {}
@@ -197,6 +235,7 @@ def check_template(form: Conversation, tokenizer: PreTrainedTokenizerBase, texts
         first.setdefault(tuple(turn.role for turn in dialogue.turns), dialogue)
     for dialogue in first.values():
         template.encode(dialogue)
+        template.check([turn.role for turn in dialogue.turns])
 
 
 def set_template(tokenizer: PreTrainedTokenizerBase, form: AnyFormat | None) -> None:

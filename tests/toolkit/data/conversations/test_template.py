@@ -17,7 +17,7 @@ from toolkit.data.conversations.labels import (
     labels_of,
     supervised,
 )
-from toolkit.data.conversations.template import ChatTemplate
+from toolkit.data.conversations.template import ChatTemplate, check_template
 from toolkit.data.conversations.turns import Dialogue, Turn, answer_bytes, to_text
 from toolkit.errors import UserError
 from toolkit.specs import Conversation
@@ -161,3 +161,60 @@ def test_an_unknown_or_missing_template_is_one_line(chat_tokenizer, tmp_path):
         ChatTemplate(Conversation(name="x", template="gema"), chat_tokenizer)
     with pytest.raises(UserError, match="cannot read chat template .*none.jinja"):
         ChatTemplate(Conversation(name="x", template=str(tmp_path / "none.jinja")), chat_tokenizer)
+
+
+THINKING = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if loop.last and m.role == 'assistant' %}<think>\n\n</think>\n\n{% endif %}"
+    "{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""Writes an empty block of thoughts before the last answer, and none where the model is asked to write."""
+ASKED_OTHERWISE = THINKING.replace("<think>\n\n</think>\n\n", "").replace(
+    "assistant\n{%", "assistant\n<think>{%"
+)
+ENDLESS = THINKING.replace("<think>\n\n</think>\n\n", "").replace("<|im_end|>", "[/turn]")
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        (THINKING, "messages", r"answer does not follow its prompt: after '.*assistant' comes '<think>"),
+        (THINKING, "prompt-completion", r"answer does not follow its prompt"),
+        (
+            ASKED_OTHERWISE,
+            "messages",
+            r"answer does not follow its prompt: after '.*assistant\\n<think>' comes",
+        ),
+        (
+            ENDLESS,
+            "messages",
+            r"what follows an answer, '\[/turn\]\\n', has no token by which a text of this base",
+        ),
+    ],
+)
+def test_a_template_whose_labels_would_be_of_other_text_is_refused(
+    text, columns, message, chat_tokenizer, tmp_path
+):
+    """Blocks of thoughts that only training or only asking has, and an end of turn that is no token."""
+    file = tmp_path / "own.jinja"
+    file.write_text(text, encoding="utf-8")
+    form = Conversation(name="x", columns=columns, template=str(file))
+    with pytest.raises(UserError, match=message):
+        check_template(form, chat_tokenizer, [to_text(TWO)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_template_of_the_catalog_passes_with_and_without_a_system_turn(name, chat_tokenizer):
+    """Answers follow their prompts and end."""
+    system = TWO._replace(turns=(Turn("system", "Be brief."), *TWO.turns))
+    for columns in ("messages", "prompt-completion"):
+        form = Conversation(name="x", columns=columns, template=name)
+        check_template(form, chat_tokenizer, [to_text(TWO), to_text(system)])
+
+
+def test_a_template_that_prints_the_date_prints_the_same_on_every_day(chat_tokenizer, tmp_path):
+    """transformers gives templates today's date: two days would have two prompts under one evaluation."""
+    file = tmp_path / "dated.jinja"
+    file.write_text("Today: {{ strftime_now('%d %b %Y') }} {{ messages[0].content }}", encoding="utf-8")
+    template = ChatTemplate(Conversation(name="x", template=str(file)), chat_tokenizer)
+    assert template.question("Which?") == "Today: 26 Jul 2024 Which?"
