@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -87,6 +91,26 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _CPU_OUT_OF_MEMORY)
+
+
+def in_halves(rows: Sequence[R], work: Callable[[Sequence[R]], Sequence[T]]) -> list[T]:
+    """Return what ``work`` makes of all rows; where memory runs out, of the first half and of the second.
+
+    Raises UserError if it runs out on a single row.
+    """
+    try:
+        return list(work(rows))
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(rows) < 2:
+            raise UserError(
+                "out of memory on a single text: a machine or GPU with more is needed, or shorter texts "
+                "(data.max_characters, evaluate.max_new_tokens)"
+            ) from error
+    # Only here, when the error has let go of the tensors of the whole, is their memory free.
+    half = (len(rows) + 1) // 2
+    return in_halves(rows[:half], work) + in_halves(rows[half:], work)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from eval.inference import kv_cache
 from eval.inference.sampling import sample, uniforms, without_own_settings
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.template import ChatTemplate
-from toolkit.errors import UserError
+from toolkit.errors import UserError, in_halves
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.records import Generation
@@ -71,8 +71,14 @@ def generate(
         def on_step(step: int, before: int = before) -> None:
             progress(Advanced(work="generating", done=before + step, total=total))
 
-        numbers = uniforms([keys[i] for i in batch], limit, spec.seed)
-        written = _continue(model, [rows[i] for i in batch], limit, stops, decoding, numbers, on_step)
+        def write(part: Sequence[int], limit: int = limit, on_step: OnStep = on_step) -> list[list[int]]:
+            numbers = uniforms([keys[i] for i in part], limit, spec.seed)
+            ids: list[list[int]] = _continue(
+                model, [rows[i] for i in part], limit, stops, decoding, numbers, on_step
+            )
+            return ids
+
+        written = in_halves(batch, write)
         for index, ids in zip(batch, written, strict=True):
             ended = bool(ids) and ids[-1] in stops
             body = ids[:-1] if ended else ids

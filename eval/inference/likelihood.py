@@ -10,7 +10,7 @@ import torch
 from eval.metrics.likelihood.likelihood import SCAFFOLD, STOP
 from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
-from toolkit.errors import UserError
+from toolkit.errors import UserError, in_halves
 from toolkit.events import Advanced, Listener, ignore
 from toolkit.models import load
 from toolkit.models.precision import scoring
@@ -68,14 +68,17 @@ def nlls_of_rows(
     batches = tokens.sorted_batches(
         [last - fed for _, fed, _, last in windows], SCORE_TOKENS["cuda" if where.type == "cuda" else "cpu"]
     )
+
+    def score(part: Sequence[int]) -> list[torch.Tensor]:
+        fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in part)]
+        inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, pad).items()}
+        return list(next_token.nll(model, inputs).cpu())
+
     with scoring(where, precision):  # around the loop: inside, weights would be cast for each batch
         for done, batch in enumerate(batches, start=1):
-            fed_rows = [rows[i][fed:last] for i, fed, _, last in (windows[w] for w in batch)]
-            inputs = {key: value.to(where) for key, value in tokens.collate(fed_rows, pad).items()}
-            scores = next_token.nll(model, inputs).cpu()
-            for w, score in zip(batch, scores, strict=True):
+            for w, scores in zip(batch, in_halves(batch, score), strict=True):
                 i, fed, first, last = windows[w]
-                nlls[i][first:last] = score[first - fed : last - fed]
+                nlls[i][first:last] = scores[first - fed : last - fed]
             progress(Advanced(work="scoring", done=done, total=len(batches)))
     _require_finite(nlls, precision)
     return nlls

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-from toolkit.errors import UserError, first_line, last_reason, one_line, visible
+import pytest
+import torch
+
+from toolkit.errors import UserError, first_line, in_halves, last_reason, one_line, visible
 
 
 def test_escape_sequences_and_bidirectional_controls_are_spelled_out():
@@ -58,3 +61,21 @@ def test_the_reason_of_a_process_is_its_last_exception():
     assert last_reason(traceback) == "lib.ImportError: needs b>=2, found 1"
     assert last_reason("bakeoff: no study\n") == "bakeoff: no study"
     assert last_reason(" \n") == "no message"
+
+
+def test_what_does_not_fit_into_memory_is_done_in_halves():
+    """Seven rows where two fit: four, then two and two; three, then two and one. One alone may not fit."""
+    tried = []
+
+    def work(rows):
+        tried.append(len(rows))
+        if len(rows) > 2 or 13 in rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [row * 10 for row in rows]
+
+    assert in_halves(range(7), work) == [0, 10, 20, 30, 40, 50, 60]
+    assert tried == [7, 4, 2, 2, 3, 2, 1]
+    with pytest.raises(UserError, match="out of memory on a single text: .*data.max_characters"):
+        in_halves([1, 13], work)
+    with pytest.raises(RuntimeError, match="shape"):
+        in_halves([1, 2], lambda _: (_ for _ in ()).throw(RuntimeError("shape")))

@@ -18,12 +18,14 @@ from transformers import (
 
 from eval.inference import kv_cache
 from eval.inference.generation import generate
+from eval.inference.likelihood import likelihoods
 from toolkit import config
+from toolkit.catalog import document_format
 from toolkit.data.format import prompt
 from toolkit.errors import UserError
 from toolkit.events import Advanced
 from toolkit.models import load
-from toolkit.specs import Decoding, EvalSpec
+from toolkit.specs import Decoding, EvalSpec, ModelSpec
 
 GREEDY = Decoding(name="greedy", temperature=0)
 SMALL = {
@@ -222,3 +224,32 @@ def test_two_documents_of_one_prompt_get_different_draws(ending, tiny_tokenizer)
     assert len({g.text for g in plain}) == 1
     keyed = generate(ending, tiny_tokenizer, titles, "title", Decoding(), spec, documents=["a", "b", "a"])
     assert keyed[0].text == keyed[2].text != keyed[1].text
+
+
+def test_what_does_not_fit_is_written_and_scored_in_halves(
+    tiny_gpt2, tiny_tokenizer, recipe_texts, monkeypatch
+):
+    """The same texts and likelihoods where no more than two rows fit into memory."""
+    model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2))).eval()
+    form = document_format("recipe")
+    prompts = [prompt(text, form, "title") for text in recipe_texts[:5]]
+
+    def both():
+        texts = generate(model, tiny_tokenizer, prompts, "title", Decoding(), EvalSpec(max_new_tokens=12))
+        found = likelihoods(model, tiny_tokenizer, recipe_texts[:5], form, precision="fp32")
+        return [one.text for one in texts], [part["title"].nll for part in found]
+
+    whole = both()
+    sizes, forward = [], type(model).forward
+
+    def small(self, *args, **rest):
+        sizes.append(len(rest.get("input_ids", args[0] if args else ())))
+        if sizes[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, *args, **rest)
+
+    monkeypatch.setattr(type(model), "forward", small)
+    texts, nlls = both()
+    assert max(sizes) > 2
+    assert texts == whole[0]
+    assert nlls == pytest.approx(whole[1], rel=1e-5)
