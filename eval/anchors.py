@@ -59,20 +59,11 @@ def references(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
 def unrelated(outcomes: Sequence[Outcome], context: Context) -> list[Outcome]:
     """A floor: another test document's text, half the test part away and of another title."""
     count = len(outcomes)
+    keys = [_key(outcome.reference, context) for outcome in outcomes]
     texts: list[str | None] = []
-    of_prompts = isinstance(context.form, Conversation)
-
-    def key(one: Outcome) -> str:
-        return _key(one.reference, context) if of_prompts else normalised_title(one.title)
-
-    for place, outcome in enumerate(outcomes):
-        others = (outcomes[(place + count // 2 + step) % count] for step in range(count))
-        texts.append(
-            next(
-                (other.reference for other in others if key(other) != key(outcome)),
-                None,
-            )
-        )
+    for place, own in enumerate(keys):
+        others = ((place + count // 2 + step) % count for step in range(count))
+        texts.append(next((outcomes[other].reference for other in others if keys[other] != own), None))
     return as_generated(texts, outcomes, context)
 
 

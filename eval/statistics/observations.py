@@ -44,8 +44,7 @@ def complete(
     With ``clusters``, one label per document, the statistics are summed within clusters: what is resampled,
     left out and counted is a cluster. A document on which no side is defined is not counted as excluded.
     """
-    by_seed = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
-    defined: NDArray[np.bool_] = np.asarray(by_seed.all(axis=0))
+    by_seed, defined = _defined(sides)
     whole = tuple(side[:, defined, : metric.value_columns] for side in sides)
     excluded = int((by_seed.any(axis=0) & ~defined).sum())
     if clusters is None:
@@ -56,6 +55,12 @@ def complete(
     return tuple(by_cluster(side, labels) for side in whole), excluded
 
 
+def _defined(sides: Sequence[Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where each seed of each side is defined, ``[seeds, documents]``, and where all are."""
+    by_seed: NDArray[np.bool_] = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
+    return by_seed, np.asarray(by_seed.all(axis=0))
+
+
 def repeated(clusters: Sequence[Hashable] | None, *sides: Floats) -> Sequence[Hashable] | None:
     """Return the labels if two documents on which all sides are defined share one; None if none do.
 
@@ -64,8 +69,7 @@ def repeated(clusters: Sequence[Hashable] | None, *sides: Floats) -> Sequence[Ha
     """
     if clusters is None:
         return None
-    by_seed = np.concatenate([np.isfinite(side).all(axis=2) for side in sides])
-    defined: NDArray[np.bool_] = np.asarray(by_seed.all(axis=0))
+    _, defined = _defined(sides)
     labels = [label for label, there in zip(clusters, defined.tolist(), strict=False) if there]
     return clusters if len(clusters) != len(defined) or len(set(labels)) < len(labels) else None
 

@@ -161,10 +161,8 @@ def parse(text: str, document_format: Format) -> Document | None:
     return Document(tuple(bodies))
 
 
-def check_markers(form: AnyFormat, tokenizer: PreTrainedTokenizerBase) -> None:
+def check_markers(form: Format, tokenizer: PreTrainedTokenizerBase) -> None:
     """Raise UserError for a marker that no generated text could have: a special token, or a changed one."""
-    if isinstance(form, Conversation):
-        return
     for marker in (*(section.marker for section in form.sections), form.end):
         ids = tokenizer(marker, add_special_tokens=False)["input_ids"]
         back = tokenizer.decode(ids, skip_special_tokens=True)
