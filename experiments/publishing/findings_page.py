@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing import headline
+from experiments.publishing import across, headline
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board.rows import STUDY, rows_of, without_value
 from experiments.publishing.findings import (
@@ -80,11 +80,14 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, Sequence[str]], before
 
 
 def _table(kept: Mapping[str, Kept]) -> list[str]:
-    """The headline's numbers by size, with what the words mean and the command; nothing without it."""
+    """LoRA and full fine-tuning in every study, then the headline in full, with what the words mean."""
+    everywhere = across.table(kept)
+    parts = [everywhere.markdown(), across.NOTE] if everywhere else []
     shown = headline.table(kept[headline.HEADLINE]) if headline.HEADLINE in kept else None
-    if shown is None:
-        return []
-    return [shown.markdown(), f"{TERMS} `{kept[headline.HEADLINE].command}` repeats the table."]
+    if shown:
+        command = kept[headline.HEADLINE].command
+        parts += [f"The main study in full (`{command}`):", shown.markdown(), TERMS]
+    return parts
 
 
 def _kept(by_hand: Mapping[str, str], name: str) -> str:

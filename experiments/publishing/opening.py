@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from experiments.analysis.recommend import choose
+from experiments.publishing.across import comparisons, trained_on
 from experiments.publishing.board.rows import COSTS, Standing, rows_of, without_value
 from experiments.publishing.headline import (
     CONTENT,
     FULL,
     HEADLINE,
     LORA,
-    apart,
     compared,
     device_of_times,
     ratios,
@@ -21,10 +21,8 @@ from experiments.publishing.headline import (
 )
 from experiments.publishing.kept import Kept
 from figures.wording.names import count, joined
-from figures.wording.pairs import confidence_text, metric_of, verdict_text
+from figures.wording.pairs import metric_of, verdict_text
 from toolkit.records import Comparison
-
-SIZES = "data-size"
 
 
 def opening(studies: Mapping[str, Kept]) -> list[str]:
@@ -32,12 +30,12 @@ def opening(studies: Mapping[str, Kept]) -> list[str]:
 
     Without the records that one of them needs, it states what has not been run.
     """
-    quality = (_use(studies), _quality(studies), _elsewhere(studies))
+    quality = (use(studies), _quality(studies), _elsewhere(studies))
     return [" ".join(filter(None, quality)), _cost(studies), _others(studies)]
 
 
-def _use(studies: Mapping[str, Kept]) -> str:
-    """Which method to use by the headline; empty without its recommendation."""
+def use(studies: Mapping[str, Kept]) -> str:
+    """Return which method to use by the headline; empty without its recommendation."""
     recommendations = studies[HEADLINE].conclusions.recommendations if HEADLINE in studies else ()
     chosen = [(recipes(one.condition), choose(one, "memory").method) for one in recommendations]
     names = {method for _, method in chosen}
@@ -69,8 +67,7 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     how = "each tuned over as many learning rates" if tuned else "not both tuned"
     bases = joined([f"`{base}`" for base in dict.fromkeys(size.base_model for size in by_size)])
     against = f"Against full fine-tuning of {bases}, {how}{with_seeds}"
-    text = f"{against}, LoRA of rank 16 is {'; it is '.join(parts)}."
-    return " ".join(filter(None, (text, _by_size(studies))))
+    return f"{against}, LoRA of rank 16 is {'; it is '.join(parts)}."
 
 
 def _verdicts(pairs: Sequence[Comparison]) -> str:
@@ -83,60 +80,24 @@ def _verdicts(pairs: Sequence[Comparison]) -> str:
     return joined([f"{words} on {joined(metrics)}" for words, metrics in by_verdict.items()])
 
 
-def _by_size(studies: Mapping[str, Kept]) -> str:
-    """What becomes of it with amounts of training data that the headline lacks; empty if it has them all."""
-    if SIZES not in studies:
-        return ""
-    concluded = studies[SIZES].conclusions
-    wanted = (LORA, FULL, concluded.headline[0])
-    told = {one.train_size for one in studies[HEADLINE].conclusions.recommendations}
-    pairs = [
-        one
-        for one in concluded.comparisons
-        if (one.method, one.baseline, one.metric) == wanted and one.condition.train_size not in told
-    ]
-    if not pairs:
-        return ""
-    confidence, seeds = confidence_text(concluded), count(max(one.seeds for one in pairs), "seed")
-    parts = [_in_words(one, recipes(one.condition), confidence) for one in pairs]
-    return f"By the amount of training data (`{SIZES}`, {seeds} per method), it is {joined(parts)}."
-
-
 def _elsewhere(studies: Mapping[str, Kept]) -> str:
-    """What studies of another base model or other data say of the same two methods; empty without any."""
+    """What studies of other sizes, base models or data say of the same two methods; empty without any."""
     if HEADLINE not in studies:
         return ""
     conditions = studies[HEADLINE].conclusions.conditions
-    here = {(one.base_model, one.dataset) for one in conditions}
-    bases = {base for base, _ in here}
-    other_bases, other_data = [], []
-    for name, kept in studies.items():
-        concluded = kept.conclusions
-        for one in concluded.comparisons:
-            wanted = (LORA, FULL, concluded.headline[0])
-            place = (one.condition.base_model, one.condition.dataset)
-            if (one.method, one.baseline, one.metric) != wanted or place in here:
-                continue
-            data = f"{count(one.condition.train_size or 0, 'document')} of `{place[1]}`"
-            confidence = confidence_text(concluded)
-            if place[0] in bases:
-                other_data.append(f"{_in_words(one, data, confidence)} by `{name}`")
-            else:
-                words = _in_words(one, f"`{place[0]}` and {data}", confidence)
-                other_bases.append(f"{words} by `{name}`")
-    return " ".join(
-        f"{lead} it is {joined(parts)}."
-        for lead, parts in (("With another base model", other_bases), ("On other data", other_data))
-        if parts
-    )
-
-
-def _in_words(one: Comparison, data: str, confidence: str) -> str:
-    if one.verdict == "refused":
-        return f"not compared on {metric_of(one)} with {data} ({one.reason or 'see its report'})"
-    size, ends, margin = apart(one)
-    words = f"{verdict_text(one)} on {metric_of(one)} with {data}"
-    return f"{words} ({size}, {confidence} interval {ends}{margin})"
+    bases = {one.base_model for one in conditions}
+    by_verdict: dict[str, list[str]] = {}
+    for one in comparisons(studies):
+        condition = one.condition
+        if condition in conditions:
+            continue
+        where = trained_on(condition)
+        if condition.base_model not in bases:
+            where += f" ({condition.base_model})"
+        words = "not compared" if one.pair.verdict == "refused" else verdict_text(one.pair)
+        by_verdict.setdefault(words, []).append(where)
+    parts = [f"{words} with {joined(where)}" for words, where in by_verdict.items()]
+    return f"In other studies it is {'; '.join(parts)}." if parts else ""
 
 
 def _cost(studies: Mapping[str, Kept]) -> str:

@@ -1,11 +1,12 @@
-"""Write docs/board.md and docs/findings.md, with the figures that they show, from the kept studies."""
+"""Write docs/board.md, docs/findings.md and the README's results from the kept studies."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
-from experiments.publishing import findings_page
+from experiments.publishing import across, findings_page, opening
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board import steps
 from experiments.publishing.board.rows import STUDY
@@ -23,24 +24,35 @@ SHOWN = {
 }
 """Study -> the figures of it that its page shows, by the start of their names; of all others `USUAL`."""
 USUAL = "differences"
+README = "../README.md"
+RESULTS_BLOCK = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end -->)", re.DOTALL)
+"""The part of the README that is written from the records."""
 
 
 def texts(results: Path = RESULTS, docs: Path = DOCS) -> dict[str, str]:
-    """Return the pages by name, as they should be; what is written by hand is taken from ``docs``."""
+    """Return the pages and the README by their path from ``docs``, as they should be.
+
+    What is written by hand is taken from the files that are there.
+    """
     studies = {name: read(name, results) for name in kept(results)}
     pictures = {name: [f"{FIGURES}/{file}" for file in _figures(name, results)] for name in studies}
     findings = docs / "findings.md"
     before = findings.read_text(encoding="utf-8") if findings.is_file() else ""
     board: Kept | None = studies.get(STUDY)
     measured = steps.read(board.conclusions.baseline, results) if board else None
-    return {
+    found = {
         "board.md": board_page.page(board, next(iter(pictures.get(STUDY, ())), None), measured),
         "findings.md": findings_page.page(studies, pictures, before),
     }
+    readme, shown = docs / README, across.table(studies)
+    if readme.is_file() and shown:
+        block = "\n\n".join((opening.use(studies), shown.markdown(), across.NOTE))
+        found[README] = RESULTS_BLOCK.sub(lambda _: f"{block}\n", readme.read_text(encoding="utf-8"))
+    return found
 
 
 def write(results: Path = RESULTS, docs: Path = DOCS) -> list[Path]:
-    """Write both pages and their figures into ``docs``; return the pages' paths."""
+    """Write the pages and their figures into ``docs``, and the README's results; return the paths."""
     paths = []
     for name, text in texts(results, docs).items():
         write_text(docs / name, text)

@@ -22,21 +22,16 @@ from experiments.publishing.findings import (
 from experiments.publishing.headline import HEADLINE
 from experiments.publishing.kept import Kept
 from experiments.publishing.opening import opening
-from tests.figures.conftest import write_study
+from tests.experiments.publishing.conftest import CONDITION
 from toolkit.records import (
-    Candidate,
     Claim,
     ComparisonEvidence,
-    Conclusions,
     DecodingEffect,
     Optimum,
     RatioEvidence,
-    Recommendation,
-    RunRecord,
 )
 
 GALLERY = Path(__file__).parents[3] / "figures" / "gallery"
-CONDITION = {"base_model": "tiny", "dataset": "recipes", "train_size": 180, "epochs": 1.0}
 
 
 def claim(name: str, judged_as: str, **evidence: object) -> Claim:
@@ -47,54 +42,6 @@ def claim(name: str, judged_as: str, **evidence: object) -> Claim:
     }  # fmt: skip
     one = ComparisonEvidence(**{**fields, **evidence})
     return Claim(**CONDITION, name=name, text=name, source="somebody", verdict=judged_as, comparisons=(one,))
-
-
-@pytest.fixture
-def kept(tmp_path) -> Kept:
-    """LoRA against full fine-tuning with three seeds, as conclusions and runs."""
-    folder, root = write_study(tmp_path, methods=("full", "lora-r16"), seeds=3, tuned=True)
-    concluded = Conclusions.read(folder / "comparisons.json")
-    cells = tuple(cell.model_copy(update=CONDITION) for cell in concluded.cells)
-    pairs = tuple(
-        one.model_copy(
-            update={
-                **CONDITION,
-                "difference": -0.0012,
-                "low": -0.005,
-                "high": 0.0026,
-                "verdict": "equivalent",
-                "margin": 0.008,
-            }
-        )
-        for one in concluded.comparisons
-        if (one.method, one.metric) == ("lora-r16", "bits_per_byte") and one.baseline == "full"
-    )
-    costs = {"full": (4.6e9, 70.0, 5.4e8), "lora-r16": (3.3e9, 60.0, 1.9e7)}
-    candidates = tuple(
-        Candidate(
-            method=method, relation="best" if method == "full" else "within_margin",
-            memory_bytes=memory, train_seconds=seconds, saved_bytes=size,
-        )
-        for method, (memory, seconds, size) in costs.items()
-    )  # fmt: skip
-    recommendation = Recommendation(
-        **CONDITION, metric="bits_per_byte", by="memory", best="full", method="lora-r16",
-        status="equivalent", candidates=candidates,
-    )  # fmt: skip
-    changed = {"cells": cells, "comparisons": pairs, "recommendations": (recommendation,)}
-    runs = {}
-    for cell in cells:
-        memory, seconds, size = costs.get(cell.method, (1e9, 1.0, 0.0))
-        record = RunRecord.read(root / "runs" / cell.run_id / "run.json")
-        spent = {"peak_memory_bytes": int(memory), "cuda_allocated_bytes": None, "cores_of_others": 0.0}
-        more = {"train_seconds": seconds, "artifact_bytes": int(size)}
-        machine = {key: value for key, value in record.environment.items() if key != "cuda"}
-        update = {
-            "costs": record.costs.model_copy(update=spent | more),
-            "environment": {**machine, "cores": 2, "threads": 2},
-        }
-        runs[cell.run_id] = record.model_copy(update=update)
-    return Kept(concluded.model_copy(update=changed), runs)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +190,7 @@ def test_the_table_has_a_column_per_size_with_what_the_sentences_leave_out(kept)
     assert rows["seeds per method, test documents"][0].startswith("3, ")
     assert rows["learning rate, searched for: lora-r16, full"][0] == "0.001, 0.0001"
     page = findings_page.page({HEADLINE: kept}, {}, "<!-- by hand: sure -->\nHardly.\n<!-- end -->")
-    assert "` repeats the table." in page
+    assert "The main study in full (`bakeoff run" in page
     assert "<!-- by hand: sure -->\nHardly.\n<!-- end -->" in page
     assert headline.table(kept._replace(conclusions=both.model_copy(update={"comparisons": ()}))) is None
 
@@ -278,16 +225,6 @@ def test_the_opening_tells_both_ways_of_counting_bits(kept):
     assert "equivalent on bits per byte of the content and bits per byte with" in quality
 
 
-def test_the_opening_tells_what_becomes_of_it_with_more_data(kept):
-    """The study of sizes, if it is kept: its verdict where the headline has no such size; else nothing."""
-    sizes = kept._replace(conclusions=with_size(kept.conclusions, 800))
-    assert "By the amount" not in opening({HEADLINE: kept, "data-size": kept})[0]
-    text = opening({HEADLINE: kept, "data-size": sizes})[0]
-    assert "By the amount of training data (`data-size`, " in text
-    assert re.search(r"it is equivalent on bits per byte with 800 recipes \(", text)
-    assert "By the amount" not in opening({HEADLINE: kept})[0]
-
-
 def test_two_sizes_with_different_methods_are_told_by_size(kept):
     """LoRA with 180 recipes, full fine-tuning with 800: each with its size."""
     (recommended,) = kept.conclusions.recommendations
@@ -296,37 +233,6 @@ def test_two_sizes_with_different_methods_are_told_by_size(kept):
     both = kept.conclusions.model_copy(update={"recommendations": (recommended, more)})
     text = opening({HEADLINE: kept._replace(conclusions=both)})[0]
     assert text.startswith("**Use `lora-r16` with 180 recipes and `full` with 800 recipes.**")
-
-
-def test_the_opening_tells_what_other_data_say(kept):
-    """The same pair on other data, and its study; of the same data nothing."""
-    (pair,) = kept.conclusions.comparisons
-    german = pair.model_copy(update={"dataset": "german", "verdict": "worse", "low": 0.001, "high": 0.003})
-    there = kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": (german,)}))
-    text = opening({HEADLINE: kept, "german": there})[0]
-    assert "On other data it is worse on bits per byte with 180 documents of `german` (" in text
-    assert text.endswith(" by `german`.")
-    assert "On other data" not in opening({HEADLINE: kept, "again": kept})[0]
-
-
-def test_the_opening_tells_what_another_base_model_says(kept):
-    """The same pair on the same recipes with another base: named as a base, not as other data."""
-    (pair,) = kept.conclusions.comparisons
-    gemma = pair.model_copy(
-        update={"base_model": "gemma", "verdict": "better", "low": -0.003, "high": -0.001}
-    )
-    there = kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": (gemma,)}))
-    text = opening({HEADLINE: kept, "base-models": there})[0]
-    where = f"with `gemma` and 180 documents of `{pair.dataset}` ("
-    assert f"With another base model it is better on bits per byte {where}" in text
-    assert text.endswith(" by `base-models`.")
-    assert "On other data" not in text
-
-
-def with_size(concluded: Conclusions, size: int) -> Conclusions:
-    """The same comparisons, as if of another number of training documents."""
-    pairs = tuple(one.model_copy(update={"train_size": size}) for one in concluded.comparisons)
-    return concluded.model_copy(update={"comparisons": pairs})
 
 
 def test_the_opening_says_no_more_than_is_known(kept):
