@@ -17,7 +17,7 @@ ESTIMATES = {"tests": 2, "quickstart": 4, "benches": 26}
 COMMANDS = {
     "tests": "`pytest -m gpu`",
     "quickstart": "`bakeoff run quickstart`",
-    "benches": "`bakeoff bench all`, growth measured once, without what is about CPUs and the largest data "
+    "benches": "`bakeoff bench all`, growth measured once, without the parts about CPUs and the largest data "
     "files",
 }
 TEXT = """# Measured on a GPU
@@ -28,14 +28,14 @@ TEXT = """# Measured on a GPU
 $ make gpu
 ```
 
-One command, on one GPU and without a Hub connection: the tests marked `gpu`, the quickstart and the benches;
-then it writes this page. Stopped, the same command continues. It ends after 34 minutes at the latest, and
-names what it had no time for. [On a GPU](tutorials/gpu.md) says which build of torch to install first.
+On one GPU and without a Hub connection, this command runs the tests marked `gpu`, the quickstart and the
+benches, then writes this page. If it is stopped, the same command continues. It ends after 34 minutes at the
+latest and lists what it had no time for. [On a GPU](tutorials/gpu.md) names the torch to install first.
 
 {steps}
 {measured}"""
 NOT_YET = (
-    "**Not yet run.** No GPU was at hand. Tests run every step at toy size on a CPU; the minutes below are "
+    "**Not yet run.** No GPU was available. Tests run every step at toy size on a CPU; the minutes below are "
     "estimates."
 )
 

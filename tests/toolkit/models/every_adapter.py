@@ -180,27 +180,29 @@ is out of date.
 
 ## In the catalog
 
-Parameters that train in two layers of DistilGPT2's shape and of SmolLM2-135M's (vocabulary 64), or the
-reason why none do. GPT-2 keeps its weights in `Conv1D` layers, which several adapters do not know. `qlora`
-needs the extra `bakeoff[quantization]`, which `make setup` installs; here it is put on the plain base.
+Trainable parameters on two layers of DistilGPT2's shape and of SmolLM2-135M's (vocabulary 64), or the
+reason why the entry does not fit. GPT-2 keeps its weights in `Conv1D` layers, which several adapters do not
+support. `qlora` needs the extra `bakeoff[quantization]`, which `make setup` installs; here its base is not
+quantised.
 
 {table(["entry", *bases], entry_rows)}
 
-peft's defaults are kept, with these exceptions. AdaLoRA cuts no rank while the learning rate
-rises, and ends at its target at the last step (`tinit`, `total_step`).
-What VeRA, FourierFT, UniLoRA and TinyLoRA draw and never train depends on the run's seed
-(`projection_prng_key`, `random_loc_seed`, `proj_seed`, `projection_seed`), so that intervals over seeds hold
-it. A study that gives these options keeps its own. The saved size of VeRA holds its random projections,
-which peft saves (3.1 of 3.9 MB on SmolLM2-135M). Prompt tuning, prefix tuning and p-tuning start from
-random prompts, FourierFT from a random change of the weights: not from the base, as all others do.
+peft's defaults are kept, with these exceptions. AdaLoRA prunes no ranks during warm-up and reaches its
+target rank at the last step (`tinit`, `total_step`). The random values that VeRA, FourierFT, UniLoRA and
+TinyLoRA draw and never train depend on the run's seed (`projection_prng_key`, `random_loc_seed`, `proj_seed`,
+`projection_seed`), so intervals over seeds include them. A study that sets these options keeps its values.
+
+VeRA's saved size includes its random projections, which peft saves (3.1 of 3.9 MB on SmolLM2-135M). Prompt
+tuning, prefix tuning and p-tuning start from random prompts, and FourierFT from a random change of the
+weights; all other methods start from the base model as it is.
 
 ## Every adapter type of peft
 
-Each takes ten steps of our own training path on a two-layer GPT-2 and Llama. *{TRAINS}* says that the
-validation loss fell, and that the artifact, loaded again, gave the logits of the model in memory. Otherwise
-the words of the refusal stand. {trained} of {2 * len(kind_rows)} cells train. The options of each are in
-`tests/toolkit/models/every_adapter.py`; any other goes into a study as `peft: {{peft_type: …, …}}`, passed on
-unchanged.
+Each type takes ten steps of bakeoff's own training path on a two-layer GPT-2 and Llama. *{TRAINS}* means
+that the validation loss fell, and that the artifact, loaded again, gave the logits of the model in memory.
+Otherwise the cell quotes the refusal. {trained} of {2 * len(kind_rows)} cells train. The options of
+each type are in `tests/toolkit/models/every_adapter.py`. A study gives its own as
+`peft: {{peft_type: …, …}}`, passed on unchanged.
 
 {table(["type", "entries", *bases], kind_rows)}
 """

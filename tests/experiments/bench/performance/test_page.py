@@ -120,7 +120,7 @@ def test_without_a_gpu_the_page_says_not_yet_run(tmp_path):
     assert "**Not yet run.**" in text
     assert "```console\n$ make gpu\n```" in text
     assert "estimated minutes" in text
-    assert "without what is about CPUs and the largest data files | 26 | – | not yet run |" in text
+    assert "without the parts about CPUs and the largest data files | 26 | – | not yet run |" in text
 
 
 def other(**changes: object) -> PartResult:
