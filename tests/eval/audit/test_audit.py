@@ -13,6 +13,7 @@ from eval.audit import audit, refused, under_the_floor, with_edges_untuned
 from eval.audit.evidence import heavy
 from eval.audit.search import widths
 from eval.metrics import metric
+from eval.statistics.variance_components import uneven_methods
 from tests.figures.made_up import evaluation, run_record
 from toolkit.records import (
     Cell,
@@ -505,3 +506,55 @@ def test_a_base_on_two_data_sets_has_the_test_part_of_each(study: Study) -> None
     assert [(finding.dataset, finding.status) for finding in parts] == [("one", "ok"), ("two", "ok")]
     assert parts[0].text.endswith("test-1")
     assert parts[1].text.endswith("test-2")
+
+
+def test_a_refusal_holds_under_its_own_condition_alone() -> None:
+    """Refused on one data set and size, two methods are compared on another data set and at another size."""
+    here = Condition("base", "data", 180, 1.0)
+    finding = Finding(
+        **here._asdict(), check="test split", status="refused", text="differs", methods=("full",)
+    )
+    assert refused([finding], here, {"full", "lora-r16"}) == "test split: differs"
+    assert refused([finding], here, {"dora-r16", "lora-r16"}) is None
+    for other in (here._replace(dataset="more"), here._replace(train_size=800), here._replace(epochs=2.0)):
+        assert refused([finding], other, {"full", "lora-r16"}) is None
+
+
+def test_what_is_converted_from_a_method_at_its_edge_is_untuned_too(study: Study) -> None:
+    """LoRA's best rate is its lowest one: `merged`, made of LoRA, is no better tuned than LoRA is."""
+    study.cells = [
+        c for c in study.cells if (c.method, c.phase, c.learning_rate) != ("lora-r16", "tune", 1e-4)
+    ]
+    study.add("merged", 0, "confirm")
+    found = with_edges_untuned(study.cells, {"merged": "lora-r16"})
+    assert {c.method for c in found if not c.tuned} == {"lora-r16", "merged"}
+    assert {c.method for c in with_edges_untuned(study.cells) if not c.tuned} == {"lora-r16"}
+
+
+@pytest.mark.parametrize(("value", "flagged"), [(2.6, True), (1.9, False)])
+def test_where_lower_is_better_the_floor_is_above(value: float, flagged: bool, study: Study) -> None:
+    """Unrelated text has 2.5 bits per byte: two methods at 2.6 are worth nothing, two at 1.9 are."""
+    for run_id, record in study.evaluations.items():
+        bits = record.metrics["bits_per_byte"]
+        study.evaluations[run_id] = record.model_copy(
+            update={
+                "metrics": {**record.metrics, "bits_per_byte": bits.model_copy(update={"value": value})},
+                "anchors": {"unrelated": {"bits_per_byte": bits.model_copy(update={"value": 2.5})}},
+            }
+        )
+    pair = Comparison.model_construct(
+        **PLACE._asdict(), method="lora-r16", baseline="full",
+        metric="bits_per_byte", label="bits per byte", direction="lower", verdict="equivalent",
+    )  # fmt: skip
+    assert [f.status for f in under_the_floor([pair], study.records())] == ["flagged"] * flagged
+
+
+def test_uneven_seeds_are_corrected_for_methods_and_metrics() -> None:
+    """DoRA's values are six times as far apart as the others': F(2, 4) = 36, p 0.0028.
+
+    Times three methods 0.0083; times three methods and seven metrics 0.058, which is not reported.
+    """
+    one = [[0.9, 0.91, 0.92], [0.9, 0.91, 0.92], [0.84, 0.9, 0.96]]
+    alike = [one[0]] * 3
+    assert uneven_methods([one])[2].p == pytest.approx(0.0028 * 3, rel=0.02)
+    assert uneven_methods([one, *[alike] * 6]) == {}

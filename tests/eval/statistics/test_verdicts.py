@@ -6,7 +6,7 @@ import pytest
 
 from eval.metrics import metric
 from eval.statistics.compare import holm, judge
-from eval.statistics.verdicts import margin_in_unit, margin_of_values, supports
+from eval.statistics.verdicts import margin_in_unit, margin_of_values, supports, with_holm
 from toolkit.errors import UserError
 from toolkit.records import Comparison
 
@@ -102,3 +102,21 @@ def test_a_baseline_that_lost_against_the_base_leaves_only_the_least_margin(lowe
     assert margin_of_values(bleu, 0.1, 23.8, 3.0) == pytest.approx(2.08)
     assert margin_of_values(lower, 0.05, 2.0, 4.0, "gain") == pytest.approx(0.1)
     assert margin_of_values(lower, 0.05, 4.0, 2.0, "gain") == lower.margin_floor == 0.0
+
+
+def test_families_do_not_share_their_five_percent():
+    """Two primary comparisons at .03 are corrected to .06 each; the one with the base, at .03, stays .03.
+
+    What was decided does not go on telling how many documents or seeds would decide.
+    """
+    one = Comparison(
+        base_model="b", dataset="d", method="m", baseline="full", metric="bits_per_byte", direction="lower",
+        difference=-0.2, low=-0.3, high=-0.1, p=0.03, p_holm=None, margin=None, verdict="undecided",
+        speaks_about="methods", seeds=3, documents=48, needed_documents=90, needed_seeds=5,
+    )  # fmt: skip
+    base = one.model_copy(update={"family": "base", "baseline": "base"})
+    first, second, third = with_holm([one, base, one])
+    assert [c.p_holm for c in (first, second, third)] == pytest.approx([0.06, 0.03, 0.06])
+    assert [c.verdict for c in (first, second, third)] == ["undecided", "better", "undecided"]
+    assert (first.needed_documents, first.needed_seeds) == (90, 5)
+    assert (second.needed_documents, second.needed_seeds) == (None, None)

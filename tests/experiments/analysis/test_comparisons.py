@@ -11,7 +11,7 @@ from eval.metrics import metric
 from experiments.analysis.comparisons import comparisons
 from experiments.analysis.statistics import Statistics, seed_priors_of
 from tests.factories import RECIPE
-from toolkit.records import Condition
+from toolkit.records import Condition, Finding
 from toolkit.specs import Conversation
 
 
@@ -135,3 +135,22 @@ def test_what_is_converted_says_nothing_of_how_much_seeds_vary():
     every = comparisons(study, made, [metric("bits_per_byte")], [])
     assert [one for one in every if one.family == "primary"] == alone
     assert len(every) == len(alone) + 2
+
+
+def test_what_the_audit_refuses_has_no_difference_and_the_rest_is_judged():
+    """`lora` was refused under this condition: no number of it; `dora` is compared as if nothing were."""
+    study = SimpleNamespace(
+        baseline="full", dataset=[SimpleNamespace(name="recipes", format=RECIPE)], margins={}, converted={},
+        seeds=[0],
+    )  # fmt: skip
+    made, condition = Statistics(), Condition("base", "recipes", 10, 1.0)
+    for method, step in (("full", 1), ("lora", 2), ("dora", 2)):
+        made[condition, method] = {0: {"bits_per_byte": [(50.0 + step * i, 40.0) for i in range(6)]}}
+    finding = Finding(
+        **condition._asdict(), check="test split", status="refused", text="differs", methods=("lora",)
+    )
+    elsewhere = finding.model_copy(update={"dataset": "others", "methods": ()})
+    lora, dora = comparisons(study, made, [metric("bits_per_byte")], [elsewhere, finding])
+    assert (lora.verdict, lora.reason) == ("refused", "test split: differs")
+    assert (lora.difference, lora.p, lora.low) == (None, None, None)
+    assert (dora.reason, dora.difference is None) == (None, False)

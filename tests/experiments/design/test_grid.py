@@ -437,3 +437,30 @@ def test_the_study_in_the_results_runs_as_it_is(make):
         path = grid.root.results("quickstart") / "study.yaml"
         assert study.load(str(path)) == grid.study
     assert study.load(str(path), ["seeds=[3]"]).seeds == (3,)
+
+
+def test_a_rate_that_diverged_is_not_chosen_whatever_it_was_validated_at(make):
+    """Its record keeps the bits per byte of the last validation before, here the lowest of all rates."""
+    grid = make("methods={full: [3.2e-5, 1e-4, 3.2e-4]}", "search.at_edge=flag")
+    for cell in grid.cells():
+        finish(grid, cell, bowl(full=1e-4)(cell))
+        if cell.run.learning_rate == 3.2e-4:
+            file = grid.root.run(cell.run.run_id).record
+            update = {"status": "diverged", "validation_bits_per_byte": 0.1}
+            RunRecord.read(file).model_copy(update=update).write(file)
+    assert rates(play(grid, bowl(full=1e-4)), "full", "confirm") == [1e-4]
+
+
+@pytest.mark.parametrize(
+    ("methods", "tuned"),
+    [
+        ("{full: [1e-5, 1e-4], lora-r16: [1e-4, 1e-3]}", True),
+        ("{full: 1e-4, lora-r16: 1e-3}", False),
+        ("{full: 1e-4, lora-r16: [1e-4, 1e-3]}", False),
+        ("{full: [1e-5, 1e-4, 1e-3], lora-r16: [1e-4, 1e-3]}", False),
+    ],
+)
+def test_only_methods_with_as_many_rates_to_choose_from_are_tuned(make, methods, tuned):
+    """Two each; one each; one against two; three against two."""
+    spec = make(f"methods={methods}").study
+    assert Design(spec, spec.base_models, {}).tuned is tuned
