@@ -22,8 +22,8 @@ $(STAMP): pyproject.toml constraints.txt requirements-locked.txt requirements-em
 demo: setup
 	$(BIN)/bakeoff run quickstart
 
-# A file's tests stay together: they share a study that has been run.
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+# A file's tests stay together: they share a study that has been run. Long ones come first (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST)

@@ -15,6 +15,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore it, and so does all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST = ("experiments/running", "experiments", "toolkit/training", "toolkit/models", "eval/inference")
+"""Folders whose tests take longest, in that order."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process is left with it when the others have ended."""
+    places = {item: item.path.parent.relative_to(Path(__file__).parent).as_posix() for item in items}
+    items.sort(
+        key=lambda item: next((i for i, name in enumerate(LONGEST) if places[item].startswith(name)), 9)
+    )
+
 
 def recipes(count: int) -> list[str]:
     """Small recipes in the project's format, all different."""

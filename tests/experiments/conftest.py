@@ -6,14 +6,14 @@ import shutil
 
 import pytest
 
-from tests.experiments.small import run
+from tests.experiments.small import in_this_process, run
 
 
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory, tiny_gpt2):
     """A root with one study run, its conclusions, and what was said."""
     root = tmp_path_factory.mktemp("root")
-    conclusions, said = run(root, tiny_gpt2, "small")
+    conclusions, said = run(root, tiny_gpt2, "small", execute=in_this_process)
     return root, conclusions, said
 
 

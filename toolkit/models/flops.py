@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import time
@@ -129,8 +130,12 @@ def _digest(model: Any, next_token: Any, tokens: int, precision: str) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
+@functools.cache
 def peak_per_second(device: torch.device, precision: str) -> float:
-    """Measure the operations per second of a product of square matrices in ``precision``: best of five."""
+    """Measure the operations per second of a product of square matrices in ``precision``: best of five.
+
+    Once per process.
+    """
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = (torch.ones(PRODUCT, PRODUCT, dtype=dtype, device=device) for _ in range(2))
     seconds = []

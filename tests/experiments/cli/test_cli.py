@@ -6,22 +6,48 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from experiments.cli.app import app
-from experiments.cli.output import show_bench
+from experiments.cli.app import app, main
+from experiments.cli.output import err, out, show_bench
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
 
 
-def bakeoff(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
+class Done(NamedTuple):
+    """What a command that ended leaves."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def bakeoff(capsys, monkeypatch) -> Callable[..., Done]:
+    """The command, run in this process: one of its own takes seconds to start."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "200")
+    for console in (out, err):
+        monkeypatch.setattr(console, "width", 200)
+
+    def run(*arguments: str) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell starts it."""
     return subprocess.run(
         [sys.executable, "-m", "experiments.cli", *arguments],
-        cwd=cwd,
+        cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
@@ -33,13 +59,23 @@ COMMANDS = sorted(name for name in app if not name.startswith("-"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command):
+def test_every_command_has_help(command, bakeoff):
     """`--help` exits 0 and says what the command does."""
     assert len(COMMANDS) >= 6
     done = bakeoff(command, "--help")
     assert done.returncode == 0
     assert "Usage: bakeoff" in done.stdout
     assert len(done.stdout) > 200
+
+
+def test_a_process_of_its_own_prints_and_exits_alike():
+    """Help with 0 on standard output, a mistake with 2 and one line on standard error."""
+    help_, mistake = in_a_process("run", "--help"), in_a_process("run", "quickstar")
+    assert (help_.returncode, help_.stderr) == (0, "")
+    assert "Usage: bakeoff run" in help_.stdout
+    assert (mistake.returncode, mistake.stdout) == (2, "")
+    assert mistake.stderr.startswith("bakeoff: unknown study 'quickstar'")
+    assert len(mistake.stderr.strip().splitlines()) == 1
 
 
 LEAVES = [
@@ -117,7 +153,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_line_and_exit_2(mistake, tmp_path):
+def test_a_mistake_is_one_line_and_exit_2(mistake, tmp_path, bakeoff):
     """No traceback, nothing half-written in results, and the text says what to do."""
     arguments, says = MISTAKES[mistake]
     done = (
@@ -132,7 +168,7 @@ def test_a_mistake_is_one_line_and_exit_2(mistake, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_root_that_cannot_be_a_folder_is_told(tmp_path):
+def test_a_root_that_cannot_be_a_folder_is_told(tmp_path, bakeoff):
     """`--root` on a file: one line, exit 2."""
     file = tmp_path / "file"
     file.write_text("")
@@ -143,7 +179,7 @@ def test_a_root_that_cannot_be_a_folder_is_told(tmp_path):
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_the_hub_out_of_reach_names_the_embedded_data():
+def test_the_hub_out_of_reach_names_the_embedded_data(bakeoff):
     """The headline study without a connection: one line that names what works here."""
     done = bakeoff("plan", "full-vs-lora")
     assert done.returncode == 2
@@ -151,7 +187,7 @@ def test_the_hub_out_of_reach_names_the_embedded_data():
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_catalog_and_plan_speak_json(tmp_path):
+def test_catalog_and_plan_speak_json(tmp_path, bakeoff):
     """`--json` is one object; the plan of the quickstart is three runs, none done."""
     listed = json.loads(bakeoff("catalog", "--json").stdout)
     assert {"models", "datasets", "methods", "metrics", "studies"} <= listed.keys()

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from experiments.analysis.conclude import read
-from tests.experiments.small import run
+from tests.experiments.small import in_this_process, run
 from toolkit.errors import UserError
 from toolkit.models.artifact import load_run
 from toolkit.records import RunRecord
@@ -39,7 +39,7 @@ def test_damaged_outcomes_and_statistics_are_made_again(lora, tiny_gpt2, caplog)
     flip(outcomes, 30)
     flip(statistics, 30)
     with caplog.at_level(logging.WARNING):
-        conclusions, _ = run(root, tiny_gpt2, "small")
+        conclusions, _ = run(root, tiny_gpt2, "small", execute=in_this_process)
     assert f"{outcomes.name} has changed since it was written: it is made again" in caplog.text
     assert all(one.status == "finished" for one in conclusions.cells)
     assert outcomes.read_bytes() == whole
@@ -52,7 +52,7 @@ def test_a_damaged_record_of_a_run_is_refused_by_name(lora, tiny_gpt2):
     root, _, folder = lora
     flip(folder.record, folder.record.read_bytes().index(b'"train_seconds": ') + 17)
     with pytest.raises(UserError, match=r"run\.json: it has changed since it was written; delete "):
-        run(root, tiny_gpt2, "small")
+        run(root, tiny_gpt2, "small", execute=in_this_process)
 
 
 def test_damaged_weights_are_not_loaded(lora):
@@ -73,7 +73,7 @@ def test_damaged_conclusions_are_refused_until_the_study_is_concluded_again(lora
         UserError, match=r"comparisons\.json: it has changed since it was written; `bakeoff run`"
     ):
         read(root, "small")
-    run(root, tiny_gpt2, "small")
+    run(root, tiny_gpt2, "small", execute=in_this_process)
     assert path.read_bytes() == whole
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_cache_of_the_data_is_prepared_again(lora, tiny_gpt2, caplog):
     whole = texts.read_bytes()
     flip(texts, len(whole) // 2)
     with caplog.at_level(logging.WARNING):
-        run(root, tiny_gpt2, "small")
+        run(root, tiny_gpt2, "small", execute=in_this_process)
     assert "texts.arrow has changed since it was written: its folder is made again" in caplog.text
     assert texts.read_bytes() == whole
     assert folder.record.read_bytes() == record

@@ -22,11 +22,9 @@ from experiments.design.planning.looks import (
 )
 from experiments.running.board import Board
 from experiments.running.until import after_look, chance_of, plan_of, run_until_decided
-from experiments.running.worker import work
 from figures.wording.evidence import looks_text
-from tests.experiments.small import asked
+from tests.experiments.small import asked, in_this_process
 from toolkit.errors import UserError
-from toolkit.events import Ended, Started, ignore
 from toolkit.records import Comparison, Conclusions, LookPlan
 
 VARIANCES = {"bits_per_byte": Variances(seed=0.0, document=1e-4, rest=1e-4)}
@@ -169,15 +167,6 @@ def test_a_look_that_decides_nothing_is_not_called_decided(verdicts, state):
     assert words[state] in looks_text(plan)
     assert "that look is not in the 95 %" not in looks_text(plan)
     assert "that look is not in the 95 %" in looks_text(plan.model_copy(update={"concluded_before": True}))
-
-
-def in_this_process(jobs, listener):
-    """Run jobs one after the other without processes, which takes a tenth of the time."""
-    for index, job in enumerate(jobs):
-        listener(index, Started())
-        work(job, ignore)
-        listener(index, Ended())
-    return [None] * len(jobs)
 
 
 def run(root, base, name, budget, *overrides):

@@ -16,7 +16,7 @@ from experiments.design.study_state import StudyState
 from experiments.sharing.export import export, shared_content
 from experiments.sharing.incoming.importing import import_archive
 from tests.experiments.sharing.forging import again, listed
-from tests.experiments.small import asked, run
+from tests.experiments.small import asked, in_this_process, run
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, Likelihood, Outcome, Provenance, hashes, write_lines
 
@@ -61,7 +61,7 @@ def test_imported_runs_count_as_done_and_conclude_the_same(done, packed, tmp_pat
     provenance = Provenance.read(tmp_path / "runs" / found.added[0] / "imported.json")
     assert (provenance.archive, provenance.study) == ("small.zip", "small")
     assert provenance.sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
-    conclusions, said = run(tmp_path, tiny_gpt2, "small")
+    conclusions, said = run(tmp_path, tiny_gpt2, "small", execute=in_this_process)
     assert "starting" not in said
     assert conclusions == done[1]
     assert set(import_archive(packed, tmp_path).here_already) == set(found.added)
@@ -81,7 +81,7 @@ def test_an_evaluation_that_the_weights_are_missing_for_says_so(packed, tmp_path
     assert told["without_weights"].startswith(beginning)
     assert told["without_weights"].count(str(tmp_path / "runs")) == 2
     assert nothing["without_weights"] is None
-    conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", greedy)
+    conclusions, _ = run(tmp_path, tiny_gpt2, "greedy", greedy, execute=in_this_process)
     status = {cell.method: cell.status for cell in conclusions.cells}
     assert status == {"base": "finished", "full": "failed", "lora-r16": "failed"}
     failed = [str(cell.error) for cell in conclusions.cells if cell.status == "failed"]
