@@ -46,7 +46,7 @@ def test_where_to_adapt_is_that_of_the_kept_study():
     attention, mlp = (verdict(kept, metric, method, "lora-r16") for method in ("lora-attention", "lora-mlp"))
     values = [value(kept, method, metric) for method in ("lora-attention", "lora-r16", "lora-mlp")]
     assert f"is *{attention}* than on all layers: {values[0]} against {values[1]}" in README
-    assert f"the MLP alone it is *{mlp}*, {values[2]} (`{kept.command}`)" in README
+    assert f"MLP alone it is *{mlp}*: {values[2]} (`{kept.command}`)" in README
 
 
 def test_ranks_are_those_of_the_kept_study():
@@ -54,8 +54,9 @@ def test_ranks_are_those_of_the_kept_study():
     kept, metric = read("rank-sweep"), "content_bits_per_byte"
     high, low = (verdict(kept, metric, method) for method in ("lora-r256", "lora-r1"))
     values = [value(kept, method, metric) for method in ("lora-r256", "lora-r1", "full")]
-    assert f"256 is *{high}* to full fine-tuning and 1 is *{low}*: {values[0]} and {values[1]}" in README
-    assert f"against {values[2]}. The mean falls from rank to rank (`{kept.command}`)" in README
+    of_each = f"rank 256 is *{high}* to full fine-tuning and rank 1 is *{low}*: {values[0]} and {values[1]}"
+    assert of_each in README
+    assert f"against {values[2]}. The higher the rank, the lower the mean (`{kept.command}`)" in README
     means = [value(kept, f"lora-r{rank}", metric, 4) for rank in (1, 4, 16, 64, 256)]
     assert means == sorted(means, reverse=True)
 
@@ -65,7 +66,8 @@ def test_forgetting_is_that_of_the_kept_study():
     kept, metric = read("forgetting"), "general_bits_per_byte"
     lora, full, base = (value(kept, method, metric) for method in ("lora-r16", "full", BASE))
     assert f"LoRA is *{verdict(kept, metric)}* than full fine-tuning, so it forgets more: {lora}" in README
-    assert f"against {full}, five seeds; {base} untouched (`bakeoff run forgetting`)" in README
+    five = f"against {full}, and {base} for the untouched base, with five seeds (`{kept.command}`)"
+    assert five in README
 
 
 def test_the_board_is_that_of_the_kept_study():
@@ -74,12 +76,12 @@ def test_the_board_is_that_of_the_kept_study():
     rows = rows_of(kept, kept.conclusions.conditions[0])
     of = {name: [f"`{r.method}`" for r in rows if r.standing == name] for name in get_args(Standing)}
     every = len(rows) - 1 + len(kept.missing)
-    assert f"there are {len(rows) - 1} of {every} other methods on the [board]" in README
+    assert f"{len(rows) - 1} of {every} other methods are on the [board]" in README
     assert of["better"] == []
     are = "is" if len(of["equivalent"]) == 1 else "are"
-    assert f"none may be called better, {joined(of['equivalent'])} {are} *equivalent*" in README
+    assert f"None may be called better, {joined(of['equivalent'])} {are} *equivalent*" in README
     behind = "is" if len(of["worse"]) == 1 else "are"
-    said = f"{joined(of['worse'])} {behind} *worse*, {len(of['undecided'])} are *undecided*"
+    said = f"{joined(of['worse'])} {behind} *worse*, and {len(of['undecided'])} are *undecided*"
     assert said in README
 
 
@@ -93,6 +95,7 @@ def test_speeds_are_those_of_the_bench():
     assert f"{measured['ratio']:.1f} times those of a tutorial's notebook" in README
     shape = json.loads(TRAIN.with_name("train-distilgpt2.json").read_text(encoding="utf-8"))["measured"]
     times = [f"{shape[key]:.1f}" for key in ("full_over_trl_tuned", "full_over_trl", "ratio")]
-    assert f"shape these are {times[0]}, {times[1]} and {times[2]} times" in README
+    assert f"shape, the ratios are {times[0]}, {times[1]} and {times[2]} (" in README
     seconds = measured["seconds_to_notebooks_validation"]
-    assert f"reaches in {seconds['full']:.0f} seconds instead of {seconds['notebook']:.0f}" in README
+    reached = f"in {seconds['full']:.0f} seconds instead of {seconds['notebook']:.0f}"
+    assert f"reaches the notebook's final validation loss {reached}" in README
