@@ -15,8 +15,9 @@ from toolkit.records.files import write_text
 
 PAGE = """# Performance
 
-Speed and memory, each against a baseline or over something that grows. Made by `bakeoff bench all`; no number
-is typed by hand. Each side is measured in a process of its own. Results: `{folder}`{others}.
+Speed and memory, against a baseline or as something grows. Written by `bakeoff bench all`; no number is typed
+by hand. Each side is measured in its own process. *Of a matrix product*: operations per second while
+training, as a share of what a matrix product alone reaches on the machine. Results: `{folder}`{others}.
 
 {machine}
 
@@ -50,7 +51,7 @@ def text(
     missing = [part for part in parts if part.name not in results]
     return PAGE.format(
         folder=folder.as_posix(),
-        others=" and, of other machines, beside it" if _several(results) else "",
+        others=", with those of other machines beside it" if _several(results) else "",
         machine=machine_text(list(results.values())) if results else _unmeasured(),
         sections=sections_text(results, page),
         missing="\n".join(_missing(part, failures.get(part.name)) for part in missing)
@@ -76,7 +77,7 @@ def machine_text(results: Sequence[PartResult]) -> str:
     """Return machine, versions and dates as a list, each different one once."""
     lines = []
     if any(map(_is_trial, results)):
-        lines.append("- A trial at toy size: its numbers say nothing.")
+        lines.append("- A trial at toy size: its numbers mean nothing.")
     for label, values in (
         ("Machine", [f"{r.device}, {r.environment['memory_bytes'] / 1e9:.0f} GB" for r in results]),
         ("System", [f"{r.environment['system']}, Python {r.environment['python']}" for r in results]),
@@ -106,15 +107,15 @@ def _several(results: Mapping[str, PartResult]) -> bool:
 def _section(section: Section, results: Sequence[PartResult], page: Path, on: str | None) -> str:
     figure = picture(section, results, page.with_suffix(""))
     repeats = results[0].measured.get("repeats")
-    turns = "One turn each." if repeats in (None, 1) else f"Medians of {repeats} turns."
+    times = "Measured once" if repeats in (None, 1) else f"Medians of {repeats} repetitions"
     commands = ", ".join(f"`bakeoff {' '.join(result.command)}`" for result in results)
     left_out = [value for result in results for value in result.measured.get("not_measured", ())]
     more = f". Not measured on this machine: {', '.join(left_out)}" if left_out else ""
-    where = "" if on is None else f" Measured on {on}."
+    where = "" if on is None else f" on {on}"
     note = f"{found}\n\n" if (found := section.note(results)) else ""
     link = os.path.relpath(figure, page.parent)
     return (
-        f"## {section.title}\n\n{section.text} {turns}{where} By {commands}{more}.\n\n"
+        f"## {section.title}\n\n{section.text} {times}{where}, by {commands}{more}.\n\n"
         f"![{section.title}]({Path(link).as_posix()})\n\n{table(section.table(results))}\n\n{note}"
     )
 

@@ -70,13 +70,14 @@ def trl(results: Results) -> str:
         return ""
     rate = "" if "learning_rate" in settings else ", at TRL's own learning rate"
     chosen = f"*TRL, tuned*: {_settings(settings)}{rate}."
-    others = "; ".join(
-        f"{_settings(one['settings'])}: {number(one['tokens_per_second'] or None)}" for one in tried
+    others = "\n".join(
+        f"- {_settings(one['settings'])}: {number(one['tokens_per_second'] or None)}" for one in tried
     )
     if not tried:
         return chosen
     return (
-        f"{chosen} Tokens/s of all that were tried, on a third of the recipes ({MISSING}: failed): {others}."
+        f"{chosen} All settings that were tried, with their tokens/s on a third of the recipes "
+        f"({MISSING}: failed):\n\n{others}"
     )
 
 

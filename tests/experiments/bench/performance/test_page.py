@@ -26,13 +26,13 @@ def test_every_result_is_a_table_and_a_figure(tmp_path):
     assert "| run | imports | probing | step | in all (s) | without the step (s) |" in text
     assert "| script | 5.0 | – | 4.5 | 9.6 | 5.1 |" in text
     assert "*TRL, tuned*: `packing=True`, `learning_rate=0.0001`." in text
-    assert "on a third of the recipes (–: failed): defaults: 140; `packing=True`: 208." in text
+    assert "on a third of the recipes (–: failed):\n\n- defaults: 140\n- `packing=True`: 208\n" in text
     assert "| 128 | bakeoff, bf16 | 520.0 | 2.00 |" in text
     assert "| bakeoff, fp32 | 600 | 2.00 |" in text
     assert "| 1 | full | 420 | 400 to 450 | – | 4.00 |" in text
     assert "| full | 300 | 400 to 450 | 1.40 | 6.00 | 1.50 |" in text
     assert "- Machine: CPU: made-up, 2 cores, 25 GB\n" in text
-    assert "Medians of 3 turns. By `bakeoff bench growth size`." in text
+    assert "Medians of 3 repetitions, by `bakeoff bench growth size`." in text
     assert text.endswith("## Not measured\n\nNothing is missing.\n")
     drawn = sorted(file.stem for file in (tmp_path / "performance").glob("*.png"))
     assert drawn == sorted(section.name for section in SECTIONS)
@@ -108,9 +108,9 @@ def test_what_this_machine_lacks_comes_from_another_and_is_said_to(tmp_path):
     }  # fmt: skip
     page.write(tmp_path / "p.md", here, found)
     text = (tmp_path / "p.md").read_text(encoding="utf-8")
-    assert "cpu-here` and, of other machines, beside it." in text
-    assert "One turn each. Measured on CPU: other. By `bakeoff bench generate`" in text
-    assert "One turn each. Measured on CPU: here. By `bakeoff bench stats`" in text
+    assert "cpu-here`, with those of other machines beside it." in text
+    assert "Measured once on CPU: other, by `bakeoff bench generate`" in text
+    assert "Measured once on CPU: here, by `bakeoff bench stats`" in text
     assert "- `bakeoff bench start`\n" in text
 
 
