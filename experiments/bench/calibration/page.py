@@ -13,106 +13,130 @@ from experiments.publishing.board.rule import LEVEL
 
 PAGE = """# Calibration
 
-Whether the intervals and verdicts of `eval/statistics` hold what they say, by simulated studies of known
-truth. Made by `python -m experiments.bench.calibration`; no number is written by hand. {repetitions}
-studies per row unless a row says otherwise: a true 95 % shows as {low:.1f} to {high:.1f} %, a true 5 % as
-{few:.1f} to {most:.1f} %.
+Do the intervals and verdicts of `eval/statistics` deliver what they promise? This page tests them on
+simulated studies whose truth is known. Written by `python -m experiments.bench.calibration`; no number is
+written by hand. Each row is {repetitions} studies unless stated otherwise, so a true 95 % shows as {low:.1f}
+to {high:.1f} %, and a true 5 % as {few:.1f} to {most:.1f} %.
 """
 
 COVERAGE = """## One comparison
 
-Through `compare`. *Covered*: 95 % intervals that hold the truth. *Called*: better or worse without a
-difference, before any correction; 5 % is wanted. *False equivalent*: called equivalent although the true
-difference lies at the margin (as wide as a typical interval); 2.5 % is wanted, since an interval of 95 %
-inside the margin is two one-sided tests at 2.5 % (Schuirmann, 1987). Deviations: seeds {seed}, documents
-{document}, rest {rest}. One seed speaks about two checkpoints, so its rows have no seed effect.
+Each comparison goes through `compare`.
+
+- *Covered*: 95 % intervals that contain the true difference.
+- *Called*: verdicts of better or worse without a difference, before any correction; the target is 5 %.
+- *False equivalent*: verdicts of equivalent although the true difference lies at the margin, which is as
+  wide as a typical interval. The target is 2.5 %, since a 95 % interval inside the margin amounts to two
+  one-sided tests at 2.5 % (Schuirmann, 1987).
+
+Standard deviations: {seed} between seeds, {document} between documents, {rest} for the rest. One seed
+speaks about two checkpoints, so its rows have no seed effect.
 
 {table}
 
-What still misses, and what the audit flags: *lognormal lengths* at 48 documents (its check `heavy documents`:
-few carry much of the weight, or lengths vary so that they may; intervals of several seeds are symmetrical,
-the error is not, and it is worst in samples that happen to hold no long document); *one seed in six
-worse* at five seeds (its check `odd seed`, which sees more the more methods there are: nothing that assumes
-symmetry helps);
-*BLEU against base* at one seed (a few hundred short texts). Three seeds without a seed effect, and shares at
-several seeds, cover more than 95 %: three seeds cannot show that they do not differ, and a share gets one
-document in favour of each side at every seed. Two seeds say nothing about a method, whatever they cover.
+What still misses:
+
+- *lognormal lengths* at 48 documents, flagged by `heavy documents`: a few documents carry much of the
+  weight, or lengths vary so much that they may. Intervals of several seeds are symmetric but the error is
+  not. It is worst in samples that happen to contain no long document.
+- *one seed in six worse* at five seeds, flagged by `odd seed`, which detects it more often the more methods
+  there are. Nothing that assumes symmetry helps.
+- *BLEU against base* at one seed, on these short texts.
+
+Two kinds cover more than 95 %: three seeds without a seed effect, since three seeds cannot show that they
+do not differ, and shares at several seeds, since a share gets one document in favour of each side at every
+seed. Two seeds say nothing about a method, whatever they cover.
 """
 
 FAMILIES = """## A family: 4 methods on 3 metrics, without a difference
 
-*Own*: each comparison knows its own seeds alone. *Moderated*: the methods' seeds inform each other
-(Smyth, 2004), as in a study's primary family, but for those that an F-test finds to vary more than the
-others (the audit's check `uneven seeds`). *Noisier*: coverage of the comparisons of a method (or of the
-baseline, and so of all) whose seeds vary five times as much; pooled without a test, it would be about 80 %.
-*Flagged*: studies in which the test finds that method, or any if none is noisier. *False calls*: studies
-with any better or worse after Holm's correction. *Power*: at four true errors, as the first of the twelve.
+- *Variance*: with *own*, each comparison uses its own seeds alone. With *moderated*, the methods' seeds
+  inform each other (Smyth, 2004), as in a study's primary family; methods that an F-test finds to vary more
+  than the others are left out (the audit's check `uneven seeds`).
+- *Noisier*: a method, or the baseline, whose seeds vary five times as much. *Noisier covered*: coverage of
+  its comparisons, which are all of them for the baseline; pooled without a test, it would be about 80 %.
+- *Flagged*: studies in which the test finds that method, or any method if none is noisier.
+- *False calls*: studies with any better or worse after Holm's correction.
+- *Power*: at a true difference of four standard errors, tested as the first of the twelve comparisons.
 
 {table}
 
-Moderation is right on average over methods, and nearly so for one that is noisier, since the test finds it in
-most studies; two seeds, which say nothing about methods, show it too seldom.
+Moderated intervals are right on average over methods, and nearly so for a noisier one, since the test finds
+it in most studies. Two seeds, which say nothing about methods, show it too seldom.
 """
 
 MANY = """## Many comparisons
 
-Studies with any false call after Holm's correction, independent comparisons that each know their own seeds
-alone, {many} studies per cell. At the larger deviation seeds decide everything and the tails are those of one
-t, the hardest case.
+Studies with any false call after Holm's correction, by the number of comparisons. These are independent,
+and each uses its own seeds alone; {many} studies per cell. At the larger deviation between seeds (*seed
+sd*), seeds decide everything and the tails are those of one t distribution, the hardest case.
 
 {table}
 """
 
 BOARDS = """## A board of names
 
-One method under 20 names beside a baseline, through a study's own inference, and called better as
-`docs/board.md` does it: a verdict of tuned methods with three seeds or more, and a corrected p below
-{level:g}. *Crowned*: boards on which any name is called better although it is not. *Recognised*: boards that
-call the first name better if it is so by as many errors of a difference. {boards:,} boards per row.
+One method is entered under 20 names beside a baseline and judged by a study's own inference. A name is
+called better by the rule of `docs/board.md`: a verdict of tuned methods with three seeds or more, and a
+corrected p below {level:g}. {boards:,} boards per row.
+
+- *One better by*: by how many standard errors of a difference the first name is truly better.
+- *Crowned*: boards on which any name is called better although it is not.
+- *Recognised*: boards that call the first name better if it is.
 
 {table}
 """
 
 PROMISES = """## What decides
 
-*Followed*: of studies of the size that a pilot names (or of the difference that it promises to detect),
-those that decide; 80 % is promised, averaged over what the pilot knows of its seeds. *Named*: pilots that
-name a number: the others say that documents, or seeds, do not help. The prediction allows for a seed
-effect that few seeds cannot exclude, so that without one more than 80 % decide. {pilots:,} pilots per row,
-each followed by up to 40 studies. If few pilots name a number, they are those whose seeds happen to lie close
-together, and they promise too much; a report prints the number with its range.
+A pilot names the documents or seeds that would decide, or promises to detect a difference. Up to 40 studies
+of that size, or of that difference, then follow it. {pilots:,} pilots per row.
+
+- *Named*: pilots that name a number. The others report that more documents, or seeds, do not help.
+- *Followed*: studies that decide, of those that followed. 80 % is promised, averaged over what the pilot
+  knows of its seeds.
+
+The prediction allows for a seed effect that few seeds cannot exclude, so without one more than 80 % decide.
+If few pilots name a number, they are those whose seeds happen to lie close together, and they promise too
+much; a report prints the number with its range.
 
 {table}
 """
 
 SEARCH = """## The search for a learning rate
 
-Two methods that are equally good at their best rates, tuned with one seed on a grid of half decades and
-confirmed: called better or worse, before any correction. The parabola's rate is the one that studies
-confirm at.
+Two methods that are equally good at their best rates are tuned with one seed, on a grid of half decades,
+and then confirmed. The table shows how often they are called better or worse, before any correction.
+Studies confirm at the parabola's rate.
 
 {table}
 """
 
 LOOKS = """## Looking while a study grows
 
-After 3, 4, 5, 6 and 8 seeds, stopped when decided. *Spending*: Lan and DeMets' levels, in use.
-*Sequence*: a normal-mixture confidence sequence. *Covered*, *power*, *seeds used*: at a difference of 3.5
-errors of eight seeds; covered by the interval at the look at which it stopped.
+Studies are looked at after 3, 4, 5, 6 and 8 seeds, and stop when decided.
+
+- *None*: 5 % at every look. *Spending*: Lan and DeMets' levels, which studies use. *Sequence*: a
+  normal-mixture confidence sequence.
+- *Covered*, *power*, *seeds used*: at a difference of 3.5 standard errors of eight seeds; covered by the
+  interval at the look at which the study stopped.
 
 {table}
 """
 
 GROWING = """## `bakeoff run --until decided`
 
-The stopping rule itself, on studies of bits per byte that are looked at with 3, 5 and 8 seeds (in the rows of
-12 seeds, then with 12, and with 12 and twice the documents). *Difference* and *margin*: in standard errors of
-a comparison at the largest size; a margin of 0.5 is out of reach, so that only better or worse decides.
-*False*: studies with any false verdict when they stopped, also equivalent at a difference as large as the
-margin; 5 % is allowed. *Covered*: intervals at the look at which it stopped. *Decided*, *futile*: why studies
-stopped; the others ran to their largest size. *Runs*: how many of those of the largest size were trained.
-{repetitions:,} studies per row, {few:,} of four methods. `bakeoff bench until STUDY` replays the rule on a
-finished study.
+The stopping rule itself, on studies of bits per byte that are looked at with 3, 5 and 8 seeds; in the rows
+of 12 seeds, also with 12 seeds, and then with twice the documents. {repetitions:,} studies per row, {few:,}
+for four methods. `bakeoff bench until STUDY` replays the rule on a finished study.
+
+- *Difference* and *margin*: in standard errors of a comparison at the largest size. A margin of 0.5 is out
+  of reach, so only better or worse decides.
+- *False*: studies with any false verdict when they stopped, including equivalent at a difference as large
+  as the margin; 5 % is allowed.
+- *Covered*: intervals at the look at which the study stopped.
+- *Decided*, *futile*: why studies stopped. The others ran to their largest size.
+- *Runs*: share of the runs of the largest size that were trained.
 
 {table}
 """
@@ -123,7 +147,7 @@ class Section(NamedTuple):
 
     text: str
     fields: Callable[[int], dict[str, object]]
-    """What the text holds, simulated with so many studies per row."""
+    """Values for the text's placeholders, simulated with that many studies per row."""
 
 
 def _only(table: Callable[[int], tables.Table]) -> Callable[[int], dict[str, object]]:
