@@ -29,15 +29,16 @@ HEADER = (
 )
 USUAL = "95 %"
 NOTE = (
-    "Each row is a study's first headline metric, with both methods tuned over as many learning rates; "
-    "lower is better. *Difference*: LoRA minus full fine-tuning, with its 95 % interval over seeds and "
-    "documents. *Memory* and *time*: what LoRA takes of what full fine-tuning takes; – where runs were not "
-    "alone on one kind of machine. The command repeats the row."
+    "Each row shows bits per byte of the content, which leaves out section markers such as `RECIPE:`, or "
+    "else the study's first headline metric; lower is better. Both methods were tuned over the same number "
+    "of learning rates. *Difference*: LoRA minus full fine-tuning, with its 95 % interval over seeds and "
+    "documents. *Memory* and *time*: LoRA's share of what full fine-tuning takes; – if the runs did not have "
+    "one kind of machine to themselves. The command repeats the row."
 )
 
 
 class Compared(NamedTuple):
-    """The two methods under one condition of a kept study, on the study's first headline metric."""
+    """The two methods under one condition of a kept study, on the first metric that is shown."""
 
     study: str
     kept: Kept
@@ -78,7 +79,7 @@ def table(studies: Mapping[str, Kept]) -> Table | None:
 def trained_on(condition: Condition) -> str:
     """Return a condition's training data in words."""
     epochs = f", {condition.epochs:g} epochs" if condition.epochs not in (None, 1) else ""
-    return f"{condition.train_size or 0:,} of {condition.dataset}{epochs}"
+    return f"{condition.train_size or 0:,} {condition.dataset} documents{epochs}"
 
 
 def _row(one: Compared) -> tuple[str, ...]:

@@ -31,29 +31,31 @@ from toolkit.records import BASE, Conclusions, Condition
 BY_HAND = re.compile(r"<!-- by hand: (\w+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 """What the page keeps of its older version, by name."""
 WRITTEN = (
-    "Written by `python -m experiments.publishing` from the records in `experiments/results`, but for *How "
-    "sure this is* and *What else we learnt*, whose numbers are from the reports and logs of the studies "
-    "they name. The command at the end of a section trains its runs again and repeats its numbers, in the "
-    "environment of `make setup` (`.venv/bin/bakeoff`). A difference is a method's value minus its "
-    "baseline's. Without training, `bakeoff import` brings the records back "
+    "This page is written by `python -m experiments.publishing` from the records in `experiments/results`, "
+    "except for *How sure this is* and *What else we learnt*, whose numbers are from the reports and logs of "
+    "the studies they name. A difference is a method's value minus its baseline's.\n\n"
+    "The command at the end of a section trains its runs again and repeats its numbers, in the environment "
+    "of `make setup` (`.venv/bin/bakeoff`). Without training, `bakeoff import` restores the records "
     "(`experiments/results/NOTICE.md`), and `bakeoff report STUDY` prints every verdict again."
 )
 TERMS = (
-    "*Bits per byte*: how many bits the model needs for a byte of held-out text. *Content*: the text of the "
-    "sections without markers such as `RECIPE:`. In parentheses: 95 % intervals, over seeds and documents "
-    "for quality, over seeds for costs. *Equivalent*: the whole interval lies within the margin, 1 % of bits "
-    "per byte; *worse*: the whole interval is on the worse side of zero; *undecided*: neither ([how verdicts "
-    "work](verdicts.md))."
+    "*Bits per byte*: how many bits the model needs for one byte of held-out text. *Content*: the text of "
+    "the sections, without markers such as `RECIPE:`. 95 % intervals are in parentheses: over seeds and "
+    "documents for quality, over seeds for costs. *Equivalent*: the whole interval lies within the margin, "
+    "1 % of bits per byte. *Worse*: the whole interval is on the worse side of zero. *Undecided*: neither "
+    "([how verdicts work](verdicts.md))."
 )
 ALONE = (
-    "Many studies share runs, so that one pair of methods may be compared in several. Those with more "
-    "methods estimate from all of them how much seeds vary, and correct for more comparisons: intervals and "
-    "verdicts of the same pair may differ. Believe the one with most seeds. *Alone* means what a study would "
-    "choose without the others: the best mean among its own methods, or what is clearly cheaper and within "
+    "Many studies share runs, so the same pair of methods may be compared in several of them. Intervals and "
+    "verdicts may then differ: a study estimates how much seeds vary from all its methods, and corrects for "
+    "all its comparisons. Trust the study with the most seeds. *Alone* marks what a study would recommend "
+    "without the others: the best mean among its own methods, or a method that is clearly cheaper and within "
     "the margin of it."
 )
 
-AT_ONCE = "The command below runs this size at once: the same values, with intervals of 95 % for one look."
+AT_ONCE = (
+    "The command below runs this size at once: the same values, but intervals of 95 % for a single look."
+)
 
 
 def page(kept: Mapping[str, Kept], pictures: Mapping[str, Sequence[str]], before: str) -> str:
@@ -112,7 +114,7 @@ def _overview(concluded: Mapping[str, Conclusions]) -> Table:
                 names,
             )
         )
-    header = ("finding", "source", "here", "training documents", "judged by")
+    header = ("finding", "source", "result here", "training documents", "judged by")
     return Table("findings", "Findings", header, rows)
 
 
@@ -151,7 +153,7 @@ def _study(name: str, kept: Kept, pictures: Sequence[str]) -> list[str]:
         for one in chosen:
             words = recommendation_text(choose(one, "memory"), [condition], raw, metric_labels(conclusions))
             alone = name != headline.HEADLINE and words.startswith("Use ")
-            parts.append(f"Alone: u{words[1:]}" if alone else words)
+            parts.append(f"Alone, u{words[1:]}" if alone else words)
     if conclusions.sequential:
         parts.append(f"{looks_text(conclusions.sequential)} {AT_ONCE}")
     effects = decoding_words(conclusions)
@@ -208,7 +210,7 @@ def _not_run(kept: Mapping[str, Kept]) -> str:
 def _left(kept: Kept) -> str:
     """What a part of a study lacks, or the command of what is there."""
     names = joined([f"`{name}`" for name in kept.missing])
-    return f"still without {names}" if names else f"kept is `{kept.command}`"
+    return f"still without {names}" if names else f"only `{kept.command}` was run"
 
 
 def bundled() -> list[str]:

@@ -90,14 +90,14 @@ def _confirmed(kept: Kept, condition: Condition) -> list[Cell]:
 def _column(kept: Kept, condition: Condition) -> dict[str, str]:
     chosen = [one for one in kept.conclusions.recommendations if one.condition == condition]
     pairs = compared(kept, condition)
-    column = {"to use": ", ".join(choose(one, "memory").method or MISSING for one in chosen) or MISSING}
+    column = {"recommended": ", ".join(choose(one, "memory").method or MISSING for one in chosen) or MISSING}
     for pair in pairs:
         label = f"{metric_of(pair)} ({direction_label(pair.direction)}): {LORA} − {FULL}"
         column[label] = _difference(pair)
     for one in chosen:
         column |= _costs(kept, condition, {candidate.method: candidate for candidate in one.candidates})
     rates = [_rates(_confirmed(kept, condition), method) for method in (LORA, FULL)]
-    column[f"learning rate, searched for: {LORA}, {FULL}"] = ", ".join(rates)
+    column[f"tuned learning rate: {LORA}, {FULL}"] = ", ".join(rates)
     seeds, documents = (max(of) for of in zip(*((one.seeds, one.documents) for one in pairs), strict=True))
     column["seeds per method, test documents"] = f"{seeds}, {documents}"
     return column

@@ -64,7 +64,7 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     with_seeds = f" and with {some}{count(max(seeds), 'seed')}" if seeds else ""
     confirmed = [cell for cell in kept.conclusions.cells if cell.phase == "confirm"]
     tuned = all(cell.tuned for cell in confirmed if cell.method in (FULL, LORA))
-    how = "each tuned over as many learning rates" if tuned else "not both tuned"
+    how = "each tuned over the same number of learning rates" if tuned else "not both tuned"
     bases = joined([f"`{base}`" for base in dict.fromkeys(size.base_model for size in by_size)])
     against = f"Against full fine-tuning of {bases}, {how}{with_seeds}"
     return f"{against}, LoRA of rank 16 is {'; it is '.join(parts)}."
@@ -120,9 +120,11 @@ def _cost(studies: Mapping[str, Kept]) -> str:
     if not parts:
         return "What it saves was not measured on one machine."
     rest = (
-        "" if timed else " A time is left out where not every run is known to have had the machine to itself."
+        ""
+        if timed
+        else " Training time is left out if not every run is known to have had the machine to itself."
     )
-    return f"It takes {'; '.join(parts)}.{rest}"
+    return f"LoRA takes {'; '.join(parts)}.{rest}"
 
 
 def _others(studies: Mapping[str, Kept]) -> str:
@@ -140,11 +142,13 @@ def _others(studies: Mapping[str, Kept]) -> str:
     ]
     if lost:
         rest.append(f"{len(lost)} without a value")
-    part = f"; {count(len(left), 'more method')} not run yet" if (left := kept.missing) else ""
+    left = kept.missing
+    have = "has" if len(left) == 1 else "have"
+    part = f" {count(len(left), 'more method')} {have} not been run yet." if left else ""
     seeds = count(max((row.estimate.seeds for row in rows), default=0), "seed")
     return (
-        f"Of {count(len(rows) - 1 + len(lost), 'other method')} that were compared with LoRA as well, with "
-        f"{recipes(condition)} and {seeds}, {joined(of['better']) or 'none'} may be called better; as good "
-        f"within the margin: {joined(of['equivalent']) or 'none'}{'; ' if rest else ''}{', '.join(rest)}"
-        f"{part} ([board](board.md))."
+        f"On the [board](board.md), of {count(len(rows) - 1 + len(lost), 'other method')} compared with LoRA "
+        f"at {recipes(condition)} and {seeds}, {joined(of['better']) or 'none'} may be called better. As "
+        f"good, within the margin: {joined(of['equivalent']) or 'none'}{'; ' if rest else ''}"
+        f"{', '.join(rest)}.{part}"
     )

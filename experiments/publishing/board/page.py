@@ -41,37 +41,38 @@ WRITTEN = (
 )
 STEP = ("a step: time, memory",)
 STEPS = (
-    "*A step*: time per token and peak memory over those of `{baseline}`, of all methods in one go on "
+    "*A step*: time per token and peak memory relative to `{baseline}`, all methods measured in one go on "
     "{device} ([performance](performance.md#what-a-step-of-each-method-takes))."
 )
 MINUTES = 600
 """Seconds of training: if every method takes less, times are given in seconds."""
 LEADS: tuple[tuple[str, Standing], ...] = (
     ("Worse", "worse"),
-    ("Undecided, which is not equal", "undecided"),
+    ("Undecided, which does not mean equal", "undecided"),
     ("Not compared, for the reason in the study's report", "refused"),
 )
 RULE = f"""## How to read it
 
-A method may be called *better* than the baseline only if both chose their learning rates among equally many,
-with {LEAST_SEEDS} seeds or more, and at a p-value below {LEVEL:g} after Holm's correction over the whole
-board. Every other verdict is the study's own ([how verdicts work](verdicts.md)): *equivalent* means that the
-whole interval of the difference lies inside the margin, *undecided* that this board cannot tell. If LoRA
-itself is entered under twenty names, practically none is called better
-([simulated boards](calibration.md#a-board-of-names)). Each interval is of one difference alone, and p is
-corrected for all of them: an interval without zero may stand beside *undecided*. A study with another
-baseline or fewer methods may decide what this board cannot, by the same runs. *Cheaper*: clearly less memory,
-time or disk (by 5 %, and with the whole interval over seeds), and not clearly more memory or time; time
-counts only if no other work had the cores. The best of many values is partly luck: the verdicts tell what is
-more than that."""
+- A method may be called *better* than the baseline only if both were tuned over the same number of learning
+  rates, with {LEAST_SEEDS} seeds or more, and p is below {LEVEL:g} after Holm's correction over the whole
+  board. If LoRA itself is entered under twenty names, practically none of them is called better
+  ([simulated boards](calibration.md#a-board-of-names)).
+- Every other verdict is the study's own ([how verdicts work](verdicts.md)). *Equivalent* means that the whole
+  interval of the difference lies inside the margin, *undecided* that this board cannot tell. A study with
+  another baseline or fewer methods may decide what this board cannot, from the same runs.
+- Each interval covers one difference alone, but p is corrected for all of them: an interval without zero may
+  stand beside *undecided*.
+- *Cheaper*: clearly less memory, time or disk (by 5 %, and with the whole interval over seeds below the
+  baseline), and not clearly more memory or time. Time counts only if no other work used the cores.
+- The best of many values is partly luck. The verdicts show what is more than luck."""
 REPEAT = """## Repeat it
 
 ```console
-$ .venv/bin/bakeoff run board                            # hours on two CPU cores; stopped, it continues
+$ .venv/bin/bakeoff run board                            # hours on two CPU cores; after a stop, it continues
 $ .venv/bin/bakeoff recommend board --by memory
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
-UNFINISHED = """**{ran} of {all} methods are in these records**, and Holm's correction is over these.
+UNFINISHED = """**{ran} of {all} methods are in these records**, and Holm's correction covers these.
 Not run yet: {left}. `bakeoff run board` trains only what is missing, once these runs have been imported."""
 
 
@@ -147,8 +148,8 @@ def table(rows: Sequence[Row], baseline: str, steps: Steps | None = None) -> Tab
         title="Board",
         header=(*header, *(name for _, name in COSTS), *(STEP if steps else ()), "trainable parameters"),
         rows=lines,
-        note=f"In brackets: 95 % intervals over {over}. Those of the values are wide because documents "
-        "differ; methods are compared by their differences, by seed and document. Costs: means over seeds.",
+        note=f"In brackets: 95 % intervals over {over}, which are wide because documents differ. Methods are "
+        "compared by their differences per seed and document. Costs are means over seeds.",
     )
 
 
@@ -213,7 +214,7 @@ def _about(rows: Sequence[Row], condition: Condition) -> str:
     size = (
         "" if condition.train_size is None else f" after {count(condition.train_size, 'training document')}"
     )
-    return f"{condition.base_model} on {condition.dataset}{size}, {seeds} per method:"
+    return f"{condition.base_model} on {condition.dataset}{size}, {seeds} per method."
 
 
 def _repeat(kept: Kept) -> str:

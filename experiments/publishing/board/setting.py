@@ -27,7 +27,7 @@ def setting(kept: Kept, rows: Sequence[Row], condition: Condition) -> str:
         "## What was run",
         f"- {condition.base_model} on {condition.dataset}: {condition.train_size} training documents, "
         f"{documents} test documents, {seeds} per method; {len(kept.runs)} runs in all.",
-        f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then fresh seeds.",
+        f"- Learning rates: {_tries(kept, condition)} per method, on validation data; then new seeds.",
         f"- Device of the costs: {', '.join(sorted(devices[0])) or 'none that two methods share'}"
         + (f" (other runs, whose costs are not compared, were on {joined(others)})." if others else "."),
     ]

@@ -25,10 +25,10 @@ def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
             unknown, elsewhere = _unknown(kept, rows, condition, by)
             words = recommendation_text(choose(one, by), [condition], raw, labels)
             if unknown:
-                words = f"not known, since {unknown}."
+                words = f"Not known, since {unknown}."
             elif elsewhere:
                 words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
-            parts.append(f"By {label}: {words}")
+            parts.append(f"**By {label}.** {words}")
     return parts if len(parts) > 1 else []
 
 

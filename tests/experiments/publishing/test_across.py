@@ -27,7 +27,7 @@ def test_a_row_has_values_difference_verdict_costs_and_command(kept):
     assert shown is not None
     (row,) = shown.rows
     told = dict(zip(shown.header, row, strict=True))
-    assert (told["base model"], told["trained on"]) == ("tiny", "180 of recipes")
+    assert (told["base model"], told["trained on"]) == ("tiny", "180 recipes documents")
     assert told["difference"] == "−0.0012 (−0.0050 to +0.0026)"
     assert (told["lora-r16 is"], told["memory"], told["time"]) == ("equivalent", "0.72", "0.86")
     assert told["repeat with"].startswith(f"bakeoff run {HEADLINE}")
@@ -50,7 +50,7 @@ def test_each_condition_has_one_row_ordered_by_data_base_and_size(kept):
     }
     found = across.comparisons(studies)
     assert [one.study for one in found] == ["data-size", HEADLINE, "epochs", "base-models", "answers"]
-    assert across.trained_on(found[2].condition) == "180 of recipes, 4 epochs"
+    assert across.trained_on(found[2].condition) == "180 recipes documents, 4 epochs"
 
 
 def test_what_is_not_tuned_or_has_another_confidence_or_was_refused_is_marked(kept):
@@ -77,7 +77,7 @@ def test_the_opening_tells_the_verdicts_of_other_studies(kept):
     }
     text = opening({HEADLINE: kept, **others})[0]
     assert text.endswith(
-        "In other studies it is equivalent with 50 of recipes; better with 180 of recipes (gemma); "
-        "worse with 180 of german."
+        "In other studies it is equivalent with 50 recipes documents; better with 180 recipes documents "
+        "(gemma); worse with 180 german documents."
     )
     assert "In other studies" not in opening({HEADLINE: kept, "variants": others["variants"]})[0]

@@ -194,12 +194,12 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
     assert "Of 5 other methods, `dora` may be called better than `lora-r16`." in text
     assert "As good, within the margin: `ia3` (cheaper: 0.75 of the peak memory)." in text
     assert "Worse: `vera`." in text
-    assert "Undecided, which is not equal: `full` and `oft`." in text
+    assert "Undecided, which does not mean equal: `full` and `oft`." in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + len(METHODS)
     assert "undecided (better only at 0.05)" in next(row for row in rows if row.startswith("| full"))
     assert "worse by more than the margin" in next(row for row in rows if row.startswith("| vera"))
-    assert "By peak memory: Use dora" in text
+    assert "**By peak memory.** Use dora" in text
     assert "![Differences to lora-r16](evidence/board.png)" in text
     assert "3 seeds per method" in text
 
@@ -284,12 +284,12 @@ def test_a_run_without_a_record_is_left_out_of_the_numbers(kept):
 
 def test_times_count_only_if_no_other_work_had_the_cores(kept):
     """The page recommends by training time, or says why it does not; so does a run that ended early."""
-    assert "By training time: Use " in board_page.page(kept)
+    assert "**By training time.** Use " in board_page.page(kept)
     of = {cell.run_id: cell.method for cell in kept.conclusions.cells}
     busy = {run: with_costs(record, of[run], others=1.0) for run, record in kept.runs.items()}
     text = board_page.page(kept._replace(runs=busy))
-    assert "By training time: Use " not in text
-    assert "By training time: not known" in text
+    assert "**By training time.** Use " not in text
+    assert "**By training time.** Not known" in text
     short = {
         run: record.model_copy(update={"status": "diverged", "costs": with_costs(record, "ia3", 1.0).costs})
         if (of[run], record.spec.seed) == ("ia3", 0)
@@ -305,8 +305,8 @@ def test_costs_of_several_devices_recommend_nothing_but_by_size(kept):
     of = {cell.run_id: cell.method for cell in kept.conclusions.cells}
     text = board_page.page(moved(kept, {run: of[run] for run in kept.runs}))
     for label in ("peak memory", "training time"):
-        assert f"By {label}: not known, since no two methods ran on one device." in text
-    assert "By saved size: Use " in text
+        assert f"**By {label}.** Not known, since no two methods ran on one device." in text
+    assert "**By saved size.** Use " in text
     assert "- Device of the costs: none that two methods share (other runs" in text
 
 
@@ -336,7 +336,7 @@ def test_costs_are_those_of_a_device_where_the_baseline_ran(kept):
     assert set(rows["full"].ratios) == {"size"}
     text = board_page.page(elsewhere)
     for label in ("peak memory", "training time"):
-        said = text.split(f"By {label}: ")[1].split("\n")[0]
+        said = text.split(f"**By {label}.** ")[1].split("\n")[0]
         assert re.search(r"Not known for .*`full`.*: no measured run on the same device\.", said)
 
 
@@ -362,11 +362,11 @@ def test_the_findings_tell_of_the_board_by_its_own_rule(kept):
     """`full` is better at 0.02 only: the study's section calls it undecided, too, and counts what is left."""
     page = findings_page.page({STUDY: kept}, {}, "")
     assert "; undecided: full" not in page
-    assert page.count("Undecided, which is not equal: `full` and `oft`.") == 1
+    assert page.count("Undecided, which does not mean equal: `full` and `oft`.") == 1
     left = len(studies.load(STUDY).methods) - len(METHODS)
     assert (
-        "and 3 seeds, `dora` may be called better; as good within the margin: `ia3`; "
-        f"1 worse, 1 undecided; {left} more methods not run yet ([board](board.md))."
+        "and 3 seeds, `dora` may be called better. As good, within the margin: `ia3`; "
+        f"1 worse, 1 undecided. {left} more methods have not been run yet."
     ) in page
 
 

@@ -156,12 +156,12 @@ def test_the_page_opens_with_the_answer_in_three_sentences(kept):
     base = kept.conclusions.conditions[0].base_model
     assert quality == (
         f"**Use `lora-r16` for these recipes.** Against full fine-tuning of `{base}`, each tuned "
-        "over as many learning rates and with 3 seeds, LoRA of rank 16 is equivalent on bits per byte with "
-        "180 recipes."
+        "over the same number of learning rates and with 3 seeds, LoRA of rank 16 is equivalent on bits per "
+        "byte with 180 recipes."
     )
     assert re.fullmatch(
-        r"It takes 0\.72 of the peak memory, 0\.86 of the training time \(CPU: .*\) and 0\.035 of the saved "
-        r"size with 180 recipes\.",
+        r"LoRA takes 0\.72 of the peak memory, 0\.86 of the training time \(CPU: .*\) and 0\.035 of the "
+        r"saved size with 180 recipes\.",
         cost,
     )
     assert "has not been run" in others
@@ -182,13 +182,13 @@ def test_the_table_has_a_column_per_size_with_what_the_sentences_leave_out(kept)
     assert shown.header == ("", "180 recipes", "800 recipes")
     rows = {row[0]: row[1:] for row in shown.rows}
     assert rows["bits per byte (lower is better): lora-r16 − full"][1].endswith("margin 0.008): worse")
-    assert rows["to use"][1] == rows["peak memory: lora-r16 / full"][1] == "–"
-    assert rows["to use"][0] == "lora-r16"
+    assert rows["recommended"][1] == rows["peak memory: lora-r16 / full"][1] == "–"
+    assert rows["recommended"][0] == "lora-r16"
     label = "bits per byte (lower is better): lora-r16 − full"
     assert rows[label][0] == "−0.0012 (−0.0050 to +0.0026, margin 0.0080): equivalent"
     assert rows["peak memory: lora-r16 / full"][0] == "3.30 GB / 4.60 GB = 0.72"
     assert rows["seeds per method, test documents"][0].startswith("3, ")
-    assert rows["learning rate, searched for: lora-r16, full"][0] == "0.001, 0.0001"
+    assert rows["tuned learning rate: lora-r16, full"][0] == "0.001, 0.0001"
     page = findings_page.page({HEADLINE: kept}, {}, "<!-- by hand: sure -->\nHardly.\n<!-- end -->")
     assert "The main study in full (`bakeoff run" in page
     assert "<!-- by hand: sure -->\nHardly.\n<!-- end -->" in page
@@ -198,7 +198,7 @@ def test_the_table_has_a_column_per_size_with_what_the_sentences_leave_out(kept)
 def test_other_studies_choose_alone(kept):
     """The headline tells what to use; what another study would choose is told to be its own."""
     page = findings_page.page({HEADLINE: kept, "a": kept}, {}, "")
-    assert "Alone: use lora-r16: its" in page
+    assert "Alone, use lora-r16: its" in page
     assert "\n\nUse lora-r16: its" in page
 
 
@@ -249,7 +249,9 @@ def test_the_opening_says_no_more_than_is_known(kept):
     quality, cost, _ = opening({HEADLINE: untuned})
     assert "not both tuned and with 3 seeds, LoRA" in quality
     assert "training time" not in cost
-    assert cost.endswith("A time is left out where not every run is known to have had the machine to itself.")
+    assert cost.endswith(
+        "Training time is left out if not every run is known to have had the machine to itself."
+    )
     alone = Kept(kept.conclusions.model_copy(update={"comparisons": ()}), busy)
     assert "do not compare LoRA with full fine-tuning" in opening({HEADLINE: alone})[0]
 
