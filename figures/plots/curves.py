@@ -180,7 +180,7 @@ def learning_rates(table: pd.DataFrame, ax: Axes, optima: Mapping[str, Sequence[
     lines = " Thin lines: single seeds; thick: their mean." if seeds > 1 else ""
     diverged = int((searched["status"] != "finished").sum())
     lost = f" Not drawn: {count(diverged, 'run')} that diverged." if diverged else ""
-    tried_text = f"{span} learning rates a method, {count(seeds, 'seed')}."
+    tried_text = f"{span} learning rates per method, {count(seeds, 'seed')}."
     note(ax, f"{tried_text}{lines} Circled: the rate taken.{marks}{lost}")
     note_untuned(ax, searched)
     return ax

@@ -101,7 +101,7 @@ def verdicts(conclusions: Conclusions) -> Table:
 
 
 def undecided(conclusions: Conclusions) -> Table:
-    """For each undecided comparison: the smallest difference it would have seen, and what would decide."""
+    """For each undecided comparison: the smallest difference it could detect, and what would decide."""
     rows: list[tuple[str, ...]] = []
     for pair in conclusions.comparisons:
         if pair.verdict == "undecided":
@@ -110,7 +110,7 @@ def undecided(conclusions: Conclusions) -> Table:
             where = condition_label(pair.condition, conclusions.conditions)
             what = metric_of(pair), seen.removeprefix("+"), _what_decides(pair)
             rows.append((where, versus(conclusions, pair), *what))
-    header = ("condition", "comparison", "metric", "would have seen", "would decide")
+    header = ("condition", "comparison", "metric", "could detect", "would decide")
     names = [*Condition._fields, "method", "baseline", "metric", "unit", "smallest_detectable"]
     names += ["needed_documents", "needed_seeds", "reason"]
     numbers = [

@@ -75,14 +75,14 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     sentences = []
     if seeds == {1}:
         sentences.append(
-            f"One seed a method, {documents}: "
+            f"One seed per method, {documents}: "
             "this is a statement about these checkpoints, not about the methods."
         )
     elif seeds:
         span = (
             count(max(seeds), "seed") if len(seeds) == 1 else f"{min(seeds)} to {count(max(seeds), 'seed')}"
         )
-        sentences.append(f"{span} a method, {documents}.")
+        sentences.append(f"{span} per method, {documents}.")
     raw = untuned_methods(conclusions, condition)
     if raw:
         sentences.append(_why_untuned(raw, cells))
@@ -111,7 +111,7 @@ def _why_untuned(methods: Sequence[str], cells: Sequence[Cell]) -> str:
         rates = "rate" if len(edge) == 1 else "rates"
         was = "was the first or last one tried" if len(edge) == 1 else "were the first or last ones tried"
         reasons.append(f"the best learning {rates} of {joined(edge)} {was}")
-    return f"Untuned: {'; '.join(reasons)}; another rate may turn the result."
+    return f"Untuned: {'; '.join(reasons)}; another rate may change the result."
 
 
 def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
@@ -140,7 +140,7 @@ def _one(conclusions: Conclusions, pair: Comparison) -> list[str]:
         seen = difference_text(pair.smallest_detectable, unit, places).removeprefix("+")
         needed = needed_text(pair)
         more = f"; {needed} would decide if the difference stays the same" if needed else ""
-        sentences.append(f"This study would have seen a difference of {seen} (with 80 % power){more}.")
+        sentences.append(f"This study could detect a difference of {seen} (with 80 % power){more}.")
     elif pair.reason:
         sentences.append(f"{pair.reason}.")
     return sentences
@@ -189,7 +189,7 @@ def _with_size(pair: Comparison) -> str:
 def _others(pairs: Sequence[Comparison]) -> str:
     methods = dict.fromkeys(pair.method for pair in pairs)
     if len(methods) == 1:
-        where = "On the other metrics" if len(pairs) > 1 else "Besides"
+        where = "On the other metrics" if len(pairs) > 1 else "In addition"
         return f"{where}, {pairs[0].method} against {pairs[0].baseline}: {'; '.join(_on(pairs))}."
     parts = "; ".join(f"{len(of)} {verdict}" for verdict, of in _by_verdict(pairs).items())
     return f"{count(len(pairs), 'comparison')} on the other metrics: {parts}."

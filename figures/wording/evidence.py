@@ -77,17 +77,17 @@ def looks_text(plan: LookPlan) -> str:
     """Return how often a growing study was looked at, why it stopped, and what its intervals mean."""
     now = plan.now
     before = (
-        " The study had been concluded, and so looked at, before these looks were planned: that look is not "
-        "in the 95 %."
+        " The study had been concluded, and so looked at, before these looks were planned: the 95 % "
+        "does not account for that look."
         if plan.concluded_before
         else ""
     )
     stopped = {
-        "decided": "Nothing primary is undecided.",
-        "refused": "Nothing primary is undecided, but the audit refused a primary comparison: it gives the "
-        "reason, and no more was added.",
+        "decided": "No primary comparison is undecided.",
+        "refused": "No primary comparison is undecided, but the audit refused one: it gives the reason, and "
+        "no more was added.",
         "missing": "There is no primary comparison: nothing is decided, and no more was added.",
-        "futile": "What is undecided would hardly be decided at the largest size, and no more was added.",
+        "futile": "Undecided comparisons are unlikely to be decided at the largest size; no more was added.",
         "exhausted": "This is the largest size that was planned, whatever is undecided.",
         "continue": "It stopped for its budget; the same command continues it.",
         None: "The look was not finished.",
@@ -95,7 +95,7 @@ def looks_text(plan: LookPlan) -> str:
     return (
         f"Look {plan.taken} of {len(plan.planned)} planned, at {count(now.seeds, 'seed')} and "
         f"{count(now.documents, 'test document')}: differences are judged at the level {now.level:.2g}, with "
-        f"intervals of as much confidence, so that all looks together hold with 95 %. "
+        f"intervals at the matching confidence, so all looks together keep 95 %. "
         f"{stopped[plan.state]}{before}"
     )
 
@@ -115,7 +115,8 @@ def recommendation_text(
     sentences = [_chosen(recommendation, untuned)]
     if recommendation.undecided:
         names = joined(list(recommendation.undecided))
-        cheaper = f"Undecided: {names} would be cheaper, and this study can't say whether as good."
+        they = "it is" if len(recommendation.undecided) == 1 else "they are"
+        cheaper = f"Undecided: {names} would be cheaper, and this study can't tell whether {they} as good."
         sentences += [cheaper, _what_decides(recommendation)]
     sentences += _cheaper_but_worse(recommendation, labels or {})
     if recommendation.status == "equivalent" and not recommendation.undecided:

@@ -8,9 +8,10 @@ from toolkit.records import Conclusions
 HOW_TO_READ = {
     "Better, worse": "The {confidence} interval of the difference excludes zero, and p stays below 0.05 "
     "after {looks}Holm's correction over its family. The difference may still be smaller than the margin.",
-    "Equivalent": "Not so, and the whole interval lies inside the margin: any true difference is negligible. "
-    "Each is two one-sided tests at {one_sided} %, not corrected for the number of comparisons.",
-    "Undecided": "Neither. The study was too small to tell; this is not the same as equal.",
+    "Equivalent": "Neither better nor worse, and the whole interval lies inside the margin: any true "
+    "difference is negligible. Each is two one-sided tests at {one_sided} %, not corrected for the number of "
+    "comparisons.",
+    "Undecided": "None of these. The study was too small to tell; this is not the same as equal.",
     "p": "With one seed: the largest of approximate randomisation, bootstrap-t and Student's t on the same "
     "documents; McNemar's test for a share. With several: the sum of two t's, of seeds and of documents.",
     "Interval": "With one or two seeds it speaks about these checkpoints on other documents of this kind. "

@@ -322,7 +322,7 @@ def test_one_seed_and_no_search_are_said_in_the_answer(make_study: Make) -> None
     assert "about these checkpoints, not about the methods" in weak
     assert "Untuned: the learning rate of full and lora-r16 was not chosen among as many" in weak
     strong = " ".join(answer(load(*make_study(seeds=3, tuned=True)).conclusions, HERE))
-    assert "3 seeds a method, 40 test documents." in strong
+    assert "3 seeds per method, 40 test documents." in strong
     assert "ntuned" not in strong
 
 
@@ -334,7 +334,7 @@ def test_texts_of_fewer_documents_are_counted_in_the_answer(make_study: Make) ->
     )
     assert "bleu" in conclusions.headline
     text = " ".join(answer(conclusions.model_copy(update={"estimates": fewer}), HERE))
-    assert "3 seeds a method, 24 to 40 test documents, by metric." in text
+    assert "3 seeds per method, 24 to 40 test documents, by metric." in text
 
 
 def test_a_rate_at_the_edge_is_said_to_be_that(make_study: Make) -> None:
@@ -445,7 +445,7 @@ def test_a_study_of_one_method_is_compared_with_the_base(make_study: Make) -> No
     sentences = answer(load(*make_study(methods=("full",))).conclusions, HERE)
     assert sentences[0] == "full is the only method of the study, so nothing is compared with it."
     assert sentences[1] == "Against the untouched base, full is better on all 5 metrics."
-    assert sentences[2].startswith("One seed a method, 40 test documents")
+    assert sentences[2].startswith("One seed per method, 40 test documents")
 
 
 def test_many_methods_are_grouped_by_verdict(make_study: Make) -> None:

@@ -149,7 +149,7 @@ def test_undecided_is_never_recommended_and_is_named():
     one = recommended({"lora-r16": ("equivalent", True), "ia3": ("undecided", False)})
     assert (one.method, one.undecided) == ("lora-r16", ("ia3",))
     text = recommendation_text(one, [HERE])
-    assert "Undecided: ia3 would be cheaper, and this study can't say whether as good." in text
+    assert "Undecided: ia3 would be cheaper, and this study can't tell whether it is as good." in text
     assert "About 600 documents would decide about ia3." in text
 
 

@@ -161,12 +161,12 @@ def test_a_look_that_decides_nothing_is_not_called_decided(verdicts, state):
         methods=("full",), metrics=("bits_per_byte",),
     )  # fmt: skip
     words = {
-        "decided": "Nothing primary is undecided.", "continue": "the same command continues it",
+        "decided": "No primary comparison is undecided.", "continue": "the same command continues it",
         "refused": "the audit refused", "missing": "There is no primary comparison",
     }  # fmt: skip
     assert words[state] in looks_text(plan)
-    assert "that look is not in the 95 %" not in looks_text(plan)
-    assert "that look is not in the 95 %" in looks_text(plan.model_copy(update={"concluded_before": True}))
+    assert "does not account for that look" not in looks_text(plan)
+    assert "does not account for that look" in looks_text(plan.model_copy(update={"concluded_before": True}))
 
 
 def run(root, base, name, budget, *overrides):
