@@ -6,10 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
-from experiments.publishing import across, findings_page, opening
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board import steps
 from experiments.publishing.board.rows import STUDY
+from experiments.publishing.findings import across, opening
+from experiments.publishing.findings import page as findings_page
 from experiments.publishing.kept import RESULTS, Kept, kept, read
 from toolkit.records.files import write_text
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from experiments.publishing import across
-from experiments.publishing.headline import HEADLINE
+from experiments.publishing.findings import across
+from experiments.publishing.findings.headline import HEADLINE
+from experiments.publishing.findings.opening import opening
 from experiments.publishing.kept import Kept
-from experiments.publishing.opening import opening
 
 
 def under(kept: Kept, study: str, verdict: str = "worse", **condition: object) -> Kept:

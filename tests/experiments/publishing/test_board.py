@@ -8,11 +8,11 @@ import pytest
 
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies
-from experiments.publishing import findings_page
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board import steps
 from experiments.publishing.board.rows import STUDY, cheaper_on, rows_of, standing_of, without_value
 from experiments.publishing.board.rule import may_be_called_better
+from experiments.publishing.findings import page as findings_page
 from experiments.publishing.kept import Kept
 from tests.experiments.bench.performance.made_up import result
 from tests.figures.conftest import write_study

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from experiments.design.findings import published_findings
-from experiments.publishing import findings_page, headline, pages
+from experiments.publishing import pages
 from experiments.publishing.__main__ import main
-from experiments.publishing.findings import (
+from experiments.publishing.findings import headline
+from experiments.publishing.findings import page as findings_page
+from experiments.publishing.findings.headline import HEADLINE
+from experiments.publishing.findings.judged import (
     Judged,
     decoding_words,
     judged,
@@ -19,9 +22,8 @@ from experiments.publishing.findings import (
     status,
     status_words,
 )
-from experiments.publishing.headline import HEADLINE
+from experiments.publishing.findings.opening import opening
 from experiments.publishing.kept import Kept
-from experiments.publishing.opening import opening
 from tests.experiments.publishing.conftest import CONDITION
 from toolkit.records import (
     Claim,

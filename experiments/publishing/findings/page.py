@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from experiments.analysis.recommend import choose
 from experiments.design import study as studies_of
 from experiments.design.findings import PublishedFinding, published_findings
-from experiments.publishing import across, headline
 from experiments.publishing.board import page as board_page
 from experiments.publishing.board.rows import STUDY, rows_of, without_value
-from experiments.publishing.findings import (
+from experiments.publishing.findings import across, headline
+from experiments.publishing.findings.judged import (
     Judged,
     decoding_words,
     judged,
@@ -19,8 +19,8 @@ from experiments.publishing.findings import (
     rates_words,
     status_words,
 )
+from experiments.publishing.findings.opening import opening
 from experiments.publishing.kept import Kept
-from experiments.publishing.opening import opening
 from figures.tables.table import Table
 from figures.wording.answer import answer, limits
 from figures.wording.evidence import evidence_text, looks_text, recommendation_text

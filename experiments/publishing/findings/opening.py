@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from experiments.analysis.recommend import choose
-from experiments.publishing.across import comparisons, trained_on
 from experiments.publishing.board.rows import COSTS, Standing, rows_of, without_value
-from experiments.publishing.headline import (
+from experiments.publishing.findings.across import comparisons, trained_on
+from experiments.publishing.findings.headline import (
     CONTENT,
     FULL,
     HEADLINE,

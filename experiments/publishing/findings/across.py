@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from experiments.analysis.recommend import By
-from experiments.publishing.headline import FULL, HEADLINE, LORA, apart, compared, ratios, share
+from experiments.publishing.findings.headline import FULL, HEADLINE, LORA, apart, compared, ratios, share
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.names import MISSING, decimals, value_text
