@@ -140,6 +140,8 @@ def load(folder: str | Path, *, root: str | Path | None = None) -> Result:
     UserError
         If the folder holds no results, or a record is missing or damaged.
     """
+    if not isinstance(folder, str | Path):
+        raise UserError(f"expected the folder of a study's results, got {folder!r:.60}")
     place = Path(folder).resolve()
     if not place.is_dir():
         raise UserError(f"{folder} is not a folder; give the results of a study, e.g. results/quickstart")

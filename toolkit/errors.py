@@ -32,9 +32,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(names) or '(none)'}"
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UserError:
     """Return the error for a name that a list lacks, e.g. ``unknown method 'lora16'. Did you mean …``."""
-    return UserError(f"unknown {kind} '{name}'. {nearest(name, known)}")
+    return UserError(f"unknown {kind} '{name}'. {nearest(str(name), known)}")
 
 
 _HARMFUL = {

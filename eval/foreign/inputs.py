@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import cast
 
 from toolkit.catalog import document_format
@@ -81,6 +82,13 @@ def format_named(name: str) -> Format:
     return form
 
 
+def seed_of(given: object) -> int:
+    """Return the seed of random draws. UserError unless it is a whole number from 0 on."""
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < 0:
+        raise UserError(f"seed: expected a whole number from 0 on, got {_shown(given)}")
+    return int(given)
+
+
 def _of_conversations(name: str) -> UserError:
     return UserError(
         f"format '{name}' is of conversations: leave `format` out and give the answers as texts, or compare "
@@ -92,6 +100,8 @@ def _values(given: object, name: str, what: str = "texts") -> list[object]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         kind = "one string" if isinstance(given, str) else _shown(given)
         raise UserError(f"{name}: expected a list of {what}, got {kind}")
+    if isinstance(given, set | frozenset):
+        raise UserError(f"{name}: a {type(given).__name__} has no order to pair documents by: give a list")
     return list(given)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from eval.foreign.inputs import Endings, Seeds, Texts, endings_of, format_of, seeds_of, texts_of
+from eval.foreign.inputs import Endings, Seeds, Texts, endings_of, format_of, seed_of, seeds_of, texts_of
 from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_endings, require_train
 from eval.metrics import Context, Metric, measure, metric
 from eval.statistics.compare import Difference, estimate, stack
@@ -92,7 +92,7 @@ def score(
     runs, right = seeds_of(predictions, "predictions"), texts_of(references, "references")
     measured = _measured(item, runs, right, endings_of(stopped, runs, "stopped"), context)
     statistics = stack([rows for _, rows in measured])
-    interval = estimate(item, statistics, seed=seed)
+    interval = estimate(item, statistics, seed=seed_of(seed))
     first = measured[0][0]
     return Score(
         metric=item.name,
@@ -149,7 +149,7 @@ def compare(
     """
     item, context = _prepared(metric, format, prompt_mode, train)
     require_endings(item, ours_stopped=ours_stopped, theirs_stopped=theirs_stopped)
-    right = texts_of(references, "references")
+    right, seed = texts_of(references, "references"), seed_of(seed)
     sides = []
     for given, name, stopped in ((ours, "ours", ours_stopped), (theirs, "theirs", theirs_stopped)):
         runs = seeds_of(given, name)

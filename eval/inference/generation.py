@@ -17,7 +17,7 @@ from toolkit.data import batches as tokens
 from toolkit.data.conversations.template import ChatTemplate
 from toolkit.errors import UserError, in_halves
 from toolkit.events import Advanced, Listener, ignore
-from toolkit.models import load
+from toolkit.models import probe
 from toolkit.records import Generation
 from toolkit.specs import Decoding, EvalSpec
 
@@ -98,7 +98,7 @@ def generate(
 def _limits(model: PreTrainedModel, rows: Sequence[Sequence[int]], spec: EvalSpec) -> list[int]:
     """New tokens of each text: the study's, or as many as the context has room for after its prompt."""
     longest = max(map(len, rows))
-    context = load.context(model) or math.inf
+    context = probe.context(model) or math.inf
     if longest >= context:
         raise UserError(
             f"a prompt of {longest} tokens fills the model's context of {context} tokens (a learnt prompt "

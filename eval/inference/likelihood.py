@@ -12,7 +12,7 @@ from toolkit.data import batches as tokens
 from toolkit.data.format import section_spans
 from toolkit.errors import UserError, in_halves
 from toolkit.events import Advanced, Listener, ignore
-from toolkit.models import load
+from toolkit.models import probe
 from toolkit.models.precision import scoring
 from toolkit.records import Likelihood
 from toolkit.specs import AnyFormat
@@ -58,9 +58,10 @@ def nlls_of_rows(
     """Return the nll of every token of each row given those before it, in nats; 0 for the first.
 
     A row longer than the model's context is scored in windows, see `likelihoods`. Raises UserError if
-    one is not finite.
+    one is not finite, and for a token that the model has no embedding for.
     """
-    context = load.context(model) or max(map(len, rows))
+    probe.refuse_beyond_vocabulary(model, rows)
+    context = probe.context(model) or max(map(len, rows))
     windows = [(i, *window) for i, row in enumerate(rows) for window in _windows(len(row), context)]
     where = next(model.parameters()).device
     next_token = NextToken(model)

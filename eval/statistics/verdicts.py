@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -49,8 +50,11 @@ def judge(
 
 def require_margin(margin: float | None) -> None:
     """Raise UserError unless a margin is None, or a number from 0 on."""
-    if margin is not None and not 0 <= margin < np.inf:
-        raise UserError(f"margin {margin:g}: give how large a negligible difference is, a number from 0 on")
+    number = isinstance(margin, Real) and not isinstance(margin, bool)
+    if margin is not None and not (number and 0 <= margin < np.inf):
+        raise UserError(
+            f"margin {margin!r:.60}: give how large a negligible difference is, a number from 0 on"
+        )
 
 
 def own_margin_kind(metric: Metric) -> MarginKind:

@@ -102,6 +102,8 @@ def _of_run(folder: RunFolder, failed: bool) -> Iterator[Removable]:
             yield from _temporary(folder.path, folder.lock)
     except Timeout:  # a process works on it
         return
+    except OSError as error:
+        raise UserError(f"cannot lock {folder.lock}: {error.strerror}") from error
 
 
 def _of_data(folder: Path) -> Iterator[Removable]:

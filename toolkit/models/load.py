@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,28 +156,6 @@ def _sharing(model: PreTrainedModel) -> PreTrainedModel:
         for weight in model.parameters()
     }
     return copy.deepcopy(model, shared)
-
-
-def context(model: PreTrainedModel) -> int | None:
-    """Return how many tokens of text the model takes at once; None if there is no limit (ALiBi, Mamba).
-
-    The virtual tokens of prompt-, prefix- and P-tuning take their places before it.
-    """
-    config = model.config.get_text_config()
-    limits = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
-    adapters: Iterable[Any] = getattr(model, "peft_config", {}).values()
-    virtual = sum(getattr(adapter, "num_virtual_tokens", None) or 0 for adapter in adapters)
-    return next((limit - virtual for limit in limits if limit), None)
-
-
-def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) -> None:
-    """Raise UserError if a document of ``longest`` tokens does not fit; lowering ``setting`` helps."""
-    room = context(model)
-    if room and longest > room + 1:  # the last token is predicted and never read
-        raise UserError(
-            f"a document of {longest} tokens is longer than the {room} that this {model.config.model_type} "
-            f"takes: lower {setting}"
-        )
 
 
 def _configuration(spec: ModelSpec, folder: Path) -> PretrainedConfig:

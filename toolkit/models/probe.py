@@ -1,8 +1,8 @@
-"""Try a model on a few tokens, for what its configuration does not tell."""
+"""What a loaded model takes: how many tokens, and which; and what it gives, tried on a few."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from toolkit.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 TOKENS = 8
 
@@ -41,6 +42,43 @@ def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
     with evaluating(model):
         result: torch.Tensor = model(input_ids=ids, use_cache=False).logits
     return result
+
+
+def context(model: PreTrainedModel) -> int | None:
+    """Return how many tokens of text the model takes at once; None if there is no limit (ALiBi, Mamba).
+
+    The virtual tokens of prompt-, prefix- and P-tuning take their places before it.
+    """
+    config = model.config.get_text_config()
+    limits = (getattr(config, name, None) for name in ("max_position_embeddings", "max_seq_len"))
+    adapters: Iterable[Any] = getattr(model, "peft_config", {}).values()
+    virtual = sum(getattr(adapter, "num_virtual_tokens", None) or 0 for adapter in adapters)
+    return next((limit - virtual for limit in limits if limit), None)
+
+
+def refuse_beyond_context(model: PreTrainedModel, setting: str, longest: int) -> None:
+    """Raise UserError if a document of ``longest`` tokens does not fit; lowering ``setting`` helps."""
+    room = context(model)
+    if room and longest > room + 1:  # the last token is predicted and never read
+        raise UserError(
+            f"a document of {longest} tokens is longer than the {room} that this {model.config.model_type} "
+            f"takes: lower {setting}"
+        )
+
+
+def refuse_beyond_vocabulary(model: PreTrainedModel, rows: Iterable[Sequence[int]]) -> None:
+    """Raise UserError if a row holds a token id that the model has no embedding for.
+
+    A tokenizer may have more tokens than its model, for padding, as long as no text needs them.
+    """
+    known = int(model.get_input_embeddings().weight.shape[0])
+    highest = max(map(max, rows), default=0)
+    if highest >= known:
+        raise UserError(
+            f"the tokenizer gives token {highest}, and this {model.config.model_type} has {known:,} "
+            "embeddings: take the tokenizer that belongs to it (`tokenizer:` in the model's entry), or "
+            "resize the model's embeddings and save it again"
+        )
 
 
 def refuse_missing(owner: str, model: Any, loading: Mapping[str, Any]) -> None:

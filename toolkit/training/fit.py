@@ -16,7 +16,7 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.errors import UserError, is_out_of_memory, one_line
 from toolkit.events import Listener, PhaseStarted
-from toolkit.models import artifact, flops, load, methods
+from toolkit.models import artifact, flops, methods, probe
 from toolkit.records import DataCounts
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
@@ -54,7 +54,8 @@ def prepare_data(
     form = spec.dataset.format if spec.dataset else None
     rows = tokens.encode_once(train_texts, tokenizer, settings.max_length, folder.data, form)
     lengths = [len(row) for row in rows.ids]
-    load.refuse_beyond_context(model, "train.max_length", max(lengths))
+    probe.refuse_beyond_context(model, "train.max_length", max(lengths))
+    probe.refuse_beyond_vocabulary(model, rows.ids)
     batches = tokens.training_batches(
         lengths, settings.batch_tokens, epochs=settings.epochs, seed=spec.seed, packing=settings.packing
     )
@@ -69,7 +70,7 @@ def prepare_data(
     validation = Validation(
         validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision, form=form
     )
-    load.refuse_beyond_context(model, "data.max_characters", validation.longest)
+    probe.refuse_beyond_context(model, "data.max_characters", validation.longest)
     totals = StepTotals.of(rows.ids, batches, settings.accumulate, packing=settings.packing)
     return Data(rows.ids, batches, totals, counts, validation)
 

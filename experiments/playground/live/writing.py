@@ -12,7 +12,7 @@ from eval.inference.sampling import sample, uniforms
 from experiments.playground.live.arms import Arm, Arms
 from toolkit.data import batches
 from toolkit.data.conversations.template import ChatTemplate
-from toolkit.models import load as models
+from toolkit.models import probe
 from toolkit.specs import Decoding
 
 
@@ -57,7 +57,7 @@ def write(
     start = [] if template else [batches.prefix_token(tokenizer)]
     start += tokenizer(rendered, add_special_tokens=False)["input_ids"]
     states = [_State(arm) for arm in arms.arms if arm.name in chosen]
-    room = min((models.context(state.arm.model) or limit + len(start) for state in states), default=0)
+    room = min((probe.context(state.arm.model) or limit + len(start) for state in states), default=0)
     limit = min(limit, room - len(start))
     numbers = uniforms([f"playground/{prompt}"], max(limit, 1), seed)
     while going := [state for state in states if state.ended is None]:

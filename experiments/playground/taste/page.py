@@ -112,7 +112,10 @@ def _keep_earlier(folder: Folder, taste_test: str) -> None:
     """Keep the key of another test that is here: votes on its page are read with it."""
     if folder.test.is_file() and (old := TasteTest.read(folder.test).taste_test) != taste_test:
         for path, kept in zip((folder.test, folder.key), folder.earlier(old), strict=True):
-            path.replace(kept)
+            try:
+                path.replace(kept)
+            except OSError as error:
+                raise UserError(f"cannot write {kept}: {error.strerror}") from error
 
 
 def read_key(root: Path, study: str, taste_test: str) -> tuple[TasteTest, list[PairKey]]:

@@ -196,9 +196,25 @@ def wrong(value: object) -> Any:
             "give ours_stopped and theirs_stopped",
         ),
         (lambda: compare([GOOD, GOOD], [BAD] * 3, REFERENCES), "2 seeds against 3"),
+        (lambda: score(wrong(set(GOOD)), REFERENCES), "predictions: a set has no order to pair documents by"),
+        (lambda: score(GOOD, REFERENCES, wrong(None)), "unknown metric 'None'"),
+        (lambda: score(GOOD, REFERENCES, seed=-1), "seed: expected a whole number from 0 on, got int: -1"),
+        (lambda: score(GOOD, REFERENCES, seed=wrong(1.5)), "seed: expected a whole number"),
+        (lambda: compare(GOOD, BAD, REFERENCES, margin=wrong("1")), "margin '1': give how large"),
     ],
 )
 def test_bad_input_is_one_line_that_names_the_remedy(call, message):
     """No traceback from inside: what came, and what is expected."""
     with pytest.raises(UserError, match=message):
         call()
+
+
+def test_a_difference_of_bleu_without_matches_has_no_interval_of_the_whole_scale():
+    """Twenty texts without one n-gram of their reference against a side with two words."""
+    references = [f"bread cake oven {i} flour sugar butter salt water" for i in range(20)]
+    nothing = ["qq ww ee rr tt"] * 20
+    few = [*nothing[:3], "qq bread cake rr", *nothing[4:]]
+    found = compare(nothing, few, references, "bleu")
+    assert (found.low, found.high, found.verdict) == (None, None, "undecided")
+    assert found.reason is not None
+    assert "wider than the metric's whole scale" in found.reason

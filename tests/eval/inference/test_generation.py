@@ -24,7 +24,7 @@ from toolkit.catalog import document_format
 from toolkit.data.format import prompt
 from toolkit.errors import UserError
 from toolkit.events import Advanced
-from toolkit.models import load
+from toolkit.models import load, probe
 from toolkit.specs import Decoding, EvalSpec, ModelSpec
 
 GREEDY = Decoding(name="greedy", temperature=0)
@@ -110,7 +110,7 @@ def test_a_limit_ends_what_has_not_ended(ending, tiny_tokenizer, prompts):
 
 def test_a_long_prompt_shortens_its_own_text_alone(ending, tiny_tokenizer, prompts):
     """One prompt leaves room for 5 tokens: its text ends there, with a warning; the others' do not change."""
-    context = load.context(ending)
+    context = probe.context(ending)
     ids = tiny_tokenizer(" rice" * context, add_special_tokens=False).input_ids
     filled = tiny_tokenizer.decode(ids[: context - 6])
     assert (

@@ -7,7 +7,7 @@ import torch
 
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.models import load, methods
+from toolkit.models import load, methods, probe
 from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.step.loss import NextToken
 
@@ -148,9 +148,9 @@ def vars_of(model, name):
 def test_virtual_tokens_take_their_places_in_the_context(tiny_llama):
     """Prompt-tuning's come before the text, which has that much less room."""
     plain = base(tiny_llama)
-    room = load.context(plain)
+    room = probe.context(plain)
     tuned = methods.apply(plain, config.method("prompt-tuning"))
-    assert load.context(tuned) == room - tuned.peft_config["default"].num_virtual_tokens < room
+    assert probe.context(tuned) == room - tuned.peft_config["default"].num_virtual_tokens < room
 
 
 def test_adaloras_penalty_is_what_peft_adds_to_a_loss_of_its_own(tiny_llama):
