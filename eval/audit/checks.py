@@ -52,6 +52,7 @@ def audit(
             *seeds.uneven(trained, evaluations, headline),
             *(evidence.matched_parameters(trained, records) if matched_parameters else []),
             *([_end_labels(trained, runs), *_training_settings(trained, runs)] if trained else []),
+            *_special_tokens(trained, runs),
             *learning_rates(panel),
             same("device", "flagged", panel, runs, lambda r: r.environment.get("device")),
             same("versions", "flagged", panel, runs, lambda r: r.environment.get("versions")),
@@ -156,6 +157,17 @@ def _end_labels(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> Finding
     return Finding(
         check="end labels", status="ok", text="every training document keeps its end marker and end-of-text"
     )
+
+
+def _special_tokens(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:
+    counts = [data.special_tokens or 0 for cell in cells if (data := runs[cell.run_id].data)]
+    if not any(counts):
+        return []
+    text = (
+        f"training documents with a special token of the base written in their text, such as </s>: "
+        f"{max(counts):,}. It is read as that token, and no generated text can have it"
+    )
+    return [Finding(check="special tokens", status="flagged", text=text)]
 
 
 def _training_settings(cells: Sequence[Cell], runs: Mapping[str, RunRecord]) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,3 +173,22 @@ def check_markers(form: Format, tokenizer: PreTrainedTokenizerBase) -> None:
                 f"{back!r}: it is a special token, or is changed, so that no generated text could have it. "
                 "Choose another"
             )
+
+
+def texts_with_special_tokens(
+    texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, form: AnyFormat | None
+) -> int:
+    """Return how many texts have a special token of the base, such as `</s>`, written inside.
+
+    In conversations: inside a turn, where it may end it or begin another one.
+    """
+    added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
+    known = {*tokenizer.all_special_tokens, *added}
+    if tokenizer.unk_token != tokenizer.eos_token:  # an unknown character is no such text
+        known.discard(tokenizer.unk_token)
+    if not known:
+        return 0
+    written = re.compile("|".join(map(re.escape, sorted(known))))
+    if isinstance(form, Conversation):
+        texts = ("\n".join(turn.content for turn in turns.from_text(text).turns) for text in texts)
+    return sum(written.search(text) is not None for text in texts)

@@ -30,6 +30,9 @@ class DataCounts(Record):
     """Hash of every token id and label of all batches, in order: equal for all methods."""
     end_labels: float
     """Share of the documents whose end marker and end-of-text token are both supervised. 1.0 is right."""
+    special_tokens: int | None = None
+    """Documents of the training split with a special token of the base written in their text, such as
+    `</s>`: it is read as that token. None in records from before 2026-11-28."""
 
 
 class Costs(Record):

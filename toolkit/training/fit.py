@@ -14,6 +14,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 
 from toolkit import runtime
 from toolkit.data import batches as tokens
+from toolkit.data.format import texts_with_special_tokens
 from toolkit.errors import UserError, is_out_of_memory, one_line
 from toolkit.events import Listener, PhaseStarted
 from toolkit.models import artifact, flops, methods, probe
@@ -66,6 +67,7 @@ def prepare_data(
         padding_share=0.0 if settings.packing else tokens.padding_share(lengths, batches),
         stream_hash=tokens.stream_hash(rows.ids, batches),
         end_labels=tokens.end_label_share(rows.ids, tokenizer, end_marker),
+        special_tokens=texts_with_special_tokens(train_texts, tokenizer, form),
     )
     validation = Validation(
         validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision, form=form

@@ -240,6 +240,17 @@ def test_other_training_tokens_at_one_seed_are_refused(study: Study) -> None:
     assert study.allowed("full", "dora-r16")
 
 
+def test_special_tokens_written_in_training_documents_are_counted(study: Study) -> None:
+    """Three documents of LoRA's runs have `</s>` in their text; older records have no count."""
+    assert "special tokens" not in study.findings()
+    data = study.runs["lora-r16.1.0.001"].data
+    assert data is not None
+    assert data.special_tokens is None
+    study.change("lora-r16", study.runs, data=data.model_copy(update={"special_tokens": 3}))
+    finding = study.findings()["special tokens"]
+    assert (finding.status, ": 3. It is read" in finding.text) == ("flagged", True)
+
+
 def test_other_epochs_and_other_evaluation_settings_are_refused(study: Study) -> None:
     """Full trained twice as long; DoRA was generated for with a limit of its own."""
     spec = study.runs["full.0.0.0001"].spec

@@ -71,6 +71,12 @@ def test_every_kind_of_row_becomes_turns(form, row, expected):
         (CHAT, {"messages": turns("system", "a")}, "no answer at the end"),
         (CHAT, {"messages": turns("user", "a", "tool", "b")}, "a role other than"),
         (CHAT, {"messages": [{"text": "a"}]}, "not a list of roles and contents"),
+        (
+            CHAT,
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "parts that are no text",
+        ),
+        (CHAT, {"messages": [{"role": "user", "content": []}]}, "parts that are no text"),
         (CHAT, {"messages": "not json"}, "cannot be read"),
         (CHAT, {"messages": None}, "no messages"),
         (CHAT, {"messages": []}, "no messages"),
@@ -85,6 +91,22 @@ def test_a_row_that_is_no_conversation_is_refused_with_its_reason(form, row, rea
     """One line for each kind of damage, under which the report counts it."""
     with pytest.raises(RefusedError, match=reason):
         to_dialogue(row, form, {})
+
+
+def test_contents_in_parts_and_a_developer_turn_are_read():
+    """As newer APIs write them: the parts are one text, the developer's turn is the system's."""
+    parts = [{"type": "text", "text": "Why is "}, {"type": "text", "text": "it red?"}]
+    messages = [
+        {"role": "developer", "content": "Be short."},
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": "Iron."},
+    ]
+    found = to_dialogue({"messages": messages}, CHAT, {})
+    assert [(turn.role, turn.content) for turn in found.turns] == [
+        ("system", "Be short."),
+        ("user", "Why is it red?"),
+        ("assistant", "Iron."),
+    ]
 
 
 def test_choices_hold_the_answer_or_its_number():

@@ -22,7 +22,7 @@ OPTIONAL = {
     "instruction": ("input", "system"),
 }
 """Kind of row -> columns that it may have: read only if `fields` names them, or if a row has them."""
-ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+ROLES = {"developer": "system", "human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 """Other names of a role -> ours."""
 
 
@@ -91,7 +91,18 @@ def _turn(message: Any, place: int, name: str) -> Turn:
     role = ROLES.get(role, role)
     if role not in ("system", "user", "assistant"):
         raise RefusedError("a role other than system, user and assistant")
-    return Turn(role, _text(content, name))
+    return Turn(role, _text(_joined(content), name))
+
+
+def _joined(content: Any) -> Any:
+    """A content in parts, `[{"type": "text", "text": …}, …]`, as one text; anything else as it is."""
+    if not isinstance(content, list | tuple):
+        return content
+    parts = [part.get("text") if isinstance(part, Mapping) else None for part in content]
+    texts = [part for part in parts if isinstance(part, str)]
+    if not texts or len(texts) < len(parts):
+        raise RefusedError("a content with parts that are no text")
+    return "".join(texts)
 
 
 def _text(value: Any, name: str) -> str:
