@@ -199,6 +199,6 @@ def _refuse_if_mixed(model: Any, next_token: NextToken, rows: Sequence[Sequence[
     unpacked = torch.cat([separate[i, : len(row)] for i, row in enumerate(two)])
     if not torch.allclose(packed[0], unpacked, rtol=1e-3, atol=1e-3):
         raise UserError(
-            f"train.packing: {type(model).__name__}'s attention does not keep packed documents apart; "
-            "leave packing off"
+            f"train.packing: the attention of {model.config.model_type} does not keep packed documents "
+            "apart; leave packing off"
         )

@@ -8,7 +8,7 @@ from experiments.design.conditions import CellSpec
 from experiments.design.study import load, written_out
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
-from toolkit.records import hashes
+from toolkit.records import Conclusions, hashes
 
 NAMED = 3
 """At most this many runs are named one by one."""
@@ -46,12 +46,31 @@ def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[Cell
     ]
 
 
+def with_other_files(grid: StudyState, cells: Sequence[CellSpec]) -> int:
+    """Return how many trained runs the study concluded on, if none of them is one of ``cells``; else 0.
+
+    A run's identity holds the content of its data and of its base: other files in the same place are other
+    runs, all of them, though the study's file is as it was. Raises UserError for damaged conclusions.
+    """
+    path = grid.root.results(grid.study.name) / "comparisons.json"
+    if not path.is_file():
+        return 0
+    concluded = {cell.run_id for cell in Conclusions.read(path).cells if not cell.is_base}
+    return 0 if concluded & {cell.run.run_id for cell in cells} else len(concluded)
+
+
 def describe_edit(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
     """One line about finished runs that an edit has excluded; None if there are none."""
     try:
         excluded = no_longer_included(grid, cells)
+        replaced = 0 if excluded else with_other_files(grid, cells)
     except UserError as error:
         return f"the study as it was last run can't be read: {error}"
+    if replaced:
+        return (
+            f"the data or the base model is not as it was last run: none of the {replaced} trained runs that "
+            f"the study concluded on belongs to it any more. They stay in {grid.root.runs}"
+        )
     if not excluded:
         return None
     names = "; ".join(cell.label for cell in excluded[:NAMED])

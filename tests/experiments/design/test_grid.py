@@ -15,8 +15,8 @@ from experiments.design.study_state import StudyState
 from tests.experiments.design.grids import BOTH, SMALL, bowl, finish, play, rates
 from toolkit.errors import UserError
 from toolkit.events import Advanced, Event, PhaseStarted
+from toolkit.records import Cell, Conclusions, Failure, RunRecord
 from toolkit.records import Costs as RunCosts
-from toolkit.records import Failure, RunRecord
 from toolkit.specs import EvalSpec
 
 
@@ -167,6 +167,27 @@ def test_an_edit_names_the_finished_runs_that_no_longer_belong(make):
     assert "1 finished run no longer belongs to it" in said
     assert "full at 0.0001, seed 0" in said
     assert "lora" not in said
+
+
+def test_other_data_in_the_same_place_is_named_too(make):
+    """The study's file is unchanged, and none of the runs it concluded on is one of its own any more."""
+    grid = make("methods={full: 1e-4, lora-r16: 1e-3}")
+    cells = play(grid, lambda _: 0.8)
+    edits.write_study(grid)
+    of_now = [c.run.run_id for c in cells if c.method != "base"]
+    place = {"base_model": "b", "dataset": "d", "learning_rate": 1e-4, "seed": 0, "tuned": False}
+    for run_ids, named in ((of_now, False), (["lora-of-other-data", "full-of-other-data"], True)):
+        concluded = tuple(
+            Cell(**place, method="full", phase="confirm", run_id=run_id, eval_digest="e", status="finished")
+            for run_id in run_ids
+        )
+        Conclusions(
+            study="quickstart", question=None, baseline="full", headline=(), cells=concluded, estimates=(),
+            comparisons=(),
+        ).write(grid.root.results("quickstart") / "comparisons.json", sealed=True)  # fmt: skip
+        said = edits.describe_edit(grid, grid.cells())
+        assert (said is not None) == named
+    assert "none of the 2 trained runs that the study concluded on belongs to it" in said
 
 
 def test_more_seeds_exclude_nothing(make):

@@ -60,7 +60,7 @@ def test_a_base_that_mixes_packed_documents_is_refused():
     with torch.no_grad():  # random weights are too small to make a difference of what is attended to
         for weight in model.parameters():
             weight.mul_(5)
-    with pytest.raises(UserError, match="train.packing: BloomForCausalLM's attention does not keep"):
+    with pytest.raises(UserError, match="train.packing: the attention of bloom does not keep"):
         _refuse_if_mixed(model, NextToken(model), ROWS)
 
 
