@@ -25,11 +25,6 @@ def modules() -> dict[str, Path]:
     return files
 
 
-def folder_of(module: str) -> str:
-    """The package that a module lies in; a package lies in itself."""
-    return module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
-
-
 def imports_of(source: str) -> set[str]:
     """Dotted names that a source imports, at any depth: `from a import b` gives both `a` and `a.b`."""
     names = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from tests.house.imports import (
     ROOT,
     among_children,
     circles,
-    folder_of,
     graph,
     imports_of,
     modules,
@@ -96,13 +96,25 @@ def test_circles_are_found_at_any_length():
 
 
 def test_a_private_module_is_imported_from_its_own_folder_alone():
-    """A leading underscore means: for this folder and those in it."""
-    for name, targets in graph().items():
-        for target in targets:
-            if target.rpartition(".")[2].startswith("_"):
-                home = target.rpartition(".")[0]
-                inside = f"{folder_of(name)}.".startswith(f"{home}.")
-                assert inside, f"{name} imports {target}, which is private to {home}"
+    """A leading underscore means: for this folder and those in it. None is there yet."""
+    assert intruders(graph()) == []
+    home = {"eval.metrics._own": set(), "eval.metrics.reference.bleu": {"eval.metrics._own"}}
+    assert intruders(home) == []
+    assert intruders({**home, "figures.plots.bars": {"eval.metrics._own"}}) == [
+        ("figures.plots.bars", "eval.metrics._own")
+    ]
+
+
+def intruders(imports: Mapping[str, Set[str]]) -> list[tuple[str, str]]:
+    """Module and private module of another folder that it imports."""
+    return [
+        (name, target)
+        for name, targets in imports.items()
+        for target in targets
+        if target.rpartition(".")[2].startswith("_")
+        and not f"{name}.".startswith(f"{target.rpartition('.')[0]}.")
+        and not target.endswith("__main__")
+    ]
 
 
 @pytest.mark.parametrize("package", PACKAGE_NAMES)

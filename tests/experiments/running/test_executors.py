@@ -114,7 +114,7 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch, tmp_path):
 
 
 def test_a_failed_run_is_recorded_left_alone_and_retried_on_request(tmp_path, tiny_gpt2):
-    """Exit 1 and `failed.json`; not tried the second time; tried again, successfully, with --retry-failed."""
+    """Exit 1 and `failed.json`; not tried the second time; tried, and failed, again with --retry-failed."""
     first = run(tmp_path, tiny_gpt2, ODD)
     assert first.returncode == 1, first.stderr
     assert "failed: odd, seed 0: method odd" in first.stderr

@@ -108,6 +108,7 @@ def test_a_run_records_its_operations(tiny_gpt2, tmp_path, recipe_texts):
     full, _ = trained(tiny_gpt2, tmp_path, recipe_texts, MethodSpec(name="full", trainable=("*",)))
     lora, there = trained(tiny_gpt2, tmp_path, recipe_texts, MethodSpec(name="lora", peft=LORA))
     assert 0.5 < lora.costs.flops / full.costs.flops < 1
+    assert full.costs.flops > 6 * (2 * 12 * 32 * 32) * full.data.tokens  # of all steps
     assert 0 < lora.costs.peak_share < 1
     assert RunRecord.read(there.record).costs == lora.costs
     assert config.method("lora-r16").peft["r"] == 16
