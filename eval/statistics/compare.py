@@ -185,8 +185,9 @@ def compare(
         return replace(result, reason="the metric is undefined on many resampled sets of documents")
     lowest, highest = metric.bounds
     low, high = max(inferred[0], lowest - highest), min(inferred[1], highest - lowest)
-    if seeds == 1 and not share and low <= 0 <= high and (low, high) != inferred[:2]:
-        why = "too few documents count for an interval: it would be wider than the metric's whole scale"
+    sparse = any(metric.unsupported(side.sum(axis=1)) for side in (ours, theirs))
+    if sparse and low <= 0 <= high and (low, high) != inferred[:2]:
+        why = "too few matches for an interval: it would be wider than the metric's whole scale"
         return replace(result, reason=why)
     p = min(1.0, inferred[2] * ALPHA / level)
     judged = judge(low, high, p, margin=margin, direction=metric.direction)
