@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from experiments.analysis.recommend import By
-from experiments.publishing.findings.headline import FULL, HEADLINE, LORA, apart, compared, ratios, share
+from experiments.publishing.findings.headline import (
+    FULL,
+    HEADLINE,
+    LORA,
+    apart,
+    both_tuned,
+    compared,
+    ratios,
+    share,
+)
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.names import MISSING, decimals, value_text
@@ -23,8 +32,7 @@ HEADER = (
     FULL,
     "difference",
     f"{LORA} is",
-    "memory",
-    "time",
+    *SHARES,
     "repeat with",
 )
 USUAL = "95 %"
@@ -40,7 +48,6 @@ NOTE = (
 class Compared(NamedTuple):
     """The two methods under one condition of a kept study, on the first metric that is shown."""
 
-    study: str
     kept: Kept
     condition: Condition
     pair: Comparison
@@ -57,7 +64,7 @@ def comparisons(studies: Mapping[str, Kept]) -> list[Compared]:
         for condition in kept.conclusions.conditions:
             pairs = compared(kept, condition)
             if pairs and condition not in found:
-                found[condition] = Compared(name, kept, condition, pairs[0])
+                found[condition] = Compared(kept, condition, pairs[0])
     datasets, bases = (list(dict.fromkeys(one[at] for one in found)) for at in (1, 0))
     return sorted(
         found.values(),
@@ -94,7 +101,7 @@ def _row(one: Compared) -> tuple[str, ...]:
     size, ends, _ = apart(pair)
     confidence = confidence_text(one.kept.conclusions)
     wider = "" if confidence == USUAL else f", {confidence} interval"
-    untuned = "" if _tuned(one) else " (not both tuned)"
+    untuned = "" if both_tuned(one.kept, condition) else " (not both tuned)"
     costs = ratios(one.kept, condition)
     shares = [share(costs[by].value) if by in costs else MISSING for by in SHARES]
     return (
@@ -107,9 +114,3 @@ def _row(one: Compared) -> tuple[str, ...]:
         *shares,
         one.kept.command,
     )
-
-
-def _tuned(one: Compared) -> bool:
-    confirmed = [cell for cell in one.kept.conclusions.cells if cell.phase == "confirm"]
-    sides = [c for c in confirmed if c.condition == one.condition and c.method in (LORA, FULL)]
-    return all(cell.tuned for cell in sides)

@@ -63,6 +63,11 @@ def ratios(kept: Kept, condition: Condition) -> Mapping[By, Located]:
     return {by: ratio for by, ratio in found.items() if ratio.value is not None}
 
 
+def both_tuned(kept: Kept, condition: Condition) -> bool:
+    """Return whether both methods chose their learning rates in a search as wide."""
+    return all(cell.tuned for cell in _confirmed(kept, condition) if cell.method in (LORA, FULL))
+
+
 def device_of_times(kept: Kept, condition: Condition) -> str:
     """Return where the times of a condition were taken."""
     timed = comparable(_confirmed(kept, condition), kept.runs, FULL)

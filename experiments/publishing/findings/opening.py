@@ -12,7 +12,7 @@ from experiments.publishing.findings.headline import (
     CONTENT,
     FULL,
     HEADLINE,
-    LORA,
+    both_tuned,
     compared,
     device_of_times,
     ratios,
@@ -62,8 +62,7 @@ def _quality(studies: Mapping[str, Kept]) -> str:
     seeds = {one.seeds for pairs in by_size.values() for one in pairs if one.verdict != "refused"}
     some = f"{min(seeds)} to " if len(seeds) > 1 else ""
     with_seeds = f" and with {some}{count(max(seeds), 'seed')}" if seeds else ""
-    confirmed = [cell for cell in kept.conclusions.cells if cell.phase == "confirm"]
-    tuned = all(cell.tuned for cell in confirmed if cell.method in (FULL, LORA))
+    tuned = all(both_tuned(kept, condition) for condition in by_size)
     how = "each tuned over the same number of learning rates" if tuned else "not both tuned"
     bases = joined([f"`{base}`" for base in dict.fromkeys(size.base_model for size in by_size)])
     against = f"Against full fine-tuning of {bases}, {how}{with_seeds}"

@@ -13,7 +13,7 @@ CONDITION = Condition("base", "recipes", 180, 1.0)
 STUDY = SimpleNamespace(baseline="full")
 
 
-def searched(best: dict[str, dict[int, float]], status: str = "finished"):
+def searched(best: dict[str, dict[int, float]]):
     """Cells and runs of three rates a method and seed, a factor of 4 apart; the one in the middle is best."""
     cells, runs = [], {}
     for method, seeds in best.items():
@@ -24,7 +24,7 @@ def searched(best: dict[str, dict[int, float]], status: str = "finished"):
                 cells.append(
                     Cell(
                         **CONDITION._asdict(), method=method, learning_rate=middle * 4.0**step, seed=seed,
-                        tuned=True, phase="tune", run_id=run_id, eval_digest=None, status=status,
+                        tuned=True, phase="tune", run_id=run_id, eval_digest=None, status="finished",
                     )
                 )  # fmt: skip
     return cells, runs

@@ -46,10 +46,16 @@ def test_each_condition_has_one_row_ordered_by_data_base_and_size(kept):
         "board": under(kept, "board"),
         "data-size": under(kept, "data-size", train_size=50),
         "epochs": under(kept, "epochs", epochs=4.0),
-        HEADLINE: kept,
+        HEADLINE: under(kept, HEADLINE),
     }
     found = across.comparisons(studies)
-    assert [one.study for one in found] == ["data-size", HEADLINE, "epochs", "base-models", "answers"]
+    assert [one.kept.conclusions.study for one in found] == [
+        "data-size",
+        HEADLINE,
+        "epochs",
+        "base-models",
+        "answers",
+    ]
     assert across.trained_on(found[2].condition) == "180 recipes documents, 4 epochs"
 
 
