@@ -39,6 +39,8 @@ def evaluation_digest(spec: EvalSpec, test: str, form: AnyFormat) -> str:
     The metrics are no part of it: they are arithmetic on the same outcomes.
     """
     dumped = form.model_dump(mode="json", exclude={"scoring"})
+    if str(dumped.get("template")).endswith(".jinja"):
+        dumped["template"] = None  # the path of a file: its text counts, as rendered
     return digest_of([spec.model_dump(mode="json"), test, dumped, *rendering(form)[:1]])
 
 

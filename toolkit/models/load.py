@@ -73,12 +73,18 @@ def load_base(
 
     fp32 masters for every method: transformers would otherwise take the checkpoint's dtype, which gives full
     fine-tuning pure bf16 and adapters fp32. With ``quantization`` its linear layers are few-bit and frozen.
+    Raises UserError for weights that were saved quantised.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     folder = local_folder(spec)
     config = _configuration(spec, folder)
+    if getattr(config, "quantization_config", None):
+        raise UserError(
+            f"model {spec.name}: its weights were saved quantised, and a comparison starts from fp32: take "
+            "the model as it was before. A method can quantise it: `quantization: {load_in_4bit: true}`"
+        )
     set_dropout(config, dropout)
     if not list(folder.glob("*.safetensors")) and not spec.allow_pickle:
         raise UserError(
@@ -96,7 +102,12 @@ def load_base(
             output_loading_info=True,
         )
     probe.refuse_missing(f"model {spec.name}: the checkpoint", model, loading)
-    if quantization is None:  # bitsandbytes packs its weights anew at the first pass, and again for training
+    for layer in model.modules():
+        # Else a 4-bit layer on such a CPU is repacked, as it is first evaluated, for a kernel that computes
+        # in bf16 whatever the precision, refuses some widths and passes no gradient back.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+    if quantization is None:  # a quantised base is the same model, checked without
         _refuse_unless_causal(model, spec)
     # An end-of-text token that doubles as padding is learned like any other; the padding itself never is.
     model.get_input_embeddings().padding_idx = None

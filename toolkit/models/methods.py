@@ -105,10 +105,6 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
             adapted = peft.get_peft_model(model, config)
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
             raise UserError(f"method {method.name}: {one_line(error)}") from error
-    for layer in adapted.modules():
-        # Once evaluated, a 4-bit layer on such a CPU is repacked for a kernel that passes no gradient back.
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
     if not any(weight.requires_grad for weight in adapted.parameters()):
         raise UserError(f"method {method.name}: {kind} trains nothing with these options on a {family}")
     _refuse_unless_it_runs(adapted, f"method {method.name}: {kind} cannot run on a {family}")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from toolkit.specs.base import Spec
+
+EXECUTION = ("fsdp", "deepspeed", "ddp_", "gradient_checkpointing")
+TRAINING_OF_DEEPSPEED = ("optimizer", "scheduler")
+"""Sections of a DeepSpeed configuration that would train otherwise than the study says."""
 
 
 class TrainSpec(Spec):
@@ -53,4 +57,17 @@ class TrainSpec(Spec):
     processes: int = Field(default=1, gt=0)
     """Processes that train one run, each on its share of every micro-batch. Not part of a run's identity."""
     distributed: dict[str, Any] = Field(default_factory=dict)
-    """FSDP or DeepSpeed, by TrainingArguments' names, passed on: `{fsdp: true, fsdp_config: {…}}`."""
+    """FSDP or DeepSpeed, by TrainingArguments' names, passed on: `{fsdp: true, fsdp_config: {…}}`. Only names
+    that say how a run is executed: it is not part of a run's identity."""
+
+    @field_validator("distributed")
+    @classmethod
+    def _of_execution(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not name.startswith(EXECUTION):
+                raise ValueError(f"'{name}' is none of FSDP or DeepSpeed: begin with {', '.join(EXECUTION)}")
+        own = value.get("deepspeed")
+        for name in TRAINING_OF_DEEPSPEED:
+            if isinstance(own, dict) and name in own:
+                raise ValueError(f"deepspeed: leave out '{name}': the study says how its methods train")
+        return value

@@ -18,6 +18,7 @@ from eval.harness import (
 from eval.metrics import Context, measure, metric
 from tests.figures.made_up import run_record
 from toolkit import config
+from toolkit.catalog import CATALOG
 from toolkit.data.format import document_id, prompt
 from toolkit.errors import UserError
 from toolkit.records import (
@@ -30,7 +31,7 @@ from toolkit.records import (
     write_lines,
 )
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Decoding, EvalSpec
+from toolkit.specs import Conversation, Decoding, EvalSpec
 
 FORM = config.document_format("recipe")
 SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))
@@ -242,3 +243,15 @@ def test_an_evaluation_without_its_settings_is_not_current(evaluated):
     path.write_bytes(whole)
     hashes.seal(path.parent, [path])
     assert EvaluationRecord.read(path) == record
+
+
+def test_a_chat_template_counts_by_its_text_and_not_by_its_path(tmp_path):
+    """A folder that has moved is no other evaluation; an edited template is."""
+    text = (CATALOG / "templates" / "chatml.jinja").read_text()
+    digests = []
+    for folder, content in (("here", text), ("there", text), ("edited", text.replace("assistant", "cook"))):
+        path = tmp_path / folder / "own.jinja"
+        path.parent.mkdir()
+        path.write_text(content)
+        digests.append(evaluation_digest(SPEC, "print", Conversation(name="own", template=str(path))))
+    assert digests[0] == digests[1] != digests[2]

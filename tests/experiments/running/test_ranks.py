@@ -159,7 +159,7 @@ def test_sharded_weights_end_whole_and_as_in_one_process(job, tmp_path, method):
     ("settings", "line"),
     [
         ({"distributed": {"fsdp": True}}, "train.distributed: it would take no effect"),
-        ({"distributed": {"no_such_setting": 1}}, "report_to or train.distributed: .*no_such_setting"),
+        ({"distributed": {"fsdp_no_such": 1}}, "report_to or train.distributed: .*fsdp_no_such"),
     ],
 )
 def test_sharding_that_would_not_happen_is_told(job, settings, line):
@@ -167,6 +167,20 @@ def test_sharding_that_would_not_happen_is_told(job, settings, line):
     told, code, _ = work(job(2, MethodSpec(name="lora", peft=LORA), **settings))
     assert code == 2
     assert re.search(line, told)
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"fsdp": True, "adam_beta2": 0.9}, "'adam_beta2' is none of FSDP or DeepSpeed"),
+        ({"neftune_noise_alpha": 5}, "'neftune_noise_alpha' is none of"),
+        ({"deepspeed": {"optimizer": {"type": "Lion"}}}, "leave out 'optimizer'"),
+    ],
+)
+def test_what_trains_otherwise_is_not_called_execution(given, line):
+    """It would change the weights and leave the run's id as it is."""
+    with pytest.raises(ValueError, match=line):
+        TrainSpec(distributed=given)
 
 
 def test_the_first_process_that_fails_is_the_reason(job, monkeypatch):

@@ -7,9 +7,10 @@ import torch
 
 from toolkit import config
 from toolkit.errors import UserError
-from toolkit.models import load, methods, probe
+from toolkit.models import artifact, load, methods, probe
 from toolkit.specs import MethodSpec, ModelSpec
 from toolkit.training.step.loss import NextToken
+from toolkit.training.validation import Validation
 
 IDS = torch.arange(1, 40)[None]
 
@@ -185,6 +186,29 @@ def test_a_four_bit_base_passes_gradients_before_and_after_it_is_evaluated(famil
     scorer.nll(model, batch)
     model.train()
     torch.testing.assert_close(gradient(), before, rtol=1e-6, atol=1e-9)
+
+
+def test_a_four_bit_base_is_evaluated_as_it_was_validated(tiny_llama, tmp_path, recipe_texts, tiny_tokenizer):
+    """Once saved and loaded again, its bits per byte are those of training, to the last digit.
+
+    On CPUs with AVX512-BF16, bitsandbytes would evaluate it by a kernel that computes in bf16.
+    """
+    method, spec = config.method("qlora"), ModelSpec(name="tiny", folder=str(tiny_llama))
+    validation = Validation(recipe_texts[:8], tiny_tokenizer, 1024, "fp32")
+    model = methods.apply(base(tiny_llama, methods.quantization(method)), method)
+    trained = validation(model, NextToken(model))
+    artifact.save_artifact(model, tiny_tokenizer, tmp_path / "artifact")
+    again, _ = artifact.load_for_use(spec, tmp_path / "artifact", methods.quantization(method))
+    assert validation(again, NextToken(again)) == trained
+
+
+def test_a_base_that_was_saved_in_four_bits_is_refused(tiny_llama, tiny_tokenizer, tmp_path):
+    """It would pass as fp32, and full fine-tuning could not train it; the message names `quantization`."""
+    packed = base(tiny_llama, methods.quantization(config.method("qlora")))
+    packed.save_pretrained(tmp_path)
+    tiny_tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="saved quantised.*take the model as it was.*load_in_4bit: true"):
+        base(tmp_path)
 
 
 def test_packed_weights_are_counted_as_the_numbers_they_hold(tiny_llama):

@@ -147,7 +147,10 @@ def _check_named_base(spec: RunSpec) -> None:
     if not base.hub or not isinstance(named, str) or Path(named).is_absolute():
         return
     if named not in (base.hub, base.published_as, base.name):
-        raise UserError(f"method {spec.method.name}: the adapter is one of '{named}', not of '{base.hub}'")
+        raise UserError(
+            f"method {spec.method.name}: the adapter is one of '{named}', not of '{base.hub}'. If they are "
+            f"the same weights, say so in the base model's entry: `published_as: {named}`"
+        )
 
 
 def check_adapter(folder: Path, base: PreTrainedModel, message: str) -> int:

@@ -147,8 +147,12 @@ def test_an_adapter_that_names_another_hub_base_is_refused(tmp_path, trained):
     path = trained[0]["adapter"] / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": "other/model"}))
     hub = ModelSpec(name="tiny", hub="owner/tiny")
-    with pytest.raises(UserError, match="one of 'other/model', not of 'owner/tiny'"):
+    with pytest.raises(
+        UserError, match="one of 'other/model', not of 'owner/tiny'.*published_as: other/model"
+    ):
         elsewhere.take_in(run_of(hub, adapter=str(trained[0]["adapter"])), RunFolder(tmp_path, "run"))
+    mirror = hub.model_copy(update={"published_as": "other/model"})
+    elsewhere._check_named_base(run_of(mirror, adapter=str(trained[0]["adapter"])))  # as the message says
 
 
 @pytest.mark.parametrize("kind", ["adapter", "checkpoint", "gguf"])
