@@ -156,7 +156,7 @@ def _run(run_id: str, digest: str | None, root: Root) -> Iterator[Problem]:
         return
     path = folder.evaluation(digest)
     evaluation = EvaluationRecord.read(path)
-    if evaluation.run != record:
+    if not evaluation.is_of(record):
         remedy = f"delete the files of {digest} and `bakeoff run` of its study makes them anew"
         yield Problem(str(path), f"it is of another run than run.json; {remedy}")
     if evaluation.digest != digest:

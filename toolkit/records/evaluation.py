@@ -10,7 +10,7 @@ from toolkit.errors import UserError
 from toolkit.records.base import FORMAT_VERSION, Record, read_lines
 from toolkit.records.folders import RunFolder
 from toolkit.records.older import without_statistics
-from toolkit.records.run import RunRecord
+from toolkit.records.run import RunRecord, is_same_base
 from toolkit.specs import EvalSpec
 
 EvaluationKey = tuple[str, str | None]
@@ -186,3 +186,7 @@ class EvaluationRecord(Record):
     one_at_a_time: bool = False
     """Whether texts were generated one at a time, because this base writes other texts in a batch."""
     run: RunRecord
+
+    def is_of(self, record: RunRecord) -> bool:
+        """Whether it is of this run; of the untouched base also if that was loaded on another machine."""
+        return self.run == record or is_same_base(self.run, record)

@@ -95,6 +95,12 @@ class RunRecord(Record):
     by transformers' name (`causal_blocks`: `train.attention: blocks`); not part of the run's identity."""
 
 
+def is_same_base(one: RunRecord, other: RunRecord) -> bool:
+    """Whether both are the same untouched base. Nothing was trained: only time and machine may differ."""
+    revisions = one.environment.get("base_revision"), other.environment.get("base_revision")
+    return one.spec.is_base and one.run_id == other.run_id and len({*revisions}) == 1
+
+
 def seal_run(record: RunRecord, folder: RunFolder) -> None:
     """Write `run.json`, last of all, and record the hashes of it and of all that the training left."""
     weights = sorted(path for path in folder.artifact.rglob("*") if path.is_file())

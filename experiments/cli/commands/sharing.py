@@ -114,6 +114,8 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
         out.print(text)
     if page is None:
         out.print(f"results/{imported.study} is unchanged")
+        if imported.kept_ours:
+            out.print("To see the archive's own conclusions, import it into a folder of its own: --root")
     else:
         out.print(f"Report: {page}")
     out.print("`bakeoff run` of the study counts them as done and concludes")

@@ -74,7 +74,7 @@ def _check_run(run: str, members: dict[str, bytes], where: str) -> dict[str, byt
         if name.startswith("eval-") and name.endswith(".json"):
             evaluation = _valid(EvaluationRecord, content, place)
             if (
-                evaluation.run != record
+                not evaluation.is_of(record)
                 or name != f"eval-{evaluation.digest}.json"
                 or f"{name}l" not in members
             ):

@@ -14,8 +14,8 @@ from experiments.sharing.export import shared_content
 from experiments.sharing.incoming.checking import Checked, check_archive
 from toolkit.records import EvaluationRecord, Provenance, RunRecord, hashes
 from toolkit.records.files import write_text
-from toolkit.records.folders import Root
-from toolkit.records.run import forget_run
+from toolkit.records.folders import Root, RunFolder
+from toolkit.records.run import forget_run, is_same_base
 
 Fate = Literal["added", "completed", "here_already", "kept_ours", "busy"]
 PROVENANCE = "imported.json"
@@ -30,8 +30,8 @@ class Imported(NamedTuple):
     """Were here, and got evaluations that were not."""
     here_already: tuple[str, ...]
     kept_ours: tuple[str, ...]
-    """Finished here too, with another record: trained on both machines, or an untouched base whose texts were
-    compared with another training split. Ours stays."""
+    """Finished here too, with other results: trained or evaluated on both machines, or an untouched base
+    whose texts were compared with another training split. Ours stays."""
     busy: tuple[str, ...]
     """Being worked on here at the moment; left alone."""
     results: bool
@@ -80,9 +80,9 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
         with FileLock(folder.lock, timeout=0):
             here = folder.record.is_file()
             theirs = RunRecord.model_validate_json(members["run.json"])
-            if here and theirs not in (RunRecord.read(folder.record), _shared(folder.record, root)):
+            if here and not _is_alike(theirs, folder, root):
                 return "kept_ours"
-            missing = [name for name in members if not (here and (folder.path / name).is_file())]
+            missing = [name for name in members if not (here and _is_here(folder, name))]
             if not here:
                 forget_run(folder)
                 shutil.rmtree(folder.artifact, ignore_errors=True)  # of other weights than their record is
@@ -90,7 +90,7 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             # Records mark what is whole, so they come last: evaluations, then the run's own.
             for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
                 hashes.write_sealed(folder.path / name, members[name])
-            if here and any(_is_against_other_texts(folder.path / name, members[name]) for name in members):
+            if here and any(_is_measured_otherwise(folder.path / name, members[name]) for name in members):
                 return "kept_ours"
             if here:
                 return "completed" if missing else "here_already"
@@ -101,8 +101,22 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
         return "busy"
 
 
-def _is_against_other_texts(path: Path, theirs: bytes) -> bool:
-    """Whether an evaluation is here too, measured against another training split."""
+def _is_alike(theirs: RunRecord, folder: RunFolder, root: Root) -> bool:
+    """Whether our record is of the same training. The untouched base is the same wherever it was loaded."""
+    ours = RunRecord.read(folder.record)
+    return theirs in (ours, _shared(folder.record, root)) or is_same_base(theirs, ours)
+
+
+def _is_here(folder: RunFolder, name: str) -> bool:
+    """Whether a file is here; one of an evaluation, whether that is finished."""
+    found = re.fullmatch(r"(?:eval|statistics)-([0-9a-f]+)\.jsonl?", name)
+    return (folder.evaluation(found[1]) if found else folder.path / name).is_file()
+
+
+def _is_measured_otherwise(path: Path, theirs: bytes) -> bool:
+    """Whether an evaluation's file here has other outcomes, or was compared with another training split."""
+    if re.fullmatch(r"eval-[0-9a-f]+\.jsonl", path.name):
+        return path.read_bytes() != theirs
     if not re.fullmatch(r"eval-[0-9a-f]+\.json", path.name):
         return False
     splits = EvaluationRecord.read(path).train, EvaluationRecord.model_validate_json(theirs).train

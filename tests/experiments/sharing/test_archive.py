@@ -119,6 +119,38 @@ def test_conclusions_about_a_base_measured_otherwise_are_not_taken(done, packed,
     assert EvaluationRecord.read(path) == ours
 
 
+def test_the_base_of_another_machine_is_the_same_base(done, packed, tmp_path):
+    """Loaded here in other time, and evaluated otherwise: their evaluation and conclusions are taken too."""
+    (base,) = (cell for cell in done[1].cells if cell.is_base)
+    folder = tmp_path / "runs" / base.run_id
+    shutil.copytree(done[0] / "runs" / base.run_id, folder)
+    ours = json.loads((folder / "run.json").read_text())
+    ours["costs"]["load_seconds"] = 1234.5
+    hashes.write_sealed(folder / "run.json", json.dumps(ours).encode())
+    names = {f"eval-{base.eval_digest}.json", f"statistics-{base.eval_digest}.jsonl"}
+    for name in names:
+        (folder / name).unlink()
+    (folder / f"eval-{base.eval_digest}.jsonl").write_text("")  # it was stopped as it began to write
+    before = (folder / "run.json").read_bytes()
+    found = import_archive(packed, tmp_path)
+    assert (found.completed, len(found.added), found.results) == ((base.run_id,), 2, True)
+    assert (folder / "run.json").read_bytes() == before
+    assert verify_run(base.run_id, tmp_path).problems == ()
+    export("small", (), tmp_path, tmp_path / "again.zip")
+    assert len(import_archive(tmp_path / "again.zip", tmp_path / "third").added) == 3
+
+
+def test_a_base_that_was_evaluated_here_too_keeps_our_texts(done, packed, tmp_path):
+    """Other outcomes, as of another processor: their conclusions are not about what is here."""
+    shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "results")
+    (base,) = (cell for cell in done[1].cells if cell.is_base)
+    path = tmp_path / "runs" / base.run_id / f"eval-{base.eval_digest}.jsonl"
+    hashes.write_sealed(path, path.read_bytes().replace(b'"nll": ', b'"nll": 1'))
+    found = import_archive(packed, tmp_path)
+    assert (found.kept_ours, found.results) == ((base.run_id,), False)
+
+
 def test_an_import_leaves_no_evaluation_of_former_weights(done, packed, tmp_path):
     """Our LoRA run has lost its record: theirs is taken, and an evaluation and the weights of ours go."""
     shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
