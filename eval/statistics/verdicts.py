@@ -17,6 +17,8 @@ from toolkit.records import Comparison, Direction, SpeaksAbout
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 MarginKind = Literal["absolute", "relative", "gain"]
 Support = Literal["supports", "contradicts", "undecided"]
+LARGEST_SHARE = 0.2
+"""The largest margin that a share of the baseline's value may be."""
 
 
 class Judgement(NamedTuple):
@@ -63,6 +65,24 @@ def own_margin_kind(metric: Metric) -> MarginKind:
     A share of the gain is only ever a default: a number that somebody chose for BLEU is in BLEU.
     """
     return "relative" if metric.margin_kind == "relative" else "absolute"
+
+
+def require_margin_of(metric: Metric, margin: float) -> None:
+    """Raise UserError for a margin so large that it is in another unit: all would be equivalent."""
+    require_margin(margin)
+    low, high = metric.bounds
+    if own_margin_kind(metric) == "relative":
+        if margin > LARGEST_SHARE:
+            raise UserError(
+                f"margin of {metric.name}: {margin:g} is {margin:.0%} of the baseline's value, and would "
+                "call everything equivalent; 1 % is 0.01"
+            )
+    elif margin >= (high - low) / 2:
+        unit = "; one point is 0.01" if (low, high) == (0, 1) else ""
+        raise UserError(
+            f"margin of {metric.name}: {margin:g} is half of all values or more ({low:g} to {high:g}), and "
+            f"would call everything equivalent{unit}"
+        )
 
 
 def margin_in_unit(

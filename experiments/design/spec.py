@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from eval.metrics import Metric, all_metrics, metric
+from eval.statistics.verdicts import require_margin_of
 from experiments.design.findings import published_findings
 from experiments.design.learning_rates import Search, fewest_runs
 from toolkit.errors import UserError, unknown_name
@@ -233,9 +234,9 @@ class StudySpec(Spec):
         return {name: entry.method.convert for name, entry in self.methods.items() if entry.method.convert}
 
     def headline_metrics(self) -> list[Metric]:
-        """The metrics that get a verdict. Raises UserError for an unknown name here or among the margins."""
-        for name in self.margins:
-            metric(name)
+        """The metrics that get a verdict. Raises UserError for unknown names and margins of another unit."""
+        for name, margin in self.margins.items():
+            require_margin_of(metric(name), margin)
         forms = [dataset.format for dataset in self.dataset]
         for name in self.metrics:
             if not any(metric(name).defined_on(form) for form in forms):

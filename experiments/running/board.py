@@ -88,6 +88,11 @@ class Board:
         except (OSError, ValueError):  # the terminal was closed, or the disk of a redirection is full
             self._console.quiet = True
 
+    def count_anew(self) -> None:
+        """Forget which runs were counted: a study that grows counts all of its runs at each size."""
+        self._total = self._skipped = self._left_alone = self._ended = self._failed = 0
+        self._began = None
+
     def expect(self, total: int) -> None:
         """Set the number of runs that the study has."""
         self._total = total

@@ -74,6 +74,7 @@ def run_cells(
         board.line(edit)
     if not (grid.root.results(study.name) / "comparisons.json").is_file():  # else it is theirs
         edits.write_study(grid)
+    board.count_anew()
     errors: dict[str, str] = {}
     cells: list[CellSpec] = []
     known: set[str] = set()

@@ -142,11 +142,15 @@ def _reproducible(study: StudyTables) -> str:
 
 
 def _sizes(study: StudyTables) -> str:
-    parts = {
+    trained = {
         (run.spec.dataset.name, run.spec.data.train, run.spec.data.validation, run.spec.data.test)
         for run in _trained(study)
         if run.spec.dataset and run.spec.data
     }
+    # A study may have grown: its runs were specified when it had fewer test documents.
+    reports = study.conclusions.data
+    now = {name: (report.sizes.validation, report.sizes.test) for name, report in reports.items()}
+    parts = {(name, train, *now.get(name, held_out)) for name, train, *held_out in trained}
     words = [f"{name}: {train} training, {validation} validation, {test} test documents"
              for name, train, validation, test in sorted(parts)]  # fmt: skip
     return f"{'; '.join(words)}." if words else "No run was trained."

@@ -149,8 +149,9 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
             "in the audit, and that is over the budget."
         )
     if recommendation.status == "over_budget":
+        known = "is worse than" if chosen.relation == "worse" else "is not known to be as good as"
         return (
-            f"Within the budget, use {name} ({costs}): it is not known to be as good as {best} "
+            f"Within the budget, use {name} ({costs}): it {known} {best} "
             f"({metric} {size}, {interval}), which is over the budget."
         )
     return (

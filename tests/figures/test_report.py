@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace as N
 
 import pandas as pd
 import pytest
@@ -262,6 +263,16 @@ def test_every_answer_of_a_checklist_names_its_field_or_leaves_it_to_the_authors
     assert "not searched for" not in text
     assert "CC BY-SA 4.0" in text
     assert "torch==2.13.0" in text
+
+
+def test_a_checklist_counts_the_test_documents_that_a_study_has_grown_to(make_study: Make) -> None:
+    """Its runs were specified with 10; the data report, as everything else in the report, says 25."""
+    tables = load(*make_study(seeds=3))
+    (name,) = {run.spec.dataset.name for run in tables.runs.values() if run.spec.dataset}
+    grown = N(sizes=N(validation=7, test=25))
+    study = replace(tables, conclusions=tables.conclusions.model_copy(update={"data": {name: grown}}))
+    answers = {one.question: one.answer for one in checklists(study)["ACL responsible NLP checklist"]}
+    assert "7 validation, 25 test documents" in answers["B6. Statistics of the data: examples, splits"]
 
 
 def test_what_nobody_measured_is_no_zero_in_a_checklist(make_study: Make) -> None:

@@ -89,13 +89,16 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
 
 
 def _settings(study: StudySpec, item: Metric, change: Change | None) -> tuple[str, ...]:
-    """What to change: texts are written for `evaluate.generations` of the test documents, if that is set."""
+    """What to change: texts are written for `evaluate.generations` of the test documents, if that is set.
+
+    Further test documents, and not `data.test`, which moves validation documents and so trains all runs anew.
+    """
     if change is None or change.kind in ("enough", "seeds"):
         return ()
     written = item.of_generations and study.evaluate.generations is not None
     settings = [f"evaluate.generations={change.documents}"] if written else []
     if change.documents > study.data.test + study.data.further_test or not written:
-        settings.append(f"data.test={change.documents}")
+        settings.append(f"data.further_test={change.documents - study.data.test}")
     return tuple(settings)
 
 

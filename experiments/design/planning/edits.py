@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.design.conditions import CellSpec
+from experiments.design.spec import StudySpec
 from experiments.design.study import load, written_out
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
@@ -28,7 +29,8 @@ def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[Cell
     old = StudyState(before, grid.root.path).prepare()
     now = {cell.run.run_id for cell in cells}
     undecided = {(cell.condition, cell.method) for cell in grid.undecided_cells(cells)}
-    # A search that is not over may ask again for rates beyond the grid.
+    # A search that is not over may ask again for rates beyond the grid, and confirm what is confirmed.
+    trained_alike = _training(before) == _training(grid.study)
     searched_alike = {
         name
         for name, entry in grid.study.methods.items()
@@ -40,10 +42,17 @@ def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[Cell
         if cell.run.run_id not in now
         and old.record(cell) is not None
         and not (
-            (cell.condition, cell.method) in undecided
+            trained_alike
+            and (cell.condition, cell.method) in undecided
             and (cell.phase == "confirm" or cell.method in searched_alike)
         )
     ]
+
+
+def _training(study: StudySpec) -> tuple[object, ...]:
+    """What is the same in all runs of a study: if it is another, so is each of them."""
+    data = study.data.model_dump(exclude={"train", "further_test"})
+    return data, study.train.model_dump(exclude={"epochs", "processes", "distributed"}), study.tuning_seeds
 
 
 def with_other_files(grid: StudyState, cells: Sequence[CellSpec]) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from eval.metrics import metric
 from eval.statistics.compare import holm, judge
-from eval.statistics.verdicts import margin_in_unit, margin_of_values, supports, with_holm
+from eval.statistics.verdicts import margin_in_unit, margin_of_values, require_margin_of, supports, with_holm
 from toolkit.errors import UserError
 from toolkit.records import Comparison
 
@@ -120,3 +120,18 @@ def test_families_do_not_share_their_five_percent():
     assert [c.verdict for c in (first, second, third)] == ["undecided", "better", "undecided"]
     assert (first.needed_documents, first.needed_seeds) == (90, 5)
     assert (second.needed_documents, second.needed_seeds) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "message"),
+    [
+        ("bits_per_byte", 0.2, "1 is 100% of the baseline's value.*1 % is 0.01"),
+        ("structure_compliance", 0.49, "1 is half of all values or more \\(0 to 1\\).*one point is 0.01"),
+        ("bleu", 49, "60 is half of all values or more \\(0 to 100\\)"),
+    ],
+)
+def test_a_margin_in_another_unit_is_refused(name, largest, message):
+    """1 for 1 % of bits per byte or for one point of a share: everything would be called equivalent."""
+    require_margin_of(metric(name), largest)
+    with pytest.raises(UserError, match=message):
+        require_margin_of(metric(name), 60 if name == "bleu" else 1)

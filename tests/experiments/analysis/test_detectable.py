@@ -40,13 +40,13 @@ def test_the_cheapest_change_reaches_the_wanted_difference():
     change = target.change
     assert change.documents > 100
     assert detectable(BASIS["bits_per_byte"].variances, change.seeds, change.documents, 1) <= 0.0008
-    assert f"data.test={change.documents}" in in_words(target)
+    assert f"data.further_test={change.documents - 100}" in in_words(target)
     large = wanted(ONE, BASIS, "bits_per_byte=0.1")
     assert "large enough" in in_words(large)
 
 
 def test_more_documents_are_more_generations_where_these_are_limited():
-    """`data.test` alone would change nothing for BLEU; beyond the test documents both have to grow."""
+    """`data.further_test` alone changes nothing for BLEU; beyond the test documents both have to grow."""
     limited = study.load(
         "quickstart", ["metrics=[bleu]", "seeds=[0, 1, 2]", "data.test=200", "evaluate.generations=20"]
     )
@@ -56,9 +56,19 @@ def test_more_documents_are_more_generations_where_these_are_limited():
     assert some.change.documents < 200 < many.change.documents
     assert many.settings == (
         f"evaluate.generations={many.change.documents}",
-        f"data.test={many.change.documents}",
+        f"data.further_test={many.change.documents - 200}",
     )
     assert " and ".join(many.settings) in in_words(many)
+
+
+def test_what_is_added_is_on_top_of_what_was_added_before():
+    """20 of 120 documents are further ones already: 150 are 50 of them, and no run is trained again."""
+    grown = study.load(
+        "quickstart", ["metrics=[bits_per_byte]", "seeds=[0, 1, 2]", "data.test=100", "data.further_test=20"]
+    )
+    target = wanted(grown, BASIS, "bits_per_byte=0.1%")
+    assert target.change.documents > 120
+    assert target.settings == (f"data.further_test={target.change.documents - 100}",)
 
 
 @pytest.mark.parametrize(

@@ -212,12 +212,14 @@ def test_a_method_that_is_worse_on_another_headline_metric_is_not_recommended():
 
 
 def test_a_budget_excludes_methods_and_says_what_that_costs():
-    """At most 3.5 GB: LoRA. At most 1.5 GB: IA3, which is not known to be as good. At most 0.5 GB: none."""
+    """At most 3.5 GB: LoRA. At most 1.5 GB: IA3, which is worse. At most 0.5 GB: none."""
     one = recommended({"lora-r16": ("equivalent", True), "ia3": ("worse", False)})
     assert choose(one, "memory", 3.5e9).method == "lora-r16"
     tight = choose(one, "memory", 1.5e9)
     assert (tight.method, tight.status) == ("ia3", "over_budget")
-    assert "it is not known to be as good as full" in recommendation_text(tight, [HERE])
+    assert "it is worse than full" in recommendation_text(tight, [HERE])
+    unknown = choose(recommended({"ia3": ("undecided", False)}), "memory", 1.5e9)
+    assert "it is not known to be as good as full" in recommendation_text(unknown, [HERE])
     none = choose(one, "memory", 0.5e9)
     assert (none.method, none.status) == (None, "none")
     assert recommendation_text(none, [HERE]) == "No method is within the budget of 500.0 MB."

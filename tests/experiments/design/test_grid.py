@@ -169,6 +169,18 @@ def test_an_edit_names_the_finished_runs_that_no_longer_belong(make):
     assert "lora" not in said
 
 
+@pytest.mark.parametrize("edit", ["train.batch_tokens=2048", "data.validation=12", "tuning_seeds=[7]"])
+def test_an_edit_of_what_all_runs_share_excludes_all_of_them(make, edit):
+    """No search can ask for them again: they are named, and neither the data nor the base is blamed."""
+    before = make(BOTH)
+    cells = play(before, bowl(full=1e-4, lora=1e-3))
+    edits.write_study(before)
+    after = make(BOTH, edit)
+    trained = [cell for cell in cells if cell.method != "base"]
+    said = edits.describe_edit(after, after.cells())
+    assert f"{len(trained)} finished runs no longer belong to it" in said
+
+
 def test_other_data_in_the_same_place_is_named_too(make):
     """The study's file is unchanged, and none of the runs it concluded on is one of its own any more."""
     grid = make("methods={full: 1e-4, lora-r16: 1e-3}")

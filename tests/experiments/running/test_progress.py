@@ -171,3 +171,18 @@ def test_a_stopped_process_is_named_with_what_continues_it(clock):
     board.event("a", Halted(process=4711))
     line = "run 1 of 1 · tiny full: process 4711 was stopped by a signal; `kill -CONT 4711` continues it"
     assert said.getvalue().splitlines()[-1] == line
+
+
+def test_a_study_that_grows_counts_its_runs_anew(clock):
+    """Ten runs, then a second size of fourteen, ten of them there: eleven are done after one more."""
+    board = Board(Console(file=io.StringIO()), clock=clock)
+    board.expect(10)
+    for number in range(10):
+        board.end(str(number), None)
+    board.count_anew()
+    board.expect(14)
+    board.skip(10, 0)
+    board.begin("10", 11, "full")
+    clock.now += 20
+    board.end("10", None)
+    assert board._summary() == "11 of 14 runs done · about 60 s left"
