@@ -18,7 +18,7 @@ from experiments.publishing.findings.headline import (
 )
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
-from figures.wording.names import MISSING, decimals, value_text
+from figures.wording.names import MISSING, decimals, joined, value_text
 from figures.wording.pairs import confidence_text, metric_of, verdict_text
 from toolkit.records import Comparison, Condition
 
@@ -83,10 +83,11 @@ def table(studies: Mapping[str, Kept]) -> Table | None:
     return Table("across", "LoRA and full fine-tuning", HEADER, rows) if rows else None
 
 
-def trained_on(condition: Condition) -> str:
-    """Return a condition's training data in words."""
+def trained_on(condition: Condition, *others: Condition) -> str:
+    """Return a condition's training data in words, with that of others that differ in their size only."""
     epochs = f", {condition.epochs:g} epochs" if condition.epochs not in (None, 1) else ""
-    return f"{condition.train_size or 0:,} {condition.dataset} documents{epochs}"
+    sizes = joined([f"{one.train_size or 0:,}" for one in (condition, *others)])
+    return f"{sizes} {condition.dataset} documents{epochs}"
 
 
 def _row(one: Compared) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from experiments.publishing.findings.headline import (
 from experiments.publishing.kept import Kept
 from figures.wording.names import count, joined
 from figures.wording.pairs import metric_of, verdict_text
-from toolkit.records import Comparison
+from toolkit.records import Comparison, Condition
 
 
 def opening(studies: Mapping[str, Kept]) -> list[str]:
@@ -85,17 +85,19 @@ def _elsewhere(studies: Mapping[str, Kept]) -> str:
         return ""
     conditions = studies[HEADLINE].conclusions.conditions
     bases = {one.base_model for one in conditions}
-    by_verdict: dict[str, list[str]] = {}
+    by_verdict: dict[str, dict[Condition, list[Condition]]] = {}
     for one in comparisons(studies):
-        condition = one.condition
-        if condition in conditions:
-            continue
-        where = trained_on(condition)
-        if condition.base_model not in bases:
-            where += f" ({condition.base_model})"
-        words = "not compared" if one.pair.verdict == "refused" else verdict_text(one.pair)
-        by_verdict.setdefault(words, []).append(where)
-    parts = [f"{words} with {joined(where)}" for words, where in by_verdict.items()]
+        if one.condition not in conditions:
+            words = "not compared" if one.pair.verdict == "refused" else verdict_text(one.pair)
+            alike = one.condition._replace(train_size=None)
+            by_verdict.setdefault(words, {}).setdefault(alike, []).append(one.condition)
+    parts = []
+    for words, groups in by_verdict.items():
+        where = [
+            trained_on(*sizes) + ("" if alike.base_model in bases else f" ({alike.base_model})")
+            for alike, sizes in groups.items()
+        ]
+        parts.append(f"{words} with {joined(where)}")
     return f"In other studies it is {'; '.join(parts)}." if parts else ""
 
 

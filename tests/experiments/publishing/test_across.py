@@ -78,12 +78,13 @@ def test_the_opening_tells_the_verdicts_of_other_studies(kept):
     others = {
         "base-models": under(kept, "base-models", "better", base_model="gemma"),
         "data-size": under(kept, "data-size", "equivalent", train_size=50),
+        "epochs": under(kept, "epochs", "equivalent", train_size=100),
         "german": under(kept, "german", dataset="german"),
         "variants": under(kept, "variants"),
     }
     text = opening({HEADLINE: kept, **others})[0]
     assert text.endswith(
-        "In other studies it is equivalent with 50 recipes documents; better with 180 recipes documents "
+        "In other studies it is equivalent with 50 and 100 recipes documents; better with 180 recipes documents "
         "(gemma); worse with 180 german documents."
     )
     assert "In other studies" not in opening({HEADLINE: kept, "variants": others["variants"]})[0]
