@@ -11,6 +11,8 @@ from typing import Any
 from eval.metrics import Metric, all_metrics
 from eval.metrics.base import number
 from eval.statistics.observations import stack
+from experiments.playground.runs import format_of
+from toolkit.data.format import after_prompt, plain_text
 from toolkit.errors import UserError
 from toolkit.records import (
     Cell,
@@ -24,6 +26,7 @@ from toolkit.records import (
 )
 from toolkit.records.files import whole_file
 from toolkit.records.folders import Root
+from toolkit.specs import AnyFormat
 
 SCHEMA_VERSION = "0.2.1"
 """Of `instance_level_eval.schema.json` in github.com/evaleval/every_eval_ever."""
@@ -59,13 +62,15 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
 def _lines(study: str, cell: Cell, records: StudyRecords) -> Iterator[dict[str, Any]]:
     evaluation = records.evaluations[cell.run_id, cell.eval_digest]
     metrics = {name: metric for name, metric in all_metrics().items() if name in evaluation.metrics}
+    form = format_of(records.runs.values())  # the untouched base's own record names none
     for outcome, row in zip(records.outcomes(cell), records.statistics(cell), strict=True):
         generation = _generation(outcome, row)
         for name, metric in metrics.items():
             score = _score(metric, row.metrics.get(name))
             if score is not None and not outcome.general:
                 text = generation if metric.of_generations else None
-                yield _line(study, cell, evaluation, outcome, text, metric, score)
+                reference = _reference(outcome, text, form)
+                yield _line(study, cell, evaluation, outcome, text, reference, metric, score)
 
 
 def _generation(outcome: Outcome, row: DocumentStatistics) -> Generation | None:
@@ -75,6 +80,15 @@ def _generation(outcome: Outcome, row: DocumentStatistics) -> Generation | None:
         if (generation.prompt_mode, generation.decoding) == (setting.prompt_mode, setting.decoding):
             return generation
     return None
+
+
+def _reference(outcome: Outcome, generation: Generation | None, form: AnyFormat | None) -> str:
+    """Return what a text should be: what follows its prompt in the document; without a text, all of it."""
+    if form is None:
+        return outcome.reference
+    if generation is None:
+        return plain_text(outcome.reference, form)
+    return after_prompt(outcome.reference, form, generation.prompt_mode)
 
 
 def _score(metric: Metric, statistics: tuple[float, ...] | None) -> float | None:
@@ -89,6 +103,7 @@ def _line(
     evaluation: EvaluationRecord,
     outcome: Outcome,
     generation: Generation | None,
+    reference: str,
     metric: Metric,
     score: float,
 ) -> dict[str, Any]:
@@ -119,9 +134,9 @@ def _line(
         "model_id": f"bakeoff/{cell.run_id}",
         "evaluation_name": f"{cell.dataset}/{metric.name}",
         "sample_id": outcome.document_id,
-        "sample_hash": hashlib.sha256(f"{prompt}{outcome.reference}".encode()).hexdigest(),
+        "sample_hash": hashlib.sha256(f"{prompt}{reference}".encode()).hexdigest(),
         "interaction_type": "single_turn",
-        "input": {"raw": prompt, "reference": [outcome.reference]},
+        "input": {"raw": prompt, "reference": [reference]},
         "output": {"raw": texts},
         "answer_attribution": [{**attribution, "extracted_value": text} for text in texts],
         "evaluation": {"score": score, "is_correct": metric.binary and score == 1},

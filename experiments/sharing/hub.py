@@ -25,12 +25,15 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
             f"push: {run_id} was trained elsewhere or converted from another run, and a card names the data "
             f"that a run was trained on; `hf upload {repository} {folder.artifact}` uploads it without one"
         )
+    if record.status == "diverged":
+        raise UserError(f"push: {run_id} diverged ({record.diverged}), and nothing of it was kept")
     artifact = folder.require_artifact()
     hashes.check_folder(folder.path, artifact.name)
     evaluation = _latest_evaluation(folder)
     if evaluation is None:
         raise UserError(
-            f"push: {run_id} is not evaluated, so its card has no results; `bakeoff run` its study"
+            f"push: {run_id} is not evaluated, so its card has no results. `bakeoff run` of its study does, "
+            "unless it is a run of the search for a learning rate: push one with a seed of the study"
         )
 
     from huggingface_hub import CommitOperationAdd, HfApi

@@ -79,6 +79,7 @@ class Playground:
         if isinstance(document_format, Conversation):
             self._template = ChatTemplate(document_format, arms.tokenizer)
         self._turn = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
         self._waiting = 0
 
     async def page(self, request: Request) -> Response:
@@ -122,9 +123,10 @@ class Playground:
             return _refusal(str(error), 422)
         if self._waiting >= self.limits.waiting:
             return _refusal("too many people are waiting; please try again in a minute", 503)
-        events = self._events(request, asked, prompt)
         return StreamingResponse(
-            events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+            self._events(request, asked, prompt),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
         )
 
     def _prompt(self, asked: Asked) -> str:
@@ -150,30 +152,52 @@ class Playground:
         return prompt
 
     async def _events(self, request: Request, asked: Asked, prompt: str) -> AsyncIterator[str]:
+        """Yield what is written, by a task of its own: a visitor who stops reading holds nobody's turn."""
+        events: asyncio.Queue[str | None] = asyncio.Queue()
+        gone = asyncio.Event()
+        task = asyncio.create_task(self._write(asked, prompt, events, gone))
+        try:
+            while (event := await events.get()) is not None:
+                if await request.is_disconnected():
+                    return
+                yield event
+            await task
+        finally:
+            gone.set()
+            if self._writing is not task:  # it waits for its turn; at work it ends after the next token
+                task.cancel()
+
+    async def _write(
+        self, asked: Asked, prompt: str, events: asyncio.Queue[str | None], gone: asyncio.Event
+    ) -> None:
+        """Write the texts when it is their turn, until the visitor is ``gone``; None is the last event."""
         self._waiting += 1
         waiting = True
         try:
             if self._turn.locked():
-                yield _event("waiting", {"ahead": self._waiting})
+                events.put_nowait(_event("waiting", {"ahead": self._waiting}))
             async with self._turn:
                 self._waiting -= 1
                 waiting = False
+                self._writing = asyncio.current_task()
                 decoding = Decoding(temperature=asked.temperature, top_p=asked.top_p)
                 pieces = write(
                     self.arms, asked.arms, prompt, decoding, asked.new_tokens, asked.seed, self._template
                 )
                 ends = time.monotonic() + self.limits.seconds
                 async for piece in _in_thread(pieces):
-                    if await request.is_disconnected():
+                    if gone.is_set():
                         return
-                    yield _event("piece", self._piece(piece, prompt))
+                    events.put_nowait(_event("piece", self._piece(piece, prompt)))
                     if time.monotonic() > ends:
-                        yield _event("stopped", {"text": f"stopped after {self.limits.seconds:.0f} s"})
+                        text = f"stopped after {self.limits.seconds:.0f} s"
+                        events.put_nowait(_event("stopped", {"text": text}))
                         return
-                yield _event("done", {})
+                events.put_nowait(_event("done", {}))
         finally:
             if waiting:
                 self._waiting -= 1
+            events.put_nowait(None)
 
     def _piece(self, piece: Piece, prompt: str) -> dict[str, Any]:
         value: dict[str, Any] = {

@@ -52,7 +52,7 @@ def serve(
         conclusions.study,
         report if report.is_file() else None,
     )
-    hosts = [*LOOPBACK, host] if host in LOOPBACK else ["*"]
+    hosts = [*LOOPBACK, "[::1]"] if host in LOOPBACK else ["*"]  # some read an address with its brackets
     at = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     say(f"Playground: http://{shown}:{at}  ({arms.in_memory} models in memory; Ctrl-C stops it)")
@@ -60,6 +60,7 @@ def serve(
         application(playground, hosts, password),
         log_level="warning",
         timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,  # Ctrl-C waits no longer for texts that are being written
         limit_concurrency=64,
         h11_max_incomplete_event_size=65_536,
     )

@@ -85,7 +85,8 @@ def _next(state: _State, start: list[int], number: torch.Tensor, decoding: Decod
         output = model(
             input_ids=ids, **({} if whole else {"past_key_values": state.cache, "use_cache": True})
         )
-    state.cache = None if whole else output.past_key_values
+    # a model with a state of its own kind, as Mamba, reads all of the text each time too
+    state.cache = None if whole else getattr(output, "past_key_values", None)
     logits = output.logits[:, -1]
     if decoding.temperature == 0:
         return int(logits.argmax(dim=1))

@@ -90,7 +90,7 @@ def write_page(
     shown, key = draw(texts, seed=seed, most=most, baseline=baseline or conclusions.baseline)
     shown = [pair._replace(prompt=prompts[pair.prompt]) for pair in shown]
     folder = Folder(root, conclusions.study)
-    identity = "-".join((conclusions.study, key[0].pair, str(len(key)), question))
+    identity = [conclusions.study, question, *([pair.pair, pair.left, pair.right] for pair in key)]
     # the study's name may name a method: the page carries a digest of it alone
     test = TasteTest(
         taste_test=digest_of(identity),

@@ -8,7 +8,9 @@ import json
 import shutil
 import socket
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace as N
 
 import pytest
 import torch
@@ -23,9 +25,12 @@ from peft import (
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from eval.inference.generation import generate
+from experiments.playground.live import writing
 from experiments.playground.live.arms import Arm, Arms, _with_adapter, _without_adapter, load
 from experiments.playground.live.writing import write
+from tests.toolkit.models.shapes import make
 from toolkit import catalog
+from toolkit.models.load import load_base
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
 from toolkit.specs import Decoding, EvalSpec, MethodSpec, ModelSpec, RunSpec, TrainSpec
@@ -274,11 +279,48 @@ def test_a_client_that_leaves_frees_its_slot(arms, pieces):
 
         asked = Asked.model_validate(ASKED)
         found = [event async for event in playground._events(Leaving(), asked, "RECIPE: Pie\n")]
+        await asyncio.wait({playground._writing})
         return found, playground._turn.locked(), playground._waiting
 
     found, locked, waiting = asyncio.run(leave())
     assert len(found) == pieces
     assert (locked, waiting) == (False, 0)
+
+
+def test_who_stops_reading_holds_nobodys_turn(arms):
+    """A laptop falls asleep after the first piece; the next visitor's texts are written to their end."""
+    _, playground = client(arms)
+
+    class Connected:
+        async def is_disconnected(self):
+            return False
+
+    async def two():
+        from experiments.playground.live.server import Asked
+
+        asked = Asked.model_validate(ASKED)
+        first, second = (playground._events(Connected(), asked, "RECIPE: Pie\n") for _ in range(2))
+        await anext(first)
+        found = await asyncio.wait_for(anext_until_done(second), 60)
+        await first.aclose()
+        return found
+
+    assert asyncio.run(two()).startswith("event: done")
+
+
+async def anext_until_done(events):
+    """The last event."""
+    return [event async for event in events][-1]
+
+
+def test_a_model_with_a_state_of_its_own_kind_writes_too(tiny_tokenizer, tmp_path):
+    """Mamba's output has no `past_key_values`: the playground reads all of its text each time."""
+    base = ModelSpec(name="mamba", folder=str(make("mamba", tiny_tokenizer, tmp_path)))
+    state = writing._State(N(model=load_base(base).eval(), active=nullcontext))
+    greedy = Decoding(name="greedy", temperature=0)
+    for _ in range(3):
+        state.ids.append(writing._next(state, [1, 2, 3], torch.zeros(1), greedy))
+    assert (len(state.ids), state.cache) == (3, None)
 
 
 def test_the_page_and_the_results_page(arms, tmp_path):

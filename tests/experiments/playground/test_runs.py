@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from experiments.cli import main
@@ -65,6 +67,23 @@ def test_a_taste_test_is_drawn_from_the_texts_of_a_study(done):
         key,
     )  # its votes may come after the new page
     assert read_key(root, "small", two.test.taste_test)[0] == two.test
+
+
+def test_other_texts_are_another_taste_test(done, tmp_path):
+    """One method is evaluated again and writes otherwise; the first pair may be of two others."""
+    root, conclusions, _ = done
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    drawn = {"question": "Which?", "seed": 0, "most": None}
+    before = write_page(conclusions, tmp_path, **drawn).test.taste_test
+    for cell in conclusions.cells:
+        first = read_key(tmp_path, "small", before)[1][0]
+        if cell.method in (first.left, first.right):
+            continue
+        path = tmp_path / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl"
+        path.write_text(path.read_text().replace('"text": "', '"text": "x'))
+    after = write_page(conclusions, tmp_path, **drawn).test.taste_test
+    assert after != before
+    assert read_key(tmp_path, "small", before)[0].taste_test == before
 
 
 def test_another_question_is_another_taste_test(done):

@@ -84,7 +84,7 @@ def test_the_opening_tells_the_verdicts_of_other_studies(kept):
     }
     text = opening({HEADLINE: kept, **others})[0]
     assert text.endswith(
-        "In other studies it is equivalent with 50 and 100 recipes documents; better with 180 recipes documents "
-        "(gemma); worse with 180 german documents."
+        "In other studies it is equivalent with 50 and 100 recipes documents; better with 180 recipes "
+        "documents (gemma); worse with 180 german documents."
     )
     assert "In other studies" not in opening({HEADLINE: kept, "variants": others["variants"]})[0]

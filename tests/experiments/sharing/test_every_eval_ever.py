@@ -8,8 +8,10 @@ import pytest
 
 from eval.foreign.sources.every_eval_ever import read
 from experiments.cli import main
-from experiments.sharing.every_eval_ever import export_every_eval_ever
-from toolkit.records import EvaluationRecord
+from experiments.sharing.every_eval_ever import _reference, export_every_eval_ever
+from toolkit.data.conversations.turns import Dialogue, Turn, to_text
+from toolkit.records import EvaluationRecord, Generation, Outcome, read_lines
+from toolkit.specs import Conversation
 
 REQUIRED = {  # of instance_level_eval.schema.json 0.2.1, which allows these and the optional ones
     "schema_version": str, "evaluation_id": str, "model_id": str, "evaluation_name": str, "sample_id": str,
@@ -44,6 +46,29 @@ def test_every_line_has_the_schemas_fields_and_reads_back_as_the_same_share(done
     ]
     assert sum(scores) / 6 == pytest.approx(record.metrics["stop_rate"].value)
     assert str(root) not in target.read_text()
+    document = records_of(root, cell)[0].reference
+    texts = [line for line in lines if line["metadata"]["title"] == document.split("\n")[0][8:]]
+    of_texts = [line["input"] for line in texts if line["output"]["raw"]]
+    assert of_texts
+    assert all(given["raw"] + given["reference"][0] == document for given in of_texts)
+    assert all(line["input"] == {"raw": "", "reference": [document]} for line in texts
+               if not line["output"]["raw"])  # fmt: skip
+
+
+def records_of(root, cell):
+    """The outcomes of a cell."""
+    return read_lines(root / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl", Outcome)
+
+
+def test_the_reference_of_an_answer_is_the_answer():
+    """And not how bakeoff stores a conversation; of a likelihood, all that was said."""
+    stored = to_text(Dialogue((Turn("user", "What is botany?"), Turn("assistant", "Plants"))))
+    outcome = Outcome(document_id="d", title="What is botany?", reference=stored, generations=())
+    text = Generation(prompt_mode="prompt", decoding="d", prompt="…", text="Flowers", tokens=1, ended="limit")
+    form = Conversation(name="chat")
+    assert _reference(outcome, text, form) == "Plants"
+    assert _reference(outcome, None, form) == "What is botany?\nPlants"
+    assert _reference(outcome, text, None) == stored
 
 
 def test_overrides_are_refused_instead_of_ignored(tmp_path, capsys):

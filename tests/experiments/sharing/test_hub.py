@@ -227,6 +227,10 @@ def test_what_cannot_be_published_is_told(done, tmp_path):
     with pytest.raises(UserError, match="has no weights here"):
         push(run_id, "me/cook", tmp_path)
     record = RunRecord.read(folder / "run.json")
+    lost = record.model_copy(update={"status": "diverged", "diverged": "its loss rose"})
+    lost.write(folder / "run.json", sealed=True)
+    with pytest.raises(UserError, match=r"diverged \(its loss rose\), and nothing of it was kept"):
+        push(run_id, "me/cook", tmp_path)
     unknown = record.spec.model_copy(update={"dataset": None})
     record.model_copy(update={"spec": unknown}).write(folder / "run.json", sealed=True)
     with pytest.raises(UserError, match="was trained elsewhere or converted"):
