@@ -175,6 +175,9 @@ def _below(pair: Comparison, records: StudyRecords) -> list[Finding]:
     if not floors or not values:
         return []
     floor, sign = fmean(floors), 1 if pair.direction == "higher" else -1
+    references = _values(e.anchors.get("references", {}).get(pair.metric) for e in evaluations)
+    if references and not sign * fmean(references) > sign * floor:
+        return []  # unrelated text is as well formed as the right one: it is no floor of such a metric
     if any(sign * value > sign * floor for value in values):
         return []
     text = (

@@ -29,8 +29,8 @@ def answer_likelihoods(
 ) -> list[dict[str, Likelihood]]:
     """Return summed nll, tokens and bytes of each conversation's last `answer`, and of its `stop`.
 
-    The prompt is seen and not scored. Bytes are those of the answer's text; `stop` is the one token
-    that ends the turn.
+    The prompt is seen and not scored. Bytes are those of the answer as the template shows it; `stop` is the
+    one token that ends the turn.
     """
     dialogues = [from_text(text) for text in texts]
     encoded = [template.last_answer(dialogue) for dialogue in dialogues]
@@ -40,7 +40,7 @@ def answer_likelihoods(
     for dialogue, (_, kinds), nll in zip(dialogues, encoded, nlls, strict=True):
         scored = [index for index, kind in enumerate(kinds) if kind == LABEL]
         stop = [index for index, kind in enumerate(kinds) if kind == END][:1]
-        size = len(dialogue.answer.encode())
+        size = len(template.shown(dialogue.answer).encode())
         result.append(
             {
                 ANSWER: Likelihood(nll=float(nll[scored].sum()), tokens=len(scored), bytes=size),

@@ -49,8 +49,8 @@ def generate(
     chosen, not the base's ``generation_config.json``. Random numbers belong to a prompt and, if ``documents``
     gives their ids, to its document: equal prompts of two documents then get different draws.
     ``batched=False`` generates one text at a time, for bases whose batches are wrong. With ``template`` the
-    prompts are what it rendered, and a text ends at the end of the turn too. Raises UserError if a prompt
-    fills the model's context.
+    prompts are what it rendered, and a text ends at the end of the turn too. A prompt that fills the model's
+    context has an empty text, with a warning. Raises UserError if all do.
     """
     if not prompts:
         return []
@@ -61,7 +61,14 @@ def generate(
     keys = [f"{mode}/{decoding.name}/{prompt}" for prompt in prompts]
     if documents is not None:
         keys = [f"{key}/{document}" for key, document in zip(keys, documents, strict=True)]
-    result: dict[int, Generation] = {}
+    nothing = Generation(
+        prompt_mode=mode, decoding=decoding.name, prompt="", text="", tokens=0, ended="limit", batched=batched
+    )
+    result = {
+        index: nothing.model_copy(update={"prompt": prompts[index]})
+        for index, limit in enumerate(limits)
+        if not limit
+    }
     lengths = [decoding.num_beams * (len(row) + limit) for row, limit in zip(rows, limits, strict=True)]
     batches = _batches(model, lengths, limits, batched)
     before, total = 0, sum(limits[batch[0]] for batch in batches)
@@ -97,15 +104,15 @@ def generate(
 
 def _limits(model: PreTrainedModel, rows: Sequence[Sequence[int]], spec: EvalSpec) -> list[int]:
     """New tokens of each text: the study's, or as many as the context has room for after its prompt."""
-    longest = max(map(len, rows))
     context = probe.context(model) or math.inf
-    if longest >= context:
-        raise UserError(
-            f"a prompt of {longest} tokens fills the model's context of {context} tokens (a learnt prompt "
-            "takes some of them); set data.max_characters lower, or choose a prompt mode that holds less"
-        )
-    limits = [int(min(spec.max_new_tokens, context - len(row))) for row in rows]
-    if short := sum(limit < spec.max_new_tokens for limit in limits):
+    limits = [int(max(0, min(spec.max_new_tokens, context - len(row)))) for row in rows]
+    full = limits.count(0)
+    fills = f"the model's context of {context} tokens (a learnt prompt takes some of them)"
+    if full == len(rows):
+        raise UserError(f"every prompt fills {fills}: shorten them, or take a base with a longer context")
+    if full:
+        warnings.warn(f"{full} of {len(rows)} prompts fill {fills}: their texts are empty", stacklevel=3)
+    if short := sum(0 < limit < spec.max_new_tokens for limit in limits):
         warnings.warn(
             f"{short} of {len(rows)} prompts leave room for fewer than {spec.max_new_tokens} tokens in the "
             f"model's context of {context}: their texts end there",
@@ -119,7 +126,7 @@ def _batches(
 ) -> list[list[int]]:
     """Batches of texts of one limit. A prompt that leaves less room is with none of another length."""
     if not batched:
-        return [[index] for index in range(len(lengths))]
+        return [[index] for index, limit in enumerate(limits) if limit]
     most = max(limits)
     roomy = [index for index, limit in enumerate(limits) if limit == most]
     batches = [
@@ -128,7 +135,7 @@ def _batches(
     ]
     if _learns_a_prompt(model):  # peft drops the position ids that padding would need
         batches = [list(same) for batch in batches for _, same in groupby(batch, lambda i: lengths[i])]
-    rest = sorted((i for i in range(len(limits)) if limits[i] < most), key=lambda i: limits[i])
+    rest = sorted((i for i in range(len(limits)) if 0 < limits[i] < most), key=lambda i: limits[i])
     return batches + [list(same) for _, same in groupby(rest, lambda i: limits[i])]
 
 

@@ -186,11 +186,16 @@ def _recommendations(
     seeds say of each other, but without Holm's correction.
     """
     headline = study.headline_metrics()
-    metrics = {item.name: item.direction for item in headline if item.direction != "neither"}
-    tests = max(1, len(study.methods) - len(study.converted) - 1) * max(1, len(metrics))
+    forms = {dataset.name: dataset.format for dataset in study.dataset}
+    directed = sum(item.direction != "neither" for item in headline)
+    tests = max(1, len(study.methods) - len(study.converted) - 1) * max(1, directed)
     cells = [cell for cell in records.cells if cell.method not in study.converted]  # none is trained
     made = []
-    for condition in dict.fromkeys(cell.condition for cell in records.cells) if metrics else ():
+    for condition in dict.fromkeys(cell.condition for cell in records.cells):
+        here = [item for item in headline if item.defined_on(forms[condition.dataset])]
+        metrics = {item.name: item.direction for item in here if item.direction != "neither"}
+        if not metrics:
+            continue
         judge = partial(compare, statistics, findings, condition, seeds=study.seeds, tests=tests, level=level)
         priors: dict[str, dict[tuple[Condition, str, str], SeedPrior]] = {}
 

@@ -24,7 +24,7 @@ from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, Indices, group_keys, same_prompt, split
+from toolkit.data.split import SPLITS, Hashes, Indices, group_keys, same_prompt, split
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted, ignore
 from toolkit.records import hashes
@@ -45,7 +45,8 @@ class Prepared:
     further_references: Mapping[str, Sequence[str]]
     """Id of a test document -> other documents of its title, which are in no split, if there are any."""
     clusters: Mapping[str, str]
-    """Id of a test document -> label of its cluster; empty unless the data set names a column of clusters."""
+    """Id of a test document -> label of its cluster; empty unless the data set names a column of clusters, or
+    near-copies or near-prompts are kept together."""
     fingerprints: Mapping[str, str]
     """Split -> hash: see `toolkit.records.data.DataReport`."""
     report: DataReport
@@ -100,7 +101,7 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     with np.load(inner / "split.npz") as arrays:
         texts = {name: documents.texts.choose(arrays[name]) for name in SPLITS}
         further = np.split(arrays["further"], arrays["further_ends"][:-1])
-        clusters = _clusters_of(documents, arrays["test"])
+        clusters = _clusters_of(documents, arrays["test"], arrays["alike"])
     references = {
         document_id(text): documents.texts.choose(indices)
         for text, indices in zip(texts["test"], further, strict=True)
@@ -120,17 +121,20 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
     )
 
 
-def _clusters_of(documents: Corpus, test: Indices) -> dict[str, str]:
+def _clusters_of(documents: Corpus, test: Indices, alike: Hashes) -> dict[str, str]:
     """Return id -> label of test documents, joined if they share a value of the cluster column or a title.
 
-    A document without a value is joined by its title alone. Empty if none has a value.
+    Or a key of ``alike``, of what the split kept together; empty if it kept titles alone. A document without
+    a value is joined without it. Empty if none has a value and nothing else was kept together.
     """
     groups, titles, ids = documents.groups[test], documents.titles[test], documents.ids[test]
-    if not groups.any():
+    if not groups.any() and not len(alike):
         return {}
     _, labels = np.unique(groups, return_inverse=True)
     labels = np.where(groups == 0, len(groups) + np.arange(len(groups)), labels).astype(np.int64)
     keys = group_keys(titles, labels)
+    if len(alike):
+        keys = group_keys(keys, np.unique(alike, return_inverse=True)[1])
     return {f"{one:016x}": f"{key:016x}" for one, key in zip(ids.tolist(), keys.tolist(), strict=True)}
 
 
@@ -191,6 +195,7 @@ def _divide(
     keys = group_keys(titles, documents.clusters[used]) if together else titles
     if data.near_prompts == "together":
         keys = group_keys(keys, near_prompts(documents.texts.choose(used), data.near_duplicate, progress))
+    more_than_titles = together or data.near_prompts == "together"
     division = split(
         keys,
         documents.ids[used],
@@ -218,6 +223,7 @@ def _divide(
     np.savez(
         folder / "split.npz",
         **arrays,
+        alike=keys[division.members["test"] if more_than_titles else []],
         further=used[np.concatenate([np.empty(0, dtype=np.int64), *further])],
         further_ends=np.cumsum([len(indices) for indices in further]),
     )

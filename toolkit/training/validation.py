@@ -15,6 +15,7 @@ import torch
 from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import ends_of, supervised
+from toolkit.data.conversations.template import ChatTemplate
 from toolkit.data.conversations.turns import answer_bytes, from_text
 from toolkit.models.precision import scoring
 from toolkit.records import hashes
@@ -44,7 +45,8 @@ class Validation:
     ) -> None:
         if isinstance(form, Conversation):  # whatever is trained on, the answers are what is wanted
             form = form.model_copy(update={"train_on": "answers"})
-            self._bytes = sum(answer_bytes(from_text(text), form) for text in texts)
+            shown = ChatTemplate(form, tokenizer).shown
+            self._bytes = sum(answer_bytes(from_text(text), form, shown) for text in texts)
         else:
             self._bytes = sum(len(text.encode()) for text in texts)
         self._rows = tokens.encode(texts, tokenizer, form=form).ids

@@ -95,6 +95,8 @@ def _settings(study: StudySpec, item: Metric, change: Change | None) -> tuple[st
     """
     if change is None or change.kind in ("enough", "seeds"):
         return ()
+    if item.of_general:
+        return (f"evaluate.general.texts={change.documents}",)
     written = item.of_generations and study.evaluate.generations is not None
     settings = [f"evaluate.generations={change.documents}"] if written else []
     if change.documents > study.data.test + study.data.further_test or not written:
@@ -103,7 +105,9 @@ def _settings(study: StudySpec, item: Metric, change: Change | None) -> tuple[st
 
 
 def documents_of(study: StudySpec, item: Metric) -> int:
-    """Return the test documents that a metric of the study is measured on."""
+    """Return the test documents, or the general texts, that a metric of the study is measured on."""
+    if item.of_general and study.evaluate.general:
+        return study.evaluate.general.texts
     documents = study.data.test + study.data.further_test
     written = study.evaluate.generations if item.of_generations else None
     return min(written or documents, documents)

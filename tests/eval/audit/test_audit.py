@@ -495,6 +495,24 @@ def test_equivalent_under_the_floor_says_so(value: float, flagged: bool, study: 
     assert under_the_floor([other], study.records()) == []
 
 
+@pytest.mark.parametrize(("right", "flagged"), [(1.0, False), (1.2, True)])
+def test_unrelated_text_of_perfect_form_is_no_floor(right: float, flagged: bool, study: Study) -> None:
+    """Another recipe has all markers, as the right one: 0.99 is not worthless because that has 1."""
+    for run_id, record in study.evaluations.items():
+        bleu = record.metrics["bleu"]
+        anchors = {
+            name: {"bleu": bleu.model_copy(update={"value": value})}
+            for name, value in (("unrelated", 1.0), ("references", right))
+        }
+        metrics = {**record.metrics, "bleu": bleu.model_copy(update={"value": 0.99})}
+        study.evaluations[run_id] = record.model_copy(update={"metrics": metrics, "anchors": anchors})
+    pair = Comparison.model_construct(
+        base_model="base", dataset="data", train_size=None, epochs=None, method="lora-r16", baseline="full",
+        metric="bleu", label="BLEU", direction="higher", verdict="equivalent",
+    )  # fmt: skip
+    assert [f.status for f in under_the_floor([pair], study.records())] == ["flagged"] * flagged
+
+
 def test_a_base_on_two_data_sets_has_the_test_part_of_each(study: Study) -> None:
     """One run of the base, scored on `test-1` and on `test-2`, beside LoRA on each: both data sets are ok.
 

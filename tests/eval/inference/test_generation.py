@@ -122,8 +122,16 @@ def test_a_long_prompt_shortens_its_own_text_alone(ending, tiny_tokenizer, promp
         together = generate(ending, tiny_tokenizer, [filled, *prompts[:5]], "title", Decoding(), spec)
     assert together[1:] == alone
     assert together[0].tokens <= 5
-    with pytest.raises(UserError, match="fills the model's context .* set data.max_characters lower"):
-        generate(ending, tiny_tokenizer, [filled + " rice" * 9], "title", Decoding(), spec)
+    full = filled + " rice" * 9
+    for batched in (True, False):
+        with pytest.warns(UserWarning, match="1 of 2 prompts fill the model's context"):
+            found = generate(
+                ending, tiny_tokenizer, [full, prompts[0]], "title", Decoding(), spec, batched=batched
+            )
+        assert (found[0].prompt, found[0].text, found[0].tokens, found[0].ended) == (full, "", 0, "limit")
+        assert found[1].text == alone[0].text
+    with pytest.raises(UserError, match="every prompt fills .* shorten them, or take a base"):
+        generate(ending, tiny_tokenizer, [full], "title", Decoding(), spec)
 
 
 @pytest.mark.parametrize("decoding", [GREEDY, Decoding(temperature=0, num_beams=3)], ids=["greedy", "beams"])

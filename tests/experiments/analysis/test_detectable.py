@@ -71,6 +71,21 @@ def test_what_is_added_is_on_top_of_what_was_added_before():
     assert target.settings == (f"data.further_test={target.change.documents - 100}",)
 
 
+def test_general_text_is_not_made_of_test_documents():
+    """300 test documents, 100 general texts: the metric of these has 100, and more of them are texts."""
+    asked = study.load(
+        "quickstart",
+        ["metrics=[general_bits_per_byte]", "seeds=[0, 1, 2]", "data.test=300",
+         "evaluate.general={dataset: wikibooks, texts: 100}"],
+    )  # fmt: skip
+    bases = {"general_bits_per_byte": BASIS["bits_per_byte"]}
+    (row,) = detectables(asked, bases)
+    assert row.documents == 100
+    target = wanted(asked, bases, "general_bits_per_byte=0.1%")
+    assert target.change.documents > 100
+    assert target.settings == (f"evaluate.general.texts={target.change.documents}",)
+
+
 @pytest.mark.parametrize(
     "target", [f"bits_per_byte={size}" for size in ("much", "-1", "nan", "inf")] + ["bleu=1", "blue=1"]
 )

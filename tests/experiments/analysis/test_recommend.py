@@ -30,6 +30,7 @@ from toolkit.records.folders import Root
 from toolkit.specs import RunSpec, TrainSpec
 
 HERE = Condition("b", "d", 100, 1.0)
+ON_RECIPES = Condition("b", "wikibooks", 100, 1.0)
 VALUES = {"full": 0.80, "lora-r16": 0.802, "dora": 0.81, "ia3": 0.90}
 MEMORY = {"full": 4_000_000_000, "lora-r16": 3_000_000_000, "dora": 2_000_000_000, "ia3": 1_000_000_000}
 
@@ -275,10 +276,10 @@ def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     for method, passed in {"base": 0, "full": 8, "lora-r16": 10, "dora": 9}.items():
         rows = [(float(i < passed), 1.0) for i in range(10)]
         every = {name: [None] * 10 for name in all_metrics()}
-        statistics[HERE, method] = {0: {**every, "structure_compliance": rows}}
+        statistics[ON_RECIPES, method] = {0: {**every, "structure_compliance": rows}}
     cells = [
         Cell(
-            **HERE._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            **ON_RECIPES._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
             run_id=method, eval_digest="e", status="finished",
         )
         for method in study.methods
@@ -290,6 +291,32 @@ def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     )
     assert one.best == "lora-r16"
     assert {c.method: c.margin for c in one.candidates} == {"full": 0.3, "lora-r16": None, "dora": 0.3}
+
+
+def test_a_data_set_is_recommended_for_by_the_first_metric_that_is_defined_there(monkeypatch):
+    """`numeric_answer` says nothing of recipes: the method is chosen by structure, and not by nothing."""
+    overrides = ["methods={full: 1e-4, lora-r16: 1e-3}"]
+    study = load("quickstart", overrides)
+    study = study.model_copy(update={"metrics": ["numeric_answer", "structure_compliance"]})
+    monkeypatch.setattr(type(study), "headline_metrics", lambda self: [metric(name) for name in self.metrics])
+    statistics = Statistics()
+    for method, passed in {"base": 0, "full": 8, "lora-r16": 10}.items():
+        rows = [(float(i < passed), 1.0) for i in range(10)]
+        every = {name: [None] * 10 for name in all_metrics()}
+        statistics[ON_RECIPES, method] = {0: {**every, "structure_compliance": rows}}
+    cells = [
+        Cell(
+            **ON_RECIPES._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            run_id=method, eval_digest="e", status="finished",
+        )
+        for method in study.methods
+    ]  # fmt: skip
+    records = StudyRecords(cells, Root(Path()))
+    records.runs = {}
+    (one,) = _recommendations(
+        study, statistics, [], records, estimates(statistics), KnownComparisons([]), 0.05
+    )
+    assert (one.metric, one.best) == ("structure_compliance", "lora-r16")
 
 
 def test_a_cost_that_is_lower_by_less_than_a_twentieth_is_not_cheaper():

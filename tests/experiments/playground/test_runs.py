@@ -10,7 +10,7 @@ from experiments.cli import main
 from experiments.playground.runs import first_runs
 from experiments.playground.taste.page import read_key, write_page
 from toolkit.errors import UserError
-from toolkit.records import Cell, Conclusions
+from toolkit.records import Cell, Conclusions, hashes
 
 
 def cell(method: str, phase: str, seed: int = 0, *, size: int = 100, status: str = "finished") -> Cell:
@@ -80,7 +80,7 @@ def test_other_texts_are_another_taste_test(done, tmp_path):
         if cell.method in (first.left, first.right):
             continue
         path = tmp_path / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl"
-        path.write_text(path.read_text().replace('"text": "', '"text": "x'))
+        hashes.write_sealed(path, path.read_bytes().replace(b'"text": "', b'"text": "x'))
     after = write_page(conclusions, tmp_path, **drawn).test.taste_test
     assert after != before
     assert read_key(tmp_path, "small", before)[0].taste_test == before

@@ -73,7 +73,7 @@ def test_topics_that_share_a_title_are_one_cluster() -> None:
     """Topics 7, 7, 8, 8, none and titles 1, 2, 2, 3, 4: the second title joins the topics; two clusters."""
     hashes = {"groups": [7, 7, 8, 8, 0], "titles": [1, 2, 2, 3, 4], "ids": [10, 11, 12, 13, 14]}
     documents = SimpleNamespace(**{name: np.array(v, dtype=np.uint64) for name, v in hashes.items()})
-    labels = _clusters_of(documents, np.arange(5))  # type: ignore[arg-type]  # stand-ins for texts
+    labels = _clusters_of(documents, np.arange(5), np.empty(0, np.uint64))  # type: ignore[arg-type]  # stand-ins for texts
     assert list(labels) == [f"{number:016x}" for number in hashes["ids"]]
     assert [label.lstrip("0") for label in labels.values()] == ["1", "1", "1", "1", "4"]
 

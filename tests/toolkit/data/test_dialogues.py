@@ -13,6 +13,7 @@ import pytest
 from toolkit import config
 from toolkit.data.cleaning import RefusedError
 from toolkit.data.conversations.turns import from_text, to_text
+from toolkit.data.format import document_id
 from toolkit.data.prepare import prepare
 from toolkit.data.sources.dialogues import to_dialogue
 from toolkit.errors import UserError
@@ -259,6 +260,11 @@ def test_near_copies_of_a_prompt_stay_on_one_side(tmp_path):
     assert crossing(apart)
     assert not crossing(together)
     assert len(together.train) == 15
+    assert apart.clusters == {}
+    labels = [
+        (from_text(text).title.split()[0], together.clusters[document_id(text)]) for text in together.test
+    ]
+    assert len({label for _, label in labels}) == len(set(labels)) == len({first for first, _ in labels})
 
 
 def test_a_system_prompt_that_all_share_makes_no_copies(tmp_path):

@@ -138,6 +138,15 @@ def test_no_near_copy_and_no_title_is_in_two_parts(policy: str, tmp_path: Path) 
     for part in ("test", "validation"):
         assert done.report.leak[part].highest < 0.2
         assert done.report.leak[part].shared_titles == 0
+    if policy == "drop":
+        assert done.clusters == {}
+        return
+    bodies: dict[str, set[str]] = {}
+    for text in done.test:
+        bodies.setdefault(text.split("\n")[1][:60], set()).add(done.clusters[document_id(text)])
+    assert len(bodies) < len(done.test)  # near-copies are tested, as one cluster each
+    assert all(len(labels) == 1 for labels in bodies.values())
+    assert len(set(done.clusters.values())) <= len(bodies)  # some bodies share a title
 
 
 def test_a_held_out_title_is_tested_once_and_its_other_documents_are_further_references(

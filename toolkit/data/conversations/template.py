@@ -184,6 +184,21 @@ class ChatTemplate:
         end = int(self.tokenizer.eos_token_id)
         return tuple(dict.fromkeys([*(i for i in first if i in special), end]))
 
+    def shown(self, answer: str) -> str:
+        """Return an answer as the template renders it: some cut off white space at its ends."""
+        left, right = self._trims
+        answer = answer.lstrip() if left else answer
+        return answer.rstrip() if right else answer
+
+    @cached_property
+    def _trims(self) -> tuple[bool, bool]:
+        """Whether white space before, and after, an answer is cut off."""
+        answer = f" \n{_PROBE}\n "
+        text = self.render(
+            [{"role": "user", "content": "Which colour?"}, {"role": "assistant", "content": answer}]
+        )
+        return f" \n{_PROBE}" not in text, f"{_PROBE}\n " not in text
+
     def _between(self, dialogue: Dialogue, ids: list[int], answers: Sequence[int]) -> list[bool]:
         """Which ids are of the answers, by rendering the turns before each of them, and those up to it."""
         labels = [False] * len(ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def from_text(text: str) -> Dialogue:
     return Dialogue(turns, tuple(value.get("choices", ())))
 
 
-def answer_bytes(dialogue: Dialogue, form: Conversation) -> int:
-    """Return the UTF-8 bytes of the answers that the format trains on."""
+def answer_bytes(dialogue: Dialogue, form: Conversation, shown: Callable[[str], str]) -> int:
+    """Return the UTF-8 bytes of the answers that the format trains on, as a template has ``shown`` them."""
     answers = dialogue.turns if form.columns == "messages" else dialogue.turns[-1:]
-    return sum(len(turn.content.encode()) for turn in answers if turn.role == "assistant")
+    return sum(len(shown(turn.content).encode()) for turn in answers if turn.role == "assistant")

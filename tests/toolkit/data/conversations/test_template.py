@@ -61,7 +61,7 @@ def test_labels_are_the_answers_with_the_ends_of_their_turns(chat_tokenizer):
     assert chat_tokenizer.decode(labels) == "the flour<|im_end|>\nAdd the<|im_end|>\n"
     assert supervised(row) == len(labels) == sum(kind != CONTEXT for kind in row.kinds)
     assert chat_tokenizer.decode([row[i] for i in ends_of(row)]) == "<|im_end|>\n<|im_end|>\n"
-    assert answer_bytes(TWO, form) == len("the flour" + "Add the")
+    assert answer_bytes(TWO, form, str) == len("the flour" + "Add the")
     assert set(row.kinds) == {CONTEXT, LABEL, END}
 
 
@@ -71,7 +71,7 @@ def test_of_pairs_only_the_completion_is_a_label(chat_tokenizer):
     row = batches.encode([to_text(TWO)], chat_tokenizer, form=form).ids[0]
 
     assert chat_tokenizer.decode([i for i in labels_of(row) if i != IGNORED]) == "Add the<|im_end|>\n"
-    assert answer_bytes(TWO, form) == len("Add the")
+    assert answer_bytes(TWO, form, str) == len("Add the")
 
 
 def test_a_row_ends_well_if_its_last_label_ends_a_turn(chat_tokenizer):
@@ -218,3 +218,13 @@ def test_a_template_that_prints_the_date_prints_the_same_on_every_day(chat_token
     file.write_text("Today: {{ strftime_now('%d %b %Y') }} {{ messages[0].content }}", encoding="utf-8")
     template = ChatTemplate(Conversation(name="x", template=str(file)), chat_tokenizer)
     assert template.question("Which?") == "Today: 26 Jul 2024 Which?"
+
+
+@pytest.mark.parametrize(("name", "text"), [("chatml", " Paris\n"), ("gemma", "Paris"), ("llama3", "Paris")])
+def test_an_answer_is_as_long_as_the_template_shows_it(name, text, chat_tokenizer):
+    """Gemma's and Llama's templates cut off white space: it is no byte of what is scored."""
+    template = ChatTemplate(Conversation(name="x", template=name), chat_tokenizer)
+    assert template.shown(" Paris\n") == text
+    form = Conversation(name="x", template=name, columns="messages")
+    asked = Dialogue((Turn("user", "Capital?"), Turn("assistant", " Paris\n")))
+    assert answer_bytes(asked, form, template.shown) == len(text)
