@@ -11,7 +11,6 @@ from typing import Any
 from eval.metrics import Metric, all_metrics
 from eval.metrics.base import number
 from eval.statistics.observations import stack
-from experiments.playground.runs import format_of
 from toolkit.data.format import after_prompt, plain_text
 from toolkit.errors import UserError
 from toolkit.records import (
@@ -62,7 +61,9 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
 def _lines(study: str, cell: Cell, records: StudyRecords) -> Iterator[dict[str, Any]]:
     evaluation = records.evaluations[cell.run_id, cell.eval_digest]
     metrics = {name: metric for name, metric in all_metrics().items() if name in evaluation.metrics}
-    form = format_of(records.runs.values())  # the untouched base's own record names none
+    # of any trained run: the untouched base's record names no data set
+    datasets = [run.spec.dataset for run in records.runs.values()]
+    form = next((dataset.format for dataset in datasets if dataset is not None), None)
     for outcome, row in zip(records.outcomes(cell), records.statistics(cell), strict=True):
         generation = _generation(outcome, row)
         for name, metric in metrics.items():
