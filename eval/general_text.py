@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from toolkit.data.cleaning import Tally
 from toolkit.data.conversations.turns import Dialogue
@@ -18,6 +19,11 @@ from toolkit.specs import General
 def check(general: General) -> None:
     """Raise the UserError of a data set that can't be had, before anything is begun."""
     _source(general)
+
+
+def identity(general: General) -> dict[str, Any]:
+    """Return what tells the texts of one source from another's: of local files, the hash of their content."""
+    return _source(general).identity
 
 
 def texts(general: General) -> list[str]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from eval import general_text
 from eval.anchors import ANCHORS
 from eval.inference.saved import outcomes_of
 from eval.metrics import Context, Metric, all_metrics, measure, signature
@@ -36,12 +37,15 @@ NO_CLUSTERS: Mapping[str, str] = MappingProxyType({})
 def evaluation_digest(spec: EvalSpec, test: str, form: AnyFormat) -> str:
     """Return the identity of an evaluation: settings, test split and format.
 
-    The metrics are no part of it: they are arithmetic on the same outcomes.
+    The metrics are no part of it: they are arithmetic on the same outcomes. Files count by their content.
     """
     dumped = form.model_dump(mode="json", exclude={"scoring"})
     if str(dumped.get("template")).endswith(".jinja"):
         dumped["template"] = None  # the path of a file: its text counts, as rendered
-    return digest_of([spec.model_dump(mode="json"), test, dumped, *rendering(form)[:1]])
+    asked = spec.model_dump(mode="json")
+    if spec.general and spec.general.dataset.files:
+        asked["general"]["dataset"]["files"] = general_text.identity(spec.general)
+    return digest_of([asked, test, dumped, *rendering(form)[:1]])
 
 
 def contexts_of(

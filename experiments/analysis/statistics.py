@@ -48,8 +48,7 @@ def statistics_of(records: StudyRecords) -> Statistics:
         if documents.setdefault(cell.condition, ids) != ids:
             raise UserError(
                 f"{cell.run_id} was evaluated on other documents than other runs of its condition: delete "
-                f"eval-{cell.eval_digest}.* in its folder (of all the study's runs, if a file of "
-                "`evaluate.general` has changed), and run again"
+                f"eval-{cell.eval_digest}.* in its folder and run again"
             )
         clusters = clusters_of(rows)
         if clusters is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from toolkit.records import (
     write_lines,
 )
 from toolkit.records.folders import RunFolder
-from toolkit.specs import Conversation, Decoding, EvalSpec
+from toolkit.specs import Conversation, Decoding, EvalSpec, General
 
 FORM = config.document_format("recipe")
 SPEC = EvalSpec(prompts=("title", "ingredients"), decodings=(Decoding(temperature=0.3), Decoding(top_k=5)))
@@ -254,4 +255,17 @@ def test_a_chat_template_counts_by_its_text_and_not_by_its_path(tmp_path):
         path.parent.mkdir()
         path.write_text(content)
         digests.append(evaluation_digest(SPEC, "print", Conversation(name="own", template=str(path))))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_file_of_general_texts_counts_by_its_content(tmp_path):
+    """Moved it is no other evaluation; with another text every run is evaluated anew."""
+    digests = []
+    for folder, text in (("here", "news"), ("there", "news"), ("edited", "old news")):
+        path = tmp_path / folder / "general.jsonl"
+        path.parent.mkdir()
+        row = {"title": "A", "ingredients": "b", "directions": text}
+        path.write_text(json.dumps(row) + "\n")
+        general = General(dataset=config.dataset({"name": "mine", "files": [str(path)]}), texts=1)
+        digests.append(evaluation_digest(SPEC.model_copy(update={"general": general}), "print", FORM))
     assert digests[0] == digests[1] != digests[2]
