@@ -12,7 +12,7 @@ from eval.foreign.directions import DISAGREE, Key, agreed, explained, with_direc
 from eval.foreign.measures import metric_of
 from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from eval.statistics import compare as statistics
-from eval.statistics.verdicts import require_margin, speaks_about, with_holm
+from eval.statistics.verdicts import require_margin, require_margin_within, speaks_about, with_holm
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding
 
@@ -159,8 +159,10 @@ def _compare(
         return _refused(shared, aligned.refused), aligned.findings
     if len(ours.runs) != len(theirs.runs) and 1 not in (len(ours.runs), len(theirs.runs)):
         return _refused(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
+    item = metric_of(_least_special((*ours.runs, *theirs.runs)), margin)
+    require_margin_within(item, margin)
     result = statistics.compare(
-        metric_of(_least_special((*ours.runs, *theirs.runs)), margin),
+        item,
         aligned.ours,
         aligned.theirs,
         margin=margin,

@@ -14,8 +14,8 @@ from eval.metrics.reference.chrf import corpus_chrf
 from toolkit.records import Outcome
 
 UNITS: dict[Formula, str] = {"bits": "bits per byte", "bleu": "BLEU", "chrf": "chrF"}
-LOWEST: dict[Formula, float] = {"bits": 0.0, "exp": 1.0, "bleu": 0.0, "chrf": 0.0}
-HIGHEST: dict[Formula, float] = {"bleu": 100.0, "chrf": 100.0}
+LOWEST: dict[Formula, float] = {"mean of 0 and 1": 0.0, "bits": 0.0, "exp": 1.0, "bleu": 0.0, "chrf": 0.0}
+HIGHEST: dict[Formula, float] = {"mean of 0 and 1": 1.0, "bleu": 100.0, "chrf": 100.0}
 
 
 class ForeignMetric(Metric):

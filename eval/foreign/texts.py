@@ -11,6 +11,7 @@ from eval.foreign.outcomes import PLAIN, outcome_of, require_defined, require_en
 from eval.metrics import Context, Metric, measure, metric
 from eval.statistics.compare import Difference, estimate, stack
 from eval.statistics.compare import compare as compare_statistics
+from eval.statistics.verdicts import require_margin_within
 from toolkit.errors import UserError
 from toolkit.records import MetricValue
 from toolkit.specs import Format
@@ -157,6 +158,7 @@ def compare(
         sides.append(stack([rows for _, rows in measured]))
     if margin is None:
         return compare_statistics(item, *sides, margin=item.margin, seed=seed)
+    require_margin_within(item, margin)
     return compare_statistics(item, *sides, margin=margin, margin_kind="absolute", seed=seed)
 
 

@@ -70,14 +70,20 @@ def own_margin_kind(metric: Metric) -> MarginKind:
 def require_margin_of(metric: Metric, margin: float) -> None:
     """Raise UserError for a margin so large that it is in another unit: all would be equivalent."""
     require_margin(margin)
+    if own_margin_kind(metric) == "absolute":
+        require_margin_within(metric, margin)
+    elif margin > LARGEST_SHARE:
+        raise UserError(
+            f"margin of {metric.name}: {margin:g} is {margin:.0%} of the baseline's value, and would "
+            "call everything equivalent; 1 % is 0.01"
+        )
+
+
+def require_margin_within(metric: Metric, margin: float | None) -> None:
+    """Raise UserError for a margin in the metric's unit that is half of its scale or more."""
+    require_margin(margin)
     low, high = metric.bounds
-    if own_margin_kind(metric) == "relative":
-        if margin > LARGEST_SHARE:
-            raise UserError(
-                f"margin of {metric.name}: {margin:g} is {margin:.0%} of the baseline's value, and would "
-                "call everything equivalent; 1 % is 0.01"
-            )
-    elif margin >= (high - low) / 2:
+    if margin is not None and margin >= (high - low) / 2:
         unit = "; one point is 0.01" if (low, high) == (0, 1) else ""
         raise UserError(
             f"margin of {metric.name}: {margin:g} is half of all values or more ({low:g} to {high:g}), and "

@@ -119,15 +119,22 @@ def _compute(study: StudyTables) -> str:
     seconds = [cost.train_seconds for cost in spent if cost.train_seconds is not None]
     gpu = [cost.cuda_allocated_bytes for cost in spent if cost.cuda_allocated_bytes is not None]
     memory = gpu or [cost.peak_memory_bytes for cost in spent if cost.peak_memory_bytes is not None]
-    parameters = [cost.total_parameters for cost in spent if cost.total_parameters is not None]
+    parameters: dict[str, int] = {}  # of each base: the run of fewest weights has no adapter, or a small one
+    for run in runs:
+        if (total := run.costs.total_parameters) is not None:
+            parameters[run.spec.model.name] = min(total, parameters.get(run.spec.model.name, total))
+    named = len(parameters) > 1
+    sizes = [f"{size:,} parameters{f' ({name})' if named else ''}" for name, size in parameters.items()]
+    unknown = len(runs) - len(seconds)
+    least = f" at least ({count(unknown, 'run')} not measured)" if unknown else ""
     devices = sorted({str(run.environment.get("device") or "an unrecorded device") for run in runs})
     parts = [
         count(len(runs), "training run"),
-        f"{amount(sum(seconds), 'seconds')} of training in all" if seconds else "time not measured",
+        f"{amount(sum(seconds), 'seconds')} of training in all{least}" if seconds else "time not measured",
         f"peak memory {'allocated on the GPU ' if gpu else ''}{amount(max(memory), 'bytes')}"
         if memory
         else "memory not measured",
-        f"{max(parameters):,} parameters" if parameters else "number of parameters not recorded",
+        joined(sizes) if sizes else "number of parameters not recorded",
     ]
     return f"{', '.join(parts)}, on {'; '.join(devices)}."
 
@@ -181,3 +188,19 @@ def versions(study: StudyTables) -> list[str]:
         if version and name != "python"
     }
     return sorted(packages)
+
+
+def installation(study: StudyTables) -> str | None:
+    """Return the command that installs the runs' versions; None if they differ, or none was recorded.
+
+    Without the local part of a version, as `+cpu` of torch, which no index has.
+    """
+    found: dict[str, set[str]] = {"bakeoff": set()}
+    for run in study.runs.values():
+        for name, version in (run.environment.get("versions") or {}).items():
+            if version and name != "python":
+                found.setdefault(name, set()).add(str(version).partition("+")[0])
+    if len(found) == 1 or any(len(numbers) > 1 for numbers in found.values()):
+        return None
+    pins = (f"{name}=={next(iter(numbers))}" if numbers else name for name, numbers in sorted(found.items()))
+    return " ".join(["pip install", *(shlex.quote(visible(pin)) for pin in pins)])

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from figures.gallery.draw import Entry, draw_all, slug
 from figures.gallery.figure import headline
-from figures.report.checklists import checklists, versions
+from figures.report.checklists import checklists, installation, versions
 from figures.report.sections import (
     audit,
     data_reports,
@@ -134,6 +134,7 @@ def _facts(study: StudyTables, figures: list[Entry], made: list[Table], root: Pa
         "markers": section_markers(study.generations["reference"]),
         "checklists": checklists(study),
         "versions": versions(study),
+        "installation": installation(study),
         "data": data_reports(conclusions),
         "audit": audit(conclusions),
         "signatures": signatures(study),

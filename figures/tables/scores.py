@@ -127,7 +127,9 @@ def _cells(part: StudyTables) -> dict[str, dict[str, str]]:
     for row in rows_of(with_untuned(part.estimates)):
         cells.setdefault(row["label"], {})[row["metric"]] = with_interval(row)
     for row in rows_of(part.anchors):
-        words = value_text(row["value"], row["unit"], 1)
+        usual, size = decimals(row["unit"], None, None), abs(row["value"])
+        places = min(usual, 1 if size >= 10 else 2 if size >= 1 else usual)  # 100.0 of BLEU, 0.073 of F1
+        words = value_text(row["value"], row["unit"], places)
         cells.setdefault(anchor_label(row["anchor"]), {})[row["metric"]] = words
     return cells
 

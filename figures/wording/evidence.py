@@ -112,7 +112,7 @@ def recommendation_text(
     learning rate was not searched for; if one of them is recommended, it is called untuned. ``labels``:
     metric -> its label; a metric without one has its name in words.
     """
-    sentences = [_chosen(recommendation, untuned)]
+    sentences = [_chosen(recommendation, untuned, labels or {})]
     if recommendation.undecided:
         names = joined(list(recommendation.undecided))
         they = "it is" if len(recommendation.undecided) == 1 else "they are"
@@ -125,7 +125,7 @@ def recommendation_text(
     return (f"{where}: " if where else "") + " ".join(sentence for sentence in sentences if sentence)
 
 
-def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
+def _chosen(recommendation: Recommendation, untuned: Collection[str], labels: Mapping[str, str]) -> str:
     best, by = recommendation.best, COSTS[recommendation.by]
     metric = metric_label(recommendation.metric, recommendation.label)
     by_name = {candidate.method: candidate for candidate in recommendation.candidates}
@@ -147,6 +147,12 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str]) -> str:
         return (
             f"Within the budget, use {name} ({costs}): it could not be compared with {best}, for the reason "
             "in the audit, and that is over the budget."
+        )
+    if recommendation.status == "over_budget" and chosen.relation in ("within_margin", "better"):
+        worse = joined([metric_label(one, labels.get(one)) for one in chosen.worse_on])
+        return (
+            f"Within the budget, use {name} ({costs}): its {metric} is within the margin of {best}'s "
+            f"({size}, {interval}), but it is worse on {worse}, and {best} is over the budget."
         )
     if recommendation.status == "over_budget":
         known = "is worse than" if chosen.relation == "worse" else "is not known to be as good as"

@@ -115,6 +115,14 @@ def test_the_commands_it_shows_are_understood():
             study.load(bound.arguments["study"], bound.arguments.get("overrides", ()))
 
 
+def test_a_study_it_calls_unpublished_is():
+    """`epochs` … has no published result: then it is not among the kept ones."""
+    for sentence in text().split(". "):
+        if "no published result" in sentence:
+            (name,) = re.findall(r"the study `([a-z-]+)`", sentence)
+            assert not (ROOT / "experiments" / "results" / name).exists(), name
+
+
 def test_what_it_quotes_is_in_the_repository():
     """Every quoted number of the quickstart is in the README's table; every quoted decision has its title."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from figures.gallery import every_figure
-from figures.report.checklists import AUTHORS, checklists
+from figures.report.checklists import AUTHORS, checklists, installation
 from figures.report.page import build
 from figures.report.sections import facts
 from figures.report.texts import disagreements, marked, section_markers
@@ -273,6 +273,23 @@ def test_a_checklist_counts_the_test_documents_that_a_study_has_grown_to(make_st
     study = replace(tables, conclusions=tables.conclusions.model_copy(update={"data": {name: grown}}))
     answers = {one.question: one.answer for one in checklists(study)["ACL responsible NLP checklist"]}
     assert "7 validation, 25 test documents" in answers["B6. Statistics of the data: examples, splits"]
+
+
+def test_versions_are_installed_as_an_index_has_them(make_study: Make) -> None:
+    """torch 2.13.0+cpu is 2.13.0 there; of runs with two versions of one package no command is given."""
+    study = load(*make_study(seeds=2))
+
+    def with_versions(*versions: dict[str, str]) -> StudyTables:
+        runs = {
+            run_id: run.model_copy(update={"environment": {**run.environment, "versions": given}})
+            for (run_id, run), given in zip(study.runs.items(), versions * len(study.runs), strict=False)
+        }
+        return replace(study, runs=runs)
+
+    one = {"torch": "2.13.0+cpu", "bakeoff": "0.1.0", "python": "3.11.9"}
+    assert installation(with_versions(one)) == "pip install bakeoff==0.1.0 torch==2.13.0"
+    assert installation(with_versions(one, {**one, "torch": "2.14.0"})) is None
+    assert installation(with_versions({})) is None
 
 
 def test_what_nobody_measured_is_no_zero_in_a_checklist(make_study: Make) -> None:

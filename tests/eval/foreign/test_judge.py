@@ -117,6 +117,12 @@ def test_one_run_is_one_seed_however_often_it_is_given(tmp_path):
     assert texts == ["b is one run: how much its training varies is in no interval"]
 
 
+def test_a_margin_of_one_point_is_no_one(tmp_path):
+    """--margin 1 for one point of a share would call everything equivalent."""
+    with pytest.raises(UserError, match="margin of .*: 1 is half of all values or more .*one point is 0.01"):
+        judged(tmp_path, A, B, margin=1)
+
+
 @pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
 def test_a_margin_is_a_number_from_zero_on(margin, tmp_path):
     """A negative one would lie outside every difference."""

@@ -189,6 +189,7 @@ def wrong(value: object) -> Any:
         (lambda: score([["\udc00"]], ["a"]), "predictions: .* holds half a surrogate pair"),
         (lambda: score(GOOD, REFERENCES, "copied"), "copies of training texts: give them as `train`"),
         (lambda: compare(GOOD, BAD, REFERENCES, margin=-1), "margin -1: give how large"),
+        (lambda: compare(GOOD, BAD, REFERENCES, "rouge_l", margin=5), "margin of rouge_l: 5 is half of all"),
         (lambda: score(["a"], ["a"], stopped=["yes"]), "stopped: expected True or False .*, got str: 'yes'"),
         (lambda: score(GOOD, REFERENCES, "stop_rate"), "ended by itself: give stopped, True or False"),
         (

@@ -219,6 +219,14 @@ def test_a_budget_excludes_methods_and_says_what_that_costs():
     tight = choose(one, "memory", 1.5e9)
     assert (tight.method, tight.status) == ("ia3", "over_budget")
     assert "it is worse than full" in recommendation_text(tight, [HERE])
+    one = recommended({"ia3": ("equivalent", True)})
+    candidates = [
+        c.model_copy(update={"worse_on": ("bleu",)} if c.method == "ia3" else {}) for c in one.candidates
+    ]
+    lost = choose(one.model_copy(update={"candidates": tuple(candidates)}), "memory", 1.5e9)
+    text = recommendation_text(lost, [HERE], labels={"bleu": "BLEU"})
+    assert "its bits per byte is within the margin of full's" in text
+    assert "but it is worse on BLEU, and full is over the budget" in text
     unknown = choose(recommended({"ia3": ("undecided", False)}), "memory", 1.5e9)
     assert "it is not known to be as good as full" in recommendation_text(unknown, [HERE])
     none = choose(one, "memory", 0.5e9)

@@ -121,6 +121,10 @@ def test_choices_hold_the_answer_or_its_number():
         to_dialogue({**row, "completion": "green"}, form, {})
     with pytest.raises(RefusedError, match="two or more"):
         to_dialogue({**row, "options": ["blue"]}, form, {})
+    with pytest.raises(
+        UserError, match="an answer is number 2, and 2 choices are counted from 0 to 1.*subtract 1"
+    ):
+        to_dialogue({**row, "completion": "2"}, form, {})
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,10 @@ def _semicolons(path: Path) -> None:
     path.write_text(csv_text(separator=";"))
 
 
+def _twice(path: Path) -> None:
+    path.write_text("title,ingredients,directions,title\na,b,c,d\n")
+
+
 def _other_columns(path: Path) -> None:
     path.write_text("name,steps\na,b\n")
 
@@ -274,6 +278,7 @@ def _no_parquet(path: Path) -> None:
         ("a.csv", _empty, "a.csv is empty"),
         ("a.csv", _folder, r"a.csv is a folder: name its files"),
         ("a.csv.gz", _cut_gzip, r"gzip stream is damaged or ends early, after \d+ rows"),
+        ("a.csv", _twice, "2 columns are called 'title': rename one"),
         ("a.csv", _semicolons, r"no column 'title'.*found 'title;ingredients;directions'.*delimiter: ';'"),
         ("a.csv", _other_columns, r"no column 'title', 'ingredients', 'directions'; found 'name', 'steps'"),
         ("a.csv", _header_only, "no rows"),

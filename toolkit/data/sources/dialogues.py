@@ -8,6 +8,7 @@ from typing import Any
 
 from toolkit.data.cleaning import ABSURD, RefusedError, cell_text
 from toolkit.data.conversations.turns import Dialogue, Turn
+from toolkit.errors import UserError
 from toolkit.specs import Conversation
 
 COLUMNS = {
@@ -127,7 +128,7 @@ def _with_choices(dialogue: Dialogue, value: Any, number: int | None) -> Dialogu
     """Add the possible answers. The answer is one of them, or its number counted from 0.
 
     ``number``: the answer's cell if it is a number and no text. Digits that are a choice and the number of
-    another one are refused.
+    another one are refused. Raises UserError for the number after the last: then all are counted from 1.
     """
     if isinstance(value, str):
         try:
@@ -143,6 +144,12 @@ def _with_choices(dialogue: Dialogue, value: Any, number: int | None) -> Dialogu
         if number is None and answer in choices and choices[counted] != answer:
             raise RefusedError("choices: the answer is one of them and the number of another")
         answer = choices[counted]
+    elif counted == len(choices) and answer not in choices:
+        raise UserError(
+            f"choices: an answer is number {counted}, and {counted} choices are counted from 0 to "
+            f"{counted - 1}. If yours are counted from 1, each would be taken for the next one: give the "
+            "answer's text, or subtract 1"
+        )
     if answer not in choices:
         raise RefusedError("choices: the answer is none of them")
     if len(set(choices)) < len(choices) or not all(choice.strip() for choice in choices):

@@ -139,6 +139,9 @@ def _csv(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator[
         try:
             header = next(reader, [])
             check_columns(header, columns, str(path), _delimiter_hint(header, separator))
+            for name in columns:
+                if header.count(name) > 1:
+                    raise UserError(f"{path}: {header.count(name)} columns are called '{name}': rename one")
             last = reader.line_num
             of_row.clear()
             for cells in reader:
