@@ -9,6 +9,8 @@ import os
 import platform
 import re
 import resource
+import shutil
+import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -187,6 +189,19 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def gpus() -> list[str]:
+    """The GPUs that may be used, as `CUDA_VISIBLE_DEVICES` names them; torch is not asked."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.split() if done.returncode == 0 else []
 
 
 def environment() -> dict[str, Any]:

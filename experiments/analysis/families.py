@@ -27,7 +27,7 @@ def earlier(path: Path) -> Conclusions | None:
 
 def planned_for(looks: LookPlan, study: StudySpec) -> bool:
     """Whether looks were planned for what a study trains; with another base or data it is another study."""
-    return looks.study in (None, study.what_is_trained, study.what_is_trained_by_its_methods)
+    return looks.study in (None, study.what_is_trained, *study.what_was_trained)
 
 
 def family_changes(

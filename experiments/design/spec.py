@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -82,6 +83,8 @@ class StudyMethod(Spec):
         return self
 
 
+LABELS = ("note", "license", "published_as")
+"""Keys that say something about a base or a data set, and change nothing."""
 OTHER_LABELS = ("references", "unrelated text", "same title", "nearest training")
 """What tables and figures call the texts that no model wrote."""
 
@@ -189,18 +192,22 @@ class StudySpec(Spec):
     def what_is_trained(self) -> str:
         """A digest of bases, data, training and search: the same at every size it may grow to.
 
-        Its methods are not in it, nor on how many processes they train, which is no part of a run.
+        Its methods are not in it, nor on how many processes they train, which is no part of a run, nor the
+        folders in which files lie and what is said about them.
         """
+        return digest_of(_without_places(self._trained_alike()))
+
+    @property
+    def what_was_trained(self) -> tuple[str, str]:
+        """The same with folders and labels, and with its methods too, as earlier versions recorded it."""
+        kept = {"base_models", "dataset", "data", "methods", "search", "train", "tuning_seeds"}
+        return digest_of(self._trained_alike()), digest_of(self._what_grows(kept))
+
+    def _trained_alike(self) -> dict[str, Any]:
         value = self._what_grows({"base_models", "dataset", "data", "search", "train", "tuning_seeds"})
         for execution in ("processes", "distributed"):
             value["train"].pop(execution, None)
-        return digest_of(value)
-
-    @property
-    def what_is_trained_by_its_methods(self) -> str:
-        """The same with all of it, as looks planned before 2026-11-28 recorded it."""
-        kept = {"base_models", "dataset", "data", "methods", "search", "train", "tuning_seeds"}
-        return digest_of(self._what_grows(kept))
+        return value
 
     def _what_grows(self, keys: set[str]) -> dict[str, Any]:
         value = self.model_dump(mode="json", include=keys)
@@ -246,3 +253,12 @@ class StudySpec(Spec):
         return named or [
             item for item in all_metrics().values() if item.headline and any(map(item.defined_on, forms))
         ]
+
+
+def _without_places(value: Any) -> Any:
+    """Return a dumped value without labels, and with the names of files and folders for their paths."""
+    if isinstance(value, dict):
+        return {key: _without_places(item) for key, item in value.items() if key not in LABELS}
+    if isinstance(value, list):
+        return [_without_places(item) for item in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

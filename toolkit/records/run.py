@@ -126,6 +126,14 @@ def forget_run(folder: RunFolder) -> None:
     hashes.forget(folder.path, *made, *OF_WEIGHTS)
 
 
+def forget_conversions(folder: RunFolder) -> None:
+    """Remove the records of runs that convert this one's former weights: they are converted again."""
+    for spec in folder.path.parent.glob("*/spec.yaml"):
+        if f"\nconverts: {folder.path.name}\n" in spec.read_text(encoding="utf-8", errors="replace"):
+            (spec.parent / folder.record.name).unlink(missing_ok=True)
+            hashes.forget(spec.parent, folder.record.name)
+
+
 class MergeSide(Record):
     """An adapter on its base, or merged into it."""
 

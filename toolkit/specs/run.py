@@ -47,6 +47,7 @@ class RunSpec(Spec):
         value = self.model_dump(mode="json", exclude={"dataset", "data"})
         for execution in ("processes", "distributed"):
             value["train"].pop(execution)
+            value["method"]["train"].pop(execution, None)
         for field in ("attention", "compile"):  # runs of before these keys existed keep their identity
             if value["train"][field] == TrainSpec.model_fields[field].default:
                 value["train"].pop(field)

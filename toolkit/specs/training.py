@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from toolkit.specs.base import Spec
 
-EXECUTION = ("fsdp", "deepspeed", "ddp_", "gradient_checkpointing")
+SHARDED = ("fsdp", "deepspeed")
+EXECUTION = (*SHARDED, "ddp_")
 TRAINING_OF_DEEPSPEED = ("optimizer", "scheduler")
 """Sections of a DeepSpeed configuration that would train otherwise than the study says."""
 
@@ -30,7 +33,8 @@ class TrainSpec(Spec):
     ] = "linear"  # fmt: skip
     """Learning-rate schedule, by transformers' name: those that need no settings of their own."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises from zero."""
+    """Share of the steps over which the learning rate rises from zero. The schedule `constant` has none;
+    `constant_with_warmup` has."""
     weight_decay: float = Field(default=0.0, ge=0)
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
@@ -67,7 +71,17 @@ class TrainSpec(Spec):
             if not name.startswith(EXECUTION):
                 raise ValueError(f"'{name}' is none of FSDP or DeepSpeed: begin with {', '.join(EXECUTION)}")
         own = value.get("deepspeed")
+        if isinstance(own, str):
+            try:
+                own = json.loads(Path(own).read_bytes())
+            except (OSError, ValueError) as error:
+                raise ValueError(f"deepspeed: cannot read '{own}': {error}") from error
         for name in TRAINING_OF_DEEPSPEED:
             if isinstance(own, dict) and name in own:
                 raise ValueError(f"deepspeed: leave out '{name}': the study says how its methods train")
         return value
+
+    @property
+    def sharded(self) -> bool:
+        """Whether weights are divided among processes; options of DDP alone divide none."""
+        return any(value for name, value in self.distributed.items() if name.startswith(SHARDED))

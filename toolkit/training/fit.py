@@ -131,7 +131,7 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     counted = peak = exact = None
-    if not spec.train.distributed:
+    if not spec.train.sharded:
         exact = frozen_weights.keep_in_compute_precision(model, precision, folder.checkpoints)
         if exact is not None and spec.train.validation_precision == "fp32":
             data.validation.exact = exact

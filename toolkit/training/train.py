@@ -21,7 +21,7 @@ from toolkit.models import load, locate, methods
 from toolkit.models.precision import resolve_precision
 from toolkit.records import Costs, RunRecord
 from toolkit.records.folders import RunFolder
-from toolkit.records.run import forget_run, seal_run
+from toolkit.records.run import forget_conversions, forget_run, seal_run
 from toolkit.specs import RunSpec
 from toolkit.training.fit import Fitted, costs_of, fit, prepare_data
 
@@ -47,6 +47,7 @@ def train(
     began = time.perf_counter()
     if runtime.rank() == 0:
         forget_run(folder)
+        forget_conversions(folder)
     progress(PhaseStarted(phase="loading"))
     model, tokenizer = _prepare_model(spec)
     trainable, total = methods.parameter_counts(model)
@@ -129,7 +130,7 @@ def _environment(spec: RunSpec, model: PreTrainedModel) -> dict[str, Any]:
 
 def _validation_precision(spec: RunSpec, precision: str) -> str:
     """What validation is computed in: sharded weights only ever compute in the run's own precision."""
-    return precision if spec.train.distributed else spec.train.validation_precision
+    return precision if spec.train.sharded else spec.train.validation_precision
 
 
 def _dtypes(model: torch.nn.Module) -> str:

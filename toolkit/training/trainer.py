@@ -52,7 +52,7 @@ class TokenBudgetTrainer(Trainer):
         self._batches, self._validation = batches, validation
         self._monitor, self._precision = monitor, precision
         # Sharded weights are whole only inside the model's own forward, so the LM head is not taken apart.
-        self._sharded = bool(spec.train.distributed)
+        self._sharded = spec.train.sharded
         if self._sharded and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
             kind = self.accelerator.distributed_type.value
             raise UserError(
@@ -147,6 +147,8 @@ class TokenBudgetTrainer(Trainer):
 
 def warmup_steps(train: TrainSpec, steps: int) -> int:
     """Return over how many steps the learning rate rises: not over all, as the first has a rate of 0."""
+    if train.schedule == "constant":  # by transformers' meaning it has none
+        return 0
     return min(math.ceil(train.warmup * steps), steps - 1)
 
 
@@ -166,7 +168,7 @@ def arguments(
         max_grad_norm=train.max_grad_norm,
         optim="adamw_torch_fused",
         # Ours is around the loss alone: transformers would wrap the model's forward, validation included.
-        bf16=precision == "bf16" and bool(train.distributed),
+        bf16=precision == "bf16" and train.sharded,
         use_cpu=not torch.cuda.is_available(),
         seed=spec.seed,
         data_seed=spec.seed,
@@ -177,10 +179,9 @@ def arguments(
         save_total_limit=2,
         report_to=list(report_to) or "none",
         run_name=spec.run_id,
-        ddp_find_unused_parameters=False,
         disable_tqdm=True,
         remove_unused_columns=False,
-        **train.distributed,
+        **{"ddp_find_unused_parameters": False, **train.distributed},
     )
     # A process trains on one GPU: with several visible ones DataParallel would make larger batches.
     settings._n_gpu = min(settings.n_gpu, 1)

@@ -90,7 +90,7 @@ def _finished(root: Root, cell: CellSpec) -> Iterator[tuple[RunRecord, Evaluatio
     Each comes with an evaluation in which the model was run, or None. Records that can't be read, such as
     those of another version, tell nothing about costs and are left out.
     """
-    wanted, here = cell.run, runtime.machine()
+    wanted, here, on_gpu = cell.run, runtime.machine(), bool(runtime.gpus())
     paths = root.runs.glob(f"{wanted.model.name}.{wanted.method.name}.s*/run.json")
     latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
     left = {True: LATEST, False: LATEST}
@@ -104,6 +104,7 @@ def _finished(root: Root, cell: CellSpec) -> Iterator[tuple[RunRecord, Evaluatio
         about = record.spec.dataset
         same &= about is None or about.name == cell.dataset.name
         near = all(record.environment.get(fact) == here[fact] for fact in ("processor", "cores"))
+        near &= bool(record.environment.get("cuda")) == on_gpu
         if same and near and record.status == "finished":
             evaluation = _evaluation(path.parent)
             evaluated = evaluation is not None

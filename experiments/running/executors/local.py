@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import shutil
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from experiments.running.job import Job
 from toolkit.errors import UserError
 from toolkit.events import Ended, Event, Started
 from toolkit.records.folders import RunFolder
+from toolkit.runtime import gpus
 
 
 class Local:
@@ -107,19 +106,6 @@ def places(at_once: int, gpus: Sequence[str], cores: int, each: int = 1) -> list
         return [shared] * at_once
     dealt = ([gpus[(i * each + k) % len(gpus)] for k in range(min(each, len(gpus)))] for i in range(at_once))
     return [{**shared, "CUDA_VISIBLE_DEVICES": ",".join(names)} for names in dealt]
-
-
-def gpus() -> list[str]:
-    """The GPUs that may be used, as `CUDA_VISIBLE_DEVICES` names them; torch is not asked."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return [name.strip() for name in allowed.split(",") if name.strip() not in ("", "-1")]
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    command = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.split() if done.returncode == 0 else []
 
 
 def _cores() -> int:

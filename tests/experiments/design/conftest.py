@@ -21,8 +21,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make(tmp_path: Path, data: Path) -> Callable[..., StudyState]:
-    """A grid of the quickstart with overrides, on a root of its own."""
+def make(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StudyState]:
+    """A grid of the quickstart with overrides, on a root of its own, on a machine without a GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / ".data").symlink_to(data)
     return lambda *overrides: StudyState(study.load("quickstart", [*SMALL, *overrides]), tmp_path).prepare()

@@ -43,6 +43,16 @@ def test_costs_are_scaled_from_finished_runs(make):
     assert other["runs"][1]["memory_bytes"] is None  # other batches: unknown, not guessed
 
 
+def test_a_run_on_the_cpu_tells_nothing_about_a_gpu(make, monkeypatch):
+    """The same processor, once with torch for CPUs alone: on the GPU the cost is unknown, and probed."""
+    grid = make("methods={full: 1e-4}", "train.validations=1")
+    cell = grid.cells()[1]
+    finish(grid, cell, 0.8, **SPENT)
+    assert Costs(grid)(cell, CellState.TO_TRAIN).runs == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert Costs(grid)(cell, CellState.TO_TRAIN).seconds is None
+
+
 def test_records_that_cannot_be_read_tell_nothing_about_costs(make):
     """A run of version 1, a damaged one and a damaged evaluation, all of the cell's base and method.
 

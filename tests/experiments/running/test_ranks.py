@@ -175,12 +175,39 @@ def test_sharding_that_would_not_happen_is_told(job, settings, line):
         ({"fsdp": True, "adam_beta2": 0.9}, "'adam_beta2' is none of FSDP or DeepSpeed"),
         ({"neftune_noise_alpha": 5}, "'neftune_noise_alpha' is none of"),
         ({"deepspeed": {"optimizer": {"type": "Lion"}}}, "leave out 'optimizer'"),
+        ({"deepspeed": "none.json"}, "deepspeed: cannot read 'none.json'"),
+        ({"gradient_checkpointing": True}, "'gradient_checkpointing' is none of"),
     ],
 )
 def test_what_trains_otherwise_is_not_called_execution(given, line):
     """It would change the weights and leave the run's id as it is."""
     with pytest.raises(ValueError, match=line):
         TrainSpec(distributed=given)
+
+
+def test_a_file_of_deepspeed_is_read_like_a_mapping(tmp_path):
+    """Its optimizer is refused; a file without one shards, and options of DDP alone do not."""
+    path = tmp_path / "ds.json"
+    path.write_text('{"optimizer": {"type": "Lion"}}')
+    with pytest.raises(ValueError, match="leave out 'optimizer'"):
+        TrainSpec(distributed={"deepspeed": str(path)})
+    path.write_text('{"zero_optimization": {"stage": 3}}')
+    assert TrainSpec(distributed={"deepspeed": str(path)}).sharded
+    assert not TrainSpec(distributed={"ddp_timeout": 3600}).sharded
+    assert not TrainSpec(distributed={"fsdp": False}).sharded
+
+
+def test_how_a_methods_own_runs_are_executed_is_no_part_of_their_id():
+    """`train: {processes: 4}` of a method, as of the study."""
+    ids = set()
+    for own in ({}, {"processes": 4}, {"distributed": {"fsdp": True}}):
+        method = MethodSpec(name="full", trainable=("*",), train=own)
+        run = RunSpec(
+            model=ModelSpec(name="m", folder="f"), method=method, dataset=None, data=None, learning_rate=1e-4,
+            train=TrainSpec(**own), seed=0,
+        )  # fmt: skip
+        ids.add(run.run_id)
+    assert len(ids) == 1
 
 
 def test_the_first_process_that_fails_is_the_reason(job, monkeypatch):

@@ -107,6 +107,12 @@ def test_looks_are_those_of_the_same_runs(done, tmp_path, tiny_gpt2):
     assert planned_for(plan, grown(study, Size(5, 12)))
     for change in ("train.processes=2", "methods={full: 1e-4}"):  # counted as other looks at the same study
         assert planned_for(plan, studies.load("quickstart", asked(tiny_gpt2, "small", change)))
+    told = study.model_copy(
+        update={"base_models": [study.base_models[0].model_copy(update={"note": "a note"})]}
+    )
+    assert planned_for(plan, told)
+    older = plan.model_copy(update={"study": study.what_was_trained[0]})
+    assert planned_for(older, study)
     for change in ("data.train=11", "base_models=gpt2", "train.epochs=2"):
         other = studies.load("quickstart", asked(tiny_gpt2, "small", change))
         assert plan_of(other, tmp_path) is None

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from toolkit.errors import UserError
 from toolkit.records import Step, hashes, read_lines, write_lines
 from toolkit.records.folders import RunFolder
-from toolkit.records.run import forget_run
+from toolkit.records.run import forget_conversions, forget_run
 
 STEPS = [Step(step=number, epoch=1.0, seconds=1.0, tokens=9, loss=2.5) for number in (1, 2)]
 
@@ -76,6 +76,21 @@ def test_what_is_trained_again_loses_what_was_made_from_its_former_weights(tmp_p
     assert all(path.exists() for path in (*made_again, folder.spec))
     assert json.loads((folder.path / "hashes.json").read_text())["files"].keys() == {"spec.yaml"}
     assert hashes.problems(folder.path) == {}
+
+
+def test_what_is_trained_again_is_converted_again(tmp_path):
+    """Of two conversions the one of this run loses its record, and nothing else does."""
+    folder = RunFolder(tmp_path, "run.s0.1")
+    texts = {"run.s0.1": "seed: 0\n", "merged": "converts: run.s0.1\n", "other": "converts: run.s0.11\n"}
+    for name, text in texts.items():
+        (tmp_path / "runs" / name).mkdir(parents=True, exist_ok=True)
+        hashes.write_sealed(tmp_path / "runs" / name / "spec.yaml", f"a: 1\n{text}b: 2\n".encode())
+        hashes.write_sealed(tmp_path / "runs" / name / "run.json", b"{}")
+    forget_conversions(folder)
+    assert {name: (tmp_path / "runs" / name / "run.json").is_file() for name in texts} == {
+        "run.s0.1": True, "merged": False, "other": True,
+    }  # fmt: skip
+    assert hashes.problems(tmp_path / "runs" / "merged") == {}
 
 
 def test_a_folder_of_weights_that_was_deleted_is_no_damage_but_one_missing_file_is(tmp_path):

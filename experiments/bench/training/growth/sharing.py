@@ -12,9 +12,10 @@ from typing import Any
 from experiments.bench.synthetic.shapes import base_folder, model_at
 from experiments.bench.training.growth.points import summary
 from experiments.bench.training.jobs import job
-from experiments.running.executors.local import Local, gpus
+from experiments.running.executors.local import Local
 from toolkit.errors import UserError
 from toolkit.records import RunRecord
+from toolkit.runtime import gpus
 from toolkit.specs import DataSpec, TrainSpec
 
 DATA = DataSpec(train=96, validation=8, test=1, max_characters=1000)
