@@ -48,6 +48,7 @@ def test_a_run_on_the_cpu_tells_nothing_about_a_gpu(make, monkeypatch):
     grid = make("methods={full: 1e-4}", "train.validations=1")
     cell = grid.cells()[1]
     finish(grid, cell, 0.8, **SPENT)
+    evaluate(grid, cell)
     assert Costs(grid)(cell, CellState.TO_TRAIN).runs == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert Costs(grid)(cell, CellState.TO_TRAIN).seconds is None
