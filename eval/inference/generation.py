@@ -61,14 +61,21 @@ def generate(
     keys = [f"{mode}/{decoding.name}/{prompt}" for prompt in prompts]
     if documents is not None:
         keys = [f"{key}/{document}" for key, document in zip(keys, documents, strict=True)]
-    nothing = Generation(
-        prompt_mode=mode, decoding=decoding.name, prompt="", text="", tokens=0, ended="limit", batched=batched
-    )
-    result = {
-        index: nothing.model_copy(update={"prompt": prompts[index]})
-        for index, limit in enumerate(limits)
-        if not limit
-    }
+
+    def text(index: int, ids: Sequence[int]) -> Generation:
+        ended = bool(ids) and ids[-1] in stops
+        body = ids[:-1] if ended else ids
+        return Generation(
+            prompt_mode=mode,
+            decoding=decoding.name,
+            prompt=prompts[index],
+            text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+            tokens=len(body),
+            ended="end_of_text" if ended else "limit",
+            batched=batched,
+        )
+
+    result = {index: text(index, []) for index, limit in enumerate(limits) if not limit}
     lengths = [decoding.num_beams * (len(row) + limit) for row, limit in zip(rows, limits, strict=True)]
     batches = _batches(model, lengths, limits, batched)
     before, total = 0, sum(limits[batch[0]] for batch in batches)
@@ -87,17 +94,7 @@ def generate(
 
         written = in_halves(batch, write)
         for index, ids in zip(batch, written, strict=True):
-            ended = bool(ids) and ids[-1] in stops
-            body = ids[:-1] if ended else ids
-            result[index] = Generation(
-                prompt_mode=mode,
-                decoding=decoding.name,
-                prompt=prompts[index],
-                text=tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False),
-                tokens=len(body),
-                ended="end_of_text" if ended else "limit",
-                batched=batched,
-            )
+            result[index] = text(index, ids)
         before += limit
     return [result[index] for index in range(len(prompts))]
 

@@ -79,6 +79,7 @@ class StudyState:
         self.study, self.root = study, Root(root)
         self._data = data or self.root.data
         self._records = RunRecords(self.root)
+        self._digests: dict[tuple[str, str], str] = {}
         self._prepared: dict[tuple[str, str], Prepared] = {}
         self._design: Design | None = None
 
@@ -197,8 +198,10 @@ class StudyState:
 
     def evaluation_of(self, cell: CellSpec) -> str:
         """The digest of the evaluation that the study asks for."""
-        test = self.prepared(cell.dataset, cell.data).fingerprints["test"]
-        return evaluation_digest(self.study.evaluate, test, cell.dataset.format)
+        key = cell.dataset.name, self.prepared(cell.dataset, cell.data).fingerprints["test"]
+        if key not in self._digests:  # it reads files of general texts
+            self._digests[key] = evaluation_digest(self.study.evaluate, key[1], cell.dataset.format)
+        return self._digests[key]
 
     def evaluated_with(self, cell: CellSpec) -> DataSpec:
         """The sizes of the splits that a cell is evaluated with.

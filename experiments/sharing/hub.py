@@ -32,8 +32,8 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
     evaluation = _latest_evaluation(folder)
     if evaluation is None:
         raise UserError(
-            f"push: {run_id} is not evaluated, so its card has no results. `bakeoff run` of its study does, "
-            "unless it is a run of the search for a learning rate: push one with a seed of the study"
+            f"push: {run_id} is not evaluated, so its card has no results. `bakeoff run` evaluates the "
+            "confirming runs of a study, and never one of the search for a learning rate"
         )
 
     from huggingface_hub import CommitOperationAdd, HfApi

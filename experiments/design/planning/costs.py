@@ -39,6 +39,7 @@ class Costs:
 
     def __init__(self, grid: StudyState) -> None:
         self._grid = grid
+        self._on_gpu = bool(runtime.gpus())
         self._known: dict[tuple[str, str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
     def __call__(self, cell: CellSpec, state: CellState = CellState.TO_TRAIN) -> Cost:
@@ -51,7 +52,7 @@ class Costs:
         """
         key = cell.model.name, cell.dataset.name, cell.method
         if key not in self._known:
-            self._known[key] = list(_finished(self._grid.root, cell))
+            self._known[key] = list(_finished(self._grid.root, cell, self._on_gpu))
         seconds, memory = [], []
         for record, evaluation in self._known[key]:
             known = _seconds(cell, state, self._grid.study.evaluate, record, evaluation)
@@ -84,13 +85,15 @@ def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
     return CellSpec(specs, cell.method, "confirm", False, run)
 
 
-def _finished(root: Root, cell: CellSpec) -> Iterator[tuple[RunRecord, EvaluationRecord | None]]:
+def _finished(
+    root: Root, cell: CellSpec, on_gpu: bool
+) -> Iterator[tuple[RunRecord, EvaluationRecord | None]]:
     """The latest finished runs with the cell's base model and method, made on a machine like this one.
 
     Each comes with an evaluation in which the model was run, or None. Records that can't be read, such as
     those of another version, tell nothing about costs and are left out.
     """
-    wanted, here, on_gpu = cell.run, runtime.machine(), bool(runtime.gpus())
+    wanted, here = cell.run, runtime.machine()
     paths = root.runs.glob(f"{wanted.model.name}.{wanted.method.name}.s*/run.json")
     latest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
     left = {True: LATEST, False: LATEST}

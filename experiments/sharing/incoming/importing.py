@@ -90,7 +90,9 @@ def _add_run(run: str, members: dict[str, bytes], root: Root, provenance: Proven
             # Records mark what is whole, so they come last: evaluations, then the run's own.
             for name in sorted(missing, key=lambda n: (n == "run.json", n.endswith(".json"), n)):
                 hashes.write_sealed(folder.path / name, members[name])
-            if here and any(_is_measured_otherwise(folder.path / name, members[name]) for name in members):
+            if here and any(
+                _is_measured_otherwise(folder.path / name, members[name], root) for name in members
+            ):
                 return "kept_ours"
             if here:
                 return "completed" if missing else "here_already"
@@ -113,10 +115,10 @@ def _is_here(folder: RunFolder, name: str) -> bool:
     return (folder.evaluation(found[1]) if found else folder.path / name).is_file()
 
 
-def _is_measured_otherwise(path: Path, theirs: bytes) -> bool:
+def _is_measured_otherwise(path: Path, theirs: bytes, root: Root) -> bool:
     """Whether an evaluation's file here has other outcomes, or was compared with another training split."""
     if re.fullmatch(r"eval-[0-9a-f]+\.jsonl", path.name):
-        return path.read_bytes() != theirs
+        return theirs not in (path.read_bytes(), shared_content(path, root.path))  # without general texts
     if not re.fullmatch(r"eval-[0-9a-f]+\.json", path.name):
         return False
     splits = EvaluationRecord.read(path).train, EvaluationRecord.model_validate_json(theirs).train

@@ -12,7 +12,7 @@ from experiments.analysis.comparisons import KnownComparisons, Margin, estimates
 from experiments.analysis.conclude import _recommendations
 from experiments.analysis.recommend import choose, recommend
 from experiments.analysis.statistics import Statistics
-from experiments.design.study import load
+from experiments.design.study import StudySpec, load
 from figures.wording.evidence import recommendation_text
 from toolkit import config
 from toolkit.errors import UserError
@@ -269,6 +269,28 @@ def test_equal_costs_leave_the_best():
     assert (one.method, one.status) == ("full", "best")
 
 
+def by_structure(study: StudySpec, passed_of_ten: dict[str, int]) -> Recommendation:
+    """The recommendation where so many of ten texts have their structure, and nothing else was measured."""
+    statistics = Statistics()
+    for method, passed in passed_of_ten.items():
+        rows = [(float(i < passed), 1.0) for i in range(10)]
+        every = {name: [None] * 10 for name in all_metrics()}
+        statistics[ON_RECIPES, method] = {0: {**every, "structure_compliance": rows}}
+    cells = [
+        Cell(
+            **ON_RECIPES._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
+            run_id=method, eval_digest="e", status="finished",
+        )
+        for method in study.methods
+    ]  # fmt: skip
+    records = StudyRecords(cells, Root(Path()))
+    records.runs = {}
+    (one,) = _recommendations(
+        study, statistics, [], records, estimates(statistics), KnownComparisons([]), 0.05
+    )
+    return one
+
+
 def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     """Margin 0.3 of structure compliance: LoRA, best at 10 of 10, against DoRA at 9 of 10 has 0.3 too.
 
@@ -280,23 +302,7 @@ def test_a_margin_of_the_study_is_in_the_metrics_unit_whoever_is_best():
     assert margin_of(study, item) == Margin(0.3, "absolute")
     assert margin_of(study, item, 0.1) == Margin(0.1, "absolute")
     assert margin_of(study, metric("bleu")) == Margin(metric("bleu").margin, None)
-    statistics = Statistics()
-    for method, passed in {"base": 0, "full": 8, "lora-r16": 10, "dora": 9}.items():
-        rows = [(float(i < passed), 1.0) for i in range(10)]
-        every = {name: [None] * 10 for name in all_metrics()}
-        statistics[ON_RECIPES, method] = {0: {**every, "structure_compliance": rows}}
-    cells = [
-        Cell(
-            **ON_RECIPES._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
-            run_id=method, eval_digest="e", status="finished",
-        )
-        for method in study.methods
-    ]  # fmt: skip
-    records = StudyRecords(cells, Root(Path()))
-    records.runs = {}
-    (one,) = _recommendations(
-        study, statistics, [], records, estimates(statistics), KnownComparisons([]), 0.05
-    )
+    one = by_structure(study, {"base": 0, "full": 8, "lora-r16": 10, "dora": 9})
     assert one.best == "lora-r16"
     assert {c.method: c.margin for c in one.candidates} == {"full": 0.3, "lora-r16": None, "dora": 0.3}
 
@@ -307,23 +313,7 @@ def test_a_data_set_is_recommended_for_by_the_first_metric_that_is_defined_there
     study = load("quickstart", overrides)
     study = study.model_copy(update={"metrics": ["numeric_answer", "structure_compliance"]})
     monkeypatch.setattr(type(study), "headline_metrics", lambda self: [metric(name) for name in self.metrics])
-    statistics = Statistics()
-    for method, passed in {"base": 0, "full": 8, "lora-r16": 10}.items():
-        rows = [(float(i < passed), 1.0) for i in range(10)]
-        every = {name: [None] * 10 for name in all_metrics()}
-        statistics[ON_RECIPES, method] = {0: {**every, "structure_compliance": rows}}
-    cells = [
-        Cell(
-            **ON_RECIPES._asdict(), method=method, learning_rate=1e-3, seed=0, tuned=True, phase="confirm",
-            run_id=method, eval_digest="e", status="finished",
-        )
-        for method in study.methods
-    ]  # fmt: skip
-    records = StudyRecords(cells, Root(Path()))
-    records.runs = {}
-    (one,) = _recommendations(
-        study, statistics, [], records, estimates(statistics), KnownComparisons([]), 0.05
-    )
+    one = by_structure(study, {"base": 0, "full": 8, "lora-r16": 10})
     assert (one.metric, one.best) == ("structure_compliance", "lora-r16")
 
 

@@ -140,6 +140,21 @@ def test_the_base_of_another_machine_is_the_same_base(done, packed, tmp_path):
     assert len(import_archive(tmp_path / "again.zip", tmp_path / "third").added) == 3
 
 
+def test_general_texts_that_an_export_leaves_out_are_no_other_outcome(done, tmp_path):
+    """Exported and imported where it was made: every run is here already, and conclusions are taken."""
+    shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
+    for cell in done[1].cells:
+        path = tmp_path / "runs" / cell.run_id / f"eval-{cell.eval_digest}.jsonl"
+        news = Outcome(document_id="n", title="News", reference="It rained.", general=True)
+        hashes.write_sealed(
+            path, path.read_bytes() + news.model_dump_json().replace('":', '": ').encode() + b"\n"
+        )
+    export("small", (), tmp_path, tmp_path / "small.zip")
+    shutil.rmtree(tmp_path / "results")
+    found = import_archive(tmp_path / "small.zip", tmp_path)
+    assert (len(found.here_already), found.kept_ours, found.results) == (3, (), True)
+
+
 def test_a_base_that_was_evaluated_here_too_keeps_our_texts(done, packed, tmp_path):
     """Other outcomes, as of another processor: their conclusions are not about what is here."""
     shutil.copytree(done[0], tmp_path, dirs_exist_ok=True)
