@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from toolkit.specs.base import Name, Spec, exactly_one
 from toolkit.specs.format import AnyFormat, Conversation
@@ -43,7 +43,7 @@ class DatasetSpec(Spec):
     """Section of the format -> column of the source, if the names differ. Of a conversation: `messages`,
     `prompt`, `completion`, `instruction`, `input`, `output` or `system` -> column."""
     where: dict[str, str] = Field(default_factory=dict)
-    """Keep only rows whose column equals the value, e.g. `source: Gathered`."""
+    """Keep only rows whose column equals the value, e.g. `source: Gathered`, or `verified: true`."""
     cluster: str | None = Field(default=None, exclude_if=lambda value: value is None)
     """Column of what documents have in common (source, topic, conversation): those with an equal value are
     not independent, and intervals count its values instead of documents. No split depends on it."""
@@ -54,6 +54,13 @@ class DatasetSpec(Spec):
     """Licence of the text, shown in the report."""
     note: str | None = None
     """One line for `bakeoff catalog`."""
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: str(one) if isinstance(one, bool | int | float) else one for name, one in given.items()}
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

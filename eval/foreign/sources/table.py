@@ -1,6 +1,7 @@
 """A CSV of (item, seed, score).
 
-Columns `item` and `score`; optionally `task`, `seed`, `model`, `metric`, `prompt` and `target`.
+Columns `item` and `score`; optionally `task`, `seed`, `model`, `metric`, `prompt` and `target`. They are separated by
+commas, semicolons or tabs.
 """
 
 from __future__ import annotations
@@ -19,20 +20,33 @@ ITEMS = "items"
 """The task of rows that name none."""
 
 
+NEEDED = ("item", "score")
+
+
 def recognises(header: str) -> bool:
     """Whether a first line names the two columns that are needed."""
-    try:
-        names = next(csv.reader([header]), [])
-    except csv.Error:
-        return False
-    return {"item", "score"} <= {name.strip().lower() for name in names}
+    return _delimiter(header) is not None
+
+
+def _delimiter(header: str) -> str | None:
+    """What separates the columns, or None if nothing makes the needed ones of this line."""
+    for delimiter in ",;\t":
+        try:
+            names = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        if {*NEEDED} <= {name.strip().lower() for name in names}:
+            return delimiter
+    return None
 
 
 def read(path: Path) -> list[ItemScores]:
     """One entry per task, model, seed and metric; rows without a task are of one task in every file."""
-    reader = csv.DictReader(io.StringIO(lines.text_of(path), newline=""), strict=True)
+    text = lines.text_of(path)
+    delimiter = _delimiter(text.split("\n", 1)[0]) or ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-    if missing := [name for name in ("item", "score") if name not in names]:
+    if missing := [name for name in NEEDED if name not in names]:
         raise UserError(f"{path}: no column '{missing[0]}'. Columns: {', '.join(names)}")
     if repeated := [name for place, name in enumerate(names) if name in names[:place]]:
         raise UserError(f"{path}: two columns are called '{repeated[0]}', in whatever case: rename one")
@@ -90,4 +104,5 @@ def _number(path: Path, row: dict[str, str]) -> float:
         return float(row["score"])
     except ValueError as error:
         shown = row["score"][:40]
-        raise UserError(f"{path}, line {row['line']}: score '{shown}' is not a number") from error
+        hint = ". Write decimals with a point" if "," in shown else ""
+        raise UserError(f"{path}, line {row['line']}: score '{shown}' is not a number{hint}") from error

@@ -170,6 +170,17 @@ def test_a_csv_may_have_its_header_in_quotes(tmp_path):
     assert (scores.items, scores.statistics.tolist()) == (("a", "b"), [[1, 1], [0, 1]])
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_csv_may_be_separated_by_semicolons_or_tabs(tmp_path, delimiter):
+    path = tmp_path / "x.csv"
+    path.write_text("item,score,model\na,0.5,m\nb,1,m\n".replace(",", delimiter))
+    (scores,) = read(path)
+    assert scores.items == ("a", "b") and scores.model == "m" and scores.statistics[:, 0].tolist() == [0.5, 1.0]
+    path.write_text("item;score\na;0,5\n")
+    with pytest.raises(UserError, match="line 2: score '0,5' is not a number. Write decimals with a point"):
+        read(path)
+
+
 def test_a_csv_groups_by_model_seed_and_metric(tmp_path):
     """Two seeds of two items: two entries, scores 0.5 and 1 are a mean and no share."""
     path = tmp_path / "scores.csv"

@@ -38,7 +38,7 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
         if isinstance(row, Broken):
             tally.refuse(row.reason, row.shown)
             continue
-        if any(str(row.get(column)) != value for column, value in dataset.where.items()):
+        if any(not _is(row.get(column), wanted) for column, wanted in dataset.where.items()):
             tally.filtered += 1
             continue
         changes: Counter[str] = Counter()
@@ -53,6 +53,11 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
         tally.changed.update(changes)
         tally.accepted += 1
         yield Accepted(document, text, cluster)
+
+
+def _is(value: Any, wanted: str) -> bool:
+    """Whether a cell is a value of the row filter; true and false in whatever case."""
+    return str(value).lower() == wanted.lower() if isinstance(value, bool) else str(value) == wanted
 
 
 def _cluster(row: Mapping[str, Any], dataset: DatasetSpec) -> str | None:
