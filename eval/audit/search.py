@@ -15,7 +15,11 @@ ROUNDING = 0.1
 
 
 def learning_rates(cells: Sequence[Cell]) -> list[Finding]:
-    """Check the search: the number of rates, the tuning seeds, the width of the grid, and its edges."""
+    """Check the search: the number of rates, the tuning seeds, the width of the grid, and its edges.
+
+    A rate at which a run failed, as when a disk is full, was not tried; one at which it diverged was.
+    """
+    cells = _without_failed_rates(cells)
     tuning = [cell for cell in cells if cell.phase == "tune"]
     methods = {cell.method for cell in tuning}
     searched = _by_method(tuning).items()
@@ -53,7 +57,7 @@ def methods_at_edge(cells: Sequence[Cell], condition: Condition) -> dict[str, li
     """Return the methods whose confirmed rate is at an edge of their grid -> the rates that were tried."""
     grids: defaultdict[str, set[float]] = defaultdict(set)
     chosen: defaultdict[str, set[float]] = defaultdict(set)
-    for cell in cells:
+    for cell in _without_failed_rates(cells):
         if cell.condition == condition and cell.learning_rate is not None and cell.phase != "base":
             (grids if cell.phase == "tune" else chosen)[cell.method].add(cell.learning_rate)
     return {
@@ -128,6 +132,20 @@ def _beside_lost(cells: Sequence[Cell], condition: Condition) -> Iterator[tuple[
             for neighbour in (below, above):
                 if neighbour is not None and neighbour in lost:
                     yield method, rate, neighbour
+
+
+def _without_failed_rates(cells: Sequence[Cell]) -> list[Cell]:
+    """Leave out the tuning cells of each rate of a method at which one of them failed."""
+    failed = {
+        (cell.condition, cell.method, cell.learning_rate)
+        for cell in cells
+        if cell.phase == "tune" and cell.status == "failed"
+    }
+    return [
+        cell
+        for cell in cells
+        if cell.phase != "tune" or (cell.condition, cell.method, cell.learning_rate) not in failed
+    ]
 
 
 def _by_method(cells: Sequence[Cell]) -> dict[str, list[Cell]]:

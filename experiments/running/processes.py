@@ -43,10 +43,16 @@ def train_in_processes(job: Job, listener: Listener) -> None:
         stdin=subprocess.PIPE,  # closed when this process ends, however it ends: the first rank then exits
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
+        errors="replace",
         env=environment,
     ) as launched:
         for line in launched.stdout or ():
-            event = from_json(line)
+            try:
+                event = from_json(line)
+            except ValueError:  # printed by what a process imports, before it could redirect it
+                sys.stderr.write(line)
+                continue
             if isinstance(event, Failed):  # the first: others then fail at talking to that process
                 failure = failure or UserError(event.error)
             else:

@@ -61,9 +61,9 @@ def export_every_eval_ever(conclusions: Conclusions, root: Path, target: Path) -
 def _lines(study: str, cell: Cell, records: StudyRecords) -> Iterator[dict[str, Any]]:
     evaluation = records.evaluations[cell.run_id, cell.eval_digest]
     metrics = {name: metric for name, metric in all_metrics().items() if name in evaluation.metrics}
-    # of any trained run: the untouched base's record names no data set
+    # of any trained run on the data: the untouched base's record names no data set
     datasets = [run.spec.dataset for run in records.runs.values()]
-    form = next((dataset.format for dataset in datasets if dataset is not None), None)
+    form = next((one.format for one in datasets if one is not None and one.name == cell.dataset), None)
     for outcome, row in zip(records.outcomes(cell), records.statistics(cell), strict=True):
         generation = _generation(outcome, row)
         for name, metric in metrics.items():

@@ -41,6 +41,8 @@ class Root:
         return self.path / "results" / study
 
 
+IMPORTED = "imported.json"
+"""Where records came from, in the folder of a run and of a study's results that were imported."""
 CLOCK = "clock.json"
 """Written last into a checkpoint: it marks a complete one."""
 
@@ -85,7 +87,7 @@ class RunFolder:
     @property
     def imported(self) -> Path:
         """`imported.json`: which archive the run came from; only in runs that were imported."""
-        return self.path / "imported.json"
+        return self.path / IMPORTED
 
     @property
     def steps(self) -> Path:
@@ -171,7 +173,7 @@ def from_here(text: str, root: Path) -> str:
     """Return a text without the root, the working and the home folder in front of its paths."""
     for folder in sorted({root.resolve(), Path.cwd(), Path.home()}, key=lambda path: -len(path.parts)):
         if len(folder.parts) > 1 and str(folder) in text:
-            text = re.sub(rf"{re.escape(str(folder))}(?:[\\/]|(?![\w.-]))", "", text)
+            text = re.sub(rf"(?<![\w.-]){re.escape(str(folder))}(?:[\\/]|(?![\w.-]))", "", text)
     return text
 
 

@@ -121,15 +121,17 @@ def forget_run(folder: RunFolder) -> None:
         for path in sorted(folder.path.glob(f"{start}*.json*")):  # the record before its outcomes
             path.unlink(missing_ok=True)
     folder.merge.unlink(missing_ok=True)
+    folder.imported.unlink(missing_ok=True)
     shutil.rmtree(folder.merged, ignore_errors=True)
-    made = (path.name for path in (folder.record, folder.steps, folder.artifact, folder.merge, folder.merged))
-    hashes.forget(folder.path, *made, *OF_WEIGHTS)
+    made = folder.record, folder.steps, folder.artifact, folder.merge, folder.merged, folder.imported
+    hashes.forget(folder.path, *(path.name for path in made), *OF_WEIGHTS)
 
 
 def forget_conversions(folder: RunFolder) -> None:
     """Remove the records of runs that convert this one's former weights: they are converted again."""
     for spec in folder.path.parent.glob("*/spec.yaml"):
-        if f"\nconverts: {folder.path.name}\n" in spec.read_text(encoding="utf-8", errors="replace"):
+        words = spec.read_text(encoding="utf-8", errors="replace").split()  # a long line is broken at a space
+        if folder.path.name in words:
             (spec.parent / folder.record.name).unlink(missing_ok=True)
             hashes.forget(spec.parent, folder.record.name)
 

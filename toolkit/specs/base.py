@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Spec(BaseModel):
@@ -37,9 +37,15 @@ def _takes_switch(annotation: Any) -> bool:
     return annotation in (bool, Any) or any(map(_takes_switch, get_args(annotation)))
 
 
+def _short(name: str) -> str:
+    if len(name.encode()) > 100:  # a run's folder has two names in it, and at most 255 bytes
+        raise ValueError(f"a name has at most 100 bytes, got {len(name.encode())}")
+    return name
+
+
 NAME = r"^\w[\w.+-]*$"
-Name = Annotated[str, Field(pattern=NAME, max_length=80)]
-"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`, at most 80 of them."""
+Name = Annotated[str, Field(pattern=NAME, max_length=80), AfterValidator(_short)]
+"""It names files and folders: letters, digits, `.`, `+`, `-` and `_`, at most 80 of them, of 100 bytes."""
 
 
 def digest_of(value: Any) -> str:

@@ -10,6 +10,7 @@ from experiments.design.study import load, written_out
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, hashes
+from toolkit.records.folders import IMPORTED
 
 NAMED = 3
 """At most this many runs are named one by one."""
@@ -18,10 +19,12 @@ NAMED = 3
 def no_longer_included(grid: StudyState, cells: Sequence[CellSpec]) -> list[CellSpec]:
     """Finished runs of the study as it was last run that are none of ``cells``, and will not become one.
 
-    Empty if the study is new or unchanged. Raises UserError if the old file can't be read.
+    Empty if the study is new, unchanged or imported: whose data and bases an imported file names would be
+    opened to tell. Raises UserError if the old file can't be read.
     """
-    path = grid.root.results(grid.study.name) / "study.yaml"
-    if not path.is_file():
+    folder = grid.root.results(grid.study.name)
+    path = folder / "study.yaml"
+    if not path.is_file() or (folder / IMPORTED).is_file():
         return []
     before = load(str(path))
     if before == grid.study:
@@ -96,5 +99,6 @@ def describe_edit(grid: StudyState, cells: Sequence[CellSpec]) -> str | None:
 
 def write_study(grid: StudyState) -> None:
     """Write the study, names resolved, to `study.yaml` in its results; that file runs as it is."""
-    path = grid.root.results(grid.study.name) / "study.yaml"
-    hashes.write_sealed(path, written_out(grid.study).encode())
+    folder = grid.root.results(grid.study.name)
+    hashes.write_sealed(folder / "study.yaml", written_out(grid.study).encode())
+    (folder / IMPORTED).unlink(missing_ok=True)  # it is ours now

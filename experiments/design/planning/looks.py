@@ -119,15 +119,17 @@ def seconds_between(now: StudyState, larger: StudyState, lost: Collection[str]) 
     finished = {cell.run.run_id for cell in now.cells(lost)}
     more_documents = now.study.data != larger.study.data
     total = 0.0
-    for cell in larger.cells(lost):
+    cells = larger.cells(lost)
+    for cell in [*cells, *larger.waiting_conversions(cells, lost)]:
         there = cell.run.run_id in finished
         if cell.phase == "tune" or (there and not more_documents):
             continue
         left = larger.state(cell)
         if left is CellState.DONE:
             continue
-        if not left.trained:
-            left = CellState.TO_EVALUATE if there else CellState.TO_TRAIN
+        if not left.trained:  # converting takes little beside an evaluation, and is not measured
+            evaluated_only = there or cell.run.converts is not None
+            left = CellState.TO_EVALUATE if evaluated_only else CellState.TO_TRAIN
         seconds = costs(cell, left).seconds
         if seconds is None:
             return None

@@ -47,13 +47,14 @@ def plan(grid: StudyState) -> dict[str, Any]:
 
     A run that waits for a search has the rate None and the status `after tuning`; one that converts a run
     which has not finished, `after training`. Runs that a search has not asked for yet are counted at their
-    fewest under `left_to_search`, and are in no other number; an extension of a grid adds more.
+    fewest under `left_to_search`, and are in no other number; an extension of a grid adds more. Runs that
+    failed are left alone, so they are not among those that are left.
     """
-    failed = grid.failed()
-    cells = grid.cells(failed)
+    lost = grid.failed()
+    cells = grid.cells(lost)
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
-    undecided, conversions = grid.undecided_cells(cells, failed), grid.waiting_conversions(cells, failed)
+    undecided, conversions = grid.undecided_cells(cells, lost), grid.waiting_conversions(cells, lost)
     rows += [
         {
             **_row(grid, costs, cell, CellState.AFTER_TUNING),
@@ -64,7 +65,8 @@ def plan(grid: StudyState) -> dict[str, Any]:
         for cell in undecided
     ]
     rows += [{**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None} for cell in conversions]
-    left = [row for row in rows if row["status"] != "done"]
+    left = [row for row in rows if row["status"] not in ("done", "failed")]
+    failed = sum(row["status"] == "failed" for row in rows)
     known = [row["seconds"] for row in left if row["seconds"] is not None]
     memory = [row["memory_bytes"] for row in left if row["memory_bytes"] is not None]
     return {
@@ -73,10 +75,10 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "uneven": _uneven(grid),
         "without_weights": _without_weights(grid, cells, rows),
         "runs": rows,
-        "done": len(rows) - len(left),
-        "failed": sum(row["status"] == "failed" for row in rows),
+        "done": len(rows) - len(left) - failed,
+        "failed": failed,
         "left": len(left),
-        "left_to_search": max(0, grid.more_to_come(cells, failed) - len(undecided) - len(conversions)),
+        "left_to_search": max(0, grid.more_to_come(cells, lost) - len(undecided) - len(conversions)),
         "left_seconds": sum(known) if known or not left else None,
         "left_of_unknown_cost": len(left) - len(known),
         "largest_memory_bytes": max(memory, default=None),
@@ -107,7 +109,8 @@ def lines(planned: dict[str, Any]) -> list[dict[str, Any]]:
 
 def total(planned: dict[str, Any]) -> str:
     """What is left, in a sentence."""
-    words = f"{planned['done']} done, {planned['failed']} failed, {planned['left']} left"
+    failed = f"{planned['failed']} failed" + (" (--retry-failed runs them)" if planned["failed"] else "")
+    words = f"{planned['done']} done, {failed}, {planned['left']} left"
     if planned["left_to_search"]:
         words += f" and at least {planned['left_to_search']} more to search"
     if not planned["left"]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from experiments.sharing.archive import sha256
-from experiments.sharing.incoming.unpacking import NOTHING, first_problem, unpack
+from experiments.sharing.incoming.unpacking import NOTHING, first_problem, is_name, unpack
 from toolkit.errors import UserError
 from toolkit.records import (
     Conclusions,
@@ -55,7 +56,10 @@ def check_archive(file: Path) -> Checked:
         (runs.setdefault(folder, {}) if room == "runs" else results)[leaf] = content
     checked = {run: _check_run(run, members, f"{file}: runs/{run}") for run, members in runs.items()}
     where = f"{file}: results/{unpacked.study}"
-    results = {name: _check_result(name, text, unpacked.study, where) for name, text in results.items()}
+    results = {
+        name: _check_result(name, text, unpacked.study, checked.keys(), where)
+        for name, text in results.items()
+    }
     return Checked(unpacked.study, checked, results, unpacked.left_out, sha256(file.read_bytes()))
 
 
@@ -88,10 +92,14 @@ def _check_run(run: str, members: dict[str, bytes], where: str) -> dict[str, byt
     return {**members, "spec.yaml": dump_yaml(record.spec.model_dump(mode="json")).encode()}
 
 
-def _check_result(name: str, content: bytes, study: str, where: str) -> bytes:
+def _check_result(name: str, content: bytes, study: str, runs: Collection[str], where: str) -> bytes:
     if name == "comparisons.json":
-        if _valid(Conclusions, content, f"{where}/{name}").study != study:
+        conclusions = _valid(Conclusions, content, f"{where}/{name}")
+        if conclusions.study != study:
             raise UserError(f"{where}/{name} is of another study: {NOTHING}")
+        for cell in conclusions.cells:  # a run's id is its folder
+            if cell.run_id not in runs and (cell.status != "failed" or not is_name(cell.run_id)):
+                raise UserError(f"{where}/{name} names a run that is not here, {cell.run_id!r:.80}: {NOTHING}")
     elif name == "failures.jsonl":
         _valid_lines(FailedGeneration, content, f"{where}/{name}")
     else:

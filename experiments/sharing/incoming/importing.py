@@ -14,11 +14,10 @@ from experiments.sharing.export import shared_content
 from experiments.sharing.incoming.checking import Checked, check_archive
 from toolkit.records import EvaluationRecord, Provenance, RunRecord, hashes
 from toolkit.records.files import write_text
-from toolkit.records.folders import Root, RunFolder
+from toolkit.records.folders import IMPORTED, Root, RunFolder
 from toolkit.records.run import forget_run, is_same_base
 
 Fate = Literal["added", "completed", "here_already", "kept_ours", "busy"]
-PROVENANCE = "imported.json"
 
 
 class Imported(NamedTuple):
@@ -136,5 +135,5 @@ def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:
         return False
     for name in sorted(checked.results, key=lambda n: n == "comparisons.json"):
         hashes.write_sealed(folder / name, checked.results[name])  # theirs, all of them: they belong together
-    provenance.write(folder / PROVENANCE)
+    provenance.write(folder / IMPORTED)
     return True

@@ -64,7 +64,7 @@ def unpack(file: Path) -> Unpacked:
                     left_out.append(name)
                     continue
                 raise UserError(f"{file} holds {name!r}, which no export of a study does: {NOTHING}")
-            files[name] = packed.read(name)
+            files[name] = _content(packed, name)
             if sha256(files[name]) != manifest.files[name]:
                 raise UserError(f"{file} is damaged at {name}: {NOTHING}")
     return Unpacked(manifest.study, files, tuple(left_out))
@@ -116,11 +116,19 @@ def _check_sizes(packed: zipfile.ZipFile, file: Path) -> None:
         if size > LARGEST_FILE or size > 2**20 and size > HIGHEST_RATIO * max(1, entry.compress_size):
             raise UserError(f"{file}: {name!r} unpacks to {size:,} bytes, too many for a record: {NOTHING}")
         kind = stat.S_IFMT(entry.external_attr >> 16)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise UserError(f"{file}: {name!r} is packed in another way than an export's files: {NOTHING}")
         if not name or kind not in (0, stat.S_IFREG) or entry.is_dir() or entry.flag_bits & 1:
             raise UserError(f"{file}: {name!r} is not a plain file: {NOTHING}")
     total = sum(entry.file_size for entry in entries)
     if total > MOST_BYTES:
         raise UserError(f"{file} unpacks to {total:,} bytes, more than {MOST_BYTES:,}: {NOTHING}")
+
+
+def _content(packed: zipfile.ZipFile, name: str) -> bytes:
+    """A file's content, in blocks: read at once, an entry that holds more than it states unpacks whole."""
+    with packed.open(name) as stream:
+        return b"".join(iter(lambda: stream.read(2**20), b""))
 
 
 def _manifest(packed: zipfile.ZipFile, file: Path) -> Manifest:
@@ -131,7 +139,7 @@ def _manifest(packed: zipfile.ZipFile, file: Path) -> Manifest:
     if packed.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
         raise UserError(f"{foreign}: its {MANIFEST} is too large")
     try:
-        manifest = Manifest.model_validate_json(packed.read(MANIFEST))
+        manifest = Manifest.model_validate_json(_content(packed, MANIFEST))
     except ValidationError as error:
         raise UserError(f"{foreign}: {MANIFEST}: {first_problem(error)}") from error
     if manifest.format != FORMAT:
@@ -142,19 +150,19 @@ def _manifest(packed: zipfile.ZipFile, file: Path) -> Manifest:
         )
     if {*names} - {MANIFEST} != manifest.files.keys():
         raise UserError(f"{file} is damaged: it does not hold the files that it lists")
-    if not _is_name(manifest.study):
+    if not is_name(manifest.study):
         raise UserError(f"{foreign}: {manifest.study!r:.80} is not the name of a study")
     return manifest
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Whether a text can name a folder: nothing that leads elsewhere, no control characters, not hidden."""
     return len(text) <= 200 and text.isprintable() and not re.search(r"^\.|[\\/:]", text) and bool(text)
 
 
 def _is_record(name: str, study: str) -> bool:
     parts = name.split("/")
-    if len(parts) != 3 or not _is_name(parts[1]):
+    if len(parts) != 3 or not is_name(parts[1]):
         return False
     if parts[0] == "runs":
         return bool(OF_A_RUN.fullmatch(parts[2]))

@@ -197,6 +197,22 @@ def test_a_rate_beside_one_that_diverged_is_flagged(study: Study) -> None:
     assert all(c.tuned for c in with_edges_untuned(study.cells) if c.phase == "confirm")
 
 
+def test_a_rate_at_which_a_run_failed_was_not_tried(study: Study) -> None:
+    """LoRA's 1e-2 failed, as of a full disk: it tried two rates of three, and 1e-3 is the last of them."""
+    study.cells = [
+        c.model_copy(update={"status": "failed"})
+        if (c.method, c.phase, c.learning_rate) == ("lora-r16", "tune", 1e-2)
+        else c
+        for c in study.cells
+    ]
+    finding = study.findings()["learning rates tried"]
+    assert (finding.status, finding.methods) == ("refused", ("lora-r16",))
+    assert not study.allowed("lora-r16", "full")
+    assert study.allowed("full", "dora-r16")
+    untuned = {c.method for c in with_edges_untuned(study.cells) if c.phase == "confirm" and not c.tuned}
+    assert untuned == {"lora-r16"}
+
+
 def test_a_best_rate_at_the_edge_is_flagged_and_not_tuned(study: Study) -> None:
     """LoRA confirms at 1e-2, the last of three: its cells lose `tuned`, no other's do."""
     study.cells = [

@@ -167,6 +167,11 @@ def test_an_edit_names_the_finished_runs_that_no_longer_belong(make):
     assert "1 finished run no longer belongs to it" in said
     assert "full at 0.0001, seed 0" in said
     assert "lora" not in said
+    provenance = before.root.results(before.study.name) / "imported.json"
+    provenance.write_text("{}")  # what a stranger's study names is not opened
+    assert edits.describe_edit(after, after.cells()) is None
+    edits.write_study(after)
+    assert not provenance.exists()
 
 
 @pytest.mark.parametrize("edit", ["train.batch_tokens=2048", "data.validation=12", "tuning_seeds=[7]"])
@@ -339,6 +344,8 @@ def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
     said = plan.plan(grid)
     assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
     assert (said["failed"], said["done"]) == (1, 5)
+    assert said["left"] == len([run for run in said["runs"] if run["status"] not in ("done", "failed")])
+    assert "1 failed (--retry-failed runs them), " in plan.total(said)
 
 
 def fail(grid, cell):

@@ -111,6 +111,20 @@ def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make, monkey
     assert seconds_between(now, larger, lost) == pytest.approx(144)
 
 
+def test_a_conversion_of_a_run_to_come_costs_an_evaluation(make):
+    """Two more seeds: two runs of 144 s as above, and what is merged of each, evaluated in 36 s."""
+    methods = ["methods={full: 1e-4, merged: {convert: full, to: merged}}", "train.validations=1"]
+    now, larger = make(*methods), make(*methods, "seeds=[0, 1, 2]")
+    trained = now.cells()[-1]
+    finish(now, trained, 0.8, **SPENT)
+    evaluate(now, trained)
+    now = make(*methods)
+    (merged,) = [cell for cell in now.cells() if cell.method == "merged"]
+    finish(now, merged, 0.8)
+    evaluate(now, merged)
+    assert seconds_between(now, larger, ()) == pytest.approx(2 * 144 + 2 * 36)
+
+
 def test_a_failed_evaluation_costs_an_evaluation(make):
     """Two seeds; one is evaluated, the other's evaluation failed: loading 10 and evaluation 36, not 144 s."""
     grid = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")

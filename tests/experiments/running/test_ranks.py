@@ -217,6 +217,7 @@ def test_the_first_process_that_fails_is_the_reason(job, monkeypatch):
     lines = "\n".join(
         to_json(Failed(error=error)) for error in ("out of memory", "connection closed by peer")
     )
+    lines = "printed by an import\n" + lines
     monkeypatch.setattr(
         processes.runtime, "module_command", lambda *_: [sys.executable, "-c", f"print({lines!r})"]
     )

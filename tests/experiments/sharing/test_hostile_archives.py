@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 
 import pytest
@@ -86,6 +87,38 @@ def test_a_zip_bomb_a_link_and_a_repeated_name_are_refused_before_reading(packed
     for name, text in texts.items():
         with pytest.raises(UserError, match=text):
             import_archive(tmp_path / f"{name}.zip", tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_file_that_holds_more_than_it_states_is_not_unpacked_whole(tmp_path):
+    """300 MB of zeros, of which the archive states 100 bytes: one line, and no 300 MB of memory."""
+    bomb, other = tmp_path / "bomb.zip", tmp_path / "other.zip"
+    for file, method in ((bomb, zipfile.ZIP_DEFLATED), (other, zipfile.ZIP_BZIP2)):
+        with zipfile.ZipFile(file, "w", method) as packed_zeros:
+            packed_zeros.writestr("manifest.json", b"0" * 300_000_000)
+        stated = (300_000_000).to_bytes(4, "little")
+        file.write_bytes(file.read_bytes().replace(stated, (100).to_bytes(4, "little")))
+    tracemalloc.start()
+    for file, words in ((bomb, "is damaged, or not a file of"), (other, "is packed in another way")):
+        with pytest.raises(UserError, match=words):
+            import_archive(file, tmp_path / "root")
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_conclusions_name_runs_of_their_archive_alone(packed, tmp_path):
+    """A run's id is its folder: one that leads elsewhere, and one that is not in the archive."""
+    for wrong in ("../../elsewhere/runs/x", "another.full.s0-0123456789ab"):
+
+        def forged(entries, wrong=wrong):
+            name = "results/small/comparisons.json"
+            text = json.loads(entries[name])
+            text["cells"][0]["run_id"] = wrong
+            return listed({**entries, name: json.dumps(text).encode()})
+
+        evil = again(packed, tmp_path / "evil.zip", forged)
+        with pytest.raises(UserError, match="names a run that is not here"):
+            import_archive(evil, tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 

@@ -72,6 +72,8 @@ def test_paths_are_cut_by_hand(tmp_path):
         without_paths("https://example.com/a/b, 1/2 cup, </s>", root)
         == "https://example.com/a/b, 1/2 cup, </s>"
     )
+    assert without_paths_in({"hub": "acme/work"}, Path("/work")) == {"hub": "acme/work"}
+    assert without_paths("in /work/a.csv", Path("/work")) == "in a.csv"
     value = {"folder": "/mnt/ann/tiny", "marker": "/a/b:", "title": f"{root}/x", "n": 1}
     assert without_paths_in(value, root) == {**value, "folder": "tiny"}
     arm = {"adapter": "/mnt/ann/ours", "gguf": "/mnt/ann/ours.gguf", "trained_by": "us"}

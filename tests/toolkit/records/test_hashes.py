@@ -60,17 +60,17 @@ def test_a_kill_while_a_file_is_replaced_leaves_one_that_fits(tmp_path, monkeypa
 
 
 def test_what_is_trained_again_loses_what_was_made_from_its_former_weights(tmp_path):
-    """Of eight files with hashes an evaluation's three and a merge's two go; two lose their hashes alone."""
+    """Of nine files an evaluation's three, a merge's two and where they came from go; two lose hashes alone."""
     folder = RunFolder(tmp_path, "run")
     evaluation = folder.evaluation("0a"), folder.outcomes("0a"), folder.statistics("0a")
     made_again = folder.steps, folder.artifact / "model.safetensors"
-    merged = folder.merge, folder.merged / "model.safetensors"
+    merged = folder.merge, folder.merged / "model.safetensors", folder.imported
     for inner in (folder.artifact, folder.merged):
         inner.mkdir(parents=True)
     for path in (*evaluation, *made_again, *merged, folder.spec):
         path.write_text("{}")
     hashes.seal(folder.path)
-    assert len(json.loads((folder.path / "hashes.json").read_text())["files"]) == 8
+    assert len(json.loads((folder.path / "hashes.json").read_text())["files"]) == 9
     forget_run(folder)
     assert not any(path.exists() for path in (*evaluation, *merged))
     assert all(path.exists() for path in (*made_again, folder.spec))
@@ -79,16 +79,19 @@ def test_what_is_trained_again_loses_what_was_made_from_its_former_weights(tmp_p
 
 
 def test_what_is_trained_again_is_converted_again(tmp_path):
-    """Of two conversions the one of this run loses its record, and nothing else does."""
+    """Of three conversions the two of this run lose their record, one with a line that YAML has broken."""
     folder = RunFolder(tmp_path, "run.s0.1")
-    texts = {"run.s0.1": "seed: 0\n", "merged": "converts: run.s0.1\n", "other": "converts: run.s0.11\n"}
+    texts = {
+        "run.s0.1": "seed: 0\n", "merged": "converts: run.s0.1\n", "broken": "converts: \n  run.s0.1\n",
+        "other": "converts: run.s0.11\n",
+    }  # fmt: skip
     for name, text in texts.items():
         (tmp_path / "runs" / name).mkdir(parents=True, exist_ok=True)
         hashes.write_sealed(tmp_path / "runs" / name / "spec.yaml", f"a: 1\n{text}b: 2\n".encode())
         hashes.write_sealed(tmp_path / "runs" / name / "run.json", b"{}")
     forget_conversions(folder)
     assert {name: (tmp_path / "runs" / name / "run.json").is_file() for name in texts} == {
-        "run.s0.1": True, "merged": False, "other": True,
+        "run.s0.1": True, "merged": False, "broken": False, "other": True,
     }  # fmt: skip
     assert hashes.problems(tmp_path / "runs" / "merged") == {}
 

@@ -139,6 +139,7 @@ BOMB = "\n".join(
         (["train=" + "[" * 3000], "override 'train=.*nested too deep"),
         (["train={a: " * 900], "override 'train=.*(nested too deep|not valid YAML)"),
         (["train.epochs=" + "9" * 5000], "override 'train.epochs=9+…': not a value: Exceeds the limit"),
+        (["name=" + "菜" * 78], "name: a name has at most 100 bytes, got 234"),
         (["name=" + "x" * 300], "'name' is 'x+…; String should have at most 80 characters"),
         (["search={rates: 100000000}"], "'rates' is 100000000; it should be less than or equal to 100"),
     ],
