@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,16 +32,17 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     """Pack a study's records and conclusions, but no weights and no report, into one zip file.
 
     Paths in settings and errors are cut to what does not name a user, a machine or a folder of it. ``name``
-    is a study, or one that has results under ``root``. The same records give the same bytes. ``target`` is
-    `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or the file
+    is a study, or one that has results under ``root``. Of runs that it shares with other studies its own
+    evaluations are packed alone: others may be of texts that are not to be shared. The same records give the
+    same bytes. ``target`` is `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or the file
     can't be written.
     """
     folders = Root(root)
-    study, ids = _runs_of(name, overrides, root)
+    study, ids, evaluations = _runs_of(name, overrides, root)
     finished = [run for run in ids if folders.run(run).record.is_file()]
     if not finished:
         raise UserError(f"study '{study}' has no finished run under {folders.runs}: nothing to export")
-    files = [path for run in finished for path in _files_of_run(folders.run(run))]
+    files = [path for run in finished for path in _files_of_run(folders.run(run), evaluations)]
     if _all_packed(folders.results(study) / "comparisons.json", finished):
         files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
     target = target or Path(f"{study}.bakeoff.zip")
@@ -51,18 +52,30 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     return Exported(target, len(finished), len(ids) - len(finished), target.stat().st_size)
 
 
-def _runs_of(name: str, overrides: Sequence[str], root: Path) -> tuple[str, list[str]]:
-    """Return the study's name and run ids: those it concluded on, and those that its file asks for."""
+class _Included(NamedTuple):
+    study: str
+    runs: list[str]
+    evaluations: set[str]
+    """Digests."""
+
+
+def _runs_of(name: str, overrides: Sequence[str], root: Path) -> _Included:
+    """Return the study's runs and evaluations: what it concluded on, and what its file asks for."""
     concluded = Root(root).results(studies.name_of(name)) / "comparisons.json"
-    ids = []
+    ids: list[str] = []
+    evaluations: set[str] = set()
     if concluded.is_file() and not overrides:
-        ids = [cell.run_id for cell in Conclusions.read(concluded).cells]
+        cells = Conclusions.read(concluded).cells
+        ids = [cell.run_id for cell in cells]
+        evaluations = {cell.eval_digest for cell in cells if cell.eval_digest}
         if not _is_study(name):
-            return studies.name_of(name), list(dict.fromkeys(ids))
+            return _Included(studies.name_of(name), list(dict.fromkeys(ids)), evaluations)
     spec = studies.load(name, overrides)
     state = StudyState(spec, root).prepare()
-    ids += [cell.run.run_id for cell in state.cells(state.failed())]
-    return spec.name, list(dict.fromkeys(ids))
+    asked = state.cells(state.failed())
+    ids += [cell.run.run_id for cell in asked]
+    evaluations |= {state.evaluation_of(cell) for cell in asked if cell.phase != "tune"}
+    return _Included(spec.name, list(dict.fromkeys(ids)), evaluations)
 
 
 def _all_packed(concluded: Path, runs: Sequence[str]) -> bool:
@@ -77,16 +90,18 @@ def _is_study(name: str) -> bool:
     return Path(name).is_file() or (studies.STUDIES / f"{name}.yaml").is_file()
 
 
-def _files_of_run(folder: RunFolder) -> Iterator[Path]:
+def _files_of_run(folder: RunFolder, evaluations: Collection[str]) -> Iterator[Path]:
     for path in sorted(folder.path.iterdir()):
-        if OF_A_RUN.fullmatch(path.name) and _is_whole(path):
+        if OF_A_RUN.fullmatch(path.name) and _is_included(path, evaluations):
             yield path
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a file is part of finished work: an evaluation's record is written after its outcomes."""
+def _is_included(path: Path, evaluations: Collection[str]) -> bool:
+    """Whether a file is of finished work: an evaluation's record is written after its outcomes."""
     kind, _, digest = path.stem.partition("-")
-    return kind not in ("eval", "statistics") or path.with_name(f"eval-{digest}.json").is_file()
+    if kind not in ("eval", "statistics"):
+        return True
+    return digest in evaluations and path.with_name(f"eval-{digest}.json").is_file()
 
 
 def shared_content(path: Path, root: Path) -> bytes:

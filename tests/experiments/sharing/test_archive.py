@@ -53,6 +53,17 @@ def test_the_same_records_give_the_same_bytes(done, packed, tmp_path):
     assert (tmp_path / "other.zip").read_bytes() == packed.read_bytes()
 
 
+def test_evaluations_of_other_studies_are_not_packed(done, packed, tmp_path):
+    """A base may have been asked about somebody's private texts: a copy of its evaluation, under another digest."""
+    root = tmp_path / "root"
+    shutil.copytree(done[0], root, ignore=shutil.ignore_patterns("artifact"))
+    run = root / "runs" / done[1].cells[0].run_id
+    for path in [*run.glob("eval-*"), *run.glob("statistics-*")]:
+        shutil.copy(path, path.with_name(f"{path.name.partition('-')[0]}-0123456789ab{path.suffix}"))
+    export("small", (), root, tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+
+
 def test_imported_runs_count_as_done_and_conclude_the_same(done, packed, tmp_path, tiny_gpt2):
     """On an empty machine: 3 added; `run` starts nothing and concludes what the first machine did."""
     found = import_archive(packed, tmp_path)

@@ -56,8 +56,13 @@ def documents(source: Source, tally: Tally, max_characters: int | None = None) -
 
 
 def _is(value: Any, wanted: str) -> bool:
-    """Whether a cell is a value of the row filter; true and false in whatever case."""
-    return str(value).lower() == wanted.lower() if isinstance(value, bool) else str(value) == wanted
+    """Whether a cell is a value of the row filter: true and false in whatever case, 5.0 is 5."""
+    text = str(value)
+    if wanted.lower() in ("true", "false"):
+        return text.lower() == wanted.lower()
+    if isinstance(value, float) and value.is_integer():
+        return wanted in (text, str(int(value)))
+    return text == wanted
 
 
 def _cluster(row: Mapping[str, Any], dataset: DatasetSpec) -> str | None:
