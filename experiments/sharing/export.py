@@ -34,8 +34,8 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     Paths in settings and errors are cut to what does not name a user, a machine or a folder of it. ``name``
     is a study, or one that has results under ``root``. Of runs that it shares with other studies its own
     evaluations are packed alone: others may be of texts that are not to be shared. The same records give the
-    same bytes. ``target`` is `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run is finished or the file
-    can't be written.
+    same bytes. ``target`` is `STUDY.bakeoff.zip` in the working folder if None. Raises UserError if no run
+    is finished or the file can't be written.
     """
     folders = Root(root)
     study, ids, evaluations = _runs_of(name, overrides, root)

@@ -85,7 +85,8 @@ def load_base(
             f"model {spec.name}: its weights were saved quantised, and a comparison starts from fp32: take "
             "the model as it was before. A method can quantise it: `quantization: {load_in_4bit: true}`"
         )
-    set_dropout(config, dropout)
+    if not set_dropout(config, dropout) and dropout:
+        raise UserError(f"train.dropout={dropout}: a {config.model_type} has no dropout; leave it at 0")
     if not list(folder.glob("*.safetensors")) and not spec.allow_pickle:
         raise UserError(
             f"model {spec.name}: it has no safetensors file. A pickle checkpoint can run code as it "
@@ -231,15 +232,20 @@ def _refuse_unless_causal(model: PreTrainedModel, spec: ModelSpec) -> None:
         )
 
 
-def set_dropout(config: PretrainedConfig, rate: float) -> None:
-    """Set every dropout rate, whatever the configuration calls it. No layer is ever dropped whole."""
+def set_dropout(config: PretrainedConfig, rate: float) -> int:
+    """Set every dropout rate, whatever the configuration calls it; return how many there are.
+
+    No layer is ever dropped whole.
+    """
     from huggingface_hub.errors import StrictDataclassFieldValidationError
 
+    rates = 0
     for name, value in list(vars(config).items()):
         if hasattr(value, "model_type"):
-            set_dropout(value, rate)
+            rates += set_dropout(value, rate)
         elif "drop" in name and isinstance(value, float | int) and not isinstance(value, bool):
             wanted = 0.0 if "layerdrop" in name else rate
+            rates += "layerdrop" not in name
             try:
                 if value != wanted:
                     setattr(config, name, wanted)
@@ -247,3 +253,4 @@ def set_dropout(config: PretrainedConfig, rate: float) -> None:
                 raise UserError(
                     f"train.dropout={rate}: {type(config).__name__} takes no such {name}; leave it at 0"
                 ) from error
+    return rates

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import UserError, one_line, readable, unknown_name
+from toolkit.errors import UserError, nearest, one_line, readable, unknown_name
 from toolkit.models import probe
 from toolkit.specs import MethodSpec
 
@@ -93,6 +93,7 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
     if kind == "ADALORA":  # peft requires a number of steps; `callbacks` sets the run's own, and its warm-up
         options.setdefault("total_step", UNKNOWN_STEPS)
         options.setdefault("tinit", AFTER_WARM_UP)
+    modules = [name for name, _ in model.named_modules()]
     beside = probe.modules_beside_language(model)  # of a vision tower, which text never reaches
     known = {field.name for field in fields(peft.PEFT_TYPE_TO_CONFIG_MAPPING[kind])}
     for seed in sorted(known.intersection(SEEDS_OF_STRUCTURE)):
@@ -105,10 +106,29 @@ def _with_adapter(model: PreTrainedModel, method: MethodSpec) -> PreTrainedModel
             adapted = peft.get_peft_model(model, config)
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
             raise UserError(f"method {method.name}: {one_line(error)}") from error
+    _refuse_unmatched(method, modules)
     if not any(weight.requires_grad for weight in adapted.parameters()):
         raise UserError(f"method {method.name}: {kind} trains nothing with these options on a {family}")
     _refuse_unless_it_runs(adapted, f"method {method.name}: {kind} cannot run on a {family}")
     return adapted
+
+
+def _refuse_unmatched(method: MethodSpec, modules: Sequence[str]) -> None:
+    """Raise UserError for a name in the adapter's options that is no module: peft needs only one that is."""
+    options = method.peft or {}
+    for option in ("target_modules", "modules_to_save", "rank_pattern", "alpha_pattern"):
+        names = options.get(option) or ()
+        for name in () if isinstance(names, str) else names:
+            found = (
+                any(re.search(rf"(?:^|\.){name}$", module) for module in modules)
+                if option.endswith("_pattern")
+                else any(f".{module}".endswith(f".{name}") for module in modules)
+            )
+            if not found:
+                known = sorted({module.rpartition(".")[2] for module in modules if module})
+                raise UserError(
+                    f"method {method.name}: {option}: '{name}' is no module. {nearest(name, known)}"
+                )
 
 
 def _refuse_unless_it_runs(model: PreTrainedModel, message: str) -> None:
@@ -164,6 +184,8 @@ def optimizer(
         raise unknown_name("optimizer", name, known)
     factory = getattr(optimizers, f"create_{name}_optimizer")
     decay = "loraplus_weight_decay" if name == "loraplus" else "weight_decay"
+    if "weight_decay" in options:
+        options[decay] = options.pop("weight_decay")
     offered = {**settings, "optimizer_cls": kind, decay: weight_decay}
     takes = inspect.signature(factory).parameters
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):

@@ -18,9 +18,19 @@ NOT_AS_NAMED = {
     },
     "kasa_config": {"*": "peft leaves its part of the loss to the caller"},
     "monteclora_config": {"*": "peft leaves its part of the loss to the caller"},
+    "auxiliary_loss_weight": {"*[1-9]*": "its part of the loss is added only to peft's own; give 0"},
+    "opt_weighted_loss_type": {"decay": "it weighs peft's own loss, which is not the one trained on"},
+    "velora_config": {
+        "*batch_average_once*": "its projection is in no checkpoint: a run that goes on ends otherwise"
+    },
+    "use_qalora": {"True": "it acts on bases saved quantised alone, which are refused"},
     "use_asa": {"True": "its scores are in no checkpoint, so that a run that goes on ends otherwise"},
 }
 """Option of peft -> pattern of its value -> why a run would not be what the option names."""
+DEFAULTS = {"SHADOW": {"auxiliary_loss_weight": 0.05}}
+"""Adapter type -> options that peft sets, and that do not do what they name."""
+OF_THE_RUN = {"lr": "the learning rate is the run's", "optimizer_cls": "the optimizer is AdamW"}
+"""Options of peft's optimizers that a method cannot set -> why."""
 
 
 class MethodSpec(Spec):
@@ -74,7 +84,9 @@ class MethodSpec(Spec):
 
     @model_validator(mode="after")
     def _trains_as_named(self) -> Self:
-        for option, value in (self.peft or {}).items():
+        given = self.peft or {}
+        defaults = DEFAULTS.get(str(given.get("peft_type")).upper(), {})
+        for option, value in {**defaults, **given}.items():
             for pattern, reason in NOT_AS_NAMED.get(option, {}).items():
                 if value is not None and fnmatchcase(str(value), pattern):
                     raise ValueError(f"peft: {option}: {value} is not supported: {reason}")
@@ -107,4 +119,7 @@ class MethodSpec(Spec):
             raise ValueError(f"'rank' is a whole number from 1 up, or a share below 1: got {self.rank}")
         if self.optimizer is not None and "name" not in self.optimizer:
             raise ValueError("optimizer: 'name' is missing, e.g. {name: loraplus, loraplus_lr_ratio: 16}")
+        for option in self.optimizer or ():
+            if option in OF_THE_RUN:
+                raise ValueError(f"optimizer: '{option}' cannot be set: {OF_THE_RUN[option]}")
         return self

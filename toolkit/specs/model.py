@@ -48,4 +48,10 @@ class ModelSpec(Spec):
         exactly_one(self, ("hub", "folder", "package"))
         if self.package and not self.gguf:
             raise ValueError("a package needs 'gguf': the file(s) inside it that hold the weights")
+        if self.revision and not self.hub:
+            raise ValueError("'revision' belongs to a model with 'hub', which this is not")
+        if self.sha256 and self.hub and not self.gguf:
+            raise ValueError("'sha256' of a model with 'hub' is that of its 'gguf': pin others by 'revision'")
+        if self.tokenizer_sha256 and not self.tokenizer:
+            raise ValueError("'tokenizer_sha256' is that of the folder in 'tokenizer', which is not given")
         return self

@@ -69,8 +69,10 @@ def load_trainable(model: Any, folder: Path) -> bool:
     return True
 
 
-def seal(checkpoint: Path, clock: Mapping[str, float]) -> None:
+def seal(checkpoint: Path, clock: Mapping[str, float], computed: Mapping[str, str]) -> None:
     """Write `clock.json`, the last file of a checkpoint: its ``clock`` and all other files' SHA-256.
+
+    ``computed``: the precision and the device of its training.
 
     One that is not whole, because files of it were deleted meanwhile, is logged in one line and not sealed.
     """
@@ -82,7 +84,9 @@ def seal(checkpoint: Path, clock: Mapping[str, float]) -> None:
         for path in sorted(checkpoint.rglob("*"))
         if path.is_file() and path.name != CLOCK
     }
-    write_text(checkpoint / CLOCK, json.dumps({"clock": dict(clock), "files": files}))
+    write_text(
+        checkpoint / CLOCK, json.dumps({"clock": dict(clock), "computed": dict(computed), "files": files})
+    )
 
 
 def clock_of(checkpoint: Path) -> dict[str, Any]:
@@ -104,12 +108,19 @@ def discard_unsealed(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def latest_intact(folder: Path) -> Path | None:
+def latest_intact(folder: Path, computed: Mapping[str, str]) -> Path | None:
     """Return the newest checkpoint in ``folder`` whose every file is as it was sealed, or None.
 
-    Each damaged one is logged in one line and deleted.
+    Each damaged one is logged in one line and deleted, and all of them if they were ``computed`` in another
+    precision or on another device: a run that went on from there would be of neither.
     """
     complete = sealed(folder)
+    if complete and (before := _computed(complete[0])) not in (None, computed):
+        now, then = (" on ".join(one.values()) for one in (computed, before or {}))
+        logger.warning("%s was computed in %s, not %s: the run starts from its beginning", folder, then, now)
+        if runtime.rank() == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        return None
     for number, checkpoint in enumerate(complete):
         damage = _damage(checkpoint)
         if damage is None:
@@ -124,6 +135,15 @@ def latest_intact(folder: Path) -> Path | None:
         if runtime.rank() == 0:
             shutil.rmtree(checkpoint, ignore_errors=True)
     return None
+
+
+def _computed(checkpoint: Path) -> dict[str, str] | None:
+    """The precision and device that a checkpoint was sealed with; None if that is not known."""
+    try:
+        computed: dict[str, str] | None = json.loads((checkpoint / CLOCK).read_text()).get("computed")
+    except (ValueError, AttributeError, RecursionError, OSError):
+        return None
+    return computed
 
 
 def _damage(checkpoint: Path) -> str | None:

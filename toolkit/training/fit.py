@@ -73,6 +73,7 @@ def prepare_data(
         validation_texts, tokenizer, settings.batch_tokens, settings.validation_precision, form=form
     )
     probe.refuse_beyond_context(model, "data.max_characters", validation.longest)
+    probe.refuse_beyond_vocabulary(model, validation.rows)
     totals = StepTotals.of(rows.ids, batches, settings.accumulate, packing=settings.packing)
     return Data(rows.ids, batches, totals, counts, validation)
 
@@ -107,12 +108,14 @@ def fit(
     """Train to the end, or until the loss diverges."""
     steps = data.totals.steps
     checkpoints.discard_unsealed(folder.checkpoints)
-    checkpoint = checkpoints.latest_intact(folder.checkpoints)
+    computed = {"precision": precision, "device": runtime.device().type}
+    checkpoint = checkpoints.latest_intact(folder.checkpoints, computed)
     monitor = Monitor(
         folder,
         data.totals,
         validations=spec.train.validations,
         resumed_from=checkpoint,
+        computed=computed,
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
         best=BestWeights(spec.train, folder.checkpoints),
@@ -138,7 +141,7 @@ def fit(
         peak = flops.peak_per_second(runtime.device(), precision)
         first_row = data.rows[data.batches[0][0]]
         counted = flops.operations_once(model, trainer.next_token, first_row, precision, folder.data)
-        if spec.train.attention == "blocks":
+        if spec.train.attention == "blocks" and not spec.train.dropout:  # which the blocks do not have
             attention.use_in(model, precision)
         if spec.train.compile:
             progress(PhaseStarted(phase="compiling"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,13 +112,14 @@ class Monitor(TrainerCallback):
         *,
         validations: int,
         resumed_from: Path | None,
+        computed: Mapping[str, str],
         checkpoint_seconds: float,
         progress: Listener,
         best: BestWeights,
     ) -> None:
         self._folder, self._totals, self._progress, self.best = folder, totals, progress, best
         self._validate_at = {max(1, round(totals.steps * (i + 1) / validations)) for i in range(validations)}
-        self._checkpoint_seconds = checkpoint_seconds
+        self._checkpoint_seconds, self._computed = checkpoint_seconds, computed
         self.clock = Clock.of(resumed_from)
         self._began = self._last_save = time.perf_counter()
         self._others = seconds_of_others()
@@ -210,7 +211,8 @@ class Monitor(TrainerCallback):
         self.clock = self.clock._replace(save=self.clock.save + self._last_save - self._began).with_peaks()
         if runtime.rank():
             return
-        checkpoints.seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.clock._asdict())
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        checkpoints.seal(checkpoint, self.clock._asdict(), self._computed)
 
     def _write(self, step: int, **values: float | None) -> None:
         if runtime.rank():

@@ -41,7 +41,8 @@ def train(
 
     ``report_to`` are trackers, by transformers' names. If several processes train one run, each calls this
     and the first one writes. A run that is killed and started again ends with the same weights as one that
-    was never killed, bit for bit on the CPU. Raises UserError for settings that this base or machine refuses.
+    was never killed, bit for bit on the CPU; in another precision or on another device it starts from its
+    beginning. Raises UserError for settings that this base or machine refuses.
     """
     precision = resolve_precision(spec.train.precision)
     began = time.perf_counter()
@@ -63,6 +64,8 @@ def train(
         data = prepare_data(spec, train_texts, validation_texts, end_marker, model, tokenizer, folder)
         fitted = fit(spec, data, model, tokenizer, precision, folder, progress, checkpoint_seconds, report_to)
         costs |= costs_of(fitted, data.totals)
+        if not spec.train.sharded:  # LoRA-FA's optimizer has frozen half of its adapter
+            costs["trainable_parameters"] = methods.parameter_counts(model)[0]
     best = fitted is not None and fitted.diverged is None and fitted.monitor.best.restore(model)
     if fitted is not None:
         costs |= _save(fitted, model, tokenizer, folder, progress)

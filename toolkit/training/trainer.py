@@ -27,6 +27,9 @@ from toolkit.training.step.compiled import CompiledBlocks
 from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
+MULTIPLYING = ("ia3_l", "lora_magnitude_vector")
+"""Parts of the names of weights by which peft multiplies the base's."""
+
 
 class TokenBudgetTrainer(Trainer):
     """transformers' Trainer with our batches, loss and validation; its loop, optimizer and checkpoints."""
@@ -114,6 +117,11 @@ class TokenBudgetTrainer(Trainer):
             decay = self.args.weight_decay
             self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
         return super().create_optimizer(model)
+
+    def get_decay_parameter_names(self, model: Any) -> list[str]:
+        """Leave out weights that multiply the base's own: at 0 they are no smaller change, but none of it."""
+        names = super().get_decay_parameter_names(model)
+        return [name for name in names if not any(part in name for part in MULTIPLYING)]
 
     def gathered(self) -> dict[str, Any] | None:
         """Return the gathered weights if they are sharded, else None. Every process has to call this."""

@@ -49,8 +49,9 @@ class Validation:
             self._bytes = sum(answer_bytes(from_text(text), form, shown) for text in texts)
         else:
             self._bytes = sum(len(text.encode()) for text in texts)
-        self._rows = tokens.encode(texts, tokenizer, form=form).ids
-        self._batches = tokens.sorted_batches([len(row) for row in self._rows], batch_tokens)
+        self.rows = tokens.encode(texts, tokenizer, form=form).ids
+        """Token ids of each document."""
+        self._batches = tokens.sorted_batches([len(row) for row in self.rows], batch_tokens)
         self._pad, self._precision = tokenizer.eos_token_id, precision
         self.exact: AbstractContextManager[Any] = nullcontext()
         """Entered around each pass; in fp32 it has to restore weights that training keeps rounded."""
@@ -58,7 +59,7 @@ class Validation:
     @property
     def longest(self) -> int:
         """Tokens of the longest validation document."""
-        return max(map(len, self._rows))
+        return max(map(len, self.rows))
 
     def __call__(
         self, model: PreTrainedModel, next_token: NextToken, cache: Path | None = None
@@ -77,7 +78,7 @@ class Validation:
         model.train(training)
         total = math.fsum(whole for whole, _ in sums)
         stops = math.fsum(stop for _, stop in sums)
-        count = sum(map(supervised, self._rows))
+        count = sum(map(supervised, self.rows))
         return {"eval_nll": total / count, "eval_bits_per_byte": (total - stops) / math.log(2) / self._bytes}
 
     def _sums(
@@ -86,14 +87,14 @@ class Validation:
         """Return each batch's summed nll, and that of its end-of-text tokens, in nats."""
         file = None
         if cache is not None:
-            digest = hashlib.sha256(repr((self._rows, self._precision, self._batches)).encode())
+            digest = hashlib.sha256(repr((self.rows, self._precision, self._batches)).encode())
             digest.update(self._nll(model, next_token, self._batches[0][:1]).cpu().numpy().tobytes())
             file = cache / f"validation-{digest.hexdigest()[:32]}.json"
             stored = hashes.read_value(file)
             if stored is not None:
                 return [(whole, stop) for whole, stop in stored["sums"]]
         sums = [
-            self._summed([self._rows[i] for i in batch], self._nll(model, next_token, batch))
+            self._summed([self.rows[i] for i in batch], self._nll(model, next_token, batch))
             for batch in self._batches
         ]
         if file is not None:
@@ -103,7 +104,7 @@ class Validation:
     def _nll(self, model: PreTrainedModel, next_token: NextToken, batch: Sequence[int]) -> torch.Tensor:
         """Return each token's nll in nats: [rows, longest], fp32."""
         device = next(model.parameters()).device
-        rows = [self._rows[i] for i in batch]
+        rows = [self.rows[i] for i in batch]
         inputs = {key: value.to(device) for key, value in tokens.collate(rows, self._pad).items()}
         return next_token.nll(model, inputs)
 

@@ -1,7 +1,7 @@
 """A CSV of (item, seed, score).
 
-Columns `item` and `score`; optionally `task`, `seed`, `model`, `metric`, `prompt` and `target`. They are separated by
-commas, semicolons or tabs.
+Columns `item` and `score`; optionally `task`, `seed`, `model`, `metric`, `prompt` and `target`. Commas,
+semicolons or tabs separate them.
 """
 
 from __future__ import annotations

@@ -99,7 +99,9 @@ def _check_result(name: str, content: bytes, study: str, runs: Collection[str], 
             raise UserError(f"{where}/{name} is of another study: {NOTHING}")
         for cell in conclusions.cells:  # a run's id is its folder
             if cell.run_id not in runs and (cell.status != "failed" or not is_name(cell.run_id)):
-                raise UserError(f"{where}/{name} names a run that is not here, {cell.run_id!r:.80}: {NOTHING}")
+                raise UserError(
+                    f"{where}/{name} names a run that is not here, {cell.run_id!r:.80}: {NOTHING}"
+                )
     elif name == "failures.jsonl":
         _valid_lines(FailedGeneration, content, f"{where}/{name}")
     else:

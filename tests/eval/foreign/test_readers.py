@@ -172,10 +172,13 @@ def test_a_csv_may_have_its_header_in_quotes(tmp_path):
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_a_csv_may_be_separated_by_semicolons_or_tabs(tmp_path, delimiter):
+    """As spreadsheets write them; a decimal comma is told."""
     path = tmp_path / "x.csv"
     path.write_text("item,score,model\na,0.5,m\nb,1,m\n".replace(",", delimiter))
     (scores,) = read(path)
-    assert scores.items == ("a", "b") and scores.model == "m" and scores.statistics[:, 0].tolist() == [0.5, 1.0]
+    assert (
+        scores.items == ("a", "b") and scores.model == "m" and scores.statistics[:, 0].tolist() == [0.5, 1.0]
+    )
     path.write_text("item;score\na;0,5\n")
     with pytest.raises(UserError, match="line 2: score '0,5' is not a number. Write decimals with a point"):
         read(path)

@@ -54,7 +54,7 @@ def test_the_same_records_give_the_same_bytes(done, packed, tmp_path):
 
 
 def test_evaluations_of_other_studies_are_not_packed(done, packed, tmp_path):
-    """A base may have been asked about somebody's private texts: a copy of its evaluation, under another digest."""
+    """A base may have been asked about private texts: a copy of its evaluation, under another digest."""
     root = tmp_path / "root"
     shutil.copytree(done[0], root, ignore=shutil.ignore_patterns("artifact"))
     run = root / "runs" / done[1].cells[0].run_id

@@ -122,8 +122,12 @@ def test_a_filter_keeps_rows_and_counts_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [True, "true", "True"])
 def test_a_filter_reads_booleans_and_numbers_as_yaml_writes_them(tmp_path: Path, wanted: object) -> None:
+    """One row of seven has false; the others true, as a boolean or spelt."""
     spelt = [False, True, "true", "TRUE", True, True, True]
-    rows = [{**row, "ok": spelt[place], "stars": 5.0} for place, row in enumerate([{**ROWS[0], "title": "x"}, *ROWS])]
+    rows = [
+        {**row, "ok": spelt[place], "stars": 5.0}
+        for place, row in enumerate([{**ROWS[0], "title": "x"}, *ROWS])
+    ]
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     counted = done(tmp_path, "a.jsonl", where={"ok": wanted, "stars": 5}).report.rows
     assert counted == RowCounts(total=7, filtered_out=1, accepted=6)

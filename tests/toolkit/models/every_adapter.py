@@ -49,7 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "PSOFT": {**EVERY_LINEAR, "r": 8},
     "P_TUNING": PROMPT,
     "ROAD": {**EVERY_LINEAR, "group_size": 16},
-    "SHADOW": {},
+    "SHADOW": {"auxiliary_loss_weight": 0},
     "SHIRA": {**EVERY_LINEAR, "r": 2},
     "TRAINABLE_TOKENS": {"token_indices": list(range(1, 200))},
     "VBLORA": {**EVERY_LINEAR, "vector_length": 16, "num_vectors": 8},

@@ -50,6 +50,9 @@ def test_lora_plus_gives_b_sixteen_times_the_rate_of_a(tiny_llama):
     assert {rate for name, rate in rates.items() if "lora_B" in name} == {16e-3}
     assert len(rates) == sum(w.requires_grad for w in model.parameters())
     assert {group["weight_decay"] for group in made.param_groups if group["params"]} == {0.25}
+    own = method.model_copy(update={"optimizer": {**(method.optimizer or {}), "weight_decay": 0.5}})
+    of_method = methods.optimizer(model, own, torch.optim.AdamW, {"lr": 1e-3}, 0.25)
+    assert {group["weight_decay"] for group in of_method.param_groups if group["params"]} == {0.5}
     assert type(made) is torch.optim.AdamW
     assert made.defaults["betas"] == (0.8, 0.9)
 
@@ -250,6 +253,12 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
             "method m: Target modules .*nowhere.* not found",
         ),
         (
+            {"peft": {**LORA, "target_modules": ["q_proj", "v_projection"]}},
+            "target_modules: 'v_projection' is no module. Did you mean 'v_proj'",
+        ),
+        ({"peft": {**LORA, "modules_to_save": ["norms"]}}, "modules_to_save: 'norms' is no module"),
+        ({"peft": {**LORA, "rank_pattern": {"q_prj": 2}}}, "rank_pattern: 'q_prj' is no module"),
+        (
             {"peft": {"peft_type": "POLY", "target_modules": "all-linear"}},
             "POLY cannot run on a llama: task_ids",
         ),
@@ -295,6 +304,12 @@ def test_what_a_method_cannot_be_is_told_in_one_line(tiny_llama, entry, says):
         ({"peft": {**LORA, "init_lora_weights": "pissa_niter_16"}}, "is not supported: .*; use pissa"),
         ({"peft": {**LORA, "kasa_config": {}}}, "kasa_config: .* leaves its part of the loss"),
         ({"peft": {"peft_type": "ADAMSS", "use_asa": True}}, "use_asa: True is not supported"),
+        ({"peft": {"peft_type": "shadow"}}, "auxiliary_loss_weight: 0.05 is not supported: .*; give 0"),
+        ({"peft": {**LORA, "velora_config": {"init_type": "batch_average_once"}}}, "is in no checkpoint"),
+        (
+            {"peft": LORA, "optimizer": {"name": "loraplus", "loraplus_lr_ratio": 4, "lr": 1e-3}},
+            "optimizer: 'lr' cannot be set: the learning rate is the run's",
+        ),
     ],
 )
 def test_an_entry_that_contradicts_itself_is_told(entry, says):

@@ -26,6 +26,7 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaModel,
+    MambaConfig,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -70,6 +71,13 @@ def test_dropout_asked_for_reaches_every_layer(tiny_gpt2):
     """GPT-2 names three rates; all become 0.25."""
     model = load.load_base(ModelSpec(name="tiny", folder=str(tiny_gpt2)), dropout=0.25)
     assert [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)] == [0.25] * 7
+
+
+def test_dropout_that_a_base_does_not_have_is_refused(tmp_path):
+    """Mamba has none, so that a rate would be accepted and ignored."""
+    MambaConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"train.dropout=0.25: a mamba has no dropout; leave it at 0"):
+        load.load_base(ModelSpec(name="tiny", folder=str(tmp_path)), dropout=0.25)
 
 
 def dropouts(config, path: str = "") -> dict[str, float]:

@@ -60,7 +60,7 @@ def test_a_kill_while_a_file_is_replaced_leaves_one_that_fits(tmp_path, monkeypa
 
 
 def test_what_is_trained_again_loses_what_was_made_from_its_former_weights(tmp_path):
-    """Of nine files an evaluation's three, a merge's two and where they came from go; two lose hashes alone."""
+    """Of nine files an evaluation's three, a merge's two and the origin go; two lose their hashes alone."""
     folder = RunFolder(tmp_path, "run")
     evaluation = folder.evaluation("0a"), folder.outcomes("0a"), folder.statistics("0a")
     made_again = folder.steps, folder.artifact / "model.safetensors"

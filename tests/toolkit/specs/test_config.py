@@ -93,6 +93,8 @@ def test_overrides_are_yaml_and_reach_any_depth(tmp_path):
         (["train.patience=true"], r"train: patience: true and false mean nothing here, got true"),
         (["margins.bleu=true"], r"margins: true and false mean nothing here, got {'bleu': true}"),
         (["seeds=[0, true]"], r"seeds: true and false mean nothing here, got \[0, true\]"),
+        (["base_models={folder: b, name: c, revision: main}"], "'revision' belongs to a model with 'hub'"),
+        (["base_models={hub: a, name: c, sha256: ab}"], "pin others by 'revision'"),
         (["base_models={hub: a, folder: b, name: c}"], r"model c: give exactly one of hub, folder, package"),
     ],
 )

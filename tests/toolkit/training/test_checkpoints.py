@@ -16,6 +16,7 @@ from toolkit.training.checkpoints import latest_intact, seal
 from toolkit.training.train import train
 
 SETTINGS = {"epochs": 1, "validations": 1}
+COMPUTED = {"precision": "fp32", "device": "cpu"}
 
 
 class StoppedError(Exception):
@@ -84,7 +85,7 @@ def test_the_next_older_checkpoint_takes_the_place_of_a_damaged_one(stopped, tmp
     else:
         flip(file)
     with caplog.at_level("WARNING", logger="toolkit.training.checkpoints"):
-        assert latest_intact(folder) == folder / "checkpoint-2"
+        assert latest_intact(folder, COMPUTED) == folder / "checkpoint-2"
     if name == "clock.json" and damage == "remove":  # as if it had been killed while it wrote
         assert not caplog.messages
     else:
@@ -122,8 +123,24 @@ def test_beside_later_checkpoints_that_are_not_whole_no_whole_one_is_deleted(sto
     with pytest.raises(StoppedError):
         train(run, recipe_texts[:30], recipe_texts[30:], "[END]", folder, progress=stop, checkpoint_seconds=0)
     assert {path.name for path in folder.checkpoints.glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-3"}
-    assert latest_intact(folder.checkpoints).name == "checkpoint-3"
+    assert latest_intact(folder.checkpoints, COMPUTED).name == "checkpoint-3"
     assert fit(run, tmp_path, recipe_texts).costs.interruptions == 2
+    assert all(torch.equal(weight, expected[name]) for name, weight in weights(folder).items())
+
+
+def test_a_run_does_not_go_on_in_another_precision(stopped, tmp_path, recipe_texts, caplog):
+    """As if `auto` gave fp32 on one machine and bf16 on the next: one line, and the run that starts anew."""
+    run, root, _ = stopped
+    shutil.copytree(root, tmp_path / "resumed", dirs_exist_ok=True)
+    other = run.model_copy(update={"train": run.train.model_copy(update={"precision": "bf16"})})
+    anew = fit(other, tmp_path / "anew", recipe_texts)
+    folder = RunFolder(tmp_path / "resumed", other.run_id)
+    RunFolder(tmp_path / "resumed", run.run_id).path.rename(folder.path)
+    with caplog.at_level("WARNING", logger="toolkit.training.checkpoints"):
+        resumed = fit(other, tmp_path / "resumed", recipe_texts)
+    assert "was computed in fp32 on cpu, not bf16 on cpu: the run starts from its beginning" in caplog.text
+    assert (resumed.costs.interruptions, resumed.precision) == (0, anew.precision)
+    expected = weights(RunFolder(tmp_path / "anew", other.run_id))
     assert all(torch.equal(weight, expected[name]) for name, weight in weights(folder).items())
 
 
@@ -132,11 +149,11 @@ def test_a_checkpoint_without_the_trainers_state_is_neither_sealed_nor_intact(tm
     checkpoint = tmp_path / "checkpoint-820"
     checkpoint.mkdir()
     with caplog.at_level("WARNING", logger="toolkit.training.checkpoints"):
-        seal(checkpoint, {"train": 1.0})
+        seal(checkpoint, {"train": 1.0}, COMPUTED)
     assert list(checkpoint.iterdir()) == []
     assert caplog.messages == [f"{checkpoint} has no trainer_state.json: no run resumes from it"]
     (checkpoint / "clock.json").write_text('{"clock": {}, "files": {}}')
-    assert latest_intact(tmp_path) is None
+    assert latest_intact(tmp_path, COMPUTED) is None
     assert not checkpoint.exists()
 
 

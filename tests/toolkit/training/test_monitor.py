@@ -17,11 +17,12 @@ def test_a_checkpoint_after_a_validation_counts_its_own_seconds_alone(tmp_path, 
     monkeypatch.setattr(monitor, "time", SimpleNamespace(perf_counter=lambda: second))
     monkeypatch.setattr(monitor, "seconds_of_others", lambda: 0.0)
     sealed = []
-    monkeypatch.setattr(checkpoints, "seal", lambda _, clock: sealed.append(clock))
+    monkeypatch.setattr(checkpoints, "seal", lambda _, clock, computed: sealed.append((clock, computed)))
     folder = RunFolder(tmp_path, "run")
     watching = Monitor(
         folder, StepTotals([0, 5, 9], [0, 1, 2], [0, 5, 9], 2), validations=2, resumed_from=None,
-        checkpoint_seconds=0, progress=lambda _: None, best=BestWeights(TrainSpec(), folder.checkpoints),
+        computed={"precision": "bf16"}, checkpoint_seconds=0, progress=lambda _: None,
+        best=BestWeights(TrainSpec(), folder.checkpoints),
     )  # fmt: skip
     state, control = SimpleNamespace(global_step=1), SimpleNamespace()
     watching.on_step_begin()
@@ -34,8 +35,8 @@ def test_a_checkpoint_after_a_validation_counts_its_own_seconds_alone(tmp_path, 
     second = 20.0
     watching.on_save(SimpleNamespace(output_dir=str(folder.checkpoints)), state, control)
     assert watching.clock[:3] == (10.0, 7.0, 3.0)
-    assert sealed == [watching.clock._asdict()]
-    assert sealed[0]["memory"] > 1e6
+    assert sealed == [(watching.clock._asdict(), {"precision": "bf16"})]
+    assert sealed[0][0]["memory"] > 1e6
 
 
 def test_a_resumed_run_keeps_the_peak_of_the_process_before(monkeypatch):

@@ -46,6 +46,29 @@ def fit(run: RunSpec, root: Path, texts: list[str]) -> RunRecord:
     return train(run, texts[:30], texts[30:], "[END]", folder, progress=lambda _: None)
 
 
+def test_only_what_trains_is_counted_of_lora_fa(tiny_llama, tmp_path, recipe_texts):
+    """Its optimizer freezes A: of as many parameters as LoRA has, those of B are trained."""
+    adapter = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
+    own = MethodSpec(name="lora-fa", peft=adapter, optimizer={"name": "lorafa", "r": 4, "lora_alpha": 8})
+    record = fit(spec(tiny_llama, own, 1e-3, epochs=1), tmp_path, recipe_texts)
+    saved = load_file(next(RunFolder(tmp_path, record.run_id).artifact.glob("*.safetensors")))
+    assert record.costs.trainable_parameters == sum(w.numel() for n, w in saved.items() if "lora_B" in n) > 0
+
+
+def test_decay_pulls_no_weight_that_multiplies_the_bases(tiny_llama, tmp_path, recipe_texts):
+    """IA³ starts at 1 and DoRA's magnitudes at the base's norms: a decay towards 0 would erase the base."""
+    scales = {"ia3": ("ia3_l", {"peft_type": "IA3"})}
+    scales["dora"] = ("magnitude", {"peft_type": "LORA", "use_dora": True, "target_modules": ["q_proj"]})
+    for name, (part, adapter) in scales.items():
+        means = []
+        for decay in (0.0, 10.0):
+            own = MethodSpec(name=name, peft=adapter)
+            record = fit(spec(tiny_llama, own, 1e-3, epochs=1, weight_decay=decay), tmp_path, recipe_texts)
+            saved = load_file(next(RunFolder(tmp_path, record.run_id).artifact.glob("*.safetensors")))
+            means.append(torch.cat([w.flatten() for n, w in saved.items() if part in n]).mean().item())
+        assert means[1] == pytest.approx(means[0], rel=0.01)
+
+
 @pytest.mark.parametrize("method", [FULL, LORA], ids=lambda m: m.name)
 def test_training_lowers_validation_loss_and_leaves_a_whole_record(tiny_gpt2, tmp_path, recipe_texts, method):
     """Validated before the first step and twice on the way; the last is 0.1 nats below the first."""
