@@ -1,4 +1,4 @@
-"""The public door: score texts, compare them, run a study, load its results. It holds no logic of its own.
+"""The Python API: score texts, compare them, run a study, load its results. It has no logic of its own.
 
 `score` and `compare` take lists of texts; `study(...).run()` and `load(folder)` give a `Result` with pandas
 frames and figures. Nothing heavy is imported before it is used, and `import bakeoff` never imports torch.

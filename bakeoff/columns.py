@@ -1,4 +1,4 @@
-"""The columns of the door's frames, in order, each with its meaning. Frames hold these and no others."""
+"""The columns of the API's frames, in order, each with its meaning. Frames hold these and no others."""
 
 from __future__ import annotations
 

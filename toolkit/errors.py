@@ -25,10 +25,15 @@ class UserError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``Did you mean 'x'? Known: a, b, x`` for a name that is not among the known ones."""
+    """Return ``Did you mean 'x'? Known: a, b, x`` for a name that is not among the known ones.
+
+    Names that begin with it come before those that are spelt alike.
+    """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean '{close[0]}'? " if close else ""
+    longer = [one for one in names if name and one.startswith(name)]
+    close = longer or difflib.get_close_matches(name, names, n=1, cutoff=0.55)
+    quoted = [f"'{one}'" for one in close]
+    hint = f"Did you mean {', '.join(quoted[:-1])}{' or ' * (len(quoted) > 1)}{quoted[-1]}? " if close else ""
     return f"{hint}Known: {', '.join(names) or '(none)'}"
 
 

@@ -39,9 +39,9 @@ err = VisibleConsole(stderr=True)
 
 
 def print_rows(title: str, rows: Sequence[Any]) -> None:
-    """A table of dictionaries or named tuples; a column with nothing in it is left out."""
+    """A table of dictionaries or named tuples, under a title if it has one; empty columns are left out."""
     rows = [row if isinstance(row, dict) else row._asdict() for row in rows]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     shown = [key for key in (rows[0] if rows else ()) if any(row[key] not in (None, "") for row in rows)]
     for key in shown:
         table.add_column(key.replace("_", " "), overflow="fold")
@@ -67,14 +67,15 @@ def print_json(value: Any) -> None:
 def show_conclusions(conclusions: Conclusions, page: Path, *, as_json: bool) -> None:
     """The verdict table and where the report is."""
     from figures.tables.searches import claims, optima
-    from figures.tables.verdicts import verdict_table
+    from figures.tables.verdicts import VERDICT_HEADER, verdict_table
     from figures.wording.evidence import looks_text, recommendation_text
     from figures.wording.pairs import metric_labels, untuned_methods
 
     if as_json:
         print_json({**conclusions.model_dump(mode="json", exclude={"data"}), "report": str(page)})
         return
-    print_rows("verdicts", verdict_table(conclusions))
+    rows = [row._asdict() for row in verdict_table(conclusions)]
+    print_rows("verdicts", [{VERDICT_HEADER[key]: value for key, value in row.items()} for row in rows])
     for table in (claims(conclusions), optima(conclusions)):
         if table.rows:
             print_rows(table.title, [dict(zip(table.header, row, strict=True)) for row in table.rows])

@@ -58,6 +58,8 @@ def load(name: str, overrides: Sequence[str] = ()) -> StudySpec:
     if path is None:
         path = STUDIES / f"{name}.yaml"
         if not path.is_file():
+            if Path(f"{name}.yaml").is_file():
+                raise UserError(f"unknown study '{name}'. Did you mean the file {name}.yaml?")
             raise unknown_name("study", name, [file.stem for file in STUDIES.glob("*.yaml")])
     written = config.absolute_paths(config.read_yaml(path), path.absolute().parent)
     value = config.absolute_paths(config.with_overrides(written, overrides), Path.cwd())

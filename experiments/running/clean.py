@@ -37,6 +37,8 @@ def removable(root: Path, *, failed: bool = False, data: bool = False) -> list[R
     Failed runs and prepared data are listed only if asked for: a failed run may have a checkpoint to continue
     from, and data takes minutes to prepare again. Temporary files are listed after an hour.
     """
+    if not root.is_dir():
+        raise UserError(f"no folder {root}: give the root of the studies with --root")
     folders = Root(root)
     found: list[Removable] = []
     for path in sorted(folders.runs.iterdir()) if folders.runs.is_dir() else ():

@@ -15,7 +15,7 @@ from toolkit.records import BASE
 
 
 def results(part: StudyTables, metrics: Sequence[str]) -> Table:
-    """A method a row, a metric a column: value and 95 % interval; then the anchors."""
+    """One row per method, one column per metric: value and 95 % interval; then the anchors."""
     rows = [
         (name, *(cells.get(metric, MISSING) for metric in metrics)) for name, cells in _cells(part).items()
     ]

@@ -39,7 +39,7 @@ class StudyTables:
     scores: pd.DataFrame
     """One row per run and metric."""
     anchors: pd.DataFrame
-    """One row an anchor text and metric: references, unrelated, same_title."""
+    """One row per anchor text and metric: references, unrelated, same_title."""
     estimates: pd.DataFrame
     """One row per method and metric: its value over the seeds, with an interval."""
     comparisons: pd.DataFrame
@@ -47,7 +47,7 @@ class StudyTables:
     details: pd.DataFrame
     """One row per run, metric and part: by section, by check, …"""
     steps: pd.DataFrame
-    """One row an optimizer step or validation."""
+    """One row per optimizer step or validation."""
     costs: pd.DataFrame
     """One row per run, the search for a learning rate included."""
     generations: pd.DataFrame

@@ -21,7 +21,7 @@ NOTEBOOK = ROOT / "experiments" / "walkthrough.ipynb"
 STAGES = range(1, 7)
 QUESTIONS = range(1, 11)
 DOOR = {"study": bakeoff.Study, "result": bakeoff.Result}
-"""Variables of the notebook that hold what the door returns."""
+"""Variables of the notebook that hold what the Python API returns."""
 
 
 def notebook() -> Any:

@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_a_failed_figure_leaves_
 ) -> None:
     """A file where the folder should be; a drawing that stops in the middle of the PNG."""
     (tmp_path / "taken").write_text("")
-    with pytest.raises(UserError, match="cannot write .*taken/one.pdf: .*Choose another folder with --root"):
+    with pytest.raises(UserError, match="cannot write .*taken/one.pdf: .*Choose another folder"):
         save(drawn(Figure), tmp_path / "taken" / "one", Style(formats=("pdf",)))
 
     def stops(figure: Figure, path: Path, **settings: object) -> None:

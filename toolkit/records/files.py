@@ -11,13 +11,14 @@ from pathlib import Path
 
 from toolkit.errors import UserError
 
+REMEDY = "Choose another folder: by --root, or where the command names this one"
 _UMASK = os.umask(0)
 """Permissions that new files lack: `tempfile` takes more away, and a root may belong to a group."""
 os.umask(_UMASK)
 
 
 @contextmanager
-def whole_file(path: Path, remedy: str = "Choose another folder with --root") -> Iterator[Path]:
+def whole_file(path: Path, remedy: str = REMEDY) -> Iterator[Path]:
     """Yield a neighbouring path to write to; on success it replaces ``path``, on error it is removed.
 
     The file is flushed to disk before it is renamed. Raises UserError, which ends in ``remedy``, if the
@@ -66,7 +67,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def writable(path: Path, remedy: str = "Choose another folder with --root") -> Iterator[None]:
+def writable(path: Path, remedy: str = REMEDY) -> Iterator[None]:
     """Turn an OSError on the way to writing ``path`` into a UserError that names it."""
     try:
         yield

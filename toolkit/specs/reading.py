@@ -159,7 +159,10 @@ def validate(kind: type[M], value: Mapping[str, Any], where: str) -> M:
 
 
 def _explain(error: ValidationError, kind: type[BaseModel], where: str) -> str:
-    first = error.errors()[0]
+    found = error.errors()
+    first = found[0]
+    if first["type"] == "missing":  # misspelt, most often
+        first = next((one for one in found if one["type"] == "extra_forbidden"), first)
     place = list(first["loc"])
     if len(place) > 1 and isinstance(place[-1], int):
         place.pop()  # an entry of a list is shown by its value

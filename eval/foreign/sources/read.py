@@ -33,7 +33,7 @@ def read(path: Path, references: Path | None = None) -> list[ItemScores]:
     if not head.startswith("{"):
         if table.recognises(text.split("\n", 1)[0]):
             return table.read(path)
-        raise UserError(f"{path}: not a known format. Known: {FORMATS}")
+        raise UserError(f"{path}: not a known format. Known: {FORMATS}; with --references, a text file")
     first_line = head.split("\n", 1)[0]
     try:  # transformers logs a gradient norm of NaN as such: readers check the numbers that they take
         first = lines.parse(first_line, str(path), constants=True)

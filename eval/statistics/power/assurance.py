@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eval.metrics.base import Floats
 from eval.statistics.crossed import ALPHA, Spread, student, two_sided
 from eval.statistics.power import shares
+from toolkit.specs.reading import read_yaml
 
 POWER = 0.8
 STEPS = (np.arange(15) + 0.5) / 15
@@ -213,6 +214,11 @@ def two_digits(number: int) -> int:
     return -(-number // step) * step
 
 
+@cache
+def _shipped() -> dict[str, Any]:
+    return read_yaml(Path(__file__).parent / "typical.yaml")
+
+
 class Typical(NamedTuple):
     """What is usual for a metric: variances of a difference, the value of the baseline, and its gain."""
 
@@ -224,16 +230,12 @@ class Typical(NamedTuple):
     base_model: str
 
 
-def typical(metric: str, base_model: str) -> Typical | None:
-    """Return the shipped variances of a metric, of this base model or of another; None for other metrics.
+def typical(metric: str) -> Typical | None:
+    """Return the shipped variances of a metric, measured on one base model; None for other metrics.
 
     They stand in for a study's own finished runs; label them as such wherever they are printed.
     """
-    import yaml  # type: ignore[import-untyped]
-
-    rows = yaml.safe_load((Path(__file__).parent / "typical.yaml").read_text(encoding="utf-8"))
-    rows = [row for row in rows if row["metric"] == metric]
-    row = next((row for row in rows if row["base_model"] == base_model), rows[0] if rows else None)
+    row = _shipped().get(metric)
     if row is None:
         return None
     variances = Variances(seed=float(row["seed"]), document=float(row["document"]), rest=float(row["rest"]))

@@ -131,9 +131,10 @@ def _basis(
 
 def _typical(item: Metric, study: StudySpec) -> Basis | None:
     """The shipped table's line for a metric, which says what was measured and what is assumed."""
-    row = typical(item.name, study.base_models[0].name)
+    row = typical(item.name)
     if row is None:
         return None
-    about = "" if row.base_model == study.base_models[0].name else f", of {row.base_model}"
+    alike = study.base_models[0].name == row.base_model and study.dataset[0].name == "wikibooks"
+    about = "" if alike else f", of {row.base_model} on wikibooks"
     variances = replace(row.variances, share=item.binary)
     return Basis(variances, row.value, f"shipped table{about}: {row.measured}")

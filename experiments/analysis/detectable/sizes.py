@@ -14,7 +14,7 @@ from toolkit.errors import UserError
 
 
 class Detectable(NamedTuple):
-    """What a study of these sizes sees on a metric, as its clearest comparison."""
+    """What a study of these sizes detects on a metric, as its clearest comparison."""
 
     metric: str
     unit: str

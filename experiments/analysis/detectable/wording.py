@@ -13,7 +13,7 @@ def as_rows(found: Sequence[Detectable]) -> list[dict[str, object]]:
         {
             "metric": row.metric,
             "seeds × documents": f"{row.seeds} × {row.documents}",
-            "smallest difference seen": _number(row.smallest_difference),
+            "minimum detectable difference": _number(row.smallest_difference),
             "equivalent inside": _number(row.reachable_margin),
             "unit": row.unit,
             "variances from": row.source,
@@ -27,12 +27,12 @@ def in_words(target: Wanted) -> str:
     what = f"{target.metric} {target.difference:.3g}"
     change = target.change
     if change is None:
-        return f"to see {what}: no study of up to 100 seeds and a million documents suffices"
+        return f"to detect {what}: no study of up to 100 seeds and a million documents suffices"
     if change.kind == "enough":
-        return f"to see {what}: the study is large enough"
+        return f"to detect {what}: the study is large enough"
     parts = [f"{change.seeds} seeds"] if change.kind in ("seeds", "both") else []
     cheapest = " and ".join([*parts, *target.settings])
-    return f"to see {what}: {cheapest} is the cheapest change that reaches 80 % power"
+    return f"to detect {what}: {cheapest} is the cheapest change that reaches 80 % power"
 
 
 def _number(value: float | None) -> str:

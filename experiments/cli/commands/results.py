@@ -66,7 +66,8 @@ def recommend(
                 for candidate in one.candidates
             ]
             raw = untuned_methods(conclusions, one.condition)
-            print_rows(recommendation_text(one, conclusions.conditions, raw, labels), rows)
+            out.print(recommendation_text(one, conclusions.conditions, raw, labels))
+            print_rows("", rows)
         out.print(f"Verdicts: `bakeoff report {conclusions.study}`")
     return 1 if any(one.method is None for one in chosen) else 0
 

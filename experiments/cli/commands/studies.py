@@ -140,10 +140,10 @@ def plan(
     root: Root = Path(),
     as_json: Json = False,
 ) -> int:
-    """Print a study's runs, which of them are done, what the others will cost, and what the study can see.
+    """Print a study's runs, which of them are done, what the others will cost, and what the study can detect.
 
-    Time and memory are estimated from finished runs of the same base and method on this machine. The smallest
-    difference that is seen, with 80 % power, follows from the variances of the study's finished runs, or of a
+    Time and memory are estimated from finished runs of the same base and method on this machine. The minimum
+    detectable difference, with 80 % power, follows from the variances of the study's finished runs, or of a
     shipped table.
 
     Parameters
@@ -155,7 +155,7 @@ def plan(
     probe
         Measure the cost of methods that no finished run shows, on a few documents first.
     detect
-        Differences to be seen, e.g. `bits_per_byte=0.5%` or `bleu=1`: the cheapest change that reaches each.
+        Differences to detect, e.g. `bits_per_byte=0.5%` or `bleu=1`: the cheapest change that reaches each.
     """
     from experiments.analysis import detectable
     from experiments.design import study as studies
@@ -181,7 +181,7 @@ def plan(
         return 0
     print_rows(grid.study.name, plans.lines(planned))
     out.print(plans.total(planned))
-    print_rows("what this study can see, with 80 % power", detectable.as_rows(sight))
+    print_rows("what this study can detect, with 80 % power", detectable.as_rows(sight))
     for target in targets:
         out.print(detectable.in_words(target))
     for text in filter(None, (planned["edited"], planned["uneven"], planned["without_weights"])):

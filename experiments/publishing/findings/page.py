@@ -76,7 +76,7 @@ def page(kept: Mapping[str, Kept], pictures: Mapping[str, Sequence[str]], before
         parts += _study(name, one, pictures.get(name, ()))
     if not concluded:
         parts.append("None has been run and kept yet.")
-    parts += ["## What failed", _lost(concluded), "## Not run yet", _not_run(kept)]
+    parts += ["## What failed", _lost(concluded), "## Not kept yet", _not_run(kept)]
     parts += ["## What else we learnt", _kept(by_hand, "learnt")]
     return "\n\n".join(parts) + "\n"
 

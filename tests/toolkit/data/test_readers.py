@@ -303,7 +303,7 @@ def _no_parquet(path: Path) -> None:
         ("a.json", _bad_json, r"a.json, line 2: not JSON"),
         ("a.json", _json_number, "expected a JSON array of objects"),
         ("a.json", _json_keys, r"no column 'title'.*found 'name'"),
-        ("a.jsonl", _array_as_lines, "is one JSON array and not a value a line: name it .json"),
+        ("a.jsonl", _array_as_lines, "is one JSON array and not one value per line: name it .json"),
         ("a.parquet", _no_parquet, "not a Parquet file, or a damaged one"),
         ("a.xlsx", _csv, r"unknown kind of file '.xlsx'. Known: .csv"),
     ],

@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_written_is_a_line_with_the_remedy(tmp_path):
     """A file stands in the way of the parent."""
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match="cannot write .*/file/folder: .*Choose another folder with --root"),
+        pytest.raises(UserError, match="cannot write .*/file/folder: .*Choose another folder"),
         whole_folder(tmp_path / "file" / "folder"),
     ):
         pass

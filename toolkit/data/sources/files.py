@@ -187,7 +187,9 @@ def _json_lines(stream: IO[str], path: Path) -> Iterator[Row]:
             value = json.loads(line)
         except (ValueError, RecursionError):
             if number == 1 and line.lstrip().startswith("["):
-                raise UserError(f"{path} is one JSON array and not a value a line: name it .json") from None
+                raise UserError(
+                    f"{path} is one JSON array and not one value per line: name it .json"
+                ) from None
             yield Broken("a line that is not JSON", f"line {number}: {line[:200]}")
             continue
         yield value if isinstance(value, dict) else Broken("a line that is no JSON object", line[:200])
