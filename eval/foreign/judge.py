@@ -170,6 +170,8 @@ def _compare(
         tests=tests,
     )
     fields = {name: getattr(result, name) for name in Comparison.model_fields if hasattr(result, name)}
+    if result.unseeded is not None:  # its training is not in the interval, however many runs the other has
+        fields["speaks_about"] = "checkpoints"
     comparison = Comparison.model_validate({**shared, "p_holm": None, **fields})
     return comparison, aligned.findings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, get_args
 
 from eval.audit import refused
@@ -172,6 +173,8 @@ def compare(
         level=level,
         predict=predict,
     )
+    if {method, against} & statistics.unseeded:  # its training is not in the interval, however many seeds
+        found = replace(found, speaks_about="checkpoints")
     return _comparison(shared, found)
 
 

@@ -16,7 +16,8 @@ from figures.tidy.load import StudyTables
 from figures.wording.pairs import confidence_text
 
 TESTS = {
-    False: "Paired by document: approximate randomisation, McNemar's test for a share of documents.",
+    False: "Paired by document: the largest p of approximate randomisation, bootstrap-t and Student's t; "
+    "McNemar's test for a share of documents.",
     True: "Paired by seed and document: t on both crossed, both taken as drawn at random.",
 }
 """Whether there are several seeds -> how p was computed."""

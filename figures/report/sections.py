@@ -128,10 +128,11 @@ def environment(study: StudyTables) -> list[tuple[str, str]]:
 
 def signatures(study: StudyTables) -> list[tuple[str, str, str, str]]:
     """Metric, unit, direction and signature, as the evaluations state them."""
-    lines: dict[str, tuple[str, str, str, str]] = {}
+    lines: dict[tuple[str, str], tuple[str, str, str, str]] = {}
     for record in study.evaluations.values():
         for name, metric in record.metrics.items():
-            lines.setdefault(name, (name, metric.unit, metric.direction, metric.signature))
+            line = name, metric.unit, metric.direction, metric.signature
+            lines.setdefault((name, metric.signature), line)
     return list(lines.values())
 
 

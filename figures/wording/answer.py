@@ -67,7 +67,8 @@ def limits(conclusions: Conclusions, condition: Condition) -> list[str]:
     cells = [c for c in conclusions.cells if c.condition == condition]
     estimates = [e for e in conclusions.estimates if e.condition == condition]
     judged = [e for e in estimates if e.metric in conclusions.headline] or estimates
-    numbers = sorted({e.documents for e in judged}) or [0]
+    of_test = [e for e in judged if not e.metric.startswith("general_")] or judged
+    numbers = sorted({e.documents for e in of_test}) or [0]
     documents = count(numbers[-1], "test document")
     if len(numbers) > 1:
         documents = f"{numbers[0]:,} to {documents}, by metric"

@@ -138,6 +138,9 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str], labels: Ma
     costs = f"{by} {cost_text(chosen.cost(recommendation.by), recommendation.by)}"
     if recommendation.status == "best":
         return f"Use {name}: {_why_best(recommendation, metric)} ({costs})."
+    over = "is over the budget"
+    if by_name[best].cost(recommendation.by) is None:
+        over = f"may be over the budget: its {by} is not known"
     others = f"{cost_text(by_name[best].cost(recommendation.by), recommendation.by)} for {best}"
     unit = recommendation.unit or ""
     places = decimals(unit, chosen.low, chosen.high)
@@ -146,19 +149,19 @@ def _chosen(recommendation: Recommendation, untuned: Collection[str], labels: Ma
     if recommendation.status == "over_budget" and chosen.relation == "refused":
         return (
             f"Within the budget, use {name} ({costs}): it could not be compared with {best}, for the reason "
-            "in the audit, and that is over the budget."
+            f"in the audit, and that {over}."
         )
     if recommendation.status == "over_budget" and chosen.relation in ("within_margin", "better"):
         worse = joined([metric_label(one, labels.get(one)) for one in chosen.worse_on])
         return (
             f"Within the budget, use {name} ({costs}): its {metric} is within the margin of {best}'s "
-            f"({size}, {interval}), but it is worse on {worse}, and {best} is over the budget."
+            f"({size}, {interval}), but it is worse on {worse}, and {best} {over}."
         )
     if recommendation.status == "over_budget":
         known = "is worse than" if chosen.relation == "worse" else "is not known to be as good as"
         return (
             f"Within the budget, use {name} ({costs}): it {known} {best} "
-            f"({metric} {size}, {interval}), which is over the budget."
+            f"({metric} {size}, {interval}), which {over}."
         )
     return (
         f"Use {name}: its {metric} is within the margin of the best, {best}, "

@@ -140,6 +140,9 @@ def reachable_margin(variances: Variances, seeds: int, documents: int) -> float:
 
     if min(seeds, documents - 1) < 1:
         return float("nan")
+    discordant = variances.document + variances.rest
+    if variances.share and seeds == 1 and discordant * documents <= shares.EXACT:
+        return _smallest(lambda m: shares.decided(discordant, documents, 0.0, m, directed=False))
     error, _, inside = _errors(variances, seeds, documents, 1, True, ALPHA)
     return _smallest(lambda m: float(np.maximum(0.0, 2 * ndtr((m - inside) / error) - 1).mean()))
 

@@ -78,6 +78,10 @@ def wanted(study: StudySpec, bases: dict[str, Basis], target: str) -> Wanted:
                 f"--detect {target}: the value of {name} is not known; give a difference in {item.unit}"
             )
         number *= abs(basis.value) / 100
+    low, high = item.bounds
+    if number >= high - low:
+        hint = "; one point is 0.01" if (low, high) == (0, 1) else ""
+        raise UserError(f"--detect {target}: {name} has values from {low:g} to {high:g}{hint}")
     seeds, independent, each = len(study.seeds), independent_of(study, item, basis), basis.per_cluster
     tests = tests_of(study)
     change = cheapest_change(basis.variances, seeds, independent, number, tests=tests, document_cost=each)

@@ -42,7 +42,8 @@ TERMS = (
     "*Bits per byte*: how many bits the model needs for one byte of held-out text. *Content*: the text of "
     "the sections, without markers such as `RECIPE:`. 95 % intervals are in parentheses: over seeds and "
     "documents for quality, over seeds for costs. *Equivalent*: the whole interval lies within the margin, "
-    "1 % of bits per byte. *Worse*: the whole interval is on the worse side of zero. *Undecided*: neither "
+    "1 % of bits per byte. *Worse*: the whole interval is on the worse side of zero, and p, corrected for "
+    "all comparisons of the study, is below 0.05. *Undecided*: neither "
     "([how verdicts work](verdicts.md))."
 )
 ALONE = (

@@ -77,6 +77,14 @@ def test_the_cheapest_change_is_documents_seeds_both_or_none():
     assert cheapest_change(floor, 3, 500, 0.001) is None
 
 
+def test_a_reachable_margin_of_shares_is_reached_four_times_in_five():
+    """48 documents of which 4 are expected to differ: four in five at the margin, and fewer below it."""
+    few = Variances(seed=0.0, document=0.04, rest=0.043, share=True)
+    margin = reachable_margin(few, 1, 48)
+    assert decided(few, 1, 48, 0.0, margin, directed=False) >= 0.8
+    assert decided(few, 1, 48, 0.0, 0.95 * margin, directed=False) < 0.8
+
+
 def test_nothing_is_needed_of_a_study_that_decides():
     """A mean of 5 errors is decided; a mean of 0 without a margin can never be."""
     values = np.random.default_rng(0).normal(size=(1, 100))

@@ -64,24 +64,28 @@ def test_a_method_whose_seeds_vary_more_is_not_informed_by_the_others(noisy, inf
 
 
 def test_one_set_of_weights_is_compared_with_every_seed_and_a_lost_seed_is_refused():
-    """Seeds 0 and 1 of `full`; `theirs` has one run because it is one adapter, `lora` because one failed."""
+    """Three seeds of `full`; `theirs` has one run because it is one adapter, `lora` because two failed.
+
+    How `theirs` varies with the seed is not known: the verdict is about these checkpoints.
+    """
     study = SimpleNamespace(
         baseline="full",
         dataset=[SimpleNamespace(name="recipes", format=RECIPE)],
         margins={},
         converted={},
-        seeds=[0, 1],
+        seeds=[0, 1, 2],
     )
     made, condition = Statistics(), Condition("base", "recipes", 10, 1.0)
-    for method, seeds in (("full", (0, 1)), ("theirs", (0,)), ("lora", (0,))):
+    for method, seeds in (("full", (0, 1, 2)), ("theirs", (0,)), ("lora", (0,))):
         made[condition, method] = {
             seed: {"bits_per_byte": [(50.0 + i + seed, 40.0) for i in range(6)]} for seed in seeds
         }
     made.unseeded.add("theirs")
     theirs, lora = comparisons(study, made, [metric("bits_per_byte")], [])
-    assert (theirs.method, theirs.unseeded, theirs.seeds, theirs.reason) == ("theirs", "method", 2, None)
+    assert (theirs.method, theirs.unseeded, theirs.seeds, theirs.reason) == ("theirs", "method", 3, None)
+    assert theirs.speaks_about == "checkpoints"
     assert theirs.difference is not None
-    assert (lora.verdict, lora.reason) == ("refused", "lora has no evaluated run of seed 1")
+    assert (lora.verdict, lora.reason) == ("refused", "lora has no evaluated run of seed 1, 2")
 
 
 def test_a_conversion_is_compared_with_what_it_converts_and_changes_no_other_verdict():

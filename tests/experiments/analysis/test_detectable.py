@@ -96,6 +96,18 @@ def test_a_wrong_target_is_one_line(target):
     assert "\n" not in str(raised.value)
 
 
+def test_a_target_in_another_unit_is_refused():
+    """2 points of a share are 0.02, and no share differs by 2."""
+    bases = {
+        "structure_compliance": Basis(
+            Variances(seed=0.0, document=0.05, rest=0.15, share=True), 0.9, "made up"
+        )
+    }
+    with pytest.raises(UserError, match="has values from 0 to 1; one point is 0.01"):
+        wanted(ONE, bases, "structure_compliance=2")
+    assert wanted(ONE, bases, "structure_compliance=0.02").change.kind == "documents"
+
+
 def test_planning_counts_clusters_as_verdicts_do():
     """Each of 20 documents of finished runs four times over, as one cluster of four: the study sees no more.
 

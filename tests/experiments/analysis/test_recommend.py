@@ -227,6 +227,11 @@ def test_a_budget_excludes_methods_and_says_what_that_costs():
     text = recommendation_text(lost, [HERE], labels={"bleu": "BLEU"})
     assert "its bits per byte is within the margin of full's" in text
     assert "but it is worse on BLEU, and full is over the budget" in text
+    elsewhere = lost.candidates[0].model_copy(update={"memory_bytes": None})
+    of_theirs = lost.model_copy(update={"candidates": (elsewhere, *lost.candidates[1:])})
+    assert "and full may be over the budget: its memory is not known" in recommendation_text(
+        of_theirs, [HERE]
+    )
     unknown = choose(recommended({"ia3": ("undecided", False)}), "memory", 1.5e9)
     assert "it is not known to be as good as full" in recommendation_text(unknown, [HERE])
     none = choose(one, "memory", 0.5e9)
