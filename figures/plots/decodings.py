@@ -93,7 +93,7 @@ def decoding_shares(table: pd.DataFrame, ax: Axes) -> Axes:
     rows_of(ax, [str(label) for label in table["metric_label"]])
     ax.set_xlim(0, 100)
     ax.set_xlabel("Per cent of the sum of squares")
-    ax.set_title(f"Prompt through the {table['prompt_mode'].iloc[0]}")
+    ax.set_title(f"Prompt through\nthe {table['prompt_mode'].iloc[0]}")
     ax.legend()
     first = table.iloc[0]
     methods, decodings = ", ".join(first["methods"]), ", ".join(first["decodings"])

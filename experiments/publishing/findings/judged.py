@@ -79,14 +79,16 @@ def left_out(published: PublishedFinding, claim: Claim) -> list[str]:
 
 
 def decoding_words(concluded: Conclusions) -> list[str]:
-    """Return how far decodings and methods lie apart on each metric, from the first prompt's texts.
+    """Return how far decodings and methods lie apart on each headline metric, from the first prompt's texts.
 
     Empty if the study has one decoding, or one method.
     """
     first = next((one.prompt_mode for one in concluded.decoding), None)
     sentences = []
     for one in concluded.decoding:
-        if one.prompt_mode != first or one.over_decodings is None or one.over_methods is None:
+        if one.metric not in concluded.headline or one.prompt_mode != first:
+            continue
+        if one.over_decodings is None or one.over_methods is None:
             continue
         apart = [
             difference_text(value, one.unit, 1 if one.unit == "share" else 2).removeprefix("+")
@@ -129,7 +131,7 @@ def _shares(one: DecodingEffect) -> str:
         (one.share_decodings, "decoding"),
         (one.share_methods, "method"),
         (one.share_both, "both together"),
-        (one.share_noise, "chance"),
+        (one.share_noise, "noise"),
     )
     return "of all differences " + ", ".join(
         f"{value:.0%} {noun}".replace("%", " %") for value, noun in shares if value is not None

@@ -105,7 +105,7 @@ def test_a_target_in_another_unit_is_refused():
     }
     with pytest.raises(UserError, match="has values from 0 to 1; one point is 0.01"):
         wanted(ONE, bases, "structure_compliance=2")
-    assert wanted(ONE, bases, "structure_compliance=0.02").change.kind == "documents"
+    assert wanted(ONE, bases, "structure_compliance=0.02").difference == 0.02
 
 
 def test_planning_counts_clusters_as_verdicts_do():

@@ -288,7 +288,7 @@ def test_decodings_and_methods_are_set_against_each_other(kept):
     concluded = kept.conclusions.model_copy(update={"decoding": (effect, other, unknown)})
     assert decoding_words(concluded) == [
         "BLEU: the 3 decodings lie 2.60 apart within a method, the 2 methods 0.40 within a decoding "
-        "(of all differences 81 % decoding, 4 % method, 5 % both together, 10 % chance)"
+        "(of all differences 81 % decoding, 4 % method, 5 % both together, 10 % noise)"
     ]
     assert "the 3 decodings lie 2.60 apart" in findings_page.page(
         {"temperatures": kept._replace(conclusions=concluded)}, {}, ""
