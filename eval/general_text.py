@@ -27,7 +27,7 @@ def identity(general: General) -> dict[str, Any]:
 
 
 def texts(general: General) -> list[str]:
-    """Return the first ``count`` texts: section bodies without markers, or the turns of a conversation.
+    """Return as many texts as asked for, the first: sections without markers, or a conversation's turns.
 
     Rows that make no document of the data set's format are passed over. Raises UserError where there are
     fewer than asked for.

@@ -1,4 +1,7 @@
-"""What a user reads: the one error, the wording for an unknown name, other people's text made harmless."""
+"""The one error that users read, its wording, and what to do about others: out of memory, libraries' own.
+
+Other people's text, which an error may quote, is made harmless here too.
+"""
 
 from __future__ import annotations
 

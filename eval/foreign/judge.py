@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from eval.foreign import unpaired
@@ -12,7 +12,13 @@ from eval.foreign.directions import DISAGREE, Key, agreed, explained, with_direc
 from eval.foreign.measures import metric_of
 from eval.foreign.sources.scores import ItemScores, by_task_and_metric, require_one_model
 from eval.statistics import compare as statistics
-from eval.statistics.verdicts import require_margin, require_margin_within, speaks_about, with_holm
+from eval.statistics.verdicts import (
+    refusal,
+    require_margin,
+    require_margin_within,
+    speaks_about,
+    with_holm,
+)
 from toolkit.errors import UserError, unknown_name
 from toolkit.records import Comparison, Estimate, Finding
 
@@ -146,19 +152,19 @@ def _compare(
         "margin": margin,
     }
     if direction is None:
-        return _refused(shared, DISAGREE), ()
+        return refusal(shared, DISAGREE), ()
     formulas = {r.formula for side in (ours, theirs) for r in side.runs}
     if formulas == {"mean", "mean of 0 and 1"}:  # see `_least_special`
         formulas = {"mean"}
     if len(formulas) > 1:
-        return _refused(shared, f"{run.metric} is computed in different ways"), ()
+        return refusal(shared, f"{run.metric} is computed in different ways"), ()
     if "value" in formulas:
         return _unpaired(shared, ours, theirs)
     aligned = align(ours, theirs)
     if aligned.refused:
-        return _refused(shared, aligned.refused), aligned.findings
+        return refusal(shared, aligned.refused), aligned.findings
     if len(ours.runs) != len(theirs.runs) and 1 not in (len(ours.runs), len(theirs.runs)):
-        return _refused(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
+        return refusal(shared, f"{len(ours.runs)} runs against {len(theirs.runs)}: give as many"), ()
     item = metric_of(_least_special((*ours.runs, *theirs.runs)), margin)
     require_margin_within(item, margin)
     result = statistics.compare(
@@ -169,11 +175,9 @@ def _compare(
         margin_kind="absolute",
         tests=tests,
     )
-    fields = {name: getattr(result, name) for name in Comparison.model_fields if hasattr(result, name)}
     if result.unseeded is not None:  # its training is not in the interval, however many runs the other has
-        fields["speaks_about"] = "checkpoints"
-    comparison = Comparison.model_validate({**shared, "p_holm": None, **fields})
-    return comparison, aligned.findings
+        result = replace(result, speaks_about="checkpoints")
+    return result.as_record(shared), aligned.findings
 
 
 def _least_special(runs: Sequence[ItemScores]) -> ItemScores:
@@ -199,7 +203,7 @@ def _unpaired(
         result, seeds = unpaired.shares(values[0][0], trials[0], values[1][0], trials[1]), 1
         documents = min(trials[0], trials[1])
     else:
-        return _refused(
+        return refusal(
             shared, "one number per side has no interval: give several seeds, or scores by item"
         ), findings
     comparison = Comparison.model_validate(
@@ -216,9 +220,3 @@ def _unpaired(
         }
     )
     return comparison, findings
-
-
-def _refused(shared: Mapping[str, object], why: str) -> Comparison:
-    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "speaks_about"))
-    values = {**shared, **empty, "verdict": "refused", "seeds": 0, "documents": 0, "reason": why}
-    return Comparison.model_validate(values)

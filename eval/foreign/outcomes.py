@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from eval.foreign.inputs import Endings, Texts
 from eval.metrics import Context, Metric
-from eval.metrics.structure.stop_rate import StopRate
 from toolkit.data.format import after_prompt, document_id, find_markers, prompt
 from toolkit.errors import UserError
 from toolkit.records import Generation, Outcome
@@ -34,7 +33,7 @@ def require_defined(metric: Metric, form: AnyFormat) -> None:
 
 def require_endings(item: Metric, **stopped: Endings | None) -> None:
     """Raise UserError if a metric is about endings, which texts do not show, and one of them is None."""
-    if isinstance(item, StopRate) and any(ended is None for ended in stopped.values()):
+    if item.needs_endings and any(ended is None for ended in stopped.values()):
         raise UserError(
             f"metric '{item.name}' needs to know which texts the model ended by itself: give "
             f"{' and '.join(stopped)}, True or False per text"
@@ -42,9 +41,9 @@ def require_endings(item: Metric, **stopped: Endings | None) -> None:
 
 
 def require_train(item: Metric, train: Texts) -> None:
-    """Raise UserError if a metric looks for copies of training texts, and none are given."""
-    if not train and "memorization" in type(item).__module__.split("."):
-        raise UserError(f"metric '{item.name}' looks for copies of training texts: give them as `train`")
+    """Raise UserError if a metric looks at training texts, and none are given."""
+    if item.needs_train and not train:
+        raise UserError(f"metric '{item.name}' looks at training texts: give them as `train`")
 
 
 def outcome_of(prediction: str, reference: str, *, ended: bool, context: Context) -> Outcome:

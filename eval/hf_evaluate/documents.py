@@ -29,10 +29,6 @@ Returns:
 """
 
 
-WITHOUT_REFERENCES = ("structure", "diversity", "memorization", "ingredient_use")
-"""Rooms of metrics, or their modules, that look at what was written alone."""
-
-
 class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
     """One of our metrics behind `evaluate`'s interface; the configuration's name says which."""
 
@@ -52,8 +48,7 @@ class DocumentMetric(evaluate.Metric):  # type: ignore[misc]
     def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
         """Add a batch as `evaluate` does; metrics that look at the written text alone need no references."""
         if references is None and predictions is not None:
-            parts = type(metric(self.metric_name)).__module__.split(".")
-            if not {*WITHOUT_REFERENCES} & {*parts}:
+            if metric(self.metric_name).needs_references:
                 raise UserError(f"{self.metric_name} needs references, and none are given")
             references = [""] * len(predictions)
         super().add_batch(predictions=predictions, references=references, **kwargs)

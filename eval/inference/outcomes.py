@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ def outcomes(
     first = _prompts(texts[:count], form, spec.prompts[0], template)
     batched = batches_agree(model, tokenizer, first, template)
     if not batched:
-        print("this base writes other texts in a batch than alone: generating one text at a time")
+        about = "this base writes other texts in a batch than alone: generating one text at a time"
+        warnings.warn(about, stacklevel=2)
     for_generation(model, precision)
     written: list[list[Generation]] = [[] for _ in texts]
     ids = [document_id(text) for text in texts]

@@ -43,7 +43,7 @@ def rescore(
     they were saved.
     """
     if digests is None:
-        digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
+        digests = folder.digests()
     if reason := _reason(record, folder, digests, documents):
         return Rescored(0, reason, ())
     if record.spec.dataset is None:  # as `_reason` has seen; for the type checker

@@ -17,6 +17,7 @@ from toolkit.specs import AnyFormat
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
+MarginKind = Literal["absolute", "relative", "gain"]
 
 
 class Cache:
@@ -123,7 +124,7 @@ class Metric(ABC):
     """Which way is better."""
     margin: ClassVar[float | None] = None
     """Equivalence margin: smaller differences are negligible. None: no verdict `equivalent` by default."""
-    margin_kind: ClassVar[Literal["absolute", "relative", "gain"]] = "absolute"
+    margin_kind: ClassVar[MarginKind] = "absolute"
     """What the margin is: in the metric's unit, a share of the baseline's value, or a share of what the
     baseline gained over the untouched base model."""
     margin_floor: ClassVar[float] = 0.0
@@ -139,6 +140,12 @@ class Metric(ABC):
     has: resampling them is then no measure of the value's error, and there are no intervals or verdicts."""
     of_generations: ClassVar[bool] = True
     """Whether it looks at generations, so that prompt mode and decoding belong to its signature."""
+    needs_references: ClassVar[bool] = True
+    """Whether it looks at what should have been written, and not at the written text alone."""
+    needs_train: ClassVar[bool] = False
+    """Whether it looks at the training texts."""
+    needs_endings: ClassVar[bool] = False
+    """Whether it looks at whether the model ended a text by itself, which the text does not show."""
     needs: ClassVar[str | None] = None
     """The pip package and version without which it is unavailable; `pip install --no-deps` adds it."""
     of_general: ClassVar[bool] = False
@@ -181,6 +188,14 @@ class Metric(ABC):
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Return components of the value by name, from summed statistics ``[k]``."""
         return {}
+
+
+class RatioMetric(Metric):
+    """A metric whose value is its first statistic over its second, each summed over the documents."""
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """Return the ratio, ``[..., k] -> [...]``; nan where the second sum is zero."""
+        return ratio(sums[..., 0], sums[..., 1])
 
 
 def ratio(top: Floats, bottom: Floats) -> Floats:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from eval.metrics.base import Floats, Metric, number
+from eval.metrics.base import Floats, MarginKind, Metric, number
 from eval.statistics.crossed import ALPHA, SeedPrior, Spread, spread, student
 from eval.statistics.estimates import Interval, estimate, wilson
 from eval.statistics.observations import (
@@ -23,7 +23,6 @@ from eval.statistics.power.assurance import Variances, detectable
 from eval.statistics.power.changes import needed
 from eval.statistics.resampling import DRAWS, one_seed_interval, randomisation, studentised
 from eval.statistics.verdicts import (
-    MarginKind,
     Verdict,
     holm,
     judge,
@@ -33,7 +32,7 @@ from eval.statistics.verdicts import (
     speaks_about,
 )
 from toolkit.errors import UserError
-from toolkit.records import Direction, SpeaksAbout
+from toolkit.records import Comparison, Direction, SpeaksAbout
 
 __all__ = [
     "Difference",
@@ -94,6 +93,11 @@ class Difference:
     needed_seeds_range: tuple[int, int | None] | None = None
     reason: str | None = None
     """Why there is no interval."""
+
+    def as_record(self, about: Mapping[str, object]) -> Comparison:
+        """Return it as a record, with what it is ``about``, and before any correction: `p_holm` is None."""
+        own = {name: getattr(self, name) for name in Comparison.model_fields if hasattr(self, name)}
+        return Comparison.model_validate({**about, "p_holm": None, **own})
 
 
 def compare(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from eval.metrics.base import Floats, Metric, number
+from eval.metrics.base import Floats, MarginKind, Metric, number
 from eval.statistics.crossed import ALPHA
 from eval.statistics.observations import complete
 from toolkit.errors import UserError
-from toolkit.records import Comparison, Direction, SpeaksAbout
+from toolkit.records import Comparison, Direction, SpeaksAbout, Support
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
-MarginKind = Literal["absolute", "relative", "gain"]
-Support = Literal["supports", "contradicts", "undecided"]
 LARGEST_SHARE = 0.2
 """The largest margin that a share of the baseline's value may be."""
 
@@ -169,6 +167,13 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         so_far = max(so_far, min(1.0, p * (len(known) - rank)))
         corrected[place] = so_far
     return corrected
+
+
+def refusal(about: Mapping[str, object], why: str) -> Comparison:
+    """Return the record of a comparison that is not made, with what it is ``about``."""
+    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin", "speaks_about"))
+    nothing = {"verdict": "refused", "seeds": 0, "documents": 0, "reason": why}
+    return Comparison.model_validate({**empty, **about, **nothing})
 
 
 def with_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from eval.audit import refused
 from eval.metrics import Metric, all_metrics
 from eval.statistics import compare as stats
 from eval.statistics.crossed import ALPHA, SeedPrior
-from eval.statistics.verdicts import judged
+from eval.statistics.verdicts import judged, refusal
 from experiments.analysis.statistics import Statistics, count, seed_priors_of, unmeasured
 from experiments.design.study import StudySpec
 from toolkit.records import Comparison, Condition, Estimate, Finding
@@ -158,7 +158,7 @@ def compare(
         "family": family,
     }
     if why:
-        return _refusal(shared, why)
+        return refusal(shared, why)
     base = statistics.get((condition, BASE), {})
     found = stats.compare(
         item,
@@ -175,7 +175,8 @@ def compare(
     )
     if {method, against} & statistics.unseeded:  # its training is not in the interval, however many seeds
         found = replace(found, speaks_about="checkpoints")
-    return _comparison(shared, found)
+    excluded = f"{found.excluded} documents without a value on one side" if found.excluded else None
+    return replace(found, reason=found.reason or excluded).as_record(shared)
 
 
 class KnownComparisons:
@@ -224,37 +225,4 @@ def _turned(one: Comparison) -> Comparison:
             "verdict": one.verdict if one.verdict == "refused" else "undecided",
             "unseeded": {"method": "baseline", "baseline": "method"}.get(one.unseeded or ""),
         }
-    )
-
-
-def _comparison(shared: dict[str, Any], found: stats.Difference) -> Comparison:
-    excluded = f"{found.excluded} documents without a value on one side" if found.excluded else None
-    return Comparison(
-        **shared,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        p_holm=None,
-        margin=found.margin,
-        verdict=found.verdict,
-        within_margin=found.within_margin,
-        beyond_margin=found.beyond_margin,
-        speaks_about=found.speaks_about,
-        unseeded=found.unseeded,
-        seeds=found.seeds,
-        documents=found.documents,
-        smallest_detectable=found.smallest_detectable,
-        needed_documents=found.needed_documents,
-        needed_documents_range=found.needed_documents_range,
-        needed_seeds=found.needed_seeds,
-        needed_seeds_range=found.needed_seeds_range,
-        reason=found.reason or excluded,
-    )
-
-
-def _refusal(shared: dict[str, Any], why: str) -> Comparison:
-    empty = dict.fromkeys(("difference", "low", "high", "p", "p_holm", "margin"))
-    return Comparison(
-        **shared, **empty, verdict="refused", speaks_about=None, seeds=0, documents=0, reason=why
     )

@@ -14,13 +14,13 @@ from toolkit.records import (
     Cell,
     Comparison,
     Condition,
+    CostKind,
     Estimate,
     Recommendation,
     RunRecord,
     clearly_less,
 )
 
-By = Literal["memory", "time", "size"]
 Compared = Callable[[str, str, str], Comparison | None]
 """Method, the other one, metric -> their comparison; None if the study lacks one of them."""
 
@@ -76,7 +76,7 @@ def recommend(
     )
 
 
-def choose(recommendation: Recommendation, by: By, budget: float | None = None) -> Recommendation:
+def choose(recommendation: Recommendation, by: CostKind, budget: float | None = None) -> Recommendation:
     """Choose again from the same candidates, by another cost or within a budget in bytes or seconds.
 
     A method whose cost is unknown is taken to be over a budget; it is never called cheaper, and nothing is

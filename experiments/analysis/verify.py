@@ -91,7 +91,7 @@ def verify_run(run_id: str, root: Path) -> Verified:
     """Check one run and every evaluation of it in the same way; it has no verdicts."""
     folders = Root(root)
     folder = folders.run(run_id)
-    digests = [path.stem.removeprefix("eval-") for path in sorted(folder.path.glob("eval-*.json"))]
+    digests = folder.digests()
     checked = [_checked(run_id, digest, folders) for digest in digests or (None,)]
     problems = dict.fromkeys(problem for one in checked for problem in one.problems)
     return _together(run_id, checked, list(problems), 0)

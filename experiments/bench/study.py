@@ -162,7 +162,7 @@ def _read(base: str, root: str, many: str) -> dict[str, float]:
     kept: list[Any] = []
     for folder in folders:
         kept.append(RunRecord.read(folder.record))
-        kept += [EvaluationRecord.read(path) for path in folder.path.glob("eval-*.json")]
+        kept += [EvaluationRecord.read(path) for path in folder.evaluations()]
     seconds = time.perf_counter() - began
     peak = runtime.peak_memory_bytes()
     return {

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from experiments.design.study import StudySpec
 from toolkit import config
-from toolkit.records import Condition, RateChoice
+from toolkit.records import Condition, Phase, RateChoice
 from toolkit.specs import BASE, DatasetSpec, DataSpec, ModelSpec, RunSpec, TrainSpec
 
-Phase = Literal["base", "tune", "confirm"]
 Fingerprints = Mapping[tuple[str, int], Mapping[str, str]]
 """Data set name and training size -> split -> fingerprint."""
 

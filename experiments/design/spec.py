@@ -12,7 +12,7 @@ from eval.statistics.verdicts import require_margin_of
 from experiments.design.findings import published_findings
 from experiments.design.learning_rates import Search, fewest_runs
 from toolkit.errors import UserError, unknown_name
-from toolkit.records import MethodLook
+from toolkit.records import ANCHOR_LABELS, MethodLook
 from toolkit.specs import BASE, DatasetSpec, DataSpec, EvalSpec, MethodSpec, ModelSpec, Name, Spec, TrainSpec
 from toolkit.specs.base import digest_of
 
@@ -85,8 +85,6 @@ class StudyMethod(Spec):
 
 LABELS = ("note", "license", "published_as")
 """Keys that say something about a base or a data set, and change nothing."""
-OTHER_LABELS = ("references", "unrelated text", "same title", "nearest training")
-"""What tables and figures call the texts that no model wrote."""
 
 
 class StudySpec(Spec):
@@ -179,7 +177,7 @@ class StudySpec(Spec):
 
     def _refuse_shared_labels(self) -> None:
         """Raise ValueError for a label that another method has, or an anchor: tables are made by label."""
-        taken = {name: name for name in (*self.methods, BASE, *OTHER_LABELS)}
+        taken = {name: name for name in (*self.methods, BASE, *ANCHOR_LABELS.values())}
         for method, look in self.looks.items():
             if look.label is None:
                 continue

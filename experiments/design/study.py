@@ -11,8 +11,8 @@ from experiments.design.spec import StudyMethod, StudySpec, many
 from toolkit import config
 from toolkit.errors import UserError, unknown_name
 from toolkit.specs import BASE, DataSpec, TrainSpec
+from toolkit.specs.method import ELSEWHERE
 from toolkit.specs.reading import shorten
-from toolkit.specs.run import PATHS
 
 __all__ = [
     "BASE",
@@ -145,7 +145,7 @@ def _method(name: str, given: Any, search: Search) -> dict[str, Any]:
             "learning_rates": TUNE if given["own_grid"] else given["learning_rates"],
         }
     if isinstance(given, Mapping):
-        ready = any(given.get(key) for key in (*PATHS, "convert"))
+        ready = any(given.get(key) for key in (*ELSEWHERE, "convert"))
         rates = given.get("learning_rates", [] if ready else TUNE)
         rest = {key: value for key, value in given.items() if key != "learning_rates"}
         method = config.method({"name": name, **rest} if rest else name)

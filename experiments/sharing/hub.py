@@ -72,7 +72,7 @@ def _run_folder(run_id: str, root: Path) -> RunFolder:
 
 def _latest_evaluation(folder: RunFolder) -> EvaluationRecord | None:
     """Return the evaluation that was finished last; None without one."""
-    paths = sorted(folder.path.glob("eval-*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    paths = sorted(folder.evaluations(), key=lambda path: (path.stat().st_mtime_ns, path.name))
     return EvaluationRecord.read(paths[-1]) if paths else None
 
 

@@ -39,7 +39,7 @@ class StudyTables:
     scores: pd.DataFrame
     """One row per run and metric."""
     anchors: pd.DataFrame
-    """One row per anchor text and metric: references, unrelated, same_title."""
+    """One row per anchor, the texts that no model wrote, and metric."""
     estimates: pd.DataFrame
     """One row per method and metric: its value over the seeds, with an interval."""
     comparisons: pd.DataFrame

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from figures.wording.escaping import one_line
-from toolkit.records import Comparison, Condition
+from toolkit.records import ANCHOR_LABELS, Comparison, Condition
 
-ANCHORS = {"references": "references", "unrelated": "unrelated text", "same_title": "same title"}
 MISSING = "–"
 MINUS = "−"
 
@@ -27,7 +26,7 @@ def capital(text: str) -> str:
 
 def anchor_label(name: str) -> str:
     """What an anchor is called next to its mark."""
-    return ANCHORS.get(name, name.replace("_", " "))
+    return ANCHOR_LABELS.get(name, name.replace("_", " "))
 
 
 def condition_label(condition: Condition, among: Sequence[Condition]) -> str:

@@ -12,15 +12,18 @@ from toolkit.records.conclusions import (
     Claim,
     ComparisonEvidence,
     Conclusions,
+    CostKind,
     Look,
     LookPlan,
     MethodLook,
     RatioEvidence,
     Recommendation,
+    Support,
     clearly_less,
 )
 from toolkit.records.data import DataReport
 from toolkit.records.evaluation import (
+    ANCHOR_LABELS,
     Choice,
     Direction,
     DocumentStatistics,
@@ -58,6 +61,7 @@ from toolkit.records.study import (
     FamilyChange,
     Finding,
     Optimum,
+    Phase,
     RateChoice,
     SettingEstimate,
     SpeaksAbout,
@@ -65,6 +69,7 @@ from toolkit.records.study import (
 from toolkit.specs import BASE
 
 __all__ = [
+    "ANCHOR_LABELS",
     "CLEARLY",
     "clearly_less",
     "BASE",
@@ -112,6 +117,9 @@ __all__ = [
     "SettingMetrics",
     "SettingStatistics",
     "SpeaksAbout",
+    "Support",
+    "Phase",
+    "CostKind",
     "Step",
     "StudyRecords",
     "on_one_device",

@@ -23,6 +23,8 @@ from toolkit.records.study import (
 )
 
 Support = Literal["supports", "contradicts", "undecided"]
+CostKind = Literal["memory", "time", "size"]
+"""What a recommendation saves."""
 CLEARLY = 0.05
 """A share by which two costs have to differ before one is called lower: runs of one method differ by less."""
 
@@ -110,7 +112,7 @@ class Candidate(Record):
     train_seconds: float | None = None
     saved_bytes: float | None = None
 
-    def cost(self, by: Literal["memory", "time", "size"]) -> float | None:
+    def cost(self, by: CostKind) -> float | None:
         """Return what the method costs, in bytes or seconds; None if unknown."""
         return {"memory": self.memory_bytes, "time": self.train_seconds, "size": self.saved_bytes}[by]
 
@@ -122,7 +124,7 @@ class Recommendation(ConditionRecord):
     """The primary metric: the first headline metric that has a direction."""
     label: str | None = None
     unit: str | None = None
-    by: Literal["memory", "time", "size"]
+    by: CostKind
     budget: float | None = None
     """Most that a method may cost, in bytes or seconds; None for no limit."""
     best: str

@@ -16,6 +16,13 @@ from toolkit.specs import EvalSpec
 EvaluationKey = tuple[str, str | None]
 """Run id and digest: a run has one evaluation for each test split and each choice of settings."""
 Direction = Literal["lower", "higher", "neither"]
+ANCHOR_LABELS = {
+    "references": "references",
+    "unrelated": "unrelated text",
+    "nearest_training": "nearest training",
+    "same_title": "same title",
+}
+"""Name of texts that no model wrote, scored beside the methods -> what tables and figures call them."""
 """Which way a metric is better."""
 
 
@@ -178,7 +185,7 @@ class EvaluationRecord(Record):
     settings: tuple[SettingMetrics, ...] = ()
     """The other prompt modes and decodings, in the order of `spec`: prompts, and each one's decodings."""
     anchors: dict[str, dict[str, MetricValue]]
-    """Texts scored as if generated: `references`, `unrelated` (a floor), `same_title` (a ceiling)."""
+    """Texts scored as if they had been generated, by the names of `ANCHOR_LABELS`."""
     seconds: dict[str, float]
     """Likelihood pass, generation, metrics."""
     clusters: str | None = None

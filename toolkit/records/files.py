@@ -7,14 +7,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from toolkit.errors import UserError
 
 REMEDY = "Choose another folder: by --root, or where the command names this one"
-_UMASK = os.umask(0)
-"""Permissions that new files lack: `tempfile` takes more away, and a root may belong to a group."""
-os.umask(_UMASK)
+
+
+@cache
+def _umask() -> int:
+    """Permissions that new files lack: `tempfile` takes more away, and a root may belong to a group."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager
@@ -33,7 +39,7 @@ def whole_file(path: Path, remedy: str = REMEDY) -> Iterator[Path]:
             yield neighbour
             with neighbour.open("rb") as stream:
                 os.fsync(stream.fileno())
-            neighbour.chmod(0o666 & ~_UMASK)
+            neighbour.chmod(0o666 & ~_umask())
             neighbour.replace(path)
         finally:
             neighbour.unlink(missing_ok=True)
@@ -51,7 +57,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         neighbour = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield neighbour
-            neighbour.chmod(0o777 & ~_UMASK)
+            neighbour.chmod(0o777 & ~_umask())
             if path.exists():
                 path.rename(neighbour / ".old")  # renaming is quick; removing comes last
             neighbour.replace(path)

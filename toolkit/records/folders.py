@@ -9,6 +9,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from toolkit.errors import UserError
+from toolkit.specs.reading import PATH_KEYS
 
 
 def cache_folder() -> Path:
@@ -143,6 +144,14 @@ class RunFolder:
         """`log.txt`: what the run's process printed."""
         return self.path / "log.txt"
 
+    def evaluations(self) -> list[Path]:
+        """Return the records of all finished evaluations, in the order of their digests."""
+        return sorted(self.path.glob("eval-*.json"))
+
+    def digests(self) -> list[str]:
+        """Return the digests of all finished evaluations, sorted."""
+        return [path.stem.removeprefix("eval-") for path in self.evaluations()]
+
     def evaluation(self, digest: str) -> Path:
         """`eval-<digest>.json`: written last."""
         return self.path / f"eval-{digest}.json"
@@ -160,10 +169,7 @@ _ABSOLUTE = re.compile(
     r"(?<![\w./:<~-])(?:[A-Za-z]:)?(?:[\\/][^\s\\/'\",:;(){}\[\]<>]+)+[\\/]([^\s\\/'\",:;(){}\[\]<>]+)"
 )
 _ONE_PATH = re.compile(r"(?:[A-Za-z]:)?[\\/][^\n{}]*[^\n{}\\/]$")
-_WEIGHTS_AND_DATA = {"adapter", "checkpoint", "gguf", "trained_on"}
-_PATHS = {"folder", "files", "tokenizer", "template"} | _WEIGHTS_AND_DATA
-"""Keys under which records hold a path, or a name that is none."""
-_ABOUT_FILES = {"identity", "error", "text", "reason"} | _PATHS
+_ABOUT_FILES = {"identity", "error", "text", "reason"} | PATH_KEYS
 """Keys under which records hold paths, or sentences with paths."""
 _DOCUMENTS = {"samples", "examples", "closest", "longest_common_text", "title", "reference", "generations"}
 """Keys under which records hold documents, which are left as they are."""
@@ -199,7 +205,7 @@ def without_paths_in(value: Any, root: Path, key: str = "") -> Any:
         return [without_paths_in(inner, root, key) for inner in value]
     if not isinstance(value, str):
         return value
-    if key in _PATHS and _ONE_PATH.match(value):  # a folder's name may hold spaces
+    if key in PATH_KEYS and _ONE_PATH.match(value):  # a folder's name may hold spaces
         here = from_here(value, root)
         return re.split(r"[\\/]", here)[-1] if _ONE_PATH.match(here) else here
     return without_paths(value, root) if key in _ABOUT_FILES else from_here(value, root)

@@ -9,6 +9,8 @@ from toolkit.records.evaluation import Direction
 from toolkit.specs import BASE
 
 SpeaksAbout = Literal["checkpoints", "methods"]
+Phase = Literal["base", "tune", "confirm"]
+"""What a run is for: the untouched base, the choice of a learning rate, or a seed at the chosen one."""
 """What an interval is about: these checkpoints on other documents (one or two seeds), or the methods."""
 
 
@@ -51,7 +53,7 @@ class Cell(ConditionRecord):
     """Whether the learning rate was chosen on validation data among as many as every other method had."""
     rate_choice: RateChoice | None = None
     """How a confirming run's learning rate was chosen; None for other runs."""
-    phase: Literal["base", "tune", "confirm"]
+    phase: Phase
     """`base` for the untouched base model; `tune` chooses a learning rate, `confirm` is evaluated."""
     budget: float = 1.0
     """Share of the condition's epochs that it trained: below 1 for the short runs of successive halving."""

@@ -1,7 +1,6 @@
 """What can be asked for, as frozen values: model, data set, format, method, training, evaluation, run.
 
-One module per subject: base model, data, format, method, training, evaluation, run. Values are frozen and own
-their defaults; `reading` checks YAML and overrides against them.
+Each has a module and owns its defaults; `reading` checks YAML and overrides against them.
 """
 
 from __future__ import annotations

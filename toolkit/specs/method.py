@@ -27,6 +27,8 @@ NOT_AS_NAMED = {
     "use_asa": {"True": "its scores are in no checkpoint, so that a run that goes on ends otherwise"},
 }
 """Option of peft -> pattern of its value -> why a run would not be what the option names."""
+ELSEWHERE = ("adapter", "checkpoint", "gguf")
+"""Fields that hold weights trained elsewhere: their content is identified by a hash, wherever they are."""
 DEFAULTS = {"SHADOW": {"auxiliary_loss_weight": 0.05}}
 """Adapter type -> options that peft sets, and that do not do what they name."""
 OF_THE_RUN = {"lr": "the learning rate is the run's", "optimizer_cls": "the optimizer is AdamW"}

@@ -23,6 +23,10 @@ DEEPEST = 100
 """Brackets within brackets in a study or a catalog file."""
 MOST_VALUES = 100_000
 """Values in a study or a catalog file."""
+OF_METHODS = ("adapter", "checkpoint", "gguf", "trained_on")
+"""Keys of a method that hold a path; a base model's `gguf` is a list of names."""
+PATH_KEYS = frozenset({"folder", "files", "tokenizer", "template", *OF_METHODS})
+"""Keys of specifications that hold a path, or a name that is none; an export leaves no path in them."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -127,7 +131,7 @@ def absolute_paths(value: Any, folder: Path) -> Any:
     result = {key: absolute_paths(item, folder) for key, item in value.items()}
     if isinstance(result.get("folder"), str):
         result["folder"] = _absolute(result["folder"], folder)
-    for key in ("adapter", "checkpoint", "gguf", "trained_on"):  # a base model's `gguf` is a list of names
+    for key in OF_METHODS:
         if isinstance(result.get(key), str):
             result[key] = _absolute(result[key], folder)
     if isinstance(result.get("tokenizer"), str) and is_path(result["tokenizer"]):

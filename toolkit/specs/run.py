@@ -6,16 +6,12 @@ from pydantic import Field
 
 from toolkit.specs.base import Spec, digest_of
 from toolkit.specs.data import DatasetSpec, DataSpec
-from toolkit.specs.method import MethodSpec
+from toolkit.specs.method import ELSEWHERE, MethodSpec
 from toolkit.specs.model import ModelSpec
 from toolkit.specs.training import TrainSpec
 
 BASE = "base"
 """The method of the untouched base model, which every study holds: `trainable: []`, no learning rate."""
-
-
-PATHS = ("adapter", "checkpoint", "gguf")
-"""Of a method: their content is identified by a hash, wherever they are."""
 
 
 class RunSpec(Spec):
@@ -65,12 +61,12 @@ class RunSpec(Spec):
             holder = value[part] if part else value
             if holder[field] is None:
                 holder.pop(field)  # runs of before these keys existed keep their identity
-        for field in (*PATHS, "files_sha256", "trained_by"):
+        for field in (*ELSEWHERE, "files_sha256", "trained_by"):
             given = value["method"].pop(field)
             if (
                 given is not None
                 and field != "trained_by"
-                and not (field in PATHS and self.method.files_sha256)
+                and not (field in ELSEWHERE and self.method.files_sha256)
             ):
                 value["method"][field] = given
         for part in ("model", "method"):

@@ -17,9 +17,9 @@ from toolkit.errors import UserError
 
 TOOL = "lm-evaluation-harness"
 WEIGHTED: dict[str, Formula] = {"word_perplexity": "exp", "byte_perplexity": "exp", "bits_per_byte": "bits"}
+"""Metrics whose samples are pairs of a log-likelihood, in nats, and a count of words or bytes."""
 LIKELIHOOD = "perplexity"
 """Logged as the log-likelihood of each document's target; the value is exp of minus their mean."""
-"""Metrics whose samples are pairs of a log-likelihood, in nats, and a count of words or bytes."""
 NAME = re.compile(r"samples_(?P<task>.+?)(_\d{4}-\d\d-\d\dT[\d.:-]+)?$")
 
 

@@ -6,7 +6,7 @@ import re
 import string
 from abc import abstractmethod
 
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from eval.metrics.texts import Pair, continuation, pair
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat, Conversation, Scoring
@@ -41,7 +41,7 @@ def scoring_of(form: AnyFormat) -> Scoring:
     return form.scoring if isinstance(form, Conversation) else Scoring()
 
 
-class Share(Metric):
+class Share(RatioMetric):
     """The share of answers that are right in some way: statistics are (0 or 1, 1)."""
 
     unit = "share"
@@ -62,7 +62,3 @@ class Share(Metric):
         texts = answers(outcome, context)
         right = None if texts is None else self.right(texts, context)
         return None if right is None else (float(right), 1.0)
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Right answers by answers."""
-        return ratio(sums[..., 0], sums[..., 1])

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat, Conversation
 
 
-class ChoiceAccuracy(Metric):
+class ChoiceAccuracy(RatioMetric):
     """Measured if the format names a column of `choices`. lm-evaluation-harness's `acc` and `acc_norm`."""
 
     name = "choice_accuracy"
@@ -37,7 +37,3 @@ class ChoiceAccuracy(Metric):
         lengths = [choice.characters if self.by_length else 1 for choice in outcome.choices]
         scores = [-choice.nll / length for choice, length in zip(outcome.choices, lengths, strict=True)]
         return float(outcome.choices[int(np.argmax(scores))].right), 1.0
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Right by questions."""
-        return ratio(sums[..., 0], sums[..., 1])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from eval.metrics.answers.answer import NORMALISED, answers, normalised
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat, Conversation
 
 
-class TokenF1(Metric):
+class TokenF1(RatioMetric):
     """As SQuAD's evaluation script counts it: words are a bag, each as often as it stands there."""
 
     name = "token_f1"
@@ -29,10 +29,6 @@ class TokenF1(Metric):
         """F1, 1."""
         texts = answers(outcome, context)
         return None if texts is None else (token_f1(*texts), 1.0)
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Mean F1."""
-        return ratio(sums[..., 0], sums[..., 1])
 
 
 def token_f1(answer: str, reference: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from eval.metrics.base import Context, Floats, Metric, number, ratio
+from eval.metrics.base import Context, Floats, RatioMetric, number, ratio
 from eval.metrics.texts import SIGNATURE, written_words
 from eval.metrics.words import ngrams
 from toolkit.records import Outcome
@@ -12,7 +12,7 @@ from toolkit.records import Outcome
 ORDERS = (2, 1, 3)
 
 
-class Distinct(Metric):
+class Distinct(RatioMetric):
     """Compare sets of the same size, and look at the references': neither way is better by itself.
 
     An n-gram that stands c times in the set adds 1/c where it stands, so documents add up to the number of
@@ -23,6 +23,7 @@ class Distinct(Metric):
     label = "distinct n-grams"
     unit = "share"
     direction = "neither"
+    needs_references = False
     of_set = True
     signature = f"orders:2,1,3|case:lower|over:set|{SIGNATURE}"
     margin = 0.02
@@ -39,10 +40,6 @@ class Distinct(Metric):
             grams = ngrams(tokens, n)
             row += [sum(1 / counts[gram] for gram in grams), float(len(grams))]
         return tuple(row)
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Different bigrams by bigrams."""
-        return ratio(sums[..., 0], sums[..., 1])
 
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Of single words and trigrams."""

@@ -27,6 +27,7 @@ class SelfBleu(Metric):
     unit = "BLEU"
     lowest, highest = 0.0, 100.0
     direction = "neither"
+    needs_references = False
     of_set = True
     signature = f"nrefs:others|case:mixed|eff:no|tok:13a|smooth:exp|{SIGNATURE}"
     margin = 1.0

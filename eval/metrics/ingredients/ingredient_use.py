@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from eval.metrics.base import Context, Floats, Metric, number, ratio
+from eval.metrics.base import Context, Floats, RatioMetric, number, ratio
 from eval.metrics.ingredients.names import SIGNATURE, known_heads, read
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat
 
 
-class IngredientUse(Metric):
+class IngredientUse(RatioMetric):
     """Of all ingredients listed in all documents, prompt and generation together; human recipes reach .79.
 
     An ingredient counts as mentioned if one of the last two words of its name stands in the directions. The
@@ -19,6 +19,7 @@ class IngredientUse(Metric):
     label = "ingredients used"
     unit = "share"
     direction = "higher"
+    needs_references = False
     signature = f"used-by-listed|{SIGNATURE}|text:prompt+written"
     margin = 0.02
     value_columns = 2
@@ -42,10 +43,6 @@ class IngredientUse(Metric):
             float(len(mentioned)),
             float(not recipe.names),
         )
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Mentioned by listed."""
-        return ratio(sums[..., 0], sums[..., 1])
 
     def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
         """Share of the mentioned that were listed, and their F1; documents that list nothing."""

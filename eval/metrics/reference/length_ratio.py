@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from eval.metrics.texts import SIGNATURE, pair
 from eval.metrics.words import words
 from toolkit.records import Outcome
 
 
-class LengthRatio(Metric):
+class LengthRatio(RatioMetric):
     """1 is as long as the references; neither way is better, and BLEU moves with it."""
 
     name = "length_ratio"
@@ -23,10 +23,6 @@ class LengthRatio(Metric):
         """Words written, words of the reference."""
         texts = pair(outcome, context)
         return None if texts is None else (float(len(words(texts[0]))), float(len(words(texts[1]))))
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Words by words."""
-        return ratio(sums[..., 0], sums[..., 1])
 
 
 METRIC = LengthRatio()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from eval.metrics.reference.embeddings import PACKAGE, SIGNATURE, similarity
 from eval.metrics.texts import SIGNATURE as TEXT
 from eval.metrics.texts import pair
 from toolkit.records import Outcome
 
 
-class SemanticSimilarity(Metric):
+class SemanticSimilarity(RatioMetric):
     """Mean over documents; an empty text counts 0. Unrelated recipes are alike too: see the floor."""
 
     name = "semantic_similarity"
@@ -25,10 +25,6 @@ class SemanticSimilarity(Metric):
         """Cosine, 1; None without a generation or a reference."""
         texts = pair(outcome, context)
         return None if texts is None else (similarity(texts, context), 1.0)
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Cosines by documents."""
-        return ratio(sums[..., 0], sums[..., 1])
 
 
 METRIC = SemanticSimilarity()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.metrics.base import Context
+from eval.metrics.base import Context, Floats, RatioMetric
 from toolkit.data.format import find_markers, section_bodies
 from toolkit.records import Outcome
 from toolkit.specs import AnyFormat
@@ -75,3 +75,22 @@ def text_after_end(text: str, form: AnyFormat) -> str:
         rest += text[at : span.start]
         at = span.stop
     return (rest + text[at:]).strip()
+
+
+class StructureMetric(RatioMetric):
+    """What both structure metrics share; each check's failure follows the two statistics of the value."""
+
+    unit = "share"
+    direction = "higher"
+    needs_references = False
+    margin, margin_kind, margin_floor = 0.05, "gain", 0.01
+    value_columns = 2
+
+    def defined_on(self, form: AnyFormat) -> bool:
+        """Only formats with markers have a structure to check."""
+        return bool(form.markers)
+
+    def details(self, sums: Floats, context: Context) -> dict[str, float | None]:
+        """Return how many documents fail each check."""
+        names = check_names(context.form)
+        return {f"failed: {name}": float(n) for name, n in zip(names, sums[2:], strict=True)}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from eval.metrics.base import Context, Floats, Metric, ratio
+from eval.metrics.base import Context, RatioMetric
 from toolkit.records import Outcome
 
 
-class StopRate(Metric):
+class StopRate(RatioMetric):
     """A model that never learned its end-of-text token runs to the limit."""
 
     name = "stop_rate"
     label = "stop rate"
     unit = "share"
     direction = "higher"
+    needs_references, needs_endings = False, True
     signature = "ended:end-of-text"
     margin, margin_kind, margin_floor = 0.05, "gain", 0.01
     binary = True
@@ -21,10 +22,6 @@ class StopRate(Metric):
         """Ended by itself, 1."""
         generation = context.generation(outcome)
         return None if generation is None else (float(generation.ended == "end_of_text"), 1.0)
-
-    def aggregate(self, sums: Floats) -> Floats:
-        """Ended by generations."""
-        return ratio(sums[..., 0], sums[..., 1])
 
 
 METRIC = StopRate()

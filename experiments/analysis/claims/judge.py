@@ -7,13 +7,22 @@ from functools import partial
 from typing import Literal
 
 from eval.metrics import Metric, all_metrics
-from eval.statistics.verdicts import Support, supports, with_holm
+from eval.statistics.verdicts import supports, with_holm
 from experiments.analysis.claims.ratios import Ratio, measured_ratio, ratio_evidence
 from experiments.analysis.comparisons import KnownComparisons, compare, margin_of
 from experiments.analysis.statistics import Statistics
 from experiments.design.findings import Band, Pair, PublishedFinding, published_findings
 from experiments.design.study import StudySpec
-from toolkit.records import Claim, Comparison, ComparisonEvidence, Condition, Finding, Optimum, StudyRecords
+from toolkit.records import (
+    Claim,
+    Comparison,
+    ComparisonEvidence,
+    Condition,
+    Finding,
+    Optimum,
+    StudyRecords,
+    Support,
+)
 from toolkit.specs import AnyFormat
 
 

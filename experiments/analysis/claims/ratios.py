@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from eval.audit import comparable, had_its_cores
 from eval.statistics.optimum import located
-from eval.statistics.verdicts import Support
 from experiments.design.findings import Band
-from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord
+from toolkit.records import Cell, Optimum, RatioEvidence, RunRecord, Support
 
 
 class Ratio(NamedTuple):

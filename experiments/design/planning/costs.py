@@ -13,7 +13,7 @@ from experiments.design.study_state import CellState, StudyState
 from toolkit import runtime
 from toolkit.errors import UserError
 from toolkit.records import EvaluationRecord, RunRecord
-from toolkit.records.folders import Root
+from toolkit.records.folders import Root, RunFolder
 from toolkit.specs import EvalSpec, TrainSpec
 
 LATEST = 5
@@ -109,16 +109,16 @@ def _finished(
         near = all(record.environment.get(fact) == here[fact] for fact in ("processor", "cores"))
         near &= bool(record.environment.get("cuda")) == on_gpu
         if same and near and record.status == "finished":
-            evaluation = _evaluation(path.parent)
+            evaluation = _evaluation(root.run(path.parent.name))
             evaluated = evaluation is not None
             if left[evaluated]:
                 left[evaluated] -= 1
                 yield record, evaluation
 
 
-def _evaluation(folder: Path) -> EvaluationRecord | None:
-    """An evaluation in a run's folder in which the model was run; None if there is none."""
-    for path in sorted(folder.glob("eval-*.json")):
+def _evaluation(folder: RunFolder) -> EvaluationRecord | None:
+    """An evaluation of a run in which the model was run; None if there is none."""
+    for path in folder.evaluations():
         evaluation = _readable(EvaluationRecord, path)
         if evaluation is not None and {"likelihood", "generation"} <= evaluation.seconds.keys():
             return evaluation

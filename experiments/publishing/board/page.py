@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.analysis.recommend import By
 from experiments.publishing.board.rows import (
     COSTS,
     STUDY,
@@ -33,7 +32,7 @@ from figures.wording.names import (
     value_text,
 )
 from figures.wording.pairs import metric_of
-from toolkit.records import BASE, Condition
+from toolkit.records import BASE, Condition, CostKind
 
 WRITTEN = (
     "Written by `python -m experiments.publishing` from the records in `experiments/results/board`; no "
@@ -157,7 +156,7 @@ def _step(row: Row, steps: Steps) -> str:
     return ", ".join(f"{ratio:.2f}" for ratio in steps.of.get(row.method, ())) or MISSING
 
 
-def _cost(row: Row, by: By, *, in_seconds: bool) -> str:
+def _cost(row: Row, by: CostKind, *, in_seconds: bool) -> str:
     """A cost with its unit; short times all in seconds, so that they can be compared."""
     cost = row.candidate.cost(by) if row.candidate else None
     if by == "time" and in_seconds and cost is not None:

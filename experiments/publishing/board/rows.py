@@ -9,15 +9,14 @@ from typing import Literal, NamedTuple
 from eval.audit import comparable, had_its_cores
 from eval.statistics.crossed import ALPHA
 from eval.statistics.optimum import Located, located
-from experiments.analysis.recommend import By
 from experiments.publishing.board.rule import LEAST_SEEDS, may_be_called_better
 from experiments.publishing.kept import Kept
 from figures.wording.names import count
-from toolkit.records import BASE, CLEARLY, Candidate, Cell, Comparison, Condition, Estimate
+from toolkit.records import BASE, CLEARLY, Candidate, Cell, Comparison, Condition, CostKind, Estimate
 
 STUDY = "board"
 Standing = Literal["baseline", "better", "equivalent", "worse", "undecided", "refused"]
-COSTS: tuple[tuple[By, str], ...] = (
+COSTS: tuple[tuple[CostKind, str], ...] = (
     ("memory", "peak memory"),
     ("time", "training time"),
     ("size", "saved size"),
@@ -39,7 +38,7 @@ class Row(NamedTuple):
     standing: Standing
     unconfirmed: str | None
     """Why a study's *better* does not meet the board's rule; None of all else."""
-    ratios: Mapping[By, Located]
+    ratios: Mapping[CostKind, Located]
     """What it takes over what the baseline takes."""
 
 
@@ -122,13 +121,13 @@ def without_value(kept: Kept, condition: Condition) -> list[str]:
     return [method for method in trained if method not in (*rows, BASE)]
 
 
-def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[By, Located]:
+def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> dict[CostKind, Located]:
     """Return what a method takes over what the baseline takes, by seed, with intervals over the seeds.
 
     Time and memory are those of the runs on one device (`comparable`); no time if one of them shared its
     cores with other work, or if that is not known.
     """
-    spent: dict[By, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
+    spent: dict[CostKind, dict[str, dict[int, float]]] = {by: {} for by, _ in COSTS}
     on_device, quiet = comparable(cells, kept.runs, baseline), True
     for cell in cells:
         run = kept.runs.get(cell.run_id)
@@ -137,7 +136,7 @@ def ratios_of(kept: Kept, cells: Sequence[Cell], method: str, baseline: str) -> 
         here = cell.run_id in on_device
         quiet = quiet and (not here or had_its_cores(run) is True)
         costs = run.costs
-        values: dict[By, float | None] = {
+        values: dict[CostKind, float | None] = {
             "memory": costs.cuda_allocated_bytes or costs.peak_memory_bytes,
             "time": costs.train_seconds,
             "size": costs.artifact_bytes,

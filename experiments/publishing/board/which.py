@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eval.audit import comparable, had_its_cores
-from experiments.analysis.recommend import By, choose
+from experiments.analysis.recommend import choose
 from experiments.publishing.board.rows import COSTS, Row
 from experiments.publishing.kept import Kept
 from figures.wording.evidence import recommendation_text
 from figures.wording.names import joined
 from figures.wording.pairs import metric_labels
-from toolkit.records import Condition
+from toolkit.records import Condition, CostKind
 
 
 def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
@@ -28,11 +28,13 @@ def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
                 words = f"Not known, since {unknown}."
             elif elsewhere:
                 words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
-            parts.append(f"**By {label}.** {words}")
+            parts.append(f"**CostKind {label}.** {words}")
     return parts if len(parts) > 1 else []
 
 
-def _unknown(kept: Kept, rows: Sequence[Row], condition: Condition, by: By) -> tuple[str | None, list[str]]:
+def _unknown(
+    kept: Kept, rows: Sequence[Row], condition: Condition, by: CostKind
+) -> tuple[str | None, list[str]]:
     """Return why a cost is known of no method, and the methods of which it is not known."""
     if by == "size":
         return None, []

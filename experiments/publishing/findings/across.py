@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from experiments.analysis.recommend import By
 from experiments.publishing.findings.headline import (
     FULL,
     HEADLINE,
@@ -20,9 +19,9 @@ from experiments.publishing.kept import Kept
 from figures.tables.table import Table
 from figures.wording.names import MISSING, decimals, joined, value_text
 from figures.wording.pairs import confidence_text, metric_of, verdict_text
-from toolkit.records import Comparison, Condition
+from toolkit.records import Comparison, Condition, CostKind
 
-SHARES: tuple[By, ...] = ("memory", "time")
+SHARES: tuple[CostKind, ...] = ("memory", "time")
 """The costs that are shown, as shares of those of full fine-tuning."""
 HEADER = (
     "base model",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from eval.audit import comparable
 from eval.statistics.optimum import Located
-from experiments.analysis.recommend import By, choose
+from experiments.analysis.recommend import choose
 from experiments.publishing.board.rows import COSTS, ratios_of
 from experiments.publishing.kept import Kept
 from figures.tables.table import Table
@@ -21,7 +21,7 @@ from figures.wording.names import (
     joined,
 )
 from figures.wording.pairs import metric_of, verdict_text
-from toolkit.records import Candidate, Cell, Comparison, Condition
+from toolkit.records import Candidate, Cell, Comparison, Condition, CostKind
 
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
@@ -57,7 +57,7 @@ def compared(kept: Kept, condition: Condition) -> list[Comparison]:
     return [pairs[metric] for metric in headline if metric in pairs]
 
 
-def ratios(kept: Kept, condition: Condition) -> Mapping[By, Located]:
+def ratios(kept: Kept, condition: Condition) -> Mapping[CostKind, Located]:
     """Return what LoRA takes over what full fine-tuning takes, where that is known."""
     found = ratios_of(kept, _confirmed(kept, condition), LORA, FULL)
     return {by: ratio for by, ratio in found.items() if ratio.value is not None}

@@ -187,7 +187,7 @@ def wrong(value: object) -> Any:
         (lambda: score([GOOD, GOOD], REFERENCES, stopped=[True] * 4), "stopped: 1 lists for 2 seeds"),
         (lambda: score(["a"], ["\ud800"]), "references: .* holds half a surrogate pair"),
         (lambda: score([["\udc00"]], ["a"]), "predictions: .* holds half a surrogate pair"),
-        (lambda: score(GOOD, REFERENCES, "copied"), "copies of training texts: give them as `train`"),
+        (lambda: score(GOOD, REFERENCES, "copied"), "looks at training texts: give them as `train`"),
         (lambda: compare(GOOD, BAD, REFERENCES, margin=-1), "margin -1: give how large"),
         (lambda: compare(GOOD, BAD, REFERENCES, "rouge_l", margin=5), "margin of rouge_l: 5 is half of all"),
         (lambda: score(["a"], ["a"], stopped=["yes"]), "stopped: expected True or False .*, got str: 'yes'"),

@@ -64,14 +64,13 @@ def test_continuations_that_part_at_a_tie_agree(tiny_gpt2, tiny_tokenizer):
 PIE = "RECIPE: Pie\n"
 
 
-def test_a_base_that_fails_is_evaluated_one_text_at_a_time_and_says_so(
-    rwkv, tiny_tokenizer, recipe_texts, capsys
-):
+def test_a_base_that_fails_is_evaluated_one_text_at_a_time_and_says_so(rwkv, tiny_tokenizer, recipe_texts):
     """Four recipes with titles of several lengths: each text is the one written alone, marked, one line."""
     texts = [text.replace("Dish", "Dish of peas" * (i + 1)) for i, text in enumerate(recipe_texts[:4])]
     spec = EvalSpec(max_new_tokens=8, decodings=(GREEDY,))
-    made, _ = outcomes(rwkv, tiny_tokenizer, texts, FORM, spec, precision="fp32")
-    assert capsys.readouterr().out.count("one text at a time") == 1
+    with pytest.warns(UserWarning, match="one text at a time") as told:
+        made, _ = outcomes(rwkv, tiny_tokenizer, texts, FORM, spec, precision="fp32")
+    assert sum("one text at a time" in str(one.message) for one in told) == 1
     for text, outcome in zip(texts, made, strict=True):
         (written,) = outcome.generations
         assert not written.batched

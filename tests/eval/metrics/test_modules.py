@@ -96,7 +96,7 @@ def test_a_module_takes_documents_one_by_one_and_refuses_what_is_no_ending(found
     """One of two has an end; a word is neither true nor false; copies need the texts they may be of."""
     assert found["one by one"]["structure_compliance"] == 0.5
     assert "stopped: expected True or False per document, got str: 'False'" in found["a word"]
-    assert "copies of training texts: give them as `train`" in found["no train"]
+    assert "looks at training texts: give them as `train`" in found["no train"]
 
 
 def test_a_module_takes_how_texts_ended(found):

@@ -58,4 +58,8 @@ def test_a_study_stops_when_decided_futile_or_exhausted():
 
 def test_the_confidence_sequence_is_wider_at_the_last_look_than_the_last_level():
     """2.03 standard errors at the fifth look, against about 3 for every look there might be."""
-    assert 2.6 < mixture_width(1.0) < 3.3
+    from scipy.special import ndtri
+
+    last = -ndtri(levels([0.2, 0.4, 0.6, 0.8, 1.0])[-1] / 2)
+    assert last == pytest.approx(2.03, abs=0.005)
+    assert 1.25 * last < mixture_width(1.0) < 3.3
