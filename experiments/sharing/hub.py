@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from experiments.sharing.model_card import CARD, base_name, card
-from toolkit.errors import UserError, unknown_name
+from toolkit.errors import UserError, first_line, unknown_name
 from toolkit.records import EvaluationRecord, RunRecord, hashes
 from toolkit.records.folders import Root, RunFolder
 
@@ -57,9 +57,9 @@ def push(run_id: str, repository: str, root: Path, *, private: bool = False) -> 
         hint = (
             "; `hf auth login`, or set HF_TOKEN to a token that may write there" if code in (401, 403) else ""
         )
-        raise UserError(f"push: the Hub refused: {_first_line(error)}{hint}") from error
+        raise UserError(f"push: the Hub refused: {first_line(error)}{hint}") from error
     except Exception as error:  # noqa: BLE001 - its clients differ in what they raise; each ends in one line
-        raise UserError(f"push: the Hub can't be reached: {_first_line(error)}") from error
+        raise UserError(f"push: the Hub can't be reached: {first_line(error)}") from error
     return str(address)
 
 
@@ -83,7 +83,3 @@ def _content(path: Path, record: RunRecord) -> Path | bytes:
     value = json.loads(path.read_text(encoding="utf-8"))
     value["base_model_name_or_path"] = base_name(record.spec.model)
     return json.dumps(value, indent=2).encode()
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

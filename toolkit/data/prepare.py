@@ -24,7 +24,7 @@ from toolkit.data.format import document_id
 from toolkit.data.report import report, too_few
 from toolkit.data.sources.mixture import components, quotas
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, Hashes, Indices, group_keys, same_prompt, split
+from toolkit.data.split import FILL_ORDER, Hashes, Indices, group_keys, same_prompt, split
 from toolkit.errors import UserError
 from toolkit.events import Listener, PhaseStarted, ignore
 from toolkit.records import hashes
@@ -67,7 +67,7 @@ def prepare(
     with tempfile.TemporaryDirectory(prefix="bakeoff-", ignore_cleanup_errors=True) as folder:
         done = _prepare(dataset, data, Path(folder), progress)
         return Prepared(  # in memory: the folder, and its memory map, are removed
-            **{name: list(getattr(done, name)) for name in SPLITS},
+            **{name: list(getattr(done, name)) for name in FILL_ORDER},
             further_references={key: list(texts) for key, texts in done.further_references.items()},
             clusters=done.clusters,
             fingerprints=done.fingerprints,
@@ -99,7 +99,7 @@ def _prepare(dataset: DatasetSpec, data: DataSpec, root: Path, progress: Listene
                 _divide(dataset, data, weighted, documents, folder, progress)
                 hashes.seal(folder)
     with np.load(inner / "split.npz") as arrays:
-        texts = {name: documents.texts.choose(arrays[name]) for name in SPLITS}
+        texts = {name: documents.texts.choose(arrays[name]) for name in FILL_ORDER}
         further = np.split(arrays["further"], arrays["further_ends"][:-1])
         clusters = _clusters_of(documents, arrays["test"], arrays["alike"])
     references = {

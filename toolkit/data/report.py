@@ -13,10 +13,11 @@ from toolkit.data.corpus import Corpus
 from toolkit.data.duplicates.leaks import leak_report
 from toolkit.data.format import plain_text
 from toolkit.data.sources.open import Source
-from toolkit.data.split import SPLITS, Hashes, Indices, Split
+from toolkit.data.split import FILL_ORDER, Hashes, Indices, Split
 from toolkit.data.texts import AllBodies, Texts
 from toolkit.events import Listener, ignore
 from toolkit.records.data import (
+    SPLITS,
     DataReport,
     Duplicates,
     Lengths,
@@ -51,9 +52,9 @@ def report(
     progress: Listener = ignore,
 ) -> DataReport:
     """Return the data report of a finished split; ``used`` are the documents that were divided."""
-    chosen = {split: used[division.members[split]] for split in SPLITS}
-    texts = {split: documents.texts.choose(chosen[split]) for split in SPLITS}
-    bodies = {split: AllBodies(texts[split]) for split in SPLITS}
+    chosen = {split: used[division.members[split]] for split in FILL_ORDER}
+    texts = {split: documents.texts.choose(chosen[split]) for split in FILL_ORDER}
+    bodies = {split: AllBodies(texts[split]) for split in FILL_ORDER}
     held_out = {split: bodies[split] for split in ("test", "validation")}
     each = [
         SourceReport(
@@ -61,7 +62,7 @@ def report(
             license=source.dataset.license,
             format=source.dataset.format.name,
             sizes=SplitCounts(
-                **{split: int((documents.sources[chosen[split]] == number).sum()) for split in SPLITS}
+                **{split: int((documents.sources[chosen[split]] == number).sum()) for split in FILL_ORDER}
             ),
         )
         for number, (source, counts) in enumerate(zip(sources, documents.counts["sources"], strict=True))
@@ -74,17 +75,17 @@ def report(
         duplicates=Duplicates(**documents.counts["duplicates"], policy=data.duplicates),
         documents=len(used),
         sizes=Sizes(
-            **{split: len(texts[split]) for split in SPLITS},
+            **{split: len(texts[split]) for split in FILL_ORDER},
             excluded=division.excluded,
             unused=division.unused,
         ),
-        prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in SPLITS}),
-        clusters=_clusters(sources, {split: documents.groups[chosen[split]] for split in SPLITS}),
+        prompts=SplitCounts(**{split: len({one[0] for one in bodies[split]}) for split in FILL_ORDER}),
+        clusters=_clusters(sources, {split: documents.groups[chosen[split]] for split in FILL_ORDER}),
         sources=tuple(each),
-        characters={split: _lengths(texts[split], dataset.format) for split in SPLITS},
+        characters={split: _lengths(texts[split], dataset.format) for split in FILL_ORDER},
         fingerprints={
             split: fingerprint([*([] if split == "test" else rendering(dataset.format)), *texts[split]])
-            for split in SPLITS
+            for split in FILL_ORDER
         },
         leak=leak_report(bodies["train"], held_out, progress),
         samples=tuple(texts["train"][:SAMPLES]),
@@ -131,9 +132,9 @@ def too_few(
     lost += [f"{copies:,} near-copies of another (data.near_duplicate, data.duplicates)"] if copies else []
     lost += [f"{division.excluded:,} excluded beside a held-out title"] if division.excluded else []
     detail = f" ({'; '.join(lost)})" if lost else ""
-    wanted = ", ".join(f"{split}={getattr(data, split)}" for split in reversed(SPLITS))
+    wanted = ", ".join(f"{split}={getattr(data, split)}" for split in SPLITS)
     wanted += f", further_test={data.further_test}" if data.further_test else ""
-    possible = ", ".join(f"{split}={len(division.members[split])}" for split in reversed(SPLITS))
+    possible = ", ".join(f"{split}={len(division.members[split])}" for split in SPLITS)
     short = [
         f"{sources[number].dataset.name} lacks {count:,} for {split}"
         for split, lacks in division.missing.items()

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
-SPLITS = ("test", "validation", "train")
-"""In the order in which they are filled: the smaller first."""
+FILL_ORDER = ("test", "validation", "train")
+"""The splits in the order in which they are filled: the smaller first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ def split(
     downward = np.lexsort((ids, ~keys))
     members: dict[str, Indices] = {}
     missing: dict[str, dict[int, int]] = {}
-    for name in SPLITS:
+    for name in FILL_ORDER:
         left = dict(sizes[name])
         members[name] = filling.fill(name, left, downward if name == "train" else upward)
         if any(left.values()):

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from toolkit.data.sources.open import Source, open_source
-from toolkit.data.split import SPLITS
+from toolkit.data.split import FILL_ORDER
 from toolkit.specs import AnyFormat, DatasetSpec, DataSpec
 
 
@@ -32,7 +32,7 @@ def quotas(
             int(getattr(data, split)),
             {n: weighted[n][1] for n in (everyone if split == "train" else tested)},
         )
-        for split in SPLITS
+        for split in FILL_ORDER
     }
 
 
