@@ -28,7 +28,7 @@ def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
                 words = f"Not known, since {unknown}."
             elif elsewhere:
                 words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
-            parts.append(f"**CostKind {label}.** {words}")
+            parts.append(f"**By {label}.** {words}")
     return parts if len(parts) > 1 else []
 
 
