@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toolkit.errors import UserError
 
-REMEDY = "Choose another folder: by --root, or where the command names this one"
+REMEDY = "Choose another folder, where the command names it or by --root"
 
 
 @cache

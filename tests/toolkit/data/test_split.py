@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from toolkit.data.split import SPLITS, Split, group_keys, same_prompt, split
+from toolkit.data.split import FILL_ORDER, Split, group_keys, same_prompt, split
 
 Doc = tuple[int, int]  # identity, key
 DOC = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 12))
@@ -23,7 +23,7 @@ def divide(
     keys = np.array([d[1] for d in docs], dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     wanted = {part: {0: size} for part, size in zip(("train", "validation", "test"), sizes, strict=True)}
     done = split(keys, ids, np.zeros(len(docs), dtype=np.int64), wanted, prompts=keys if unique else None)
-    return {part: ids[done.members[part]].tolist() for part in SPLITS}, done
+    return {part: ids[done.members[part]].tolist() for part in FILL_ORDER}, done
 
 
 def test_the_parts_lie_along_one_line() -> None:
@@ -32,7 +32,7 @@ def test_the_parts_lie_along_one_line() -> None:
     ids = np.array([40, 21, 50, 20, 10, 30], dtype=np.uint64)
     sizes = {"test": {0: 2}, "validation": {0: 1}, "train": {0: 1}}
     done = split(keys, ids, np.zeros(6, dtype=np.int64), sizes)
-    assert {part: ids[done.members[part]].tolist() for part in SPLITS} == {
+    assert {part: ids[done.members[part]].tolist() for part in FILL_ORDER} == {
         "test": [10, 20],
         "validation": [30],
         "train": [50],
@@ -230,7 +230,7 @@ def test_a_further_test_document_is_the_next_of_the_line() -> None:
     keys = np.arange(1, 7, dtype=np.uint64)
     sizes = {"test": {0: 1}, "validation": {0: 1}, "train": {0: 1}}
     done = split(keys, keys, np.zeros(6, dtype=np.int64), sizes, further={0: 2})
-    assert {part: keys[done.members[part]].tolist() for part in SPLITS} == {
+    assert {part: keys[done.members[part]].tolist() for part in FILL_ORDER} == {
         "test": [1, 3, 4],
         "validation": [2],
         "train": [6],
