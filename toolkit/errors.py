@@ -33,7 +33,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Names that begin with it come before those that are spelt alike.
     """
     names = sorted(known)
-    longer = [one for one in names if name and one.startswith(name)]
+    longer = [one for one in names if name and one.startswith(name)][:8]
     close = longer or difflib.get_close_matches(name, names, n=1, cutoff=0.55)
     quoted = [f"'{one}'" for one in close]
     hint = f"Did you mean {', '.join(quoted[:-1])}{' or ' * (len(quoted) > 1)}{quoted[-1]}? " if close else ""

@@ -97,7 +97,7 @@ def _files_of_run(folder: RunFolder, evaluations: Collection[str]) -> Iterator[P
 
 
 def _is_included(path: Path, evaluations: Collection[str]) -> bool:
-    """Whether a file is of finished work: an evaluation's record is written after its outcomes."""
+    """Whether a file is of finished work, and of these evaluations if it is of one: its record comes last."""
     kind, _, digest = path.stem.partition("-")
     if kind not in ("eval", "statistics"):
         return True

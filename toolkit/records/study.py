@@ -9,9 +9,9 @@ from toolkit.records.evaluation import Direction
 from toolkit.specs import BASE
 
 SpeaksAbout = Literal["checkpoints", "methods"]
+"""What an interval is about: these checkpoints on other documents (one or two seeds), or the methods."""
 Phase = Literal["base", "tune", "confirm"]
 """What a run is for: the untouched base, the choice of a learning rate, or a seed at the chosen one."""
-"""What an interval is about: these checkpoints on other documents (one or two seeds), or the methods."""
 
 
 class Condition(NamedTuple):

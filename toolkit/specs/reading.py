@@ -15,15 +15,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from toolkit.errors import UserError, first_line, nearest
+from toolkit.specs.method import ELSEWHERE
 
 M = TypeVar("M", bound=BaseModel)
 LARGEST_FILE = 2**20
-"""Bytes of a study or a catalog file."""
+"""Bytes of a YAML file: of a study, a catalog or conversations."""
 DEEPEST = 100
 """Brackets within brackets in a study or a catalog file."""
 MOST_VALUES = 100_000
 """Values in a study or a catalog file."""
-OF_METHODS = ("adapter", "checkpoint", "gguf", "trained_on")
+OF_METHODS = (*ELSEWHERE, "trained_on")
 """Keys of a method that hold a path; a base model's `gguf` is a list of names."""
 PATH_KEYS = frozenset({"folder", "files", "tokenizer", "template", *OF_METHODS})
 """Keys of specifications that hold a path, or a name that is none; an export leaves no path in them."""
@@ -35,7 +36,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is not a file")
         if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path}: larger than {LARGEST_FILE:,} bytes: not a study or a catalog")
+            raise UserError(
+                f"{path}: larger than {LARGEST_FILE:,} bytes: split it, or write data as JSON Lines"
+            )
         return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -17,13 +17,13 @@ from toolkit.data import batches as tokens
 from toolkit.data.format import texts_with_special_tokens
 from toolkit.errors import UserError, is_out_of_memory, one_line
 from toolkit.events import Listener, PhaseStarted
-from toolkit.models import artifact, flops, methods, probe
+from toolkit.models import artifact, flops, probe
 from toolkit.records import DataCounts
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec
 from toolkit.training import checkpoints
 from toolkit.training.monitor import DivergedError, Monitor, OutOfPatienceError, StepTotals
-from toolkit.training.step import attention, frozen_weights
+from toolkit.training.step import adapters, attention, frozen_weights
 from toolkit.training.trainer import TokenBudgetTrainer, arguments, warmup_steps
 from toolkit.training.validation import BestWeights, Validation
 
@@ -130,7 +130,7 @@ def fit(
         monitor=monitor,
         precision=precision,
         spec=spec,
-        callbacks=[*methods.callbacks(model, steps, warmup_steps(spec.train, steps)), monitor],
+        callbacks=[*adapters.callbacks(model, steps, warmup_steps(spec.train, steps)), monitor],
     )
     trainer.remove_callback(PrinterCallback)
     counted = peak = exact = None

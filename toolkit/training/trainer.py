@@ -17,12 +17,13 @@ from toolkit import runtime
 from toolkit.data import batches as tokens
 from toolkit.data.conversations.labels import IGNORED
 from toolkit.errors import UserError
-from toolkit.models import methods, probe
+from toolkit.models import probe
 from toolkit.models.precision import autocast
 from toolkit.records.folders import RunFolder
 from toolkit.specs import RunSpec, TrainSpec
 from toolkit.training import checkpoints
 from toolkit.training.monitor import Monitor
+from toolkit.training.step import adapters
 from toolkit.training.step.compiled import CompiledBlocks
 from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
@@ -95,7 +96,7 @@ class TokenBudgetTrainer(Trainer):
         compiled = nullcontext() if self._compiled is None else self._compiled.training()
         with autocast(self.args.device, self._precision), compiled:
             loss = self.next_token.loss(model, inputs, num_items_in_batch)
-        added = methods.penalty(self.model)
+        added = adapters.penalty(self.model)
         if added is not None:  # its gradient only, so that the recorded loss stays nats per token
             share = (inputs["labels"] != IGNORED).sum() / num_items_in_batch
             loss = loss + share * (added - added.detach())
@@ -115,7 +116,7 @@ class TokenBudgetTrainer(Trainer):
         if self.optimizer is None and self._method.optimizer is not None:
             kind, settings = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             decay = self.args.weight_decay
-            self.optimizer = methods.optimizer(self.model, self._method, kind, settings, decay)
+            self.optimizer = adapters.optimizer(self.model, self._method, kind, settings, decay)
         return super().create_optimizer(model)
 
     def get_decay_parameter_names(self, model: Any) -> list[str]:

@@ -18,8 +18,6 @@ from toolkit.errors import UserError
 TOOL = "CSV"
 ITEMS = "items"
 """The task of rows that name none."""
-
-
 NEEDED = ("item", "score")
 
 

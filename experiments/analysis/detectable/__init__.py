@@ -1,4 +1,4 @@
-"""What a study will detect: the smallest difference it detects, and the margin it can call equivalent.
+"""What a study can detect: the smallest difference, and the margin within which it can call equivalent.
 
 `bases` finds the variances that a prediction rests on, `sizes` predicts from them, `wording` tells it.
 """

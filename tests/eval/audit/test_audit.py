@@ -71,6 +71,14 @@ class Study:
         if digest:
             self.evaluations[run_id] = evaluation(made, kind, 0, "test-1")
 
+    def lose(self, rate: float, status: str) -> None:
+        """End LoRA's tuning run at a rate in another way."""
+        lost = ("lora-r16", "tune", rate)
+        self.cells = [
+            c.model_copy(update={"status": status}) if (c.method, c.phase, c.learning_rate) == lost else c
+            for c in self.cells
+        ]
+
     def records(self) -> StudyRecords:
         """The records as the reader would hand them on."""
         records = StudyRecords(self.cells, Root(Path("nowhere")))
@@ -184,12 +192,7 @@ def test_searches_as_wide_but_for_rounding_are_alike() -> None:
 
 def test_a_rate_beside_one_that_diverged_is_flagged(study: Study) -> None:
     """LoRA confirms at 1e-3; its 1e-2 diverged. The others' do not concern it, and it stays tuned."""
-    study.cells = [
-        c.model_copy(update={"status": "diverged"})
-        if (c.method, c.phase, c.learning_rate) == ("lora-r16", "tune", 1e-2)
-        else c
-        for c in study.cells
-    ]
+    study.lose(1e-2, "diverged")
     finding = study.findings()["beside a diverged rate"]
     assert (finding.status, finding.methods) == ("flagged", ("lora-r16",))
     assert "lora-r16 at 0.001 lies beside 0.01" in finding.text
@@ -199,12 +202,7 @@ def test_a_rate_beside_one_that_diverged_is_flagged(study: Study) -> None:
 
 def test_a_rate_at_which_a_run_failed_was_not_tried(study: Study) -> None:
     """LoRA's 1e-2 failed, as of a full disk: it tried two rates of three, and 1e-3 is the last of them."""
-    study.cells = [
-        c.model_copy(update={"status": "failed"})
-        if (c.method, c.phase, c.learning_rate) == ("lora-r16", "tune", 1e-2)
-        else c
-        for c in study.cells
-    ]
+    study.lose(1e-2, "failed")
     finding = study.findings()["learning rates tried"]
     assert (finding.status, finding.methods) == ("refused", ("lora-r16",))
     assert not study.allowed("lora-r16", "full")

@@ -9,6 +9,7 @@ from toolkit import config
 from toolkit.errors import UserError
 from toolkit.models import artifact, load, methods, probe
 from toolkit.specs import MethodSpec, ModelSpec
+from toolkit.training.step import adapters
 from toolkit.training.step.loss import NextToken
 from toolkit.training.validation import Validation
 
@@ -43,7 +44,7 @@ def test_lora_plus_gives_b_sixteen_times_the_rate_of_a(tiny_llama):
     method = config.method("lora-plus")
     model = methods.apply(base(tiny_llama), method)
     settings = {"lr": 1e-3, "betas": (0.8, 0.9), "eps": 1e-7}
-    made = methods.optimizer(model, method, torch.optim.AdamW, settings, 0.25)
+    made = adapters.optimizer(model, method, torch.optim.AdamW, settings, 0.25)
     names = {weight: name for name, weight in model.named_parameters()}
     rates = {names[w]: group["lr"] for group in made.param_groups for w in group["params"]}
     assert {rate for name, rate in rates.items() if "lora_A" in name} == {1e-3}
@@ -51,7 +52,7 @@ def test_lora_plus_gives_b_sixteen_times_the_rate_of_a(tiny_llama):
     assert len(rates) == sum(w.requires_grad for w in model.parameters())
     assert {group["weight_decay"] for group in made.param_groups if group["params"]} == {0.25}
     own = method.model_copy(update={"optimizer": {**(method.optimizer or {}), "weight_decay": 0.5}})
-    of_method = methods.optimizer(model, own, torch.optim.AdamW, {"lr": 1e-3}, 0.25)
+    of_method = adapters.optimizer(model, own, torch.optim.AdamW, {"lr": 1e-3}, 0.25)
     assert {group["weight_decay"] for group in of_method.param_groups if group["params"]} == {0.5}
     assert type(made) is torch.optim.AdamW
     assert made.defaults["betas"] == (0.8, 0.9)
@@ -71,7 +72,7 @@ def test_every_optimizer_of_peft_can_be_named(tiny_llama):
         )
         torch.manual_seed(0)
         model = methods.apply(base(tiny_llama), method)
-        made = methods.optimizer(model, method, torch.optim.AdamW, {"lr": 1e-3}, 0.0)
+        made = adapters.optimizer(model, method, torch.optim.AdamW, {"lr": 1e-3}, 0.0)
         losses = []
         for _ in range(3):
             loss = model(input_ids=IDS, labels=IDS).loss
@@ -88,7 +89,7 @@ def test_adalora_ends_at_its_target_whatever_the_number_of_steps(tiny_llama):
         name="ada", peft={"peft_type": "ADALORA", "init_r": 6, "target_r": 4, "target_modules": "all-linear"}
     )
     model = methods.apply(base(tiny_llama), method)
-    (callback,) = methods.callbacks(model, steps=10, warmup=3)
+    (callback,) = adapters.callbacks(model, steps=10, warmup=3)
     made = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-2)
 
     class State:
@@ -112,7 +113,7 @@ def test_a_study_that_says_when_adalora_begins_is_obeyed(tiny_llama):
     for given, expected in ({"tinit": 0}, 0), ({"tinit": 1}, 1), ({}, 3):
         options = {"peft_type": "ADALORA", "init_r": 6, "target_modules": "all-linear", **given}
         model = methods.apply(base(tiny_llama), MethodSpec(name="ada", peft=options))
-        methods.callbacks(model, steps=10, warmup=3)
+        adapters.callbacks(model, steps=10, warmup=3)
         assert model.peft_config["default"].tinit == expected
 
 
@@ -162,9 +163,9 @@ def test_adaloras_penalty_is_what_peft_adds_to_a_loss_of_its_own(tiny_llama):
     model = methods.apply(base(tiny_llama), config.method("adalora")).eval()
     out = model(input_ids=IDS, labels=IDS)
     plain = torch.nn.functional.cross_entropy(out.logits[0, :-1], IDS[0, 1:])
-    assert methods.penalty(model).item() == pytest.approx((out.loss - plain).item(), rel=1e-4)
-    assert methods.penalty(model).item() > 0.01
-    assert methods.penalty(methods.apply(base(tiny_llama), config.method("lora-r4"))) is None
+    assert adapters.penalty(model).item() == pytest.approx((out.loss - plain).item(), rel=1e-4)
+    assert adapters.penalty(model).item() > 0.01
+    assert adapters.penalty(methods.apply(base(tiny_llama), config.method("lora-r4"))) is None
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
@@ -256,6 +257,7 @@ LORA = {"peft_type": "LORA", "r": 4, "target_modules": "all-linear"}
             {"peft": {**LORA, "target_modules": ["q_proj", "v_projection"]}},
             "target_modules: 'v_projection' is no module. Did you mean 'v_proj'",
         ),
+        ({"peft": {**LORA, "alpha_pattern": {"q_proj|k_prj": 2, "up|down": 2}}}, "'up.down' is no module"),
         ({"peft": {**LORA, "modules_to_save": ["norms"]}}, "modules_to_save: 'norms' is no module"),
         ({"peft": {**LORA, "rank_pattern": {"q_prj": 2}}}, "rank_pattern: 'q_prj' is no module"),
         (
@@ -283,8 +285,8 @@ def test_what_a_method_cannot_be_is_told_in_one_line(tiny_llama, entry, says):
     method = MethodSpec(name="m", **entry)
     with pytest.raises(UserError, match=says) as caught:
         model = methods.apply(base(tiny_llama, methods.quantization(method)), method)
-        methods.callbacks(model, 10)
-        methods.optimizer(model, method, torch.optim.AdamW, {"lr": 1e-3}, 0.0)
+        adapters.callbacks(model, 10)
+        adapters.optimizer(model, method, torch.optim.AdamW, {"lr": 1e-3}, 0.0)
     assert "\n" not in str(caught.value)
 
 

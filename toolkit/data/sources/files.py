@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple
 
 from toolkit.data.sources.bounded import lines_of, require_regular, text_of, whole_text
 from toolkit.errors import UserError, first_line
-from toolkit.specs.reading import LARGEST_FILE, read_yaml
+from toolkit.specs.reading import read_yaml
 
 LARGEST_FIELD = 2**28
 """Characters of a CSV field; a longer one is taken for a quote that is never closed."""
@@ -226,10 +226,6 @@ def _yaml(path: Path, columns: Sequence[str], delimiter: str | None) -> Iterator
     """Dialogues as ChatterBot's corpus has them: `conversations:`, each a list of what is said in turn."""
     del delimiter
     check_columns(["messages"], columns, str(path), "A YAML file of conversations has one column")
-    if path.stat().st_size > LARGEST_FILE:
-        raise UserError(
-            f"{path}: a YAML file of conversations has at most 1 MB: split it, or write JSON Lines"
-        )
     listed = read_yaml(path).get("conversations")
     if not isinstance(listed, list):
         raise UserError(f"{path}: expected `conversations:` with a list of lists of texts")
