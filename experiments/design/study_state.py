@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from eval.harness import contexts_of, evaluation_digest, is_current
-from experiments.design import grid as design_grid
 from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
+from experiments.design.grid import cells as design_cells
 from experiments.design.study import StudySpec
 from toolkit.data.conversations.template import check_template
 from toolkit.data.duplicates import foreign
@@ -39,6 +39,8 @@ class CellState(StrEnum):
     """Waits for the run that it converts."""
     AFTER_TUNING = "after tuning"
     """Not decided yet: its learning rate is being searched for."""
+    LIKELY_DONE = "likely done"
+    """The same, and done at the rate that the search so far chooses."""
 
     @property
     def trained(self) -> bool:
@@ -166,19 +168,19 @@ class StudyState:
 
     def cells(self, lost: Collection[str] = ()) -> list[CellSpec]:
         """The cells that the records decide so far. ``lost`` are ids of runs that failed."""
-        return design_grid.cells_of(self.design, self._records, lost)
+        return design_cells.cells_of(self.design, self._records, lost)
 
     def more_to_come(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> int:
         """The number of cells that will at least follow ``cells`` once these have run."""
-        return design_grid.more_to_come(self.design, cells, self._records, lost)
+        return design_cells.more_to_come(self.design, cells, self._records, lost)
 
     def undecided_cells(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> list[CellSpec]:
         """The confirming runs whose rate is still being searched for."""
-        return design_grid.undecided_cells(self.design, cells, self._records, lost)
+        return design_cells.undecided_cells(self.design, cells, self._records, lost)
 
     def waiting_conversions(self, cells: Sequence[CellSpec], lost: Collection[str] = ()) -> list[CellSpec]:
         """The conversions that none of ``cells`` is yet, since the runs that they convert are missing."""
-        return design_grid.waiting_conversions(self.design, cells, self._records, lost)
+        return design_cells.waiting_conversions(self.design, cells, self._records, lost)
 
     def failed(self) -> set[str]:
         """Ids of the runs that failed and are left alone: of the cells that the search asks for without them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ from figures.wording.names import amount, condition_label, count
 from toolkit import config, runtime
 from toolkit.errors import UserError
 from toolkit.models import methods
+
+DONE = CellState.DONE, CellState.LIKELY_DONE
+OVER = *DONE, CellState.FAILED
+"""The states of runs that are not left to do."""
 
 
 def check(study: StudySpec) -> None:
@@ -45,8 +50,9 @@ def check_size(study: StudySpec) -> None:
 def plan(grid: StudyState) -> dict[str, Any]:
     """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
-    A run that waits for a search has the rate None and the status `after tuning`; one that converts a run
-    which has not finished, `after training`. Runs that a search has not asked for yet are counted at their
+    A run that waits for a search has the rate None and the status `after tuning`, or `likely done` if it is
+    done at the rate that the search so far chooses; one that converts a run which has not finished has
+    `after training`. Runs that a search has not asked for yet are counted at their
     fewest under `left_to_search`, and are in no other number; an extension of a grid adds more. Runs that
     failed are left alone, so they are not among those that are left.
     """
@@ -55,18 +61,11 @@ def plan(grid: StudyState) -> dict[str, Any]:
     costs = Costs(grid)
     rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
     undecided, conversions = grid.undecided_cells(cells, lost), grid.waiting_conversions(cells, lost)
-    rows += [
-        {
-            **_row(grid, costs, cell, CellState.AFTER_TUNING),
-            "learning_rate": None,
-            "run_id": None,
-            "rate_choice": None,
-        }
-        for cell in undecided
-    ]
+    open_yet = {"learning_rate": None, "run_id": None, "rate_choice": None}
+    rows += [{**_row(grid, costs, cell, _after_tuning(grid, cell)), **open_yet} for cell in undecided]
     rows += [{**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None} for cell in conversions]
-    left = [row for row in rows if row["status"] not in ("done", "failed")]
-    failed = sum(row["status"] == "failed" for row in rows)
+    counted = Counter(row["status"] for row in rows)
+    left = [row for row in rows if row["status"] not in OVER]
     known = [row["seconds"] for row in left if row["seconds"] is not None]
     memory = [row["memory_bytes"] for row in left if row["memory_bytes"] is not None]
     return {
@@ -75,8 +74,9 @@ def plan(grid: StudyState) -> dict[str, Any]:
         "uneven": _uneven(grid),
         "without_weights": _without_weights(grid, cells, rows),
         "runs": rows,
-        "done": len(rows) - len(left) - failed,
-        "failed": failed,
+        "done": counted[CellState.DONE],
+        "likely_done": counted[CellState.LIKELY_DONE],
+        "failed": counted[CellState.FAILED],
         "left": len(left),
         "left_to_search": max(0, grid.more_to_come(cells, lost) - len(undecided) - len(conversions)),
         "left_seconds": sum(known) if known or not left else None,
@@ -110,7 +110,8 @@ def lines(planned: dict[str, Any]) -> list[dict[str, Any]]:
 def total(planned: dict[str, Any]) -> str:
     """What is left, in a sentence."""
     failed = f"{planned['failed']} failed" + (" (--retry-failed runs them)" if planned["failed"] else "")
-    words = f"{planned['done']} done, {failed}, {planned['left']} left"
+    likely = f" and {planned['likely_done']} likely done" if planned["likely_done"] else ""
+    words = f"{planned['done']} done{likely}, {failed}, {planned['left']} left"
     if planned["left_to_search"]:
         words += f" and at least {planned['left_to_search']} more to search"
     if not planned["left"]:
@@ -161,11 +162,16 @@ def _without_weights(
     )
 
 
+def _after_tuning(grid: StudyState, cell: CellSpec) -> CellState:
+    """The state of a run at the rate that the search so far chooses."""
+    return CellState.LIKELY_DONE if grid.state(cell) == CellState.DONE else CellState.AFTER_TUNING
+
+
 def _row(grid: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
     left = state
     if state == CellState.FAILED and grid.record(cell) is not None:
         left = CellState.TO_EVALUATE  # it was the evaluation that failed
-    cost = Cost() if state == CellState.DONE else costs(cell, left)
+    cost = Cost() if state in DONE else costs(cell, left)
     conditions = [specs.condition for specs in grid.conditions]
     condition = cell.condition
     return {
@@ -190,7 +196,7 @@ def _line(rows: Sequence[dict[str, Any]], several: bool) -> dict[str, Any]:
     first = rows[0]
     counts = {status: sum(row["status"] == status for row in rows) for status in (r["status"] for r in rows)}
     status = ", ".join(name if n == len(rows) else f"{n} {name}" for name, n in counts.items())
-    left = next((row for row in rows if row["status"] != "done"), None)
+    left = next((row for row in rows if row["status"] not in DONE), None)
     return {
         "condition": first["condition"] if several else "",
         "phase": first["phase"],

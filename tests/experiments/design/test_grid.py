@@ -9,7 +9,7 @@ import pytest
 from experiments.analysis import detectable
 from experiments.design import study
 from experiments.design.conditions import Design
-from experiments.design.grid import cells_of
+from experiments.design.grid.cells import cells_of
 from experiments.design.planning import edits, plan
 from experiments.design.study_state import StudyState
 from tests.experiments.design.grids import BOTH, SMALL, bowl, finish, play, rates
@@ -253,6 +253,21 @@ def test_a_plan_shows_what_waits_for_tuning(make):
     assert said["left_seconds"] is None
     assert "--probe" in plan.total(said)
     assert [line["seeds"] for line in plan.lines(said) if line["status"] == "after tuning"] == ["0 1", "0 1"]
+
+
+def test_adding_a_method_leaves_what_is_likely_done(make):
+    """Full and LoRA are over (they diverged, which needs no evaluation); DoRA may yet extend their grids.
+
+    Its three tries and its run are left, and the evaluation of the untouched base.
+    """
+    inner = bowl(full=1e-4, lora=1e-3)
+    play(make(BOTH), lambda c: math.inf if c.phase == "confirm" else inner(c))
+    grid = make(BOTH[:-1] + ", dora: tune}")
+    said = plan.plan(grid)
+    likely = [(run["method"], run["seconds"]) for run in said["runs"] if run["status"] == "likely done"]
+    assert likely == [("full", None), ("lora-r16", None)]
+    assert (said["likely_done"], said["left"]) == (2, 5)
+    assert "6 done and 2 likely done" in plan.total(said)
 
 
 def test_uneven_searches_are_told_before_anything_runs(make):

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.design import study
 from experiments.design.conditions import CellSpec, ConditionSpec, Design, sizes_of
-from experiments.design.grid import cells_of
+from experiments.design.grid.cells import cells_of
 from experiments.design.study_state import StudyState
 from toolkit.specs import TrainSpec
 

@@ -1,25 +1,22 @@
-"""The cells of a study, as pure functions of the study, the data's fingerprints and the records so far."""
+"""The searches for learning rates: which tuning runs they ask for, given records, and what they choose."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from experiments.design import learning_rates
-from experiments.design.conditions import (
-    CellSpec,
-    ConditionSpec,
-    Design,
-    base_cell,
-    cell_of,
-    converted_cell,
-    elsewhere_cell,
-)
+from experiments.design.conditions import CellSpec, ConditionSpec, Design, cell_of
 from experiments.design.learning_rates import ChosenRate
 from experiments.design.study import StudySpec
 from toolkit.records import RunRecord
+
+Losses = dict[float, float]
+"""Learning rate -> mean validation bits per byte."""
+Grids = Mapping[str, Sequence[float]]
+Tried = Callable[..., Losses | None]
+"""Asks for runs of a method at some rates and a budget; returns their losses, None while a run is missing."""
 
 
 class Records(Protocol):
@@ -29,100 +26,7 @@ class Records(Protocol):
         """The record of a run; None if it has not finished."""
 
 
-def cells_of(design: Design, records: Records, lost: Collection[str] = ()) -> list[CellSpec]:
-    """The cells that ``records`` decide so far; more of them follow once these have run.
-
-    ``lost`` are ids of runs that failed: the search continues without them.
-    """
-    study = design.study
-    bases = [base_cell(design, model, dataset) for model in design.base_models for dataset in study.dataset]
-    tuning: list[CellSpec] = []
-    confirming: list[CellSpec] = []
-    for specs in design.conditions:
-        tries, searched = _searched(design, specs, records, lost)
-        rates = {name: rate for name, rate in searched.items() if rate is not None}
-        tuning += tries
-        sources = [
-            cell_of(design, specs, name, rates[name].rate, seed, "confirm", rate_choice=rates[name].choice)
-            for seed in study.seeds
-            for name in study.methods
-            if name in rates
-        ]
-        sources += [elsewhere_cell(design, specs, name) for name in study.elsewhere]
-        confirming += sources
-        # Of a run that was lost, too: its conversion then fails with the reason, and is not left out.
-        confirming += [
-            converted_cell(design, name, source)
-            for name, converts in study.converted.items()
-            for source in sources
-            if source.method == converts
-            and (records.get(source.run.run_id) is not None or source.run.run_id in lost)
-        ]
-    return [*bases, *tuning, *confirming]
-
-
-def more_to_come(
-    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
-) -> int:
-    """The number of cells that will at least follow ``cells`` once these have run.
-
-    ``records`` and ``lost``: as for `cells_of`. A search that is over asks for nothing more, and a method
-    without a rate is not confirmed.
-    """
-    study = design.study
-    seeds = {name: len(study.seeds) if name in study.trained_here else 1 for name in study.methods}
-    made = Counter((cell.condition, cell.method, cell.phase) for cell in cells)
-    missing = -sum(cell.phase == "confirm" for cell in cells)
-    for specs in design.conditions:
-        _, searched = _searched(design, specs, records, lost)
-        hopeless = {name for name, rate in searched.items() if rate is None}
-        sources = (study.converted.get(name, name) for name in study.methods)
-        missing += sum(seeds[name] for name in sources if name not in hopeless)
-        for name, entry in study.trained_here.items():
-            if name not in searched:
-                fewest = learning_rates.fewest_runs(study.search, len(entry.learning_rates))
-                missing += max(0, fewest * len(study.tuning_seeds) - made[specs.condition, name, "tune"])
-    return missing
-
-
-def undecided_cells(
-    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
-) -> list[CellSpec]:
-    """The confirming runs whose rate is still being searched for; here it is the middle of the grid.
-
-    A method whose search is over without a rate, since every one diverged or failed, has none.
-    """
-    known = {(cell.condition, cell.method) for cell in cells if cell.phase == "confirm"}
-    for specs in design.conditions:
-        known |= {(specs.condition, name) for name in _searched(design, specs, records, lost)[1]}
-    middle = {
-        name: sorted(entry.learning_rates)[len(entry.learning_rates) // 2]
-        for name, entry in design.study.trained_here.items()
-    }
-    return [
-        cell_of(design, specs, name, middle[name], seed, "confirm")
-        for specs in design.conditions
-        for seed in design.study.seeds
-        for name in design.study.trained_here
-        if (specs.condition, name) not in known
-    ]
-
-
-def waiting_conversions(
-    design: Design, cells: Sequence[CellSpec], records: Records, lost: Collection[str] = ()
-) -> list[CellSpec]:
-    """The conversions whose source has not run, or is not known yet."""
-    known = {(cell.method, cell.run.converts) for cell in cells}
-    every = [*cells, *undecided_cells(design, cells, records, lost)]
-    return [
-        converted_cell(design, name, source)
-        for name, converts in design.study.converted.items()
-        for source in every
-        if source.phase == "confirm" and source.method == converts and (name, source.run.run_id) not in known
-    ]
-
-
-def _searched(
+def searched(
     design: Design, specs: ConditionSpec, records: Records, lost: Collection[str]
 ) -> tuple[list[CellSpec], dict[str, ChosenRate | None]]:
     """The tuning cells of a condition, and method -> learning rate as far as its search is over.
@@ -155,11 +59,27 @@ def _searched(
     }
 
 
-Losses = dict[float, float]
-"""Learning rate -> mean validation bits per byte."""
-Grids = Mapping[str, Sequence[float]]
-Tried = Callable[..., Losses | None]
-"""Asks for runs of a method at some rates and a budget; returns their losses, None while a run is missing."""
+def rate_so_far(
+    design: Design, specs: ConditionSpec, name: str, records: Records, lost: Collection[str]
+) -> float:
+    """The rate that a method's finished runs choose; the middle of its grid while its own search is open.
+
+    Another method may yet ask for more rates of all, which seldom moves the choice: it is made among
+    neighbours.
+    """
+    search, grid = design.study.search, design.study.methods[name].learning_rates
+    wide = [*grid]
+    if _may_extend(design.study, {name: grid}):
+        wide += [learning_rates.beyond(grid, search.step, side) for side in (-1, 1)]
+    scores: Losses = {}
+    for rate in wide:
+        scores |= _tried(design, specs, name, [rate], 1.0, records, lost)[1] or {}
+    bracketed = search.strategy == "bracket"
+    missing = learning_rates.downhill(wide, scores) if bracketed else {*grid} - {*scores}
+    chosen = None
+    if not missing:
+        chosen = learning_rates.confirming_rate(scores, search.choose, {*grid, *scores})
+    return sorted(grid)[len(grid) // 2] if chosen is None else chosen.rate
 
 
 def _by_rounds(study: StudySpec, grids: Grids, tried: Tried) -> dict[str, Losses] | None:
