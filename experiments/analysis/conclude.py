@@ -53,22 +53,25 @@ class Concluded(NamedTuple):
 
 
 def conclude(
-    grid: StudyState, planned: Sequence[CellSpec], errors: dict[str, str], sequential: LookPlan | None = None
+    study_state: StudyState,
+    planned: Sequence[CellSpec],
+    errors: dict[str, str],
+    sequential: LookPlan | None = None,
 ) -> Concluded:
     """Read the records once, infer, and write `comparisons.json`, with `failures.jsonl` beside it.
 
     ``sequential``: the looks at a study that is run until decided, this one included; those of the earlier
     conclusions, if any, are kept, and so is their level.
     """
-    study, root = grid.study, grid.root
+    study, root = study_state.study, study_state.root
     cells = with_edges_untuned(
-        [done for cell in planned for done in _cells(grid, cell, errors.get(cell.run.run_id))],
+        [done for cell in planned for done in _cells(study_state, cell, errors.get(cell.run.run_id))],
         study.converted,
     )
     records = StudyRecords.read(cells, root)
     runs = records.runs
     headline = study.headline_metrics()
-    data = {dataset.name: grid.data_report(dataset) for dataset in study.dataset}
+    data = {dataset.name: study_state.data_report(dataset) for dataset in study.dataset}
     claimed = study.matched_parameters
     findings = audit(records, matched_parameters=claimed, metrics=headline, margins=study.margins, data=data)
     statistics = statistics_of(records)
@@ -115,7 +118,7 @@ def conclude(
         data=data,
     )
     write_lines(folder / "failures.jsonl", texts.failing, sealed=True)
-    write_study(grid)
+    write_study(study_state)
     conclusions.write(folder / "comparisons.json", sealed=True)
     return Concluded(conclusions, records)
 
@@ -136,23 +139,23 @@ def read(root: Path, study: str) -> Conclusions:
     return Conclusions.read(path)
 
 
-def _cells(grid: StudyState, cell: CellSpec, error: str | None) -> list[Cell]:
+def _cells(study_state: StudyState, cell: CellSpec, error: str | None) -> list[Cell]:
     """The cell's record; an untouched base has one in each condition of its data set."""
-    done = _cell(grid, cell, error)
+    done = _cell(study_state, cell, error)
     if cell.phase != "base":
         return [done]
-    same = [s.condition for s in grid.conditions if (s.model, s.dataset) == (cell.model, cell.dataset)]
+    same = [s.condition for s in study_state.conditions if (s.model, s.dataset) == (cell.model, cell.dataset)]
     return [done.model_copy(update=condition._asdict()) for condition in same]
 
 
-def _cell(grid: StudyState, cell: CellSpec, error: str | None) -> Cell:
-    record = grid.record(cell)
+def _cell(study_state: StudyState, cell: CellSpec, error: str | None) -> Cell:
+    record = study_state.record(cell)
     evaluated = None
     if record is not None and record.status == "finished" and cell.phase != "tune":
-        digest = grid.evaluation_of(cell)
-        there = grid.root.run(cell.run.run_id).evaluation(digest).is_file()
+        digest = study_state.evaluation_of(cell)
+        there = study_state.root.run(cell.run.run_id).evaluation(digest).is_file()
         # a metric that changed and fails now leaves the numbers of the former one
-        current = error is None or grid.state(cell) == CellState.DONE
+        current = error is None or study_state.state(cell) == CellState.DONE
         evaluated = digest if there and current else None
     failed = record is None or (record.status == "finished" and evaluated is None and cell.phase != "tune")
     return Cell(

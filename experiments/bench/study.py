@@ -64,11 +64,11 @@ def _overhead(base: Path, root: Path) -> tuple[float, float]:
     """Seconds of a plain script and of a cell, two full and two LoRA, taken in turn; medians."""
     overrides = ["data={train: 100, validation: 10, test: 10}", "train={precision: fp32, validations: 1}"]
     asked = _study(base, "{full: [1e-4, 1e-3], lora-r16: [1e-4, 1e-3]}", *overrides)
-    grid = StudyState(asked, root).prepare()
-    prepared = grid.prepared(asked.dataset[0])
+    study_state = StudyState(asked, root).prepare()
+    prepared = study_state.prepared(asked.dataset[0])
     texts = root / "texts.json"
     texts.write_text(json.dumps(list(prepared.train)), encoding="utf-8")
-    jobs = [job for job in jobs_of(grid, grid.cells()) if job.evaluate is None]
+    jobs = [job for job in jobs_of(study_state, study_state.cells()) if job.evaluate is None]
     plain, ours = [], []
     for job in jobs:
         began = time.perf_counter()
@@ -124,8 +124,8 @@ def _plain(base: str, texts: str, kind: str, target: str) -> None:
 def _finished(base: Path, root: Path, cells: int) -> dict[str, float]:
     """Seconds of `bakeoff plan`, `run` and `report` on a study whose cells are all finished."""
     overrides = many_cells(base, cells)
-    grid = StudyState(studies.load("quickstart", overrides), root).prepare()
-    finish(grid)
+    study_state = StudyState(studies.load("quickstart", overrides), root).prepare()
+    finish(study_state)
     seconds = {}
     for command in ("plan", "run", "report"):
         study = ["many"] if command == "report" else ["quickstart", *overrides]
@@ -155,8 +155,9 @@ def many_cells(base: Path, cells: int) -> list[str]:
 
 def _read(base: str, root: str, many: str) -> dict[str, float]:
     """Make the records of so many cells and read them, as the report and the conclusions do; peak memory."""
-    grid = StudyState(studies.load("quickstart", many_cells(Path(base), int(many))), Path(root)).prepare()
-    folders = [grid.root.run(cell.run.run_id) for cell in finish(grid)]
+    study = studies.load("quickstart", many_cells(Path(base), int(many)))
+    study_state = StudyState(study, Path(root)).prepare()
+    folders = [study_state.root.run(cell.run.run_id) for cell in finish(study_state)]
     before = runtime.peak_memory_bytes()
     began = time.perf_counter()
     kept: list[Any] = []

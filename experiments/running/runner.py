@@ -68,48 +68,49 @@ def run_cells(
     if study.evaluate.general:
         general_text.check(study.evaluate.general)
     execute = execute or Local()
-    grid = StudyState(study, root)
-    prepare_data(grid, board)
-    if edit := edits.describe_edit(grid, grid.cells()):
+    study_state = StudyState(study, root)
+    prepare_data(study_state, board)
+    if edit := edits.describe_edit(study_state, study_state.cells()):
         board.line(edit)
-    if not (grid.root.results(study.name) / "comparisons.json").is_file():  # else it is theirs
-        edits.write_study(grid)
+    if not (study_state.root.results(study.name) / "comparisons.json").is_file():  # else it is theirs
+        edits.write_study(study_state)
     board.count_anew()
     errors: dict[str, str] = {}
     cells: list[CellSpec] = []
     known: set[str] = set()
     # Finished runs decide the next ones: a wider grid, the next round of a search, the confirming runs.
-    while new := [cell for cell in grid.cells(errors) if cell.key not in known]:
-        board.expect(len(cells) + len(new) + grid.more_to_come([*cells, *new], errors))
-        errors |= _execute(grid, new, board, execute, retry_failed, len(cells))
+    while new := [cell for cell in study_state.cells(errors) if cell.key not in known]:
+        board.expect(len(cells) + len(new) + study_state.more_to_come([*cells, *new], errors))
+        errors |= _execute(study_state, new, board, execute, retry_failed, len(cells))
         cells += new
         known |= {cell.key for cell in new}
-    board.expect(len(cells) + grid.more_to_come(cells, errors))  # a method that always diverged has no more
+    # a method that always diverged has no more
+    board.expect(len(cells) + study_state.more_to_come(cells, errors))
     # what another command finished meanwhile may have changed a choice: what is chosen now counts
-    chosen = {cell.key for cell in grid.cells(errors)}
-    return Work(grid, [cell for cell in cells if cell.key in chosen], errors)
+    chosen = {cell.key for cell in study_state.cells(errors)}
+    return Work(study_state, [cell for cell in cells if cell.key in chosen], errors)
 
 
-def prepare_data(grid: StudyState, board: Board) -> None:
+def prepare_data(study_state: StudyState, board: Board) -> None:
     """Prepare the study's data, with its progress on the board, and read what others trained on."""
     listener = board.listener("preparing data")
-    grid.prepare(listener)
-    for dataset in grid.study.dataset:  # what cannot be read is refused before anything runs
-        grid.training_data(dataset, listener)
-    grid.check_templates()
+    study_state.prepare(listener)
+    for dataset in study_state.study.dataset:  # what cannot be read is refused before anything runs
+        study_state.training_data(dataset, listener)
+    study_state.check_templates()
     board.close("preparing data")
 
 
-def run_probes(grid: StudyState, probes: Sequence[CellSpec], board: Board) -> None:
+def run_probes(study_state: StudyState, probes: Sequence[CellSpec], board: Board) -> None:
     """Run the short runs that show what a study will cost. Raises UserError if one fails."""
     board.expect(len(probes))
-    errors = _execute(grid, probes, board, Local(1), True, 0)
+    errors = _execute(study_state, probes, board, Local(1), True, 0)
     if errors:
         raise UserError(f"a probe failed: {next(iter(errors.values()))}")
 
 
 def _execute(
-    grid: StudyState,
+    study_state: StudyState,
     cells: Sequence[CellSpec],
     board: Board,
     execute: Executor,
@@ -118,7 +119,7 @@ def _execute(
 ) -> dict[str, str]:
     """Run the cells that are to be run; run id -> what went wrong, now or before."""
     numbered = list(enumerate(cells, start=before + 1))
-    states = {number: grid.state(cell) for number, cell in numbered}
+    states = {number: study_state.state(cell) for number, cell in numbered}
     todo = [
         (number, cell)
         for number, cell in numbered
@@ -127,7 +128,7 @@ def _execute(
     ]
     old = [cell for number, cell in numbered if states[number] == CellState.FAILED]
     left_alone = [] if retry_failed else old
-    errors = {cell.run.run_id: failure.error for cell in left_alone if (failure := grid.failure(cell))}
+    errors = {cell.run.run_id: failure.error for cell in left_alone if (failure := study_state.failure(cell))}
     there = sum(state == CellState.DONE for state in states.values())
     board.skip(there, len(left_alone))
     if there:
@@ -135,7 +136,7 @@ def _execute(
     if left_alone:
         what = f"{len(left_alone)} of {len(cells)} {_what(cells)} runs"
         board.line(f"{what} failed before and are left alone; --retry-failed tries them again")
-    jobs = jobs_of(grid, [cell for _, cell in todo])
+    jobs = jobs_of(study_state, [cell for _, cell in todo])
     whole: set[int] = set()
 
     def listener(index: int, event: Event) -> None:
@@ -144,11 +145,11 @@ def _execute(
         if isinstance(event, Started):
             board.begin(key, number, cell.label, event.node)
         elif isinstance(event, Ended):
-            if event.error and grid.state(cell) == CellState.DONE:  # killed when all was on disk
+            if event.error and study_state.state(cell) == CellState.DONE:  # killed when all was on disk
                 whole.add(index)
                 event = Ended()
             elif event.error:
-                _note(grid, cell, event.error, board)
+                _note(study_state, cell, event.error, board)
             board.end(key, event.error)
         else:
             board.event(key, event)
@@ -156,7 +157,7 @@ def _execute(
     try:
         ended = execute(jobs, listener)
     except KeyboardInterrupt:
-        _tell_what_is_kept(grid, todo, board)
+        _tell_what_is_kept(study_state, todo, board)
         raise
     for index, ((_, cell), error) in enumerate(zip(todo, ended, strict=True)):
         if error and index not in whole:  # of a base, perhaps on one of several data sets
@@ -164,30 +165,30 @@ def _execute(
     return errors
 
 
-def jobs_of(grid: StudyState, cells: Sequence[CellSpec]) -> list[Job]:
+def jobs_of(study_state: StudyState, cells: Sequence[CellSpec]) -> list[Job]:
     """What workers are told to bring the cells up to date."""
     return [
         Job(
-            root=str(grid.root.path.resolve()),
+            root=str(study_state.root.path.resolve()),
             run=cell.run,
             dataset=cell.dataset,
-            data=grid.evaluated_with(cell),
-            evaluate=None if cell.phase == "tune" else grid.study.evaluate,
-            report_to=grid.study.report_to,
+            data=study_state.evaluated_with(cell),
+            evaluate=None if cell.phase == "tune" else study_state.study.evaluate,
+            report_to=study_state.study.report_to,
         )
         for cell in cells
     ]
 
 
-def _note(grid: StudyState, cell: CellSpec, error: str, board: Board) -> None:
+def _note(study_state: StudyState, cell: CellSpec, error: str, board: Board) -> None:
     """Record a failure. Where even that can't be written, the run is simply tried again next time."""
-    folder = grid.root.run(cell.run.run_id)
+    folder = study_state.root.run(cell.run.run_id)
     tuning = cell.phase == "tune"
     found = Failure(
         run_id=cell.run.run_id,
         error=error,
-        evaluate=None if tuning else grid.study.evaluate,
-        evaluation=None if tuning else grid.evaluation_of(cell),
+        evaluate=None if tuning else study_state.study.evaluate,
+        evaluation=None if tuning else study_state.evaluation_of(cell),
         log=log_tail(folder),
     )
     try:
@@ -196,10 +197,10 @@ def _note(grid: StudyState, cell: CellSpec, error: str, board: Board) -> None:
         board.line(f"the failure could not be recorded: {problem}")
 
 
-def _tell_what_is_kept(grid: StudyState, todo: Sequence[tuple[int, CellSpec]], board: Board) -> None:
+def _tell_what_is_kept(study_state: StudyState, todo: Sequence[tuple[int, CellSpec]], board: Board) -> None:
     board.line("stopped")
     for number, cell in todo:
-        folder = grid.root.run(cell.run.run_id)
+        folder = study_state.root.run(cell.run.run_id)
         if str(number) not in board.running:
             continue
         if folder.record.is_file():

@@ -34,9 +34,9 @@ class Basis(NamedTuple):
     unknown, as with the shipped table."""
 
 
-def bases_of(grid: StudyState) -> dict[str, Basis]:
+def bases_of(study_state: StudyState) -> dict[str, Basis]:
     """Return headline metric -> variances: of the study's finished runs, or else of the shipped table."""
-    return bases_from(grid.study, _finished(grid))
+    return bases_from(study_state.study, _finished(study_state))
 
 
 def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
@@ -57,14 +57,14 @@ def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
     return result
 
 
-def _finished(grid: StudyState) -> Statistics:
+def _finished(study_state: StudyState) -> Statistics:
     """Statistics of the study's own concluded runs; empty if there are none."""
-    path = grid.root.results(grid.study.name) / "comparisons.json"
+    path = study_state.root.results(study_state.study.name) / "comparisons.json"
     if not path.is_file():
         return Statistics()
     try:
         conclusions = Conclusions.read(path)
-        return statistics_of(StudyRecords.read(conclusions.cells, grid.root))
+        return statistics_of(StudyRecords.read(conclusions.cells, study_state.root))
     except UserError:
         return Statistics()  # of another version, or without their outcomes: as if there were none
 

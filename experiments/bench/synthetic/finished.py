@@ -36,21 +36,21 @@ Variant = tuple[str, str]
 """An outcome and its statistics, as lines."""
 
 
-def finish(grid: StudyState, seed: int = 0) -> list[CellSpec]:
+def finish(study_state: StudyState, seed: int = 0) -> list[CellSpec]:
     """Write the records that a study's cells would have left, with numbers that are made up."""
     draw = random.Random(seed)
     done: list[CellSpec] = []
     # The first cells are those of the search; that they are there decides which others follow.
-    while len(cells := grid.cells()) > len(done):
-        _write_all(grid, [cell for cell in cells if not grid.record(cell)], draw)
+    while len(cells := study_state.cells()) > len(done):
+        _write_all(study_state, [cell for cell in cells if not study_state.record(cell)], draw)
         done = cells
     return done
 
 
-def _write_all(grid: StudyState, cells: list[CellSpec], draw: random.Random) -> None:
+def _write_all(study_state: StudyState, cells: list[CellSpec], draw: random.Random) -> None:
     evaluations: dict[str, tuple[EvaluationRecord, list[list[Variant]]]] = {}
     for cell in cells:
-        folder = grid.root.run(cell.run.run_id)
+        folder = study_state.root.run(cell.run.run_id)
         folder.path.mkdir(parents=True, exist_ok=True)
         level = 0.8 + draw.gauss(0, 0.01)
         run = _run(cell.run, level)
@@ -59,7 +59,7 @@ def _write_all(grid: StudyState, cells: list[CellSpec], draw: random.Random) -> 
         if cell.phase != "tune":
             name = cell.dataset.name
             if name not in evaluations:
-                evaluations[name] = _evaluation(grid, cell, run, draw)
+                evaluations[name] = _evaluation(study_state, cell, run, draw)
             record, rows = evaluations[name]
             chosen = [draw.choice(variants) for variants in rows]
             _write(folder.outcomes(record.digest), "".join(outcome for outcome, _ in chosen))
@@ -127,16 +127,16 @@ def _steps(level: float) -> list[Step]:
 
 
 def _evaluation(
-    grid: StudyState, cell: CellSpec, run: RunRecord, draw: random.Random
+    study_state: StudyState, cell: CellSpec, run: RunRecord, draw: random.Random
 ) -> tuple[EvaluationRecord, list[list[Variant]]]:
     """A record, and for each test document its variants as lines."""
-    prepared, form, spec = grid.prepared(cell.dataset), cell.dataset.format, grid.study.evaluate
+    prepared, form, spec = study_state.prepared(cell.dataset), cell.dataset.format, study_state.study.evaluate
     texts = list(prepared.test)
     (context,) = contexts_of(spec, form, list(prepared.train))
     by_variant: list[list[Variant]] = []
     values: dict[str, Any] = {}
     for _ in range(VARIANTS):
-        outcomes = [_outcome(text, draw.choice(texts), grid.study, draw) for text in texts]
+        outcomes = [_outcome(text, draw.choice(texts), study_state.study, draw) for text in texts]
         values, rows = measure_all(outcomes, context, all_metrics())
         statistics = document_statistics(outcomes, [context], [rows], prepared.clusters)
         by_variant.append([(_line(o), _line(s)) for o, s in zip(outcomes, statistics, strict=True)])

@@ -166,20 +166,20 @@ def plan(
 
     spec = studies.load(study, overrides)
     plans.check(spec)
-    grid = StudyState(spec, root, data=data_cache(root))
+    study_state = StudyState(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
-        prepare_data(grid, board)
+        prepare_data(study_state, board)
         if probe:
-            run_probes(grid, plans.probes_for(grid), board)
-    planned = plans.plan(grid)
-    bases = detectable.bases_of(grid)
+            run_probes(study_state, plans.probes_for(study_state), board)
+    planned = plans.plan(study_state)
+    bases = detectable.bases_of(study_state)
     sight = detectable.detectables(spec, bases)
     targets = [detectable.wanted(spec, bases, target) for target in detect or ()]
     if as_json:
         changes = [{**t._asdict(), "change": t.change and t.change._asdict()} for t in targets]
         print_json({**planned, "detectable": [row._asdict() for row in sight], "detect": changes})
         return 0
-    print_rows(grid.study.name, plans.lines(planned))
+    print_rows(study_state.study.name, plans.lines(planned))
     out.print(plans.total(planned))
     print_rows("what this study can detect, with 80 % power", detectable.as_rows(sight))
     for target in targets:
@@ -239,11 +239,11 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
     from toolkit.models import load
 
     spec = studies.load(study, overrides)
-    grid = StudyState(spec, root, data=data_cache(root))
+    study_state = StudyState(spec, root, data=data_cache(root))
     with Board(err if as_json else out) as board:
         listener = board.listener("preparing data")
-        prepared = {d.name: grid.prepared(d, listener=listener) for d in spec.dataset}
-        data_reports = {d.name: grid.data_report(d, listener) for d in spec.dataset}
+        prepared = {d.name: study_state.prepared(d, listener=listener) for d in spec.dataset}
+        data_reports = {d.name: study_state.data_report(d, listener) for d in spec.dataset}
     tokenizer = load.load_tokenizer(spec.base_models[0])
     reports: dict[str, Any] = {}
     for name, splits in prepared.items():
@@ -251,7 +251,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         form = next(dataset.format for dataset in spec.dataset if dataset.name == name)
         rows = {split: encode(list(t), tokenizer, form=form).ids for split, t in texts.items()}
         lengths = {split: [len(row) for row in ids] for split, ids in rows.items()}
-        figures = draw(data_reports[name], grid.root.results(spec.name) / f"data-{name}", lengths)
+        figures = draw(data_reports[name], study_state.root.results(spec.name) / f"data-{name}", lengths)
         reports[name] = {**report_of(data_reports[name], lengths), "figures": [str(path) for path in figures]}
         if not as_json:
             show(data_reports[name], out, lengths)

@@ -37,8 +37,8 @@ class Cost(NamedTuple):
 class Costs:
     """Estimates for the cells of a study, from the runs that its root holds now."""
 
-    def __init__(self, grid: StudyState) -> None:
-        self._grid = grid
+    def __init__(self, study_state: StudyState) -> None:
+        self._study_state = study_state
         self._on_gpu = bool(runtime.gpus())
         self._known: dict[tuple[str, str, str], list[tuple[RunRecord, EvaluationRecord | None]]] = {}
 
@@ -52,10 +52,10 @@ class Costs:
         """
         key = cell.model.name, cell.dataset.name, cell.method
         if key not in self._known:
-            self._known[key] = list(_finished(self._grid.root, cell, self._on_gpu))
+            self._known[key] = list(_finished(self._study_state.root, cell, self._on_gpu))
         seconds, memory = [], []
         for record, evaluation in self._known[key]:
-            known = _seconds(cell, state, self._grid.study.evaluate, record, evaluation)
+            known = _seconds(cell, state, self._study_state.study.evaluate, record, evaluation)
             if known is not None:
                 seconds.append(known)
             spent = record.costs.cuda_allocated_bytes or record.costs.peak_memory_bytes
@@ -68,7 +68,7 @@ class Costs:
         return Cost(median(seconds) if seconds else None, max(memory, default=None), len(seconds))
 
 
-def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
+def probe_of(study_state: StudyState, cell: CellSpec) -> CellSpec:
     """The cell on a few documents: an ordinary short run, from which costs are then estimated."""
     if cell.run.is_base or not cell.run.method.trained_here:
         return cell
@@ -79,7 +79,7 @@ def probe_of(grid: StudyState, cell: CellSpec) -> CellSpec:
     )
     train = cell.run.train.model_copy(update={"epochs": 1.0, "validations": 1})
     specs = ConditionSpec(cell.model, cell.dataset, data, train)
-    prints = grid.prepared(cell.dataset, data).fingerprints
+    prints = study_state.prepared(cell.dataset, data).fingerprints
     fingerprints = {split: prints[split] for split in ("train", "validation")}
     run = cell.run.model_copy(update={"data": data, "train": train, "fingerprints": fingerprints})
     return CellSpec(specs, cell.method, "confirm", False, run)

@@ -47,7 +47,7 @@ def check_size(study: StudySpec) -> None:
         )
 
 
-def plan(grid: StudyState) -> dict[str, Any]:
+def plan(study_state: StudyState) -> dict[str, Any]:
     """Return the study's runs, one dictionary each, and what is left to do, ready for JSON.
 
     A run that waits for a search has the rate None and the status `after tuning`, or `likely done` if it is
@@ -56,44 +56,47 @@ def plan(grid: StudyState) -> dict[str, Any]:
     fewest under `left_to_search`, and are in no other number; an extension of a grid adds more. Runs that
     failed are left alone, so they are not among those that are left.
     """
-    lost = grid.failed()
-    cells = grid.cells(lost)
-    costs = Costs(grid)
-    rows = [_row(grid, costs, cell, grid.state(cell)) for cell in cells]
-    undecided, conversions = grid.undecided_cells(cells, lost), grid.waiting_conversions(cells, lost)
+    lost = study_state.failed()
+    cells = study_state.cells(lost)
+    costs = Costs(study_state)
+    rows = [_row(study_state, costs, cell, study_state.state(cell)) for cell in cells]
+    undecided = study_state.undecided_cells(cells, lost)
+    conversions = study_state.waiting_conversions(cells, lost)
     open_yet = {"learning_rate": None, "run_id": None, "rate_choice": None}
-    rows += [{**_row(grid, costs, cell, _after_tuning(grid, cell)), **open_yet} for cell in undecided]
-    rows += [{**_row(grid, costs, cell, CellState.AFTER_TRAINING), "run_id": None} for cell in conversions]
+    for cell in undecided:
+        rows.append({**_row(study_state, costs, cell, _after_tuning(study_state, cell)), **open_yet})
+    for cell in conversions:
+        rows.append({**_row(study_state, costs, cell, CellState.AFTER_TRAINING), "run_id": None})
     counted = Counter(row["status"] for row in rows)
     left = [row for row in rows if row["status"] not in OVER]
     known = [row["seconds"] for row in left if row["seconds"] is not None]
     memory = [row["memory_bytes"] for row in left if row["memory_bytes"] is not None]
     return {
-        "study": grid.study.name,
-        "edited": describe_edit(grid, cells),
-        "uneven": _uneven(grid),
-        "without_weights": _without_weights(grid, cells, rows),
+        "study": study_state.study.name,
+        "edited": describe_edit(study_state, cells),
+        "uneven": _uneven(study_state),
+        "without_weights": _without_weights(study_state, cells, rows),
         "runs": rows,
         "done": counted[CellState.DONE],
         "likely_done": counted[CellState.LIKELY_DONE],
         "failed": counted[CellState.FAILED],
         "left": len(left),
-        "left_to_search": max(0, grid.more_to_come(cells, lost) - len(undecided) - len(conversions)),
+        "left_to_search": max(0, study_state.more_to_come(cells, lost) - len(undecided) - len(conversions)),
         "left_seconds": sum(known) if known or not left else None,
         "left_of_unknown_cost": len(left) - len(known),
         "largest_memory_bytes": max(memory, default=None),
     }
 
 
-def probes_for(grid: StudyState) -> list[CellSpec]:
+def probes_for(study_state: StudyState) -> list[CellSpec]:
     """A probe for each base model, data set and method whose cost is not known from finished runs."""
-    cells = grid.cells()
-    costs = Costs(grid)
+    cells = study_state.cells()
+    costs = Costs(study_state)
     probes = {}
-    for cell in [*cells, *grid.undecided_cells(cells)]:
+    for cell in [*cells, *study_state.undecided_cells(cells)]:
         key = (cell.model.name, cell.dataset.name, cell.method)
         if key not in probes and cell.phase != "tune" and costs(cell).seconds is None:
-            probes[key] = probe_of(grid, cell)
+            probes[key] = probe_of(study_state, cell)
     return list(probes.values())
 
 
@@ -128,9 +131,9 @@ def total(planned: dict[str, Any]) -> str:
     return words
 
 
-def _uneven(grid: StudyState) -> str | None:
+def _uneven(study_state: StudyState) -> str | None:
     """One line if methods search unequally many or far apart rates, which the audit refuses at the end."""
-    searches = {name: entry.learning_rates for name, entry in grid.study.trained_here.items()}
+    searches = {name: entry.learning_rates for name, entry in study_state.study.trained_here.items()}
     numbers = {name: str(len(rates)) for name, rates in searches.items()}
     for what, values in (("number", numbers), ("width", widths(searches))):
         if len(set(values.values())) > 1:
@@ -140,7 +143,7 @@ def _uneven(grid: StudyState) -> str | None:
 
 
 def _without_weights(
-    grid: StudyState, cells: Sequence[CellSpec], rows: Sequence[dict[str, Any]]
+    study_state: StudyState, cells: Sequence[CellSpec], rows: Sequence[dict[str, Any]]
 ) -> str | None:
     """One line if an evaluation is left of runs whose weights are elsewhere, which makes it fail.
 
@@ -148,11 +151,11 @@ def _without_weights(
     """
     folders = []
     for cell, row in zip(cells, rows, strict=False):
-        folder = grid.root.run(cell.run.run_id)
+        folder = study_state.root.run(cell.run.run_id)
         evaluation_left = row["status"] in (CellState.TO_EVALUATE, CellState.FAILED)
         if not evaluation_left or cell.phase != "confirm" or not cell.run.method.trained_here:
             continue
-        if grid.record(cell) is not None and not folder.artifact.is_dir():
+        if study_state.record(cell) is not None and not folder.artifact.is_dir():
             folders.append(folder.path)
     if not folders:
         return None
@@ -162,17 +165,17 @@ def _without_weights(
     )
 
 
-def _after_tuning(grid: StudyState, cell: CellSpec) -> CellState:
+def _after_tuning(study_state: StudyState, cell: CellSpec) -> CellState:
     """The state of a run at the rate that the search so far chooses."""
-    return CellState.LIKELY_DONE if grid.state(cell) == CellState.DONE else CellState.AFTER_TUNING
+    return CellState.LIKELY_DONE if study_state.state(cell) == CellState.DONE else CellState.AFTER_TUNING
 
 
-def _row(grid: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
+def _row(study_state: StudyState, costs: Costs, cell: CellSpec, state: CellState) -> dict[str, Any]:
     left = state
-    if state == CellState.FAILED and grid.record(cell) is not None:
+    if state == CellState.FAILED and study_state.record(cell) is not None:
         left = CellState.TO_EVALUATE  # it was the evaluation that failed
     cost = Cost() if state in DONE else costs(cell, left)
-    conditions = [specs.condition for specs in grid.conditions]
+    conditions = [specs.condition for specs in study_state.conditions]
     condition = cell.condition
     return {
         "run_id": cell.run.run_id,

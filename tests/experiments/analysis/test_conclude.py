@@ -34,19 +34,19 @@ def test_a_study_without_results_is_told_with_the_nearest_name(tmp_path, name, r
 def test_an_evaluation_that_could_not_be_brought_up_to_date_is_not_concluded(run_once, tmp_path, tiny_gpt2):
     """The base was measured against 12 training documents, and measuring it against 13 failed: no number."""
     shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
-    grid = StudyState(
+    study_state = StudyState(
         study.load("quickstart", asked(tiny_gpt2, "small", "data.train=13")), tmp_path
     ).prepare()
-    base, *_ = grid.cells()
-    (cell,) = conclude(grid, [base], {base.run.run_id: "the metric broke"}).conclusions.cells
+    base, *_ = study_state.cells()
+    (cell,) = conclude(study_state, [base], {base.run.run_id: "the metric broke"}).conclusions.cells
     assert (cell.status, cell.error, cell.eval_digest) == ("failed", "the metric broke", None)
 
 
 def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, monkeypatch):
     """3 runs: run.json, hashes, evaluation, outcomes, statistics; 2 steps.jsonl, as the base has no steps."""
     root, before, _ = done
-    grid = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
-    planned = grid.cells()
+    study_state = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
+    planned = study_state.cells()
     opened: Counter[Path] = Counter()
     original = Path.open
 
@@ -56,7 +56,7 @@ def test_conclusions_and_report_open_each_file_of_a_run_once(done, tiny_gpt2, mo
         return original(path, mode, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", counted)
-    concluded = conclude(grid, planned, {})
+    concluded = conclude(study_state, planned, {})
     build(root / "results" / "small", root, concluded.records)
     files = [path for path in opened if path.parent.parent == root / "runs"]
     kinds = Counter(re.split(r"[-.]", path.name)[0] + path.suffix for path in files)

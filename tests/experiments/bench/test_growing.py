@@ -61,19 +61,19 @@ def finished(tmp_path_factory, tiny_gpt2):
     """A root with the made-up records of five seeds of two methods, LoRA with twice the nats."""
     root = tmp_path_factory.mktemp("finished")
     wanted = asked(tiny_gpt2, "made-up", METHODS, "metrics=[bits_per_byte]", "seeds=[0,1,2,3,4]")
-    grid = StudyState(studies.load("quickstart", wanted), root).prepare()
-    cells = finish(grid)
+    study_state = StudyState(studies.load("quickstart", wanted), root).prepare()
+    cells = finish(study_state)
     for cell in cells:
         if cell.method == "lora-r16":
-            (path,) = grid.root.run(cell.run.run_id).path.glob("statistics-*.jsonl")
+            (path,) = study_state.root.run(cell.run.run_id).path.glob("statistics-*.jsonl")
             rows = [json.loads(line) for line in path.read_text().splitlines()]
             for row in rows:
                 row["settings"][0]["metrics"]["bits_per_byte"][0] *= 2
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    results = grid.root.results("made-up")
+    results = study_state.root.results("made-up")
     results.mkdir(parents=True)
-    (results / "study.yaml").write_text(studies.written_out(grid.study))
-    conclude(grid, cells, {})
+    (results / "study.yaml").write_text(studies.written_out(study_state.study))
+    conclude(study_state, cells, {})
     return root
 
 

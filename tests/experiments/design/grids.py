@@ -15,7 +15,7 @@ BOTH = "methods={full: tune, lora-r16: tune}"
 Response = Callable[[CellSpec], float]
 
 
-def finish(grid: StudyState, cell: CellSpec, score: float, **costs: float) -> None:
+def finish(study_state: StudyState, cell: CellSpec, score: float, **costs: float) -> None:
     """Write the record of a finished run; of a diverged one where the score is infinite."""
     record = RunRecord(
         run_id=cell.run.run_id,
@@ -34,16 +34,16 @@ def finish(grid: StudyState, cell: CellSpec, score: float, **costs: float) -> No
         precision="fp32",
         environment=runtime.machine(),
     )
-    record.write(grid.root.run(cell.run.run_id).record)
+    record.write(study_state.root.run(cell.run.run_id).record)
 
 
-def evaluate(grid: StudyState, cell: CellSpec) -> None:
+def evaluate(study_state: StudyState, cell: CellSpec) -> None:
     """Write an evaluation of a finished run on 10 documents: likelihood 5 s, generation 30 s, metrics 1 s."""
     value = MetricValue(value=1.0, documents=10, unit="share", direction="higher", signature="made-up")
-    folder = grid.root.run(cell.run.run_id)
+    folder = study_state.root.run(cell.run.run_id)
     EvaluationRecord(
         digest="e0",
-        spec=grid.study.evaluate,
+        spec=study_state.study.evaluate,
         test="t",
         format="recipe",
         metrics={"a": value},
@@ -53,12 +53,12 @@ def evaluate(grid: StudyState, cell: CellSpec) -> None:
     ).write(folder.evaluation("e0"))
 
 
-def play(grid: StudyState, response: Response) -> list[CellSpec]:
+def play(study_state: StudyState, response: Response) -> list[CellSpec]:
     """Finish every cell that the grid asks for until it asks for no more."""
     known: dict[str, CellSpec] = {}
-    while new := [cell for cell in grid.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
+    while new := [cell for cell in study_state.cells() if f"{cell.run.run_id}{cell.phase}" not in known]:
         for cell in new:
-            finish(grid, cell, response(cell))
+            finish(study_state, cell, response(cell))
             known[f"{cell.run.run_id}{cell.phase}"] = cell
     return list(known.values())
 

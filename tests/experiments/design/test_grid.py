@@ -51,9 +51,9 @@ def test_a_grid_is_extended_once_and_on_both_sides_where_both_are_needed(make):
 )
 def test_a_grid_is_left_as_it_is_where_that_is_asked_for_or_it_is_written_out(make, overrides):
     """The best at the edge is confirmed; the audit flags it."""
-    grid = make(*overrides)
-    cells = play(grid, bowl(full=1.0, lora=1.0))
-    written = grid.study.methods["full"].learning_rates
+    study_state = make(*overrides)
+    cells = play(study_state, bowl(full=1.0, lora=1.0))
+    written = study_state.study.methods["full"].learning_rates
     assert tuple(rates(cells, "full", "tune")) == written
     assert rates(cells, "full", "confirm") == [max(written)]
 
@@ -71,48 +71,48 @@ def test_a_diverged_rate_was_tried_and_is_not_taken(make):
 def test_a_method_that_always_diverges_is_not_confirmed(make):
     """The others are, and nothing waits for it."""
     inner = bowl(full=1e-4)
-    grid = make(BOTH)
-    cells = play(grid, lambda c: math.inf if c.method == "lora-r16" else inner(c))
+    study_state = make(BOTH)
+    cells = play(study_state, lambda c: math.inf if c.method == "lora-r16" else inner(c))
     assert rates(cells, "full", "confirm") == [1e-4]
     assert rates(cells, "lora-r16", "confirm") == []
-    planned = plan.plan(grid)
+    planned = plan.plan(study_state)
     assert {run["status"] for run in planned["runs"]} == {"done", "to evaluate"}
-    assert (planned["left_to_search"], grid.more_to_come(cells)) == (0, 0)
+    assert (planned["left_to_search"], study_state.more_to_come(cells)) == (0, 0)
 
 
 def test_a_search_that_is_over_asks_for_nothing_more(make):
     """Halving of four rates, three of which diverge: five tries, of at least six while it was under way."""
-    grid = make("methods={full: tune}", "search={rates: 4, strategy: halving, at_edge: flag}")
-    assert grid.more_to_come(grid.cells()) == 2 + 1
-    cells = play(grid, lambda c: 0.8 if c.run.learning_rate == 5.6e-5 else math.inf)
+    study_state = make("methods={full: tune}", "search={rates: 4, strategy: halving, at_edge: flag}")
+    assert study_state.more_to_come(study_state.cells()) == 2 + 1
+    cells = play(study_state, lambda c: 0.8 if c.run.learning_rate == 5.6e-5 else math.inf)
     assert len(rates(cells, "full", "tune")) == 5
-    assert grid.more_to_come(cells) == 0
+    assert study_state.more_to_come(cells) == 0
 
 
 def test_half_a_search_chooses_nothing(make):
     """Five of six tuning runs are there: no confirming run is planned, whatever their results."""
-    grid = make(BOTH, "search.at_edge=flag")
-    for cell in grid.cells()[1:6]:
-        finish(grid, cell, 0.5)
-    assert {cell.phase for cell in grid.cells()} == {"base", "tune"}
-    lost = grid.cells()[6].run.run_id  # the sixth has failed: the search continues without it
-    assert "confirm" in {cell.phase for cell in grid.cells({lost})}
+    study_state = make(BOTH, "search.at_edge=flag")
+    for cell in study_state.cells()[1:6]:
+        finish(study_state, cell, 0.5)
+    assert {cell.phase for cell in study_state.cells()} == {"base", "tune"}
+    lost = study_state.cells()[6].run.run_id  # the sixth has failed: the search continues without it
+    assert "confirm" in {cell.phase for cell in study_state.cells({lost})}
 
 
 def test_the_mean_over_tuning_seeds_decides(make):
     """Seed 7 likes 1e-4 (0.70 against 0.75), seed 8 dislikes it (0.95 against 0.80): 0.825 loses to 0.775."""
     table = {(1e-4, 7): 0.70, (1e-4, 8): 0.95, (1e-3, 7): 0.75, (1e-3, 8): 0.80}
-    grid = make("methods={full: [1e-4, 1e-3]}", "tuning_seeds=[7, 8]")
-    cells = play(grid, lambda c: table.get((c.run.learning_rate, c.run.seed), 1.0))
+    study_state = make("methods={full: [1e-4, 1e-3]}", "tuning_seeds=[7, 8]")
+    cells = play(study_state, lambda c: table.get((c.run.learning_rate, c.run.seed), 1.0))
     assert rates(cells, "full", "confirm") == [1e-3]
 
 
 def test_halving_gives_the_better_half_twice_the_budget(make):
     """Four rates at a quarter of the epochs, the best two at half, the better of these in full."""
-    grid = make(
+    study_state = make(
         "methods={full: tune}", "search={rates: 4, strategy: halving, at_edge: flag}", "train.epochs=2"
     )
-    cells = play(grid, bowl(full=2e-4))
+    cells = play(study_state, bowl(full=2e-4))
     tries = [(c.budget, c.run.train.epochs, c.run.learning_rate) for c in cells if c.phase == "tune"]
     assert tries == [
         (0.25, 0.5, 1.8e-5), (0.25, 0.5, 5.6e-5), (0.25, 0.5, 1.8e-4), (0.25, 0.5, 5.6e-4),
@@ -124,9 +124,9 @@ def test_halving_gives_the_better_half_twice_the_budget(make):
 
 def test_a_bracketing_search_leaves_out_what_lies_behind_a_worse_rate(make):
     """Four rates; full is best at the second, LoRA at the third: three runs each."""
-    grid = make(BOTH, "search={rates: 4, strategy: bracket}")
-    assert grid.more_to_come(grid.cells()) == 2 * (3 - 2) + 2
-    cells = play(grid, bowl(full=6e-5, lora=1.8e-3))
+    study_state = make(BOTH, "search={rates: 4, strategy: bracket}")
+    assert study_state.more_to_come(study_state.cells()) == 2 * (3 - 2) + 2
+    cells = play(study_state, bowl(full=6e-5, lora=1.8e-3))
     assert rates(cells, "full", "tune") == [5.6e-5, 1.8e-4, 1.8e-5]
     assert rates(cells, "lora-r16", "tune") == [5.6e-4, 1.8e-3, 5.6e-3]
     whole = play(make(BOTH, "search.rates=4"), bowl(full=6e-5, lora=1.8e-3))
@@ -148,9 +148,9 @@ def test_a_bracketing_search_gives_every_method_as_many_tries(make):
 
 def test_every_condition_searches_on_its_own(make):
     """With 20 recipes the best rate is 3.2e-4, with 40 it is 1e-4: each size is confirmed at its own."""
-    grid = make("methods={full: tune}", "data.train=[20, 40]", "search.at_edge=flag")
+    study_state = make("methods={full: tune}", "data.train=[20, 40]", "search.at_edge=flag")
     small, large = bowl(full=3.2e-4), bowl(full=1e-4)
-    cells = play(grid, lambda c: (small if c.data.train == 20 else large)(c))
+    cells = play(study_state, lambda c: (small if c.data.train == 20 else large)(c))
     confirmed = {c.data.train: c.run.learning_rate for c in cells if c.phase == "confirm"}
     assert confirmed == {20: 3.2e-4, 40: 1e-4}
 
@@ -188,9 +188,9 @@ def test_an_edit_of_what_all_runs_share_excludes_all_of_them(make, edit):
 
 def test_other_data_in_the_same_place_is_named_too(make):
     """The study's file is unchanged, and none of the runs it concluded on is one of its own any more."""
-    grid = make("methods={full: 1e-4, lora-r16: 1e-3}")
-    cells = play(grid, lambda _: 0.8)
-    edits.write_study(grid)
+    study_state = make("methods={full: 1e-4, lora-r16: 1e-3}")
+    cells = play(study_state, lambda _: 0.8)
+    edits.write_study(study_state)
     of_now = [c.run.run_id for c in cells if c.method != "base"]
     place = {"base_model": "b", "dataset": "d", "learning_rate": 1e-4, "seed": 0, "tuned": False}
     for run_ids, named in ((of_now, False), (["lora-of-other-data", "full-of-other-data"], True)):
@@ -201,8 +201,8 @@ def test_other_data_in_the_same_place_is_named_too(make):
         Conclusions(
             study="quickstart", question=None, baseline="full", headline=(), cells=concluded, estimates=(),
             comparisons=(),
-        ).write(grid.root.results("quickstart") / "comparisons.json", sealed=True)  # fmt: skip
-        said = edits.describe_edit(grid, grid.cells())
+        ).write(study_state.root.results("quickstart") / "comparisons.json", sealed=True)  # fmt: skip
+        said = edits.describe_edit(study_state, study_state.cells())
         assert (said is not None) == named
     assert "none of the 2 trained runs that the study concluded on belongs to it" in said
 
@@ -233,13 +233,13 @@ def test_a_search_that_may_ask_again_for_a_rate_excludes_nothing(make):
 
 def test_a_damaged_file_of_before_is_reported_and_stops_nothing(make):
     """The line names the file."""
-    grid = make(BOTH)
-    written = grid.root.results("quickstart") / "study.yaml"
+    study_state = make(BOTH)
+    written = study_state.root.results("quickstart") / "study.yaml"
     written.parent.mkdir(parents=True)
     written.write_text("methods: [")
     with pytest.raises(UserError):
-        edits.no_longer_included(grid, grid.cells())
-    assert "study.yaml" in edits.describe_edit(grid, grid.cells())
+        edits.no_longer_included(study_state, study_state.cells())
+    assert "study.yaml" in edits.describe_edit(study_state, study_state.cells())
 
 
 def test_a_plan_shows_what_waits_for_tuning(make):
@@ -262,8 +262,8 @@ def test_adding_a_method_leaves_what_is_likely_done(make):
     """
     inner = bowl(full=1e-4, lora=1e-3)
     play(make(BOTH), lambda c: math.inf if c.phase == "confirm" else inner(c))
-    grid = make(BOTH[:-1] + ", dora: tune}")
-    said = plan.plan(grid)
+    study_state = make(BOTH[:-1] + ", dora: tune}")
+    said = plan.plan(study_state)
     likely = [(run["method"], run["seconds"]) for run in said["runs"] if run["status"] == "likely done"]
     assert likely == [("full", None), ("lora-r16", None)]
     assert (said["likely_done"], said["left"]) == (2, 5)
@@ -282,18 +282,18 @@ def test_uneven_searches_are_told_before_anything_runs(make):
 def test_a_conversion_waits_for_its_run_and_is_not_forgotten_if_that_was_lost(make):
     """Two seeds of lora, merged: after training; then of a seed that finished, and of one that failed."""
     merged = "merged: {convert: lora-r16, to: merged}"
-    grid = make(f"methods={{full: 1e-4, lora-r16: 1e-3, {merged}}}", "seeds=[0, 1]")
-    planned = plan.plan(grid)
+    study_state = make(f"methods={{full: 1e-4, lora-r16: 1e-3, {merged}}}", "seeds=[0, 1]")
+    planned = plan.plan(study_state)
     waiting = [run for run in planned["runs"] if run["status"] == "after training"]
     assert [(run["method"], run["seed"], run["run_id"]) for run in waiting] == [
         ("merged", 0, None), ("merged", 1, None),
     ]  # fmt: skip
     assert (planned["left"], planned["uneven"]) == (7, None)
-    cells = grid.cells()
-    assert grid.more_to_come(cells) == 2
+    cells = study_state.cells()
+    assert study_state.more_to_come(cells) == 2
     first, second = (cell for cell in cells if cell.method == "lora-r16")
-    finish(grid, first, 1.0)
-    later = StudyState(grid.study, grid.root.path).prepare()
+    finish(study_state, first, 1.0)
+    later = StudyState(study_state.study, study_state.root.path).prepare()
     converted = [cell for cell in later.cells() if cell.method == "merged"]
     assert [(cell.run.converts, cell.run.seed, cell.run.is_base) for cell in converted] == [
         (first.run.run_id, 0, False)
@@ -301,7 +301,7 @@ def test_a_conversion_waits_for_its_run_and_is_not_forgotten_if_that_was_lost(ma
     lost = later.cells([second.run.run_id])
     assert [cell.run.seed for cell in lost if cell.method == "merged"] == [0, 1]
     assert later.more_to_come(lost) == 0
-    assert detectable.tests_of(grid.study) == 3  # lora against full, on three metrics
+    assert detectable.tests_of(study_state.study) == 3  # lora against full, on three metrics
 
 
 @pytest.mark.parametrize(
@@ -331,58 +331,60 @@ def test_what_was_trained_elsewhere_makes_no_search_uneven(make, tmp_path):
     (tmp_path / "theirs").mkdir()
     for name in ("config.json", "model.safetensors"):
         (tmp_path / "theirs" / name).write_text("{}")
-    grid = make(f"methods={{full: 1e-4, theirs: {{checkpoint: '{tmp_path / 'theirs'}'}}}}")
-    assert plan.plan(grid)["uneven"] is None
+    study_state = make(f"methods={{full: 1e-4, theirs: {{checkpoint: '{tmp_path / 'theirs'}'}}}}")
+    assert plan.plan(study_state)["uneven"] is None
 
 
 def test_a_probe_is_a_short_run_of_the_same_method(make):
     """One a method and one anchor; 32 documents, 4 of each held-out part, the study's own batches."""
-    grid = make("methods={full: 1e-4, lora-r16: [1e-4, 1e-3]}", "train.epochs=3")
-    probes = plan.probes_for(grid)
+    study_state = make("methods={full: 1e-4, lora-r16: [1e-4, 1e-3]}", "train.epochs=3")
+    probes = plan.probes_for(study_state)
     assert [probe.method for probe in probes] == ["base", "full", "lora-r16"]
     assert probes[1].run.data.model_dump(include={"train", "validation", "test"}) == {
         "train": 32, "validation": 4, "test": 4,
     }  # fmt: skip
-    assert probes[1].run.train == grid.cells()[1].run.train.model_copy(update={"epochs": 1, "validations": 1})
-    assert isinstance(grid.study.evaluate, EvalSpec)
+    assert probes[1].run.train == study_state.cells()[1].run.train.model_copy(
+        update={"epochs": 1, "validations": 1}
+    )
+    assert isinstance(study_state.study.evaluate, EvalSpec)
 
 
 def test_a_plan_goes_on_without_a_tuning_run_that_failed(make):
     """Five of six are there and the sixth has failed: both methods are confirmed at what is left."""
-    grid = make(BOTH, "search.at_edge=flag")
-    *there, lost = grid.cells()[1:]
+    study_state = make(BOTH, "search.at_edge=flag")
+    *there, lost = study_state.cells()[1:]
     for cell in there:
-        finish(grid, cell, 0.8)
+        finish(study_state, cell, 0.8)
 
     failure = Failure(run_id=lost.run.run_id, error="no memory", evaluate=None, log=())
-    failure.write(grid.root.run(lost.run.run_id).failure)
-    said = plan.plan(grid)
+    failure.write(study_state.root.run(lost.run.run_id).failure)
+    said = plan.plan(study_state)
     assert [run["method"] for run in said["runs"] if run["phase"] == "confirm"] == ["full", "lora-r16"]
     assert (said["failed"], said["done"]) == (1, 5)
     assert said["left"] == len([run for run in said["runs"] if run["status"] not in ("done", "failed")])
     assert "1 failed (--retry-failed runs them), " in plan.total(said)
 
 
-def fail(grid, cell):
+def fail(study_state, cell):
     """Write that a run failed."""
     failure = Failure(run_id=cell.run.run_id, error="no memory", evaluate=None, log=())
-    failure.write(grid.root.run(cell.run.run_id).failure)
+    failure.write(study_state.root.run(cell.run.run_id).failure)
 
 
 def test_a_plan_goes_on_without_what_failed_because_something_had_failed(make):
     """3.2e-5 failed, 3.2e-4 is best, so 1e-3 was tried, and failed: 3.2e-4 is confirmed, and is there."""
-    grid = make("methods={full: tune}")
-    _, low, middle, high = grid.cells()
-    fail(grid, low)
-    finish(grid, middle, 0.9)
-    finish(grid, high, 0.8)
+    study_state = make("methods={full: tune}")
+    _, low, middle, high = study_state.cells()
+    fail(study_state, low)
+    finish(study_state, middle, 0.9)
+    finish(study_state, high, 0.8)
     lost = {low.run.run_id}
-    further = grid.cells(lost)[-1]
+    further = study_state.cells(lost)[-1]
     assert (further.phase, further.run.learning_rate) == ("tune", 1e-3)
-    fail(grid, further)
-    confirming = grid.cells({*lost, further.run.run_id})[-1]
-    finish(grid, confirming, 0.8)
-    planned = [(run["phase"], run["learning_rate"], run["status"]) for run in plan.plan(grid)["runs"]]
+    fail(study_state, further)
+    confirming = study_state.cells({*lost, further.run.run_id})[-1]
+    finish(study_state, confirming, 0.8)
+    planned = [(run["phase"], run["learning_rate"], run["status"]) for run in plan.plan(study_state)["runs"]]
     assert planned == [
         ("base", None, "to do"), ("tune", 3.2e-5, "failed"), ("tune", 1e-4, "done"), ("tune", 3.2e-4, "done"),
         ("tune", 1e-3, "failed"), ("confirm", 3.2e-4, "to evaluate"),
@@ -391,38 +393,38 @@ def test_a_plan_goes_on_without_what_failed_because_something_had_failed(make):
 
 def test_a_conversion_of_a_run_that_failed_is_planned_also_if_a_tuning_run_failed(make):
     """Its tuning run at 1e-3 failed, and its confirming run at 1e-4: it is to do, not after training."""
-    grid = make("methods={full: [1e-4, 1e-3], merged: {convert: full, to: bf16}}")
-    _, tried, lost = grid.cells()
-    finish(grid, tried, 0.8)
-    fail(grid, lost)
-    confirming = grid.cells({lost.run.run_id})[-1]
-    fail(grid, confirming)
-    assert grid.failed() == {lost.run.run_id, confirming.run.run_id}
-    assert [(run["method"], run["status"]) for run in plan.plan(grid)["runs"][-2:]] == [
+    study_state = make("methods={full: [1e-4, 1e-3], merged: {convert: full, to: bf16}}")
+    _, tried, lost = study_state.cells()
+    finish(study_state, tried, 0.8)
+    fail(study_state, lost)
+    confirming = study_state.cells({lost.run.run_id})[-1]
+    fail(study_state, confirming)
+    assert study_state.failed() == {lost.run.run_id, confirming.run.run_id}
+    assert [(run["method"], run["status"]) for run in plan.plan(study_state)["runs"][-2:]] == [
         ("full", "failed"), ("merged", "to do"),
     ]  # fmt: skip
 
 
 def test_a_base_that_failed_on_other_documents_has_not_failed_here(make):
     """Studies share the base's run, and its one `failed.json`, which names the evaluation that failed."""
-    grid = make("methods={full: 1e-4}")
-    base = grid.cells()[0]
-    finish(grid, base, 1.2)
-    folder = grid.root.run(base.run.run_id)
+    study_state = make("methods={full: 1e-4}")
+    base = study_state.cells()[0]
+    finish(study_state, base, 1.2)
+    folder = study_state.root.run(base.run.run_id)
     for evaluation, state in (
         (None, "FAILED"),
-        (grid.evaluation_of(base), "FAILED"),
+        (study_state.evaluation_of(base), "FAILED"),
         ("other", "TO_EVALUATE"),
     ):
         failure = Failure(
             run_id=base.run.run_id,
             error="no memory",
-            evaluate=grid.study.evaluate,
+            evaluate=study_state.study.evaluate,
             evaluation=evaluation,
             log=(),
         )
         failure.write(folder.failure)
-        assert grid.state(base).name == state
+        assert study_state.state(base).name == state
 
 
 def test_cells_follow_from_records_alone():
@@ -487,23 +489,23 @@ def test_the_data_is_prepared_once_and_with_progress(tmp_path):
 def test_the_study_in_the_results_runs_as_it_is(make):
     """`results/<study>/study.yaml` loads as the same study, rates tuned or fixed, and can be overridden."""
     for methods in (BOTH, "methods={full: 1e-4, lora-r16: [1e-3, 2e-3]}"):
-        grid = make(methods)
-        edits.write_study(grid)
-        path = grid.root.results("quickstart") / "study.yaml"
-        assert study.load(str(path)) == grid.study
+        study_state = make(methods)
+        edits.write_study(study_state)
+        path = study_state.root.results("quickstart") / "study.yaml"
+        assert study.load(str(path)) == study_state.study
     assert study.load(str(path), ["seeds=[3]"]).seeds == (3,)
 
 
 def test_a_rate_that_diverged_is_not_chosen_whatever_it_was_validated_at(make):
     """Its record keeps the bits per byte of the last validation before, here the lowest of all rates."""
-    grid = make("methods={full: [3.2e-5, 1e-4, 3.2e-4]}", "search.at_edge=flag")
-    for cell in grid.cells():
-        finish(grid, cell, bowl(full=1e-4)(cell))
+    study_state = make("methods={full: [3.2e-5, 1e-4, 3.2e-4]}", "search.at_edge=flag")
+    for cell in study_state.cells():
+        finish(study_state, cell, bowl(full=1e-4)(cell))
         if cell.run.learning_rate == 3.2e-4:
-            file = grid.root.run(cell.run.run_id).record
+            file = study_state.root.run(cell.run.run_id).record
             update = {"status": "diverged", "validation_bits_per_byte": 0.1}
             RunRecord.read(file).model_copy(update=update).write(file)
-    assert rates(play(grid, bowl(full=1e-4)), "full", "confirm") == [1e-4]
+    assert rates(play(study_state, bowl(full=1e-4)), "full", "confirm") == [1e-4]
 
 
 @pytest.mark.parametrize(

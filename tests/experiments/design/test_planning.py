@@ -45,13 +45,13 @@ def test_costs_are_scaled_from_finished_runs(make):
 
 def test_a_run_on_the_cpu_tells_nothing_about_a_gpu(make, monkeypatch):
     """The same processor, once with torch for CPUs alone: on the GPU the cost is unknown, and probed."""
-    grid = make("methods={full: 1e-4}", "train.validations=1")
-    cell = grid.cells()[1]
-    finish(grid, cell, 0.8, **SPENT)
-    evaluate(grid, cell)
-    assert Costs(grid)(cell, CellState.TO_TRAIN).runs == 1
+    study_state = make("methods={full: 1e-4}", "train.validations=1")
+    cell = study_state.cells()[1]
+    finish(study_state, cell, 0.8, **SPENT)
+    evaluate(study_state, cell)
+    assert Costs(study_state)(cell, CellState.TO_TRAIN).runs == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert Costs(grid)(cell, CellState.TO_TRAIN).seconds is None
+    assert Costs(study_state)(cell, CellState.TO_TRAIN).seconds is None
 
 
 def test_records_that_cannot_be_read_tell_nothing_about_costs(make):
@@ -59,32 +59,32 @@ def test_records_that_cannot_be_read_tell_nothing_about_costs(make):
 
     The whole run tells 144 s as without them: 10 + 80 + 6 + 2 for training, 10 + 36 for its evaluation.
     """
-    grid = make("methods={full: 1e-4}", "train.validations=1", "seeds=[0, 1]")
-    _, done, planned = grid.cells()
-    finish(grid, done, 0.8, **SPENT)
-    evaluate(grid, done)
-    folder = grid.root.run(done.run.run_id)
+    study_state = make("methods={full: 1e-4}", "train.validations=1", "seeds=[0, 1]")
+    _, done, planned = study_state.cells()
+    finish(study_state, done, 0.8, **SPENT)
+    evaluate(study_state, done)
+    folder = study_state.root.run(done.run.run_id)
     folder.evaluation("c0").write_text("{")
     for seed, text in (("s8", '{"version": 1}'), ("s9", folder.record.read_text()[:100])):
-        other = grid.root.runs / f"{planned.model.name}.full.{seed}-abc" / "run.json"
+        other = study_state.root.runs / f"{planned.model.name}.full.{seed}-abc" / "run.json"
         other.parent.mkdir()
         other.write_text(text)
-    assert list(grid.root.runs.glob("*.full.s*/run.json"))[2:]
-    assert Costs(grid)(planned) == (pytest.approx(144), None, 1)
+    assert list(study_state.root.runs.glob("*.full.s*/run.json"))[2:]
+    assert Costs(study_state)(planned) == (pytest.approx(144), None, 1)
 
 
 def test_recent_tuning_runs_do_not_hide_older_evaluated_ones(make):
     """One evaluated run, and then six later ones that are not: a confirming run is still known, 144 s."""
     seeds = {"seeds": "seeds=[0, 1]", "tuning_seeds": "tuning_seeds=[10, 11, 12]"}
-    grid = make("methods={full: [1e-4, 1e-3]}", "train.validations=1", *seeds.values())
-    for cell in grid.cells()[1:]:
-        finish(grid, cell, cell.run.learning_rate, **SPENT)
-    *tries, done, planned = grid.cells()[1:]
+    study_state = make("methods={full: [1e-4, 1e-3]}", "train.validations=1", *seeds.values())
+    for cell in study_state.cells()[1:]:
+        finish(study_state, cell, cell.run.learning_rate, **SPENT)
+    *tries, done, planned = study_state.cells()[1:]
     assert len(tries) == 6
-    finish(grid, done, 0.8, **SPENT)
-    evaluate(grid, done)
-    os.utime(grid.root.run(done.run.run_id).record, (0, 0))
-    assert Costs(grid)(planned).seconds == pytest.approx(144)
+    finish(study_state, done, 0.8, **SPENT)
+    evaluate(study_state, done)
+    os.utime(study_state.root.run(done.run.run_id).record, (0, 0))
+    assert Costs(study_state)(planned).seconds == pytest.approx(144)
 
 
 def test_a_step_costs_what_it_costs_also_if_a_tuning_run_has_failed(make, monkeypatch):
@@ -127,31 +127,31 @@ def test_a_conversion_of_a_run_to_come_costs_an_evaluation(make):
 
 def test_a_failed_evaluation_costs_an_evaluation(make):
     """Two seeds; one is evaluated, the other's evaluation failed: loading 10 and evaluation 36, not 144 s."""
-    grid = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
-    first, second = [cell for cell in grid.cells() if cell.method == "full"]
+    study_state = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
+    first, second = [cell for cell in study_state.cells() if cell.method == "full"]
     for cell in (first, second):
-        finish(grid, cell, 0.8, **SPENT)
-    evaluate(grid, first)
+        finish(study_state, cell, 0.8, **SPENT)
+    evaluate(study_state, first)
     Failure(
-        run_id=second.run.run_id, error="no memory", evaluate=grid.study.evaluate,
-        evaluation=grid.evaluation_of(second), log=(),
-    ).write(grid.root.run(second.run.run_id).failure)  # fmt: skip
-    grid = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
-    (row,) = [row for row in plan.plan(grid)["runs"] if row["status"] == "failed"]
+        run_id=second.run.run_id, error="no memory", evaluate=study_state.study.evaluate,
+        evaluation=study_state.evaluation_of(second), log=(),
+    ).write(study_state.root.run(second.run.run_id).failure)  # fmt: skip
+    study_state = make("methods={full: 1e-4}", "seeds=[0, 1]", "train.validations=1")
+    (row,) = [row for row in plan.plan(study_state)["runs"] if row["status"] == "failed"]
     assert row["seconds"] == pytest.approx(46)
 
 
 def test_an_export_with_overrides_goes_on_behind_a_failed_rate(make, tmp_path):
     """Two rates, of which one failed: the run at the other is packed, and so is the seed that confirms it."""
     rates = ["methods={full: [1e-4, 1e-3]}"]
-    grid = make(*rates)
-    _, tried, failed = grid.cells()
-    finish(grid, tried, 0.8)
+    study_state = make(*rates)
+    _, tried, failed = study_state.cells()
+    finish(study_state, tried, 0.8)
     Failure(run_id=failed.run.run_id, error="no memory", evaluate=None, log=()).write(
-        grid.root.run(failed.run.run_id).failure
+        study_state.root.run(failed.run.run_id).failure
     )
-    confirming = grid.cells({failed.run.run_id})[-1]
+    confirming = study_state.cells({failed.run.run_id})[-1]
     assert confirming.phase == "confirm"
-    finish(grid, confirming, 0.8)
+    finish(study_state, confirming, 0.8)
     done = export("quickstart", [*SMALL, *rates], tmp_path, tmp_path / "packed.zip")
     assert (done.runs, done.left_out) == (2, 2)  # the failed one and the untouched base

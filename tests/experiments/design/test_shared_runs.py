@@ -90,13 +90,12 @@ def test_what_was_trained_elsewhere_is_evaluated_against_the_largest_training_sp
     Were each size its own, the two conditions would measure the one evaluation again in turn, for ever.
     """
     methods = "methods={full: 1e-3, theirs: {adapter: ./theirs}, merged: {convert: theirs, to: merged}}"
-    grid = StudyState(study.load("quickstart", [methods, "data.train=[4, 8]"]), tmp_path)
-    specs = ConditionSpec(
-        grid.study.base_models[0], grid.study.dataset[0], sizes_of(grid.study, 4), TrainSpec()
-    )
+    study_state = StudyState(study.load("quickstart", [methods, "data.train=[4, 8]"]), tmp_path)
+    wanted = study_state.study
+    specs = ConditionSpec(wanted.base_models[0], wanted.dataset[0], sizes_of(wanted, 4), TrainSpec())
     run = SimpleNamespace()
     sizes = {
-        name: grid.evaluated_with(CellSpec(specs, name, "confirm", False, run)).train
+        name: study_state.evaluated_with(CellSpec(specs, name, "confirm", False, run)).train
         for name in ("full", "theirs", "merged")
     }
     assert sizes == {"full": 4, "theirs": 8, "merged": 8}

@@ -45,8 +45,8 @@ def test_every_study_is_planned_on_the_embedded_data(name, root):
     assert len(header) > 300, "the header says the question, the cost and how to read the answer"
     asked = study.load(name)
     assert asked.question
-    grid = StudyState(study.load(name, [*EMBEDDED, *SMALL]), root).prepare()
-    cells = grid.cells()
+    study_state = StudyState(study.load(name, [*EMBEDDED, *SMALL]), root).prepare()
+    cells = study_state.cells()
     assert cells[0].phase == "base"
     fixed = {cell.method for cell in cells if cell.phase == "confirm"}
     searched = {cell.method for cell in cells if cell.phase == "tune"}
@@ -59,22 +59,22 @@ def test_every_study_is_planned_on_the_embedded_data(name, root):
 def test_lists_are_axes(root):
     """Two sizes, two numbers of epochs: 4 conditions, 2 methods, 2 seeds: 16 runs and one anchor."""
     axes = ["data.train=[20, 40]", "train.epochs=[1, 2]", "seeds=[0, 1]"]
-    grid = StudyState(study.load("quickstart", [*SMALL, *axes]), root).prepare()
-    cells = grid.cells()
+    study_state = StudyState(study.load("quickstart", [*SMALL, *axes]), root).prepare()
+    cells = study_state.cells()
     assert [cell.phase for cell in cells] == ["base"] + ["confirm"] * 16
     assert {(c.condition.train_size, c.condition.epochs) for c in cells[1:]} == {
         (20, 1), (20, 2), (40, 1), (40, 2),
     }  # fmt: skip
     assert len({cell.run.run_id for cell in cells}) == 17
-    assert grid.more_to_come(cells) == 0
+    assert study_state.more_to_come(cells) == 0
 
 
 def test_a_smaller_training_size_is_the_start_of_a_larger_one(root):
     """And validation and test are the same recipes."""
-    grid = StudyState(study.load("quickstart", [*SMALL, "data.train=[20, 40]"]), root).prepare()
-    wikibooks = grid.study.dataset[0]
-    sizes = [specs.data for specs in grid.conditions]
-    small, large = (grid.prepared(wikibooks, data) for data in sizes)
+    study_state = StudyState(study.load("quickstart", [*SMALL, "data.train=[20, 40]"]), root).prepare()
+    wikibooks = study_state.study.dataset[0]
+    sizes = [specs.data for specs in study_state.conditions]
+    small, large = (study_state.prepared(wikibooks, data) for data in sizes)
     assert (len(small.train), len(large.train)) == (20, 40)
     assert list(small.train) == list(large.train)[:20]
     assert list(small.validation) == list(large.validation)
@@ -85,11 +85,11 @@ def test_a_smaller_training_size_is_the_start_of_a_larger_one(root):
 def test_tune_gives_every_method_as_many_rates(root):
     """`tune` for two methods, three rates each, two tuning seeds: 12 runs; 4 confirming ones to come."""
     rates = ["methods={full: tune, lora-r16: tune}", "tuning_seeds=[7, 8]", "seeds=[0, 1]"]
-    grid = StudyState(study.load("quickstart", [*SMALL, *rates]), root).prepare()
-    cells = grid.cells()
+    study_state = StudyState(study.load("quickstart", [*SMALL, *rates]), root).prepare()
+    cells = study_state.cells()
     assert [cell.phase for cell in cells] == ["base"] + ["tune"] * 12
     assert all(cell.tuned for cell in cells[1:])
-    assert grid.more_to_come(cells) == 4
+    assert study_state.more_to_come(cells) == 4
 
 
 def test_methods_without_rates_are_tuned():

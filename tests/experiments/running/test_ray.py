@@ -87,10 +87,10 @@ def test_a_node_killed_on_the_way_costs_the_time_since_the_last_checkpoint(clust
     wanted = study.load("quickstart", asked(tiny_gpt2, "small", *overrides))
 
     def job(root: Path):
-        grid = StudyState(wanted, root).prepare()
-        return jobs_of(grid, [cell for cell in grid.cells() if cell.phase == "confirm"])[0].model_copy(
-            update={"evaluate": None, "checkpoint_seconds": 1.0}
-        )
+        study_state = StudyState(wanted, root).prepare()
+        confirming = [cell for cell in study_state.cells() if cell.phase == "confirm"]
+        alone = {"evaluate": None, "checkpoint_seconds": 1.0}
+        return jobs_of(study_state, confirming)[0].model_copy(update=alone)
 
     undisturbed, disturbed = job(tmp_path / "a"), job(tmp_path / "b")
     assert Local(1)([undisturbed], lambda *_: None) == [None]

@@ -78,8 +78,8 @@ def test_conclusions_keep_their_study_until_there_are_others(run_once, tmp_path,
 def test_a_worker_measures_nothing_that_is_current(done, tiny_gpt2):
     """Two jobs of one run: the second finds the evaluation of the first, and no file of it changes."""
     root, _, _ = done
-    grid = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
-    job, *_ = jobs_of(grid, grid.cells())
+    study_state = StudyState(study.load("quickstart", asked(tiny_gpt2, "small")), root).prepare()
+    job, *_ = jobs_of(study_state, study_state.cells())
     before = {path: path.stat().st_mtime_ns for path in job.folder.path.glob("*.json*")}
     heard: list[Event] = []
     work(job, heard.append)
@@ -91,18 +91,18 @@ def test_a_worker_measures_nothing_that_is_current(done, tiny_gpt2):
 def test_a_base_is_measured_again_against_another_training_split(run_once, tmp_path, tiny_gpt2):
     """Twelve training documents, then thirteen: the same test texts, but more to have copied from."""
     shutil.copytree(run_once[0], tmp_path, dirs_exist_ok=True)
-    grid = StudyState(
+    study_state = StudyState(
         study.load("quickstart", asked(tiny_gpt2, "small", "data.train=13")), tmp_path
     ).prepare()
-    base, *_ = grid.cells()
-    assert grid.state(base) == CellState.TO_MEASURE
+    base, *_ = study_state.cells()
+    assert study_state.state(base) == CellState.TO_MEASURE
     heard: list[Event] = []
-    job, *_ = jobs_of(grid, [base])
+    job, *_ = jobs_of(study_state, [base])
     work(job, heard.append)
     assert [event.phase for event in heard if isinstance(event, PhaseStarted)] == ["measuring"]
-    assert grid.state(base) == CellState.DONE
-    record = EvaluationRecord.read(job.folder.evaluation(grid.evaluation_of(base)))
-    assert record.train == grid.prepared(base.dataset).fingerprints["train"]
+    assert study_state.state(base) == CellState.DONE
+    record = EvaluationRecord.read(job.folder.evaluation(study_state.evaluation_of(base)))
+    assert record.train == study_state.prepared(base.dataset).fingerprints["train"]
     assert record.seconds.keys() == {"likelihood", "generation", "metrics"}
 
 
