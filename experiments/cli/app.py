@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import metadata
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from experiments.cli.commands.bench import bench
 from experiments.cli.commands.canary import canary
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         sys.stdout.flush()
     except (UserError, CycloptsError) as error:
-        err.print(f"bakeoff: {' '.join(str(error).split())}")
+        err.print(f"bakeoff: {' '.join(_in_words(error).split())}")
         code = 2
     except KeyboardInterrupt:
         err.print("stopped. Finished runs and checkpoints are kept; the same command continues from there.")
@@ -80,6 +80,15 @@ def main(arguments: list[str] | None = None) -> None:
             err.print(f"bakeoff: cannot write to standard output: {error.strerror}")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: Exception) -> str:
+    """The error as one reads it; a missing positional argument by the name that the help gives it."""
+    argument = error.argument if isinstance(error, MissingArgumentError) else None
+    if argument is None or argument.index is None or not error.command_chain:
+        return str(error)
+    command, name = " ".join(error.command_chain), argument.name.removeprefix("--").upper()
+    return f"{command}: {name} is missing: see `bakeoff {command} --help`"
 
 
 def _with_catalog(arguments: list[str] | None) -> list[str]:

@@ -109,6 +109,8 @@ def test_help_loads_no_torch():
 
 
 MISTAKES = {
+    "no study": (["run"], "run: STUDY is missing: see `bakeoff run --help`"),
+    "no repository": (["push", "some-run"], "push: REPOSITORY is missing"),
     "an unknown study": (["run", "quickstar"], "unknown study 'quickstar'. Did you mean 'quickstart'"),
     "an unknown key": (["run", "quickstart", "train.epoch=2"], "'epoch'. Did you mean 'epochs'"),
     "a wrong type": (["run", "quickstart", "train.epochs=two"], "'epochs' is 'two'"),
