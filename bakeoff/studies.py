@@ -65,10 +65,10 @@ class Study:
         from figures.report.page import build
 
         results = Root(Path(root)).results(self.name)
-        with Board(Console(quiet=quiet), results / "study.log") as board:
+        with Board(Console(quiet=quiet), results.log) as board:
             bring_up_to_date(self.spec, Path(root), board, execute=Local(jobs), retry_failed=retry_failed)
-            build(results, Path(root))
-        return load(results, root=root)
+            build(results.path, Path(root))
+        return load(results.path, root=root)
 
 
 def study(name: str, /, **overrides: Any) -> Study:

@@ -78,7 +78,7 @@ def conclude(
     found = optima.optima(study, cells, runs)
     texts = of_generations(study, records)
     folder = root.results(study.name)
-    before = earlier(folder / "comparisons.json")
+    before = earlier(folder.conclusions)
     former = sequential or (before.sequential if before else None)
     looks = former if former and planned_for(former, study) else None
     level = looks.now.level if looks else ALPHA
@@ -117,15 +117,15 @@ def conclude(
         looks=study.looks,
         data=data,
     )
-    write_lines(folder / "failures.jsonl", texts.failing, sealed=True)
+    write_lines(folder.failures, texts.failing, sealed=True)
     write_study(study_state)
-    conclusions.write(folder / "comparisons.json", sealed=True)
+    conclusions.write(folder.conclusions, sealed=True)
     return Concluded(conclusions, records)
 
 
 def read(root: Path, study: str) -> Conclusions:
     """A study's conclusions from disk."""
-    path = Root(root).results(study) / "comparisons.json"
+    path = Root(root).results(study).conclusions
     if not path.is_file():
         place = root / "results"
         here = [found.parent.name for found in place.glob("*/comparisons.json")]

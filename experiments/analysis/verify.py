@@ -77,7 +77,7 @@ def verify(conclusions: Conclusions, root: Path) -> Verified:
         for run_id, own in digests.items()
         for digest in sorted(own) or (None,)
     ]
-    problems = list(_hashes(folders.results(conclusions.study)))
+    problems = list(_hashes(folders.results(conclusions.study).path))
     problems += dict.fromkeys(problem for one in checked for problem in one.problems)
     verdicts = 0
     if not problems:
@@ -185,9 +185,9 @@ def _evaluation(run_id: str, digest: str, root: Root) -> tuple[int, list[Problem
 def _verdicts(conclusions: Conclusions, records: StudyRecords, root: Root) -> tuple[int, list[Problem]]:
     """Compare the study's comparisons with those that its statistics give now."""
     folder = root.results(conclusions.study)
-    path = str(folder / "comparisons.json")
+    path = str(folder.conclusions)
     try:
-        study = studies.load(str(folder / "study.yaml"))
+        study = studies.load(str(folder.study))
         looks, metrics = conclusions.sequential, study.headline_metrics()
         level = looks.now.level if looks else ALPHA
         again = with_holm(comparisons(study, statistics_of(records), metrics, conclusions.audit, level=level))

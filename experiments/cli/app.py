@@ -84,7 +84,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _in_words(error: Exception) -> str:
     """The error as one reads it; a missing positional argument by the name that the help gives it."""
-    argument = error.argument if isinstance(error, MissingArgumentError) else None
+    if not isinstance(error, MissingArgumentError):
+        return str(error)
+    argument = error.argument
     if argument is None or argument.index is None or not error.command_chain:
         return str(error)
     command, name = " ".join(error.command_chain), argument.name.removeprefix("--").upper()

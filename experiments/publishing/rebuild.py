@@ -46,7 +46,7 @@ def rebuild(study: str, results: Path = RESULTS, to: Path | None = None) -> Rebu
             first = checked.problems[0]
             where = f"{len(checked.problems)} problems, the first in {Path(first.where).name}"
             raise UserError(f"{study}: {where}: {first.what}")
-        report = build(Root(root).results(study), root, style=Style(formats=("png",))).parent
+        report = build(Root(root).results(study).path, root, style=Style(formats=("png",))).parent
         with whole_folder(target) as fresh:
             for pattern in SHOWN:
                 for file in sorted(report.glob(pattern)):

@@ -72,7 +72,7 @@ def run_cells(
     prepare_data(study_state, board)
     if edit := edits.describe_edit(study_state, study_state.cells()):
         board.line(edit)
-    if not (study_state.root.results(study.name) / "comparisons.json").is_file():  # else it is theirs
+    if not study_state.root.results(study.name).conclusions.is_file():  # else it is theirs
         edits.write_study(study_state)
     board.count_anew()
     errors: dict[str, str] = {}

@@ -163,7 +163,7 @@ def plan_of(study: StudySpec, root: Path) -> LookPlan | None:
     It is the study's if it has the same base models, data, training and search, the same methods and metrics,
     and the same first size.
     """
-    before = earlier(Root(root).results(study.name) / "comparisons.json")
+    before = earlier(Root(root).results(study.name).conclusions)
     plan = before.sequential if before else None
     first = sizes(len(study.seeds), documents_of(study))[0]
     if plan is None or (plan.planned[0].seeds, plan.planned[0].documents) != first:
@@ -186,7 +186,7 @@ def _planned(study: StudySpec, work: Work, root: Path, board: Board, left: float
             states.pop()
             break
     steps = [seconds_between(one, other, work.errors) for one, other in zip(states, states[1:], strict=False)]
-    before = (Root(root).results(study.name) / "comparisons.json").is_file()
+    before = Root(root).results(study.name).conclusions.is_file()
     return LookPlan(
         planned=looks_at(affordable(possible[: len(states)], steps, left)),
         taken=1,
@@ -207,7 +207,7 @@ def _looked(study: StudySpec, concluded: Concluded, at: StudyState) -> Concluded
         update=after_look(study, conclusions.comparisons, bases_of(at), plan.planned, plan.taken)._asdict()
     )
     conclusions = conclusions.model_copy(update={"sequential": done})
-    conclusions.write(at.root.results(study.name) / "comparisons.json", sealed=True)
+    conclusions.write(at.root.results(study.name).conclusions, sealed=True)
     return Concluded(conclusions, concluded.records)
 
 

@@ -43,8 +43,8 @@ def export(name: str, overrides: Sequence[str], root: Path, target: Path | None 
     if not finished:
         raise UserError(f"study '{study}' has no finished run under {folders.runs}: nothing to export")
     files = [path for run in finished for path in _files_of_run(folders.run(run), evaluations)]
-    if _all_packed(folders.results(study) / "comparisons.json", finished):
-        files += [path for file in OF_RESULTS if (path := folders.results(study) / file).is_file()]
+    if _all_packed(folders.results(study).conclusions, finished):
+        files += [path for file in OF_RESULTS if (path := folders.results(study).path / file).is_file()]
     target = target or Path(f"{study}.bakeoff.zip")
     with whole_file(target, "Choose another file with --to") as neighbour:
         contents = {path.relative_to(root).as_posix(): shared_content(path, root) for path in files}
@@ -61,7 +61,7 @@ class _Included(NamedTuple):
 
 def _runs_of(name: str, overrides: Sequence[str], root: Path) -> _Included:
     """Return the study's runs and evaluations: what it concluded on, and what its file asks for."""
-    concluded = Root(root).results(studies.name_of(name)) / "comparisons.json"
+    concluded = Root(root).results(studies.name_of(name)).conclusions
     ids: list[str] = []
     evaluations: set[str] = set()
     if concluded.is_file() and not overrides:

@@ -57,7 +57,7 @@ def failures(records: Records) -> Iterator[dict[str, Any]]:
 
 def failing(records: Records) -> Iterator[dict[str, Any]]:
     """Yield the failing texts."""
-    path = records.source.root.results(records.conclusions.study) / "failures.jsonl"
+    path = records.source.root.results(records.conclusions.study).failures
     for failure in read_lines(path, FailedGeneration) if path.is_file() else ():
         shown = records.shown(failure.condition, failure.method)
         yield {**failure.model_dump(), "test": records.tests.get(failure.condition), **shown}

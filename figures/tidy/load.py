@@ -24,7 +24,7 @@ from toolkit.records import (
     RunRecord,
     StudyRecords,
 )
-from toolkit.records.folders import Root
+from toolkit.records.folders import ResultsFolder, Root
 
 R = TypeVar("R", Estimate, Comparison)
 
@@ -94,21 +94,20 @@ def load(study_folder: Path, root: Path, study_records: StudyRecords | None = No
     Raises UserError where a record is missing or damaged, where two runs of one condition were scored on
     different test parts, and where one metric was computed in two ways.
     """
-    path = study_folder / "comparisons.json"
-    if not path.is_file():
+    folder = ResultsFolder(study_folder)
+    if not folder.conclusions.is_file():
         raise UserError(
-            f"{study_folder} holds no comparisons.json. Run `bakeoff run {study_folder.name}` first"
+            f"{study_folder} holds no {folder.conclusions.name}. Run `bakeoff run {study_folder.name}` first"
         )
-    conclusions = Conclusions.read(path)
+    conclusions = Conclusions.read(folder.conclusions)
     records = _read(conclusions, study_records or StudyRecords.read(conclusions.cells, Root(root)))
-    resolved = study_folder / "study.yaml"
     frames = {
         name: pd.DataFrame(frame.rows(records), columns=frame.columns) for name, frame in FRAMES.items()
     }
     frames["anchors"] = frames["anchors"].drop_duplicates(ignore_index=True)  # every run holds the same ones
     return StudyTables(
         conclusions=records.conclusions,
-        study=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
+        study=folder.study.read_text(encoding="utf-8") if folder.study.is_file() else "",
         runs=records.runs,
         evaluations=records.evaluations,
         **frames,

@@ -37,9 +37,9 @@ class Root:
         """`runs/<run_id>/`."""
         return RunFolder(self.path, run_id)
 
-    def results(self, study: str) -> Path:
+    def results(self, study: str) -> ResultsFolder:
         """`results/<study>/`: what a study concludes, and its report."""
-        return self.path / "results" / study
+        return ResultsFolder(self.path / "results" / study)
 
 
 IMPORTED = "imported.json"
@@ -62,6 +62,43 @@ def sealed(checkpoints: Path) -> list[Path]:
     folders = (marker.parent for marker in checkpoints.glob(f"checkpoint-*/{CLOCK}"))
     named = [folder for folder in folders if re.fullmatch("checkpoint-[0-9]+", folder.name)]
     return sorted(named, key=step_of, reverse=True)
+
+
+class ResultsFolder:
+    """Paths in `results/<study>/`, which no other module writes out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def conclusions(self) -> Path:
+        """`comparisons.json`: written last."""
+        return self.path / "comparisons.json"
+
+    @property
+    def failures(self) -> Path:
+        """`failures.jsonl`: the failing texts."""
+        return self.path / "failures.jsonl"
+
+    @property
+    def study(self) -> Path:
+        """`study.yaml`: the study as it was run, names resolved."""
+        return self.path / "study.yaml"
+
+    @property
+    def imported(self) -> Path:
+        """`imported.json`: which archive the results came from; only if they were imported."""
+        return self.path / IMPORTED
+
+    @property
+    def log(self) -> Path:
+        """`study.log`: what was printed while the study ran."""
+        return self.path / "study.log"
+
+    @property
+    def report(self) -> Path:
+        """`report/`: the report and its figures."""
+        return self.path / "report"
 
 
 class RunFolder:

@@ -59,7 +59,7 @@ def bases_from(study: StudySpec, statistics: Statistics) -> dict[str, Basis]:
 
 def _finished(study_state: StudyState) -> Statistics:
     """Statistics of the study's own concluded runs; empty if there are none."""
-    path = study_state.root.results(study_state.study.name) / "comparisons.json"
+    path = study_state.root.results(study_state.study.name).conclusions
     if not path.is_file():
         return Statistics()
     try:

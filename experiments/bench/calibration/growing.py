@@ -83,7 +83,7 @@ def bench(name: str, root: Path) -> dict[str, Any]:
     is not concluded or has too few seeds for a second look.
     """
     conclusions = read(root, name)
-    study = studies.load(str(Root(root).results(name) / "study.yaml"))
+    study = studies.load(str(Root(root).results(name).study))
     documents = study.data.test + study.data.further_test
     counts = [size.seeds for size in sizes(SEEDS[0], documents) if size.seeds < len(study.seeds)]
     if not counts:

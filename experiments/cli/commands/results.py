@@ -108,7 +108,7 @@ def report(
 
     look = style_of(style, width, font, formats)
     conclusions = read(root, studies.name_of(study))
-    folder = Folders(root).results(conclusions.study)
+    folder = Folders(root).results(conclusions.study).path
     if only:
         paths = [str(path) for path in draw_only(folder, root, only, look)]
         if as_json:

@@ -91,7 +91,7 @@ def import_(file: Path, *, root: Root = Path(), as_json: Json = False) -> int:
     from toolkit.records.folders import Root as Folders
 
     imported = import_archive(file, root)
-    page = build(Folders(root).results(imported.study), root) if imported.results else None
+    page = build(Folders(root).results(imported.study).path, root) if imported.results else None
     if as_json:
         print_json({**imported._asdict(), "report": page and str(page)})
         return 0

@@ -104,7 +104,7 @@ def run(
     execute = choose(executor, jobs, address=address, cpus=cpus, gpus=gpus, memory_gb=memory_gb)
     signal.signal(signal.SIGTERM, _as_interrupt)
     results = Folders(root).results(spec.name)
-    with Board(err if as_json else out, results / "study.log") as board:
+    with Board(err if as_json else out, results.log) as board:
         if seconds is None:
             concluded = bring_up_to_date(spec, root, board, execute=execute, retry_failed=retry_failed)
         else:
@@ -112,7 +112,7 @@ def run(
                 spec, root, board, seconds, execute=execute, retry_failed=retry_failed
             )
         board.line("drawing the report")
-        page = build(results, root, concluded.records)
+        page = build(results.path, root, concluded.records)
     show_conclusions(concluded.conclusions, page, as_json=as_json)
     return _show_failures(concluded.conclusions)
 
@@ -251,7 +251,7 @@ def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False
         form = next(dataset.format for dataset in spec.dataset if dataset.name == name)
         rows = {split: encode(list(t), tokenizer, form=form).ids for split, t in texts.items()}
         lengths = {split: [len(row) for row in ids] for split, ids in rows.items()}
-        figures = draw(data_reports[name], study_state.root.results(spec.name) / f"data-{name}", lengths)
+        figures = draw(data_reports[name], study_state.root.results(spec.name).path / f"data-{name}", lengths)
         reports[name] = {**report_of(data_reports[name], lengths), "figures": [str(path) for path in figures]}
         if not as_json:
             show(data_reports[name], out, lengths)

@@ -10,7 +10,6 @@ from experiments.design.study import load, written_out
 from experiments.design.study_state import StudyState
 from toolkit.errors import UserError
 from toolkit.records import Conclusions, hashes
-from toolkit.records.folders import IMPORTED
 
 NAMED = 3
 """At most this many runs are named one by one."""
@@ -23,10 +22,9 @@ def no_longer_included(study_state: StudyState, cells: Sequence[CellSpec]) -> li
     opened to tell. Raises UserError if the old file can't be read.
     """
     folder = study_state.root.results(study_state.study.name)
-    path = folder / "study.yaml"
-    if not path.is_file() or (folder / IMPORTED).is_file():
+    if not folder.study.is_file() or folder.imported.is_file():
         return []
-    before = load(str(path))
+    before = load(str(folder.study))
     if before == study_state.study:
         return []
     old = StudyState(before, study_state.root.path).prepare()
@@ -64,7 +62,7 @@ def with_other_files(study_state: StudyState, cells: Sequence[CellSpec]) -> int:
     A run's identity holds the content of its data and of its base: other files in the same place are other
     runs, all of them, though the study's file is as it was. Raises UserError for damaged conclusions.
     """
-    path = study_state.root.results(study_state.study.name) / "comparisons.json"
+    path = study_state.root.results(study_state.study.name).conclusions
     if not path.is_file():
         return 0
     concluded = {cell.run_id for cell in Conclusions.read(path).cells if not cell.is_base}
@@ -101,5 +99,5 @@ def describe_edit(study_state: StudyState, cells: Sequence[CellSpec]) -> str | N
 def write_study(study_state: StudyState) -> None:
     """Write the study, names resolved, to `study.yaml` in its results; that file runs as it is."""
     folder = study_state.root.results(study_state.study.name)
-    hashes.write_sealed(folder / "study.yaml", written_out(study_state.study).encode())
-    (folder / IMPORTED).unlink(missing_ok=True)  # it is ours now
+    hashes.write_sealed(folder.study, written_out(study_state.study).encode())
+    folder.imported.unlink(missing_ok=True)  # it is ours now

@@ -44,7 +44,7 @@ def serve(
 
     runtime.quiet_libraries()
     arms = load(runs, say)
-    report = Root(root).results(conclusions.study) / "report" / "report.html"
+    report = Root(root).results(conclusions.study).report / "report.html"
     playground = Playground(
         arms,
         document_format,

@@ -39,7 +39,7 @@ class Folder:
     """Names of what lies in `results/<study>/taste/`."""
 
     def __init__(self, root: Path, study: str) -> None:
-        self.path = Root(root).results(study) / "taste"
+        self.path = Root(root).results(study).path / "taste"
 
     @property
     def page(self) -> Path:

@@ -14,7 +14,7 @@ from experiments.sharing.export import shared_content
 from experiments.sharing.incoming.checking import Checked, check_archive
 from toolkit.records import EvaluationRecord, Provenance, RunRecord, hashes
 from toolkit.records.files import write_text
-from toolkit.records.folders import IMPORTED, Root, RunFolder
+from toolkit.records.folders import Root, RunFolder
 from toolkit.records.run import forget_run, is_same_base
 
 Fate = Literal["added", "completed", "here_already", "kept_ours", "busy"]
@@ -131,9 +131,11 @@ def _shared(record: Path, root: Root) -> RunRecord:
 
 def _add_results(checked: Checked, root: Root, provenance: Provenance) -> bool:
     folder = root.results(checked.study)
-    if "comparisons.json" not in checked.results or (folder / "comparisons.json").is_file():
+    last = folder.conclusions.name
+    if last not in checked.results or folder.conclusions.is_file():
         return False
-    for name in sorted(checked.results, key=lambda n: n == "comparisons.json"):
-        hashes.write_sealed(folder / name, checked.results[name])  # theirs, all of them: they belong together
-    provenance.write(folder / IMPORTED)
+    for name in sorted(checked.results, key=lambda n: n == last):
+        # theirs, all of them: they belong together
+        hashes.write_sealed(folder.path / name, checked.results[name])
+    provenance.write(folder.imported)
     return True

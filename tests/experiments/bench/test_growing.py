@@ -71,8 +71,8 @@ def finished(tmp_path_factory, tiny_gpt2):
                 row["settings"][0]["metrics"]["bits_per_byte"][0] *= 2
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     results = study_state.root.results("made-up")
-    results.mkdir(parents=True)
-    (results / "study.yaml").write_text(studies.written_out(study_state.study))
+    results.path.mkdir(parents=True)
+    results.study.write_text(studies.written_out(study_state.study))
     conclude(study_state, cells, {})
     return root
 

@@ -167,7 +167,7 @@ def test_an_edit_names_the_finished_runs_that_no_longer_belong(make):
     assert "1 finished run no longer belongs to it" in said
     assert "full at 0.0001, seed 0" in said
     assert "lora" not in said
-    provenance = before.root.results(before.study.name) / "imported.json"
+    provenance = before.root.results(before.study.name).imported
     provenance.write_text("{}")  # what a stranger's study names is not opened
     assert edits.describe_edit(after, after.cells()) is None
     edits.write_study(after)
@@ -201,7 +201,7 @@ def test_other_data_in_the_same_place_is_named_too(make):
         Conclusions(
             study="quickstart", question=None, baseline="full", headline=(), cells=concluded, estimates=(),
             comparisons=(),
-        ).write(study_state.root.results("quickstart") / "comparisons.json", sealed=True)  # fmt: skip
+        ).write(study_state.root.results("quickstart").conclusions, sealed=True)  # fmt: skip
         said = edits.describe_edit(study_state, study_state.cells())
         assert (said is not None) == named
     assert "none of the 2 trained runs that the study concluded on belongs to it" in said
@@ -234,7 +234,7 @@ def test_a_search_that_may_ask_again_for_a_rate_excludes_nothing(make):
 def test_a_damaged_file_of_before_is_reported_and_stops_nothing(make):
     """The line names the file."""
     study_state = make(BOTH)
-    written = study_state.root.results("quickstart") / "study.yaml"
+    written = study_state.root.results("quickstart").study
     written.parent.mkdir(parents=True)
     written.write_text("methods: [")
     with pytest.raises(UserError):
@@ -491,7 +491,7 @@ def test_the_study_in_the_results_runs_as_it_is(make):
     for methods in (BOTH, "methods={full: 1e-4, lora-r16: [1e-3, 2e-3]}"):
         study_state = make(methods)
         edits.write_study(study_state)
-        path = study_state.root.results("quickstart") / "study.yaml"
+        path = study_state.root.results("quickstart").study
         assert study.load(str(path)) == study_state.study
     assert study.load(str(path), ["seeds=[3]"]).seeds == (3,)
 

@@ -123,7 +123,7 @@ def test_an_export_is_known_where_it_came_from(done, tmp_path):
 def test_the_report_names_no_place_of_this_machine(done, telling):
     """Page, tables and the CSV behind figures; PDF and PNG hold no path as plain text."""
     root, _, _ = done
-    page = build(Root(root).results("small"), root)
+    page = build(Root(root).results("small").path, root)
     files = [path for path in page.parent.rglob("*") if path.is_file()]
     assert len(files) > 20
     for path in files:
