@@ -15,6 +15,8 @@ from figures.plots import forest, values
 from figures.tidy.load import StudyTables
 from figures.wording.pairs import confidence_text
 
+IN_ORDER = 10
+"""Up to so many methods are shown in the study's order, which may mean something; of more, the best first."""
 TESTS = {
     False: "Paired by document: the largest p of approximate randomisation, bootstrap-t and Student's t; "
     "McNemar's test for a share of documents.",
@@ -29,6 +31,7 @@ def differences(part: StudyTables) -> FigureSpec | None:
     if pairs.empty:
         return None
     names = [name for name in headline(part) if name in set(pairs["metric"])]
+    pairs = _best_first(pairs, names[0]) if names and pairs["method"].nunique() > IN_ORDER else pairs
     compared = pairs[pairs["difference"].notna()]
     test = f" {TESTS[bool((compared['seeds'] > 1).any())]}" if len(compared) else ""
     tables = [pairs[pairs["metric"] == name] for name in names]
@@ -41,6 +44,14 @@ def differences(part: StudyTables) -> FigureSpec | None:
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=2.5,
     )
+
+
+def _best_first(pairs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The comparisons in the order of the methods' differences on one metric; refused ones last."""
+    judged = pairs[pairs["metric"] == metric]
+    better = judged["difference"] * judged["direction"].map({"higher": -1}).fillna(1)
+    place = dict(zip(judged["method"], better.rank(method="first"), strict=True))
+    return pairs.sort_values("method", key=lambda names: names.map(place), kind="stable")
 
 
 def _forest(part: StudyTables) -> Callable[[pd.DataFrame, Axes], Axes]:

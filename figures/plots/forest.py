@@ -60,11 +60,7 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes
         for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
             beside(ax, text, **at, va="center", fontsize=7, weight=weight)
-    widest = np.nanmax(
-        np.abs(table[["low", "high", "difference", "margin"]].to_numpy(dtype=float)), initial=0.0
-    )
-    limit = 1.15 * scale * (float(widest) or 1.0)
-    ax.set_xlim(-limit, limit)
+    ax.set_xlim(*_limits(table, scale))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
     ax.set_title(capital(metric_of(table)))
@@ -77,3 +73,13 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes
     note(ax, f"Difference to {first['baseline_label']}: {about}")
     note_untuned(ax, table)
     return ax
+
+
+def _limits(table: pd.DataFrame, scale: float) -> tuple[float, float]:
+    """Ends of the axis: zero, both margins and every interval are inside, with room beyond them."""
+    drawn = table[["low", "high", "difference"]].to_numpy(dtype=float)
+    margin = np.nanmax(table["margin"].to_numpy(dtype=float), initial=0.0)
+    low = scale * min(-margin, np.nanmin(drawn, initial=0.0))
+    high = scale * max(margin, np.nanmax(drawn, initial=0.0))
+    room = 0.08 * (high - low) or 1.0
+    return low - room, high + room

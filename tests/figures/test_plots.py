@@ -63,6 +63,33 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
     assert "better →" in ax.get_xlabel()
 
 
+def test_differences_on_one_side_leave_the_other_no_more_than_the_margin(make_study: Make) -> None:
+    """From -1 to 20 with a margin of 2: the axis goes from -2 to 20, and a twelfth of that beyond each."""
+    pairs = load(*make_study()).comparisons
+    table = pairs[(pairs["metric"] == "structure_compliance") & (pairs["baseline"] == "full")]
+    ax = forest.differences(table.assign(low=-0.01, high=0.20, difference=0.1, margin=0.02), axes())
+    assert ax.get_xlim() == pytest.approx((-2 - 0.08 * 22, 20 + 0.08 * 22))
+
+
+def test_of_many_methods_the_best_comes_first_on_every_panel(make_study: Make, monkeypatch) -> None:
+    """Two methods on metrics of which the first decides: in the study's order, then not."""
+    study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
+    first = study.conclusions.headline[0]
+    ahead = {"lora-r16": 0.3, "ia3": -0.3} if first.startswith("bits") else {"lora-r16": -0.3, "ia3": 0.3}
+    pairs = study.comparisons
+    judged = pairs["metric"] == first
+    pairs.loc[judged, "difference"] = pairs.loc[judged, "method"].map(ahead)
+
+    def order() -> set[tuple[str, ...]]:
+        spec = every_figure.differences(replace(study, comparisons=pairs))
+        assert spec is not None
+        return {tuple(table["method"]) for _, table in spec.panels}
+
+    assert order() == {("lora-r16", "ia3")}
+    monkeypatch.setattr("figures.gallery.methods.IN_ORDER", 1)
+    assert order() == {("ia3", "lora-r16")}
+
+
 def test_refused_comparisons_count_no_seeds_and_documents(make_study: Make) -> None:
     """Of two comparisons one is refused, of 0 seeds and 0 documents: the note is of the other alone."""
     study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
