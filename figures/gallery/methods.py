@@ -40,7 +40,7 @@ def differences(part: StudyTables) -> FigureSpec | None:
         title=f"Differences to {pairs['baseline_label'].iloc[0]}, with verdicts",
         caption="Equivalent means that the whole interval lies inside the margin (the band); undecided means "
         f"that this study cannot tell, which is not equal.{test}",
-        panels=[(_forest(part), table) for table in tables],
+        panels=[(_forest(part, centred=len(tables) > 1), table) for table in tables],
         heights=[0.62 + 0.26 * len(table) for table in tables],
         right=2.5,
     )
@@ -54,8 +54,9 @@ def _best_first(pairs: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pairs.sort_values("method", key=lambda names: names.map(place), kind="stable")
 
 
-def _forest(part: StudyTables) -> Callable[[pd.DataFrame, Axes], Axes]:
-    return partial(forest.differences, confidence=confidence_text(part.conclusions))
+def _forest(part: StudyTables, *, centred: bool = True) -> Callable[[pd.DataFrame, Axes], Axes]:
+    confidence = confidence_text(part.conclusions)
+    return partial(forest.differences, confidence=confidence, centred=centred)
 
 
 def conversions(part: StudyTables) -> FigureSpec | None:

@@ -31,10 +31,11 @@ from figures.wording.names import (
 )
 
 
-def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes:
+def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %", *, centred: bool = True) -> Axes:
     """One metric's differences to one baseline, with the margin as a band, and the verdicts in words.
 
-    ``confidence``: of the intervals, which a growing study's last look decides.
+    ``confidence``: of the intervals, which a growing study's last look decides. ``centred``: zero is in the
+    middle, so that panels below each other have it in one line.
     """
     check(table, "metric", "baseline")
     first = table.iloc[0]
@@ -60,7 +61,7 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes
         for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
             beside(ax, text, **at, va="center", fontsize=7, weight=weight)
-    ax.set_xlim(*_limits(table, scale))
+    ax.set_xlim(*_limits(table, scale, centred))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
     ax.set_title(capital(metric_of(table)))
@@ -75,11 +76,14 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %") -> Axes
     return ax
 
 
-def _limits(table: pd.DataFrame, scale: float) -> tuple[float, float]:
+def _limits(table: pd.DataFrame, scale: float, centred: bool) -> tuple[float, float]:
     """Ends of the axis: zero, both margins and every interval are inside, with room beyond them."""
     drawn = table[["low", "high", "difference"]].to_numpy(dtype=float)
     margin = np.nanmax(table["margin"].to_numpy(dtype=float), initial=0.0)
     low = scale * min(-margin, np.nanmin(drawn, initial=0.0))
     high = scale * max(margin, np.nanmax(drawn, initial=0.0))
+    if centred:
+        limit = 1.15 * max(-low, high) or 1.0
+        return -limit, limit
     room = 0.08 * (high - low) or 1.0
     return low - room, high + room

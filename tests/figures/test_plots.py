@@ -64,11 +64,13 @@ def test_a_difference_is_drawn_in_points_with_its_margin_and_verdict(make_study:
 
 
 def test_differences_on_one_side_leave_the_other_no_more_than_the_margin(make_study: Make) -> None:
-    """From -1 to 20 with a margin of 2: the axis goes from -2 to 20, and a twelfth of that beyond each."""
+    """From -1 to 20 with a margin of 2: the axis goes from -2 to 20 and 8 % beyond; or zero is centred."""
     pairs = load(*make_study()).comparisons
     table = pairs[(pairs["metric"] == "structure_compliance") & (pairs["baseline"] == "full")]
-    ax = forest.differences(table.assign(low=-0.01, high=0.20, difference=0.1, margin=0.02), axes())
-    assert ax.get_xlim() == pytest.approx((-2 - 0.08 * 22, 20 + 0.08 * 22))
+    table = table.assign(low=-0.01, high=0.20, difference=0.1, margin=0.02)
+    assert forest.differences(table, axes()).get_xlim() == pytest.approx((-23, 23))
+    alone = forest.differences(table, axes(), centred=False)
+    assert alone.get_xlim() == pytest.approx((-2 - 0.08 * 22, 20 + 0.08 * 22))
 
 
 def test_of_many_methods_the_best_comes_first_on_every_panel(make_study: Make, monkeypatch) -> None:
