@@ -38,6 +38,10 @@ out = VisibleConsole()
 err = VisibleConsole(stderr=True)
 
 
+GROUP = "condition"
+"""The column whose value is printed once for the rows below each other that share it."""
+
+
 def print_rows(title: str, rows: Sequence[Any]) -> None:
     """A table of dictionaries or named tuples, under a title if it has one; empty columns are left out."""
     rows = [row if isinstance(row, dict) else row._asdict() for row in rows]
@@ -45,8 +49,14 @@ def print_rows(title: str, rows: Sequence[Any]) -> None:
     shown = [key for key in (rows[0] if rows else ()) if any(row[key] not in (None, "") for row in rows)]
     for key in shown:
         table.add_column(key.replace("_", " "), overflow="fold")
+    above: object = None
     for row in rows:
-        table.add_row(*(plain("" if row[key] is None else str(row[key])) for key in shown))
+        repeated = row.get(GROUP) == above
+        if not repeated:
+            table.add_section()
+        above = row.get(GROUP)
+        cells = ("" if row[key] is None or (repeated and key == GROUP) else str(row[key]) for key in shown)
+        table.add_row(*map(plain, cells))
     out.print(table)
 
 

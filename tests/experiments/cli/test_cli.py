@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from experiments.cli.app import app, main
-from experiments.cli.output import err, out, show_bench
+from experiments.cli.output import err, out, print_rows, show_bench
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "COLUMNS": "200", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
@@ -203,6 +203,15 @@ def test_catalog_and_plan_speak_json(tmp_path, bakeoff):
         ("full", False),
         ("lora-r16", False),
     ]
+
+
+def test_a_condition_is_named_once_above_its_rows(capsys):
+    """Two rows of one, one of another: each is there once, and a line divides them."""
+    sizes = ("50 documents", "50 documents", "100 documents")
+    print_rows("audit", [{"condition": size, "check": f"check {n}"} for n, size in enumerate(sizes)])
+    shown = capsys.readouterr().out
+    assert [shown.count(text) for text in ("50 documents", "100 documents", "check")] == [1, 1, 4]
+    assert shown.count("├") == 1
 
 
 def test_the_points_of_a_bench_are_a_table_of_their_own(capsys):
