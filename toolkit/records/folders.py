@@ -65,7 +65,7 @@ def sealed(checkpoints: Path) -> list[Path]:
 
 
 class ResultsFolder:
-    """Paths in `results/<study>/`, which no other module writes out."""
+    """Paths of what a study concludes, in `results/<study>/`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -40,7 +40,7 @@ def searched(
         for name, entry in methods.items()
         if len(entry.learning_rates) == 1
     }
-    grids = {name: entry.learning_rates for name, entry in methods.items() if name not in fixed}
+    grids = _grids(design.study)
     cells: list[CellSpec] = []
 
     def tried(name: str, rates: Sequence[float], budget: float = 1.0) -> Losses | None:
@@ -67,10 +67,9 @@ def rate_so_far(
     Another method may yet ask for more rates of all, which seldom moves the choice: it is made among
     neighbours.
     """
-    search, grid = design.study.search, design.study.methods[name].learning_rates
-    wide = [*grid]
-    if _may_extend(design.study, {name: grid}):
-        wide += [learning_rates.beyond(grid, search.step, side) for side in (-1, 1)]
+    study = design.study
+    search, grid = study.search, study.methods[name].learning_rates
+    wide = _with_ends(study, grid) if _may_extend(study, _grids(study)) else grid
     scores: Losses = {}
     for rate in wide:
         scores |= _tried(design, specs, name, [rate], 1.0, records, lost)[1] or {}
@@ -110,11 +109,7 @@ def _by_brackets(study: StudySpec, grids: Grids, tried: Tried) -> dict[str, Loss
     """Losses until the best rate is bracketed, then at as many rates of every method as one needed."""
     scores: dict[str, Losses] = {name: {} for name in grids}
     if _may_extend(study, grids):
-        ends = {
-            name: [learning_rates.beyond(grid, study.search.step, side) for side in (-1, 1)]
-            for name, grid in grids.items()
-        }
-        grids = {name: (*grid, *ends[name]) for name, grid in grids.items()}
+        grids = {name: _with_ends(study, grid) for name, grid in grids.items()}
     decided = True
     for name, grid in grids.items():
         while rates := learning_rates.downhill(grid, scores[name]):
@@ -132,6 +127,16 @@ def _by_brackets(study: StudySpec, grids: Grids, tried: Tried) -> dict[str, Loss
             decided &= means is not None
             scores[name] |= means or {}
     return scores if decided else None
+
+
+def _grids(study: StudySpec) -> dict[str, tuple[float, ...]]:
+    """Method -> learning rates, of the methods that search among several."""
+    return {name: m.learning_rates for name, m in study.trained_here.items() if len(m.learning_rates) > 1}
+
+
+def _with_ends(study: StudySpec, grid: Sequence[float]) -> tuple[float, ...]:
+    """The rates of a grid, and one beyond it on either side."""
+    return *grid, *(learning_rates.beyond(grid, study.search.step, side) for side in (-1, 1))
 
 
 def _may_extend(study: StudySpec, grids: Grids) -> bool:

@@ -18,6 +18,7 @@ from toolkit.errors import UserError
 from toolkit.models import methods
 
 DONE = CellState.DONE, CellState.LIKELY_DONE
+"""The states of runs that cost nothing more."""
 OVER = *DONE, CellState.FAILED
 """The states of runs that are not left to do."""
 
