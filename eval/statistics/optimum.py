@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from eval.statistics.crossed import CONFIDENCE, student
-from toolkit.errors import UserError
 
 
 class Located(NamedTuple):
@@ -39,41 +38,6 @@ def lowest(scores: Mapping[float, float]) -> float | None:
     if curvature <= 0:
         return best
     return math.exp((x[0] + x[1]) / 2 - left / (2 * curvature))
-
-
-class ConfirmingRate(NamedTuple):
-    """The learning rate to confirm a method at, and where it comes from.
-
-    `kind`: "interpolated" by a parabola between the rates tried; "grid", the best rate tried, if no parabola
-    fits; "edge", the best rate tried, if that is the first or last one, so the optimum may lie outside.
-    """
-
-    rate: float
-    kind: Literal["interpolated", "grid", "edge"]
-
-
-def confirming_rate(scores: Mapping[int, Mapping[float, float]]) -> ConfirmingRate:
-    """Return the rate at which the mean over tuning seeds is lowest, never outside the rates tried.
-
-    ``scores``: tuning seed -> rate -> validation loss, not finite if that run diverged, which excludes the
-    rate. Confirming at the grid's best instead calls equally good methods better or worse in 9 to 24 % of
-    studies, because a coarse grid happens to suit one of them (docs/calibration.md). Three significant
-    digits. UserError if no rate has a finite loss at every seed that tried it.
-    """
-    rates = sorted({rate for tried in scores.values() for rate in tried})
-    means = {}
-    for rate in rates:
-        values = [tried[rate] for tried in scores.values() if rate in tried]
-        means[rate] = sum(values) / len(values) if all(map(math.isfinite, values)) else math.inf
-    best = min(rates, key=lambda rate: means[rate], default=None)
-    if best is None or not math.isfinite(means[best]):
-        raise UserError("no learning rate that was tried has a finite validation loss; try lower rates")
-    if best in (rates[0], rates[-1]):
-        return ConfirmingRate(best, "edge")
-    at = lowest(means)
-    if at is None or at == best:
-        return ConfirmingRate(best, "grid")
-    return ConfirmingRate(float(f"{min(max(at, rates[0]), rates[-1]):.3g}"), "interpolated")
 
 
 def located(values: Sequence[float]) -> Located:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat
 
-from eval.statistics import optimum
+from eval.statistics.optimum import lowest
 from toolkit.errors import UserError
 from toolkit.records import RateChoice
 from toolkit.specs import MethodSpec, Spec
@@ -143,14 +143,19 @@ def best(scores: Mapping[float, float], keep: int) -> list[float]:
 
 
 def confirming_rate(
-    scores: Mapping[float, float], choose: str, tried: Collection[float] | None = None
+    scores: Mapping[float, float],
+    choose: Literal["interpolated", "grid"],
+    tried: Collection[float] | None = None,
 ) -> ChosenRate | None:
     """The rate that confirming runs use; None if every rate diverged.
 
     ``scores``: rate -> mean validation bits per byte over the tuning seeds, after equally long training.
     ``choose``: see `Search`. ``tried``: all rates of the search, of which a round may have left some behind;
     those of ``scores`` unless given. The best is at the edge if it is the first or last of them, and a
-    parabola goes through it and its neighbours among them.
+    parabola goes through it and its neighbours among them. Three significant digits.
+
+    Confirming at the grid's best instead calls equally good methods better or worse more often, because a
+    coarse grid happens to suit one of them (docs/calibration.md).
     """
     leaders = best(scores, 1)
     if not leaders:
@@ -160,9 +165,10 @@ def confirming_rate(
         return ChosenRate(leader, "edge")
     place = rates.index(leader)
     near = {rate: scores[rate] for rate in rates[place - 1 : place + 2] if rate in scores}
-    if choose == "grid" or len(near) < 3:
+    vertex = lowest(near) if choose == "interpolated" else None
+    if vertex is None or vertex == leader:
         return ChosenRate(leader, "grid")
-    return ChosenRate(*optimum.confirming_rate({0: near}))
+    return ChosenRate(float(f"{vertex:.3g}"), "interpolated")
 
 
 def sides(chosen: Mapping[str, float], tried: Mapping[str, Sequence[float]]) -> list[int]:

@@ -8,11 +8,11 @@ import numpy as np
 
 from eval.statistics.compare import judge
 from eval.statistics.crossed import spread
-from eval.statistics.optimum import confirming_rate
 from eval.statistics.power.assurance import Variances, detectable
 from eval.statistics.power.changes import needed
 from eval.statistics.sequential import levels, mixture_width
 from experiments.bench.calibration.draws import DOCUMENT, REST, SEED, noise
+from experiments.design.learning_rates import confirming_rate
 
 ALPHA = 0.05
 GRID = [10.0 ** (k / 2) for k in range(-3, 4)]
@@ -26,7 +26,7 @@ LOOKS = (3, 4, 5, 6, 8)
 """Seeds at which a growing study is looked at."""
 
 
-def search(rule: Literal["grid", "parabola"], seeds: int, documents: int, repetitions: int) -> float:
+def search(rule: Literal["grid", "interpolated"], seeds: int, documents: int, repetitions: int) -> float:
     """Return how often two methods, equally good at their best rates, are called different, uncorrected.
 
     Each is tuned with one seed on the grid, whose place relative to its optimum is random, and confirmed with
@@ -39,9 +39,9 @@ def search(rule: Literal["grid", "parabola"], seeds: int, documents: int, repeti
         for _ in range(2):
             optimum = draw.uniform(-0.25, 0.25)
             scores = {rate: _loss(rate, optimum) + np.hypot(RUN, TUNING) * draw.normal() for rate in GRID}
-            best = min(scores, key=scores.__getitem__)
-            rate = best if rule == "grid" else confirming_rate({0: scores}).rate
-            regret.append(_loss(rate, optimum))
+            chosen = confirming_rate(scores, rule)
+            assert chosen is not None  # noqa: S101 - every simulated loss is finite
+            regret.append(_loss(chosen.rate, optimum))
         values = (
             regret[0]
             - regret[1]

@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from eval.statistics.optimum import confirming_rate, located, lowest
-from toolkit.errors import UserError
+from eval.statistics.optimum import located, lowest
 
 
 def test_a_parabola_in_log_rate_is_found_exactly():
@@ -47,22 +46,3 @@ def test_the_interval_is_students_on_logarithms():
     assert found.high == pytest.approx(10 * math.exp(4.30265 * math.log(2) / math.sqrt(3)), rel=1e-4)
     assert located([10.0]) == (pytest.approx(10.0), None, None)
     assert located([]) == (None, None, None)
-
-
-def test_the_rate_to_confirm_at_is_the_parabolas_lowest_point():
-    """Log rates -1, 0, 1 with losses of (x - .25)^2: the mean of two seeds is lowest at e^.25."""
-    rates = [math.exp(-1), 1.0, math.exp(1)]
-    scores = {seed: {rate: (math.log(rate) - 0.25) ** 2 + seed for rate in rates} for seed in (0, 1)}
-    assert confirming_rate(scores) == (pytest.approx(math.exp(0.25), rel=0.005), "interpolated")
-
-
-def test_the_rate_to_confirm_at_stays_within_the_grid():
-    """Best at the first rate: the edge. A diverged neighbour: the grid's best. Nothing finite: an error."""
-    assert confirming_rate({0: {0.1: 1.0, 0.2: 2.0, 0.4: 3.0}}) == (0.1, "edge")
-    assert confirming_rate({0: {0.1: 2.0, 0.2: 1.0, 0.4: math.inf}}) == (0.2, "grid")
-    assert (
-        confirming_rate({0: {0.1: 2.0, 0.2: 1.0, 0.4: 0.5}, 1: {0.1: 2.0, 0.2: 1.0, 0.4: math.nan}}).rate
-        == 0.2
-    )
-    with pytest.raises(UserError, match="try lower rates"):
-        confirming_rate({0: {0.1: math.inf}})

@@ -150,6 +150,7 @@ def test_the_confirming_rate_is_the_vertex_of_the_parabola():
     assert confirming_rate(skewed, "interpolated") == (float(f"{10**-4.25:.2e}"), "interpolated")
     assert confirming_rate(skewed, "grid") == (1e-4, "grid")
     assert confirming_rate({1e-5: 1.0, 1e-4: 2.0}, "interpolated") == (1e-5, "edge")
+    assert confirming_rate({1e-5: 2.0, 1e-4: 1.0, 1e-3: math.inf}, "interpolated") == (1e-4, "grid")
     assert confirming_rate({1e-5: math.inf}, "interpolated") is None
 
 
