@@ -14,9 +14,9 @@ from experiments.cli.commands.canary import canary
 from experiments.cli.commands.judging import judge
 from experiments.cli.commands.listing import catalog
 from experiments.cli.commands.models import generate, merge, playground
-from experiments.cli.commands.results import clean, recommend, report
+from experiments.cli.commands.results import audit, clean, recommend, report
 from experiments.cli.commands.sharing import export_, import_, push, verify
-from experiments.cli.commands.studies import audit, data, new, plan, run
+from experiments.cli.commands.studies import data, new, plan, run
 from experiments.cli.commands.tasting import taste
 from experiments.cli.output import err, out
 from toolkit.catalog import FOLDERS

@@ -1,4 +1,4 @@
-"""The commands about a study: `bakeoff new`, `run`, `plan`, `audit`, `data`."""
+"""The commands about a study: `bakeoff new`, `run`, `plan` and `data`."""
 
 from __future__ import annotations
 
@@ -187,35 +187,6 @@ def plan(
     for text in filter(None, (planned["edited"], planned["uneven"], planned["without_weights"])):
         out.print(text)
     return 0
-
-
-def audit(study: str, *, root: Root = Path(), as_json: Json = False) -> int:
-    """Check whether a study's runs may be compared: each check is ok, flagged or refused (exit code 1).
-
-    Parameters
-    ----------
-    study
-        A study that has been run.
-    """
-    from experiments.analysis.conclude import read
-    from experiments.design import study as studies
-    from figures.wording.names import condition_label
-
-    conclusions = read(root, studies.name_of(study))
-    if as_json:
-        print_json([finding.model_dump(mode="json") for finding in conclusions.audit])
-    else:
-        rows = []
-        several = len(conclusions.conditions) > 1
-        labels = {c: condition_label(c, conclusions.conditions) for c in conclusions.conditions}
-        for f in conclusions.audit:
-            place = f.base_model, f.dataset, f.train_size, f.epochs
-            label = next((text for condition, text in labels.items() if condition == place), "all")
-            rows.append(
-                {"condition": label if several else "", "check": f.check, "status": f.status, "text": f.text}
-            )
-        print_rows(f"audit of {study}", rows)
-    return 1 if any(finding.status == "refused" for finding in conclusions.audit) else 0
 
 
 def data(study: str, *overrides: str, root: Root = Path(), as_json: Json = False) -> int:
