@@ -65,13 +65,6 @@ def outcomes(
     ids = [document_id(text) for text in texts]
     settings = [(mode, decoding) for mode in spec.prompts for decoding in spec.decodings]
     for number, (mode, decoding) in enumerate(settings):
-
-        def on_step(event: Event, number: int = number) -> None:
-            if isinstance(event, Advanced):  # of one setting: `generate` reports nothing else
-                done = (number + event.done / (event.total or 1)) * spec.max_new_tokens
-                total = len(settings) * spec.max_new_tokens
-                progress(Advanced(work=event.work, done=int(done), total=total))
-
         texts_written = generate(
             model,
             tokenizer,
@@ -79,7 +72,7 @@ def outcomes(
             mode,
             decoding,
             spec,
-            on_step,
+            _one_of_several(progress, number, len(settings), spec.max_new_tokens),
             documents=ids[:count],
             batched=batched,
             template=template,
@@ -105,6 +98,17 @@ def outcomes(
     ]
     seconds = {"likelihood": scored - began, "generation": time.perf_counter() - scored}
     return result, seconds
+
+
+def _one_of_several(progress: Listener, number: int, settings: int, tokens: int) -> Listener:
+    """A listener for the generations of one setting, which reports the progress of all of them."""
+
+    def on_step(event: Event) -> None:
+        if isinstance(event, Advanced):  # `generate` reports nothing else
+            done = int((number + event.done / (event.total or 1)) * tokens)
+            progress(Advanced(work=event.work, done=done, total=settings * tokens))
+
+    return on_step
 
 
 def _prompts(texts: Sequence[str], form: AnyFormat, mode: str, template: ChatTemplate | None) -> list[str]:

@@ -178,9 +178,8 @@ def compare(
         return _alike(result, apart)
     if seeds == 1:
         draws = max(draws, DRAWS_PER_TEST * tests)
-        inferred = _one_seed(
-            metric, ours[0], theirs[0], error, centre, difference, share, seed, draws, 1 - level
-        )
+        one = ours[0], theirs[0]
+        inferred = _one_seed(metric, one, error, centre, difference, share, seed, draws, 1 - level)
     else:
         error = error.moderated(prior) if prior is not None else error
         half = error.quantile(1 - level)
@@ -198,20 +197,11 @@ def compare(
     result = replace(result, low=low, high=high, p=p, **judged._asdict())
     if not predict:
         return result
-    directed = metric.direction != "neither"
     known = Variances.of(error)
     if share and seeds == 1:
         discordant = float((ours[0, :, 0] != theirs[0, :, 0]).mean())
         known = Variances(seed=0.0, document=discordant - difference**2, rest=0.0, share=True)
-    smallest = None
-    if directed and error.error:
-        smallest = detectable(known, seeds, documents, tests, level=level)
-    missing = needed(error, difference, margin, tests, level=level, directed=directed, known=known)
-    return replace(
-        result,
-        smallest_detectable=smallest,
-        **{f"needed_{way}": number for way, number in missing._asdict().items()},
-    )
+    return _predicted(result, error, known, tests, level, directed=metric.direction != "neither")
 
 
 def _alike(result: Difference, apart: Floats) -> Difference:
@@ -226,10 +216,24 @@ def _alike(result: Difference, apart: Floats) -> Difference:
     return replace(result, low=0.0, high=0.0, p=1.0, **judged._asdict())
 
 
+def _predicted(
+    result: Difference, error: Spread, known: Variances, tests: int, level: float, *, directed: bool
+) -> Difference:
+    """Add what a study of this size detects, and what would decide if the true difference is this one."""
+    assert result.difference is not None  # noqa: S101 - it has an interval
+    smallest = None
+    if directed and error.error:
+        smallest = detectable(known, result.seeds, result.documents, tests, level=level)
+    missing = needed(
+        error, result.difference, result.margin, tests, level=level, directed=directed, known=known
+    )
+    ways = {f"needed_{way}": number for way, number in missing._asdict().items()}
+    return replace(result, smallest_detectable=smallest, **ways)
+
+
 def _one_seed(
     metric: Metric,
-    ours: Floats,
-    theirs: Floats,
+    sides: tuple[Floats, Floats],
     error: Spread,
     centre: float,
     difference: float,
@@ -238,12 +242,13 @@ def _one_seed(
     draws: int,
     confidence: float,
 ) -> tuple[float, float, float] | None:
+    """Low, high and p from the statistics ``[documents, k]`` of one seed of either side."""
     if share:
         half = student(np.inf, (1 + confidence) / 2) * error.error
-        return centre - half, centre + half, mcnemar(ours[:, 0], theirs[:, 0])
-    drawn = studentised(metric, (ours, theirs), draws=draws, seed=seed)
+        return centre - half, centre + half, mcnemar(sides[0][:, 0], sides[1][:, 0])
+    drawn = studentised(metric, sides, draws=draws, seed=seed)
     interval = one_seed_interval(drawn, difference, centre, error, confidence)
-    exchanged = randomisation(metric, ours, theirs, draws=draws, seed=seed)
+    exchanged = randomisation(metric, *sides, draws=draws, seed=seed)
     if interval is None or drawn is None or exchanged is None:
         return None
     return *interval, max(exchanged, drawn.p(difference), error.p(centre))
