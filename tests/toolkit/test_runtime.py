@@ -1,8 +1,9 @@
-"""Processes of our own: they import our code from any folder, and their idle threads sleep."""
+"""Processes of our own import our code from any folder, idle threads sleep, the processor has a name."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli.app import main
-from toolkit.runtime import WAITING, child_environment, module_command, wait_passively
+from toolkit.runtime import WAITING, child_environment, module_command, processor_name, wait_passively
 
 
 def test_a_process_of_ours_ignores_packages_of_our_names_in_the_working_directory(tmp_path):
@@ -61,3 +62,25 @@ def test_every_command_lets_idle_threads_sleep(arguments, monkeypatch):
     with pytest.raises(SystemExit):
         main(arguments)
     assert {name: os.environ.get(name) for name in names} == WAITING
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("AMD EPYC", "AMD EPYC (family 26, model 2)"),
+        ("AMD EPYC 9654 96-Core Processor", "AMD EPYC 9654 96-Core Processor"),
+    ],
+)
+def test_a_processor_without_a_number_in_its_name_is_told_by_family_and_model(tmp_path, model, name):
+    """Virtual machines call several generations by one name, and their costs are not comparable."""
+    cpuinfo = tmp_path / "cpuinfo"
+    block = (
+        f"processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\nmodel name\t: {model}\n"
+    )
+    cpuinfo.write_text(f"{block}\n{block}")
+    assert processor_name(cpuinfo) == name
+
+
+def test_a_processor_is_named_where_the_kernel_has_no_such_file(tmp_path):
+    """Then Python's own name for it is taken."""
+    assert processor_name(tmp_path / "missing") == (platform.processor() or platform.machine())
