@@ -30,26 +30,33 @@ from figures.wording.names import (
     present,
 )
 
+FAR = 10
+"""Margins from zero: an interval that begins farther out is named, with an arrow, and not drawn to scale."""
+
 
 def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %", *, centred: bool = True) -> Axes:
     """One metric's differences to one baseline, with the margin as a band, and the verdicts in words.
 
     ``confidence``: of the intervals, which a growing study's last look decides. ``centred``: zero is in the
-    middle, so that panels below each other have it in one line.
+    middle, so that panels below each other have it in one line. An interval more than `FAR` margins away is
+    an arrow at the edge, unless that is where most are: one outlier would squeeze the others into a line.
     """
     check(table, "metric", "baseline")
     first = table.iloc[0]
     unit = str(first["unit"])
     scale = factor(unit)
-    looks, above = looks_of(table), narrow(ax)
+    looks, above, far = looks_of(table), narrow(ax), _far(table)
     rows_of(ax, list(table["label"]), top=-0.8 if above else -0.6)
     margins = table["margin"].dropna()  # a refused comparison has none
     if len(margins):
         reach = float(margins.iloc[0]) * scale
         ax.axvspan(-reach, reach, color=BAND, zorder=0, linewidth=0)
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    for y, row in enumerate(rows(table)):
-        if present(row["difference"]):
+    ax.set_xlim(*_limits(table[~far], scale, centred))
+    for y, (row, beyond) in enumerate(zip(rows(table), far, strict=True)):
+        if beyond:
+            _arrow(ax, row["difference"] > 0, y, looks[row["method"]].colour)
+        elif present(row["difference"]):
             whisker(ax, row, row["difference"], y, looks[row["method"]], scale)
         places = decimals(unit, row["low"], row["high"])
         size = difference_text(row["difference"], unit, places)
@@ -61,7 +68,6 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %", *, cent
         for x, text, weight in ((8, row["verdict"], "bold"), (66, words, "normal")):
             at = {"xy": (1, y), "xycoords": ("axes fraction", "data"), "xytext": (x, 0)}
             beside(ax, text, **at, va="center", fontsize=7, weight=weight)
-    ax.set_xlim(*_limits(table, scale, centred))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     better = {"lower": "← better", "higher": "better →"}.get(str(first["direction"]), "")
     ax.set_title(capital(metric_of(table)))
@@ -71,9 +77,30 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %", *, cent
     about = (
         f"{extent(drawn)}. {intervals(drawn, confidence)}{band}" if len(drawn) else "none, all are refused."
     )
-    note(ax, f"Difference to {first['baseline_label']}: {about}")
+    arrows = f" Arrows: more than {FAR} margins away." if far.any() else ""
+    note(ax, f"Difference to {first['baseline_label']}: {about}{arrows}")
     note_untuned(ax, table)
     return ax
+
+
+def _far(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which intervals begin more than `FAR` margins from zero; none of them if those are most."""
+    low, high = (table[end].fillna(table["difference"]) for end in ("low", "high"))
+    nearest = pd.concat([low, -high], axis=1).max(axis=1)
+    far: pd.Series[bool] = nearest > FAR * table["margin"]
+    return far if far.sum() <= len(table) / 2 else far & False
+
+
+def _arrow(ax: Axes, positive: bool, y: float, colour: str) -> None:
+    """An arrow at the edge of the axis, for what lies beyond it."""
+    ax.annotate(
+        "",
+        xy=(float(positive), y),
+        xycoords=("axes fraction", "data"),
+        xytext=(-14 if positive else 14, 0),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.5},
+    )
 
 
 def _limits(table: pd.DataFrame, scale: float, centred: bool) -> tuple[float, float]:

@@ -73,6 +73,21 @@ def test_differences_on_one_side_leave_the_other_no_more_than_the_margin(make_st
     assert alone.get_xlim() == pytest.approx((-2 - 0.08 * 22, 20 + 0.08 * 22))
 
 
+def test_an_interval_far_away_is_an_arrow_and_leaves_the_axis_to_the_others(make_study: Make) -> None:
+    """Margin 0.02: 0.21 to 0.4 begins 10.5 margins away; -0.01 to 0.20 does not. Alone, it is drawn."""
+    pairs = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3)).comparisons
+    table = pairs[(pairs["metric"] == "structure_compliance") & (pairs["baseline"] == "full")]
+    table = table.assign(low=[-0.01, 0.21], high=[0.20, 0.40], difference=[0.1, 0.3], margin=0.02)
+    ax = forest.differences(table, axes(), centred=False)
+    assert ax.get_xlim() == pytest.approx((-2 - 0.08 * 22, 20 + 0.08 * 22))
+    (arrow,) = [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
+    assert arrow.xy == (1.0, 1)
+    assert "Arrows: more than 10 margins away" in words(ax)
+    alone = forest.differences(table[1:], axes(), centred=False)
+    assert alone.get_xlim()[1] > 40
+    assert "Arrows" not in words(alone)
+
+
 def test_of_many_methods_the_best_comes_first_on_every_panel(make_study: Make, monkeypatch) -> None:
     """Two methods on metrics of which the first decides: in the study's order, then not."""
     study = load(*make_study(methods=("full", "lora-r16", "ia3"), seeds=3))
