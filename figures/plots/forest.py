@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -83,12 +84,13 @@ def differences(table: pd.DataFrame, ax: Axes, confidence: str = "95 %", *, cent
     return ax
 
 
-def _far(table: pd.DataFrame) -> pd.Series[bool]:
-    """Which intervals begin more than `FAR` margins from zero; none of them if those are most."""
-    low, high = (table[end].fillna(table["difference"]) for end in ("low", "high"))
-    nearest = pd.concat([low, -high], axis=1).max(axis=1)
-    far: pd.Series[bool] = nearest > FAR * table["margin"]
-    return far if far.sum() <= len(table) / 2 else far & False
+def _far(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which intervals begin more than `FAR` margins from zero; none if those are most, or the margin is 0."""
+    columns = ["low", "high", "difference", "margin"]
+    low, high, difference, margin = table[columns].to_numpy(dtype=float).T
+    low, high = (np.where(np.isnan(end), difference, end) for end in (low, high))
+    far = (margin > 0) & (np.maximum(low, -high) > FAR * margin)
+    return far if far.sum() <= len(table) / 2 else np.zeros_like(far)
 
 
 def _arrow(ax: Axes, positive: bool, y: float, colour: str) -> None:

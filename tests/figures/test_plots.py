@@ -86,6 +86,7 @@ def test_an_interval_far_away_is_an_arrow_and_leaves_the_axis_to_the_others(make
     alone = forest.differences(table[1:], axes(), centred=False)
     assert alone.get_xlim()[1] > 40
     assert "Arrows" not in words(alone)
+    assert "Arrows" not in words(forest.differences(table.assign(margin=0.0), axes(), centred=False))
 
 
 def test_of_many_methods_the_best_comes_first_on_every_panel(make_study: Make, monkeypatch) -> None:
