@@ -62,13 +62,14 @@ RULE = f"""## How to read it
 - Each interval covers one difference alone, but p is corrected for all of them: an interval without zero may
   stand beside *undecided*.
 - *Cheaper*: clearly less memory, time or disk (by 5 %, and with the whole interval over seeds below the
-  baseline), and not clearly more memory or time. Time counts only if no other work used the cores.
+  baseline), and not clearly more memory or time. Time counts only if no other work used the cores, and both
+  only where they were measured on the baseline's device; *a step*, if there is such a column, tells the rest.
 - The best of many values is partly luck. The verdicts show what is more than luck."""
 REPEAT = """## Repeat it
 
 ```console
 $ .venv/bin/bakeoff run board                            # hours on two CPU cores; after a stop, it continues
-$ .venv/bin/bakeoff recommend board --by memory
+$ .venv/bin/bakeoff recommend board --by memory          # or time, or size
 $ .venv/bin/python -m experiments.publishing --root . board  # keep the records and write this page again
 ```"""
 UNFINISHED = """**{ran} of {all} methods are in these records**, and Holm's correction covers these.
@@ -95,7 +96,7 @@ def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
     if words:
         sentences.append(f"As good, within the margin: {joined(words)}.")
     for lead, standing in LEADS:
-        if names := _names(rows, standing):
+        if names := joined([_name(row) + _aside(row) for row in rows if row.standing == standing]):
             sentences.append(f"{lead}: {names}.")
     if lost:
         sentences.append(
@@ -106,6 +107,17 @@ def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
 
 def _names(rows: Sequence[Row], standing: Standing) -> str:
     return joined([_name(row) for row in rows if row.standing == standing])
+
+
+def _aside(row: Row) -> str:
+    """Return what an undecided method adds: that all of its interval is beyond the margin, on one side."""
+    one = row.comparison
+    if row.standing != "undecided" or one is None:
+        return ""
+    if one.low is None or one.high is None or one.margin is None:
+        return ""
+    far = one.low > one.margin or one.high < -one.margin
+    return " (its whole interval is beyond the margin)" if far else ""
 
 
 def _name(row: Row) -> str:

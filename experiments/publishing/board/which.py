@@ -6,19 +6,24 @@ from collections.abc import Sequence
 
 from eval.audit import comparable, had_its_cores
 from experiments.analysis.recommend import choose
-from experiments.publishing.board.rows import COSTS, Row
+from experiments.publishing.board.rows import COSTS, Row, cheaper_on
 from experiments.publishing.kept import Kept
 from figures.wording.evidence import recommendation_text
 from figures.wording.names import joined
 from figures.wording.pairs import metric_labels
 from toolkit.records import Condition, CostKind
 
+ALONE = (
+    "By this board alone: the method with the best mean, of which a part is luck, or one that is clearly "
+    "cheaper and within the margin of it. [Findings](findings.md) opens with what all studies together say."
+)
+
 
 def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
     """Return the section's paragraphs; none if every method has one seed, which may be the lucky one."""
     if all(row.estimate.seeds == 1 for row in rows):
         return []
-    parts, raw = ["## Which one to use"], [row.method for row in rows if not row.tuned]
+    parts, raw = ["## Which one to use", ALONE], [row.method for row in rows if not row.tuned]
     labels = metric_labels(kept.conclusions)
     for one in (one for one in kept.conclusions.recommendations if one.condition == condition):
         for by, label in COSTS:
@@ -28,8 +33,20 @@ def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
                 words = f"Not known, since {unknown}."
             elif elsewhere:
                 words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
-            parts.append(f"**By {label}.** {words}")
-    return parts if len(parts) > 1 else []
+            parts.append(f"**By {label}.** {words}{_as_good(rows, kept.conclusions.baseline, label)}")
+    return parts if len(parts) > 2 else []
+
+
+def _as_good(rows: Sequence[Row], baseline: str, label: str) -> str:
+    """Return the methods that are equivalent to the baseline and take less of a cost; empty if none does."""
+    less = [
+        f"`{row.method}` ({part.removesuffix(f' of the {label}')})"
+        for row in rows
+        if row.standing == "equivalent"
+        for part in cheaper_on(row)
+        if part.endswith(label)
+    ]
+    return f" As good as `{baseline}` and cheaper: {joined(less)}." if less else ""
 
 
 def _unknown(

@@ -26,6 +26,8 @@ from toolkit.records import Candidate, Cell, Comparison, Condition, CostKind
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
 CONTENT = "content_bits_per_byte"
+FORGETTING = "forgetting"
+GENERAL = "general_bits_per_byte"
 """Shown first if the study judges it."""
 
 

@@ -10,7 +10,9 @@ from experiments.publishing.board.rows import COSTS, Standing, rows_of, without_
 from experiments.publishing.findings.across import comparisons, trained_on
 from experiments.publishing.findings.headline import (
     CONTENT,
+    FORGETTING,
     FULL,
+    GENERAL,
     HEADLINE,
     both_tuned,
     compared,
@@ -30,7 +32,7 @@ def opening(studies: Mapping[str, Kept]) -> list[str]:
 
     Without the records that one of them needs, it states what has not been run.
     """
-    quality = (use(studies), _quality(studies), _elsewhere(studies))
+    quality = (use(studies), _quality(studies), _elsewhere(studies), _forgetting(studies))
     return [" ".join(filter(None, quality)), _cost(studies), _others(studies)]
 
 
@@ -101,6 +103,22 @@ def _elsewhere(studies: Mapping[str, Kept]) -> str:
     return f"In other studies it is {'; '.join(parts)}." if parts else ""
 
 
+def _forgetting(studies: Mapping[str, Kept]) -> str:
+    """What the study of forgetting says of the same two methods; empty without it."""
+    if FORGETTING not in studies:
+        return ""
+    kept = studies[FORGETTING]
+    parts = [
+        f"{verdict_text(one)} with {recipes(condition)}"
+        for condition in kept.conclusions.conditions
+        for one in compared(kept, condition)
+        if one.metric == GENERAL and one.verdict != "refused"
+    ]
+    if not parts:
+        return ""
+    return f"On text that is no recipe, which tells what was forgotten, it is {joined(parts)}."
+
+
 def _cost(studies: Mapping[str, Kept]) -> str:
     """What LoRA takes by size; no time if other work had the cores, or nobody knows."""
     if HEADLINE not in studies:
@@ -149,7 +167,8 @@ def _others(studies: Mapping[str, Kept]) -> str:
     seeds = count(max((row.estimate.seeds for row in rows), default=0), "seed")
     return (
         f"On the [board](board.md), of {count(len(rows) - 1 + len(lost), 'other method')} compared with LoRA "
-        f"at {recipes(condition)} and {seeds}, {joined(of['better']) or 'none'} may be called better. As "
-        f"good, within the margin: {joined(of['equivalent']) or 'none'}{'; ' if rest else ''}"
+        f"at {recipes(condition)} and {seeds}, besides full fine-tuning, {joined(of['better']) or 'none'} "
+        f"may be called better. As good, within the margin: {joined(of['equivalent']) or 'none'}"
+        f"{'; ' if rest else ''}"
         f"{', '.join(rest)}.{part}"
     )

@@ -33,7 +33,8 @@ BY_HAND = re.compile(r"<!-- by hand: (\w+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 WRITTEN = (
     "This page is written by `python -m experiments.publishing` from the records in `experiments/results`, "
     "except for *How sure this is* and *What else we learnt*, whose numbers are from the reports and logs of "
-    "the studies they name. A difference is a method's value minus its baseline's.\n\n"
+    "the studies they name, or are said not to be kept. A difference is a method's value minus its "
+    "baseline's.\n\n"
     "The command at the end of a section trains its runs again and repeats its numbers, in the environment "
     "of `make setup` (`.venv/bin/bakeoff`). Without training, `bakeoff import` restores the records "
     "(`experiments/results/NOTICE.md`), and `bakeoff report STUDY` prints every verdict again."
@@ -43,15 +44,18 @@ TERMS = (
     "the sections, without markers such as `RECIPE:`. 95 % intervals are in parentheses: over seeds and "
     "documents for quality, over seeds for costs. *Equivalent*: the whole interval lies within the margin, "
     "1 % of bits per byte. *Worse*: the whole interval is on the worse side of zero, and p, corrected for "
-    "all comparisons of the study, is below 0.05. *Undecided*: neither "
+    "all comparisons of the study, is below 0.05. *By more than the margin*: the whole interval is beyond "
+    "the margin as well. *Undecided*: none of these "
     "([how verdicts work](verdicts.md))."
 )
 ALONE = (
     "Many studies share runs, so the same pair of methods may be compared in several of them. Intervals and "
     "verdicts may then differ: a study estimates how much seeds vary from all its methods, and corrects for "
-    "all its comparisons. Trust the study with the most seeds. *Alone* marks what a study would recommend "
-    "without the others: the best mean among its own methods, or a method that is clearly cheaper and within "
-    "the margin of it."
+    "all its comparisons. Trust the study with the most seeds. What a study *could detect* is more than its "
+    "intervals suggest: to be detected with 80 % power, after the correction for all comparisons, a "
+    "difference has to be several times as large, since few seeds tell little about how much seeds vary. "
+    "*Alone* marks what a study would recommend without the others: the best mean among its own methods, or "
+    "a method that is clearly cheaper and within the margin of it."
 )
 
 AT_ONCE = (

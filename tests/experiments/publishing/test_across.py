@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.publishing.findings import across
-from experiments.publishing.findings.headline import HEADLINE
+from experiments.publishing.findings.headline import FORGETTING, GENERAL, HEADLINE
 from experiments.publishing.findings.opening import opening
 from experiments.publishing.kept import Kept
 
@@ -88,3 +88,17 @@ def test_the_opening_tells_the_verdicts_of_other_studies(kept):
         "documents (gemma); worse with 180 german documents."
     )
     assert "In other studies" not in opening({HEADLINE: kept, "variants": others["variants"]})[0]
+
+
+def test_the_opening_tells_what_is_forgotten(kept):
+    """Of the metric of general text in `forgetting`; nothing of its others, and nothing if it was refused."""
+    once = under(kept, FORGETTING)
+    general = tuple(one.model_copy(update={"metric": GENERAL}) for one in once.conclusions.comparisons)
+    concluded = once.conclusions.model_copy(update={"comparisons": general, "headline": (GENERAL,)})
+    forgetting = once._replace(conclusions=concluded)
+    words = "On text that is no recipe, which tells what was forgotten, it is worse with 180 recipes."
+    assert opening({HEADLINE: kept, FORGETTING: forgetting})[0].endswith(words)
+    assert "forgotten" not in opening({HEADLINE: kept, FORGETTING: once})[0]
+    refused = tuple(one.model_copy(update={"verdict": "refused"}) for one in general)
+    unknown = once._replace(conclusions=concluded.model_copy(update={"comparisons": refused}))
+    assert "forgotten" not in opening({HEADLINE: kept, FORGETTING: unknown})[0]

@@ -200,8 +200,25 @@ def test_the_page_says_what_is_better_equivalent_and_cheaper(kept):
     assert "undecided (better only at 0.05)" in next(row for row in rows if row.startswith("| full"))
     assert "worse by more than the margin" in next(row for row in rows if row.startswith("| vera"))
     assert "**By peak memory.** Use dora" in text
+    told = [line for line in text.splitlines() if line.startswith("**By")]
+    cheaper = [line.endswith("As good as `lora-r16` and cheaper: `ia3` (0.75).") for line in told]
+    assert cheaper == [True, False, False]
     assert "![Differences to lora-r16](evidence/board.png)" in text
     assert "3 seeds per method" in text
+
+
+def test_an_undecided_method_far_away_is_marked(kept):
+    """`oft` at +0.009 to +0.5 with a margin of 0.008, which seeds that differ much leave undecided."""
+    far = {"low": 0.009, "high": 0.5}
+    pairs = tuple(
+        one.model_copy(update=far) if one.method in ("oft", "vera") else one
+        for one in kept.conclusions.comparisons
+    )
+    text = board_page.page(
+        kept._replace(conclusions=kept.conclusions.model_copy(update={"comparisons": pairs}))
+    )
+    assert "`full` and `oft` (its whole interval is beyond the margin)." in text
+    assert "Worse: `vera`." in text
 
 
 def test_a_step_of_each_method_stands_beside_the_costs(kept, tmp_path):
@@ -365,8 +382,8 @@ def test_the_findings_tell_of_the_board_by_its_own_rule(kept):
     assert page.count("Undecided, which does not mean equal: `full` and `oft`.") == 1
     left = len(studies.load(STUDY).methods) - len(METHODS)
     assert (
-        "and 3 seeds, `dora` may be called better. As good, within the margin: `ia3`; "
-        f"1 worse, 1 undecided. {left} more methods have not been run yet."
+        "and 3 seeds, besides full fine-tuning, `dora` may be called better. As good, within the margin: "
+        f"`ia3`; 1 worse, 1 undecided. {left} more methods have not been run yet."
     ) in page
 
 
