@@ -91,12 +91,12 @@ def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
     words = []
     for row in rows:
         if row.standing == "equivalent":
-            less = cheaper_on(row)
+            less = [f"{ratio:.2g} of the {dict(COSTS)[by]}" for by, ratio in cheaper_on(row).items()]
             words.append(_name(row) + (f" (cheaper: {', '.join(less)})" if less else ""))
     if words:
         sentences.append(f"As good, within the margin: {joined(words)}.")
     for lead, standing in LEADS:
-        if names := joined([_name(row) + _aside(row) for row in rows if row.standing == standing]):
+        if names := _names(rows, standing):
             sentences.append(f"{lead}: {names}.")
     if lost:
         sentences.append(
@@ -106,7 +106,7 @@ def answer(rows: Sequence[Row], baseline: str, lost: Sequence[str] = ()) -> str:
 
 
 def _names(rows: Sequence[Row], standing: Standing) -> str:
-    return joined([_name(row) for row in rows if row.standing == standing])
+    return joined([_name(row) + _aside(row) for row in rows if row.standing == standing])
 
 
 def _aside(row: Row) -> str:

@@ -33,18 +33,16 @@ def which(kept: Kept, rows: Sequence[Row], condition: Condition) -> list[str]:
                 words = f"Not known, since {unknown}."
             elif elsewhere:
                 words += f" Not known for {joined(elsewhere)}: no measured run on the same device."
-            parts.append(f"**By {label}.** {words}{_as_good(rows, kept.conclusions.baseline, label)}")
+            parts.append(f"**By {label}.** {words}{_as_good(rows, kept.conclusions.baseline, by)}")
     return parts if len(parts) > 2 else []
 
 
-def _as_good(rows: Sequence[Row], baseline: str, label: str) -> str:
+def _as_good(rows: Sequence[Row], baseline: str, by: CostKind) -> str:
     """Return the methods that are equivalent to the baseline and take less of a cost; empty if none does."""
     less = [
-        f"`{row.method}` ({part.removesuffix(f' of the {label}')})"
+        f"`{row.method}` ({ratios[by]:.2g})"
         for row in rows
-        if row.standing == "equivalent"
-        for part in cheaper_on(row)
-        if part.endswith(label)
+        if row.standing == "equivalent" and by in (ratios := cheaper_on(row))
     ]
     return f" As good as `{baseline}` and cheaper: {joined(less)}." if less else ""
 

@@ -26,9 +26,9 @@ from toolkit.records import Candidate, Cell, Comparison, Condition, CostKind
 HEADLINE = "full-vs-lora-embedded"
 FULL, LORA = "full", "lora-r16"
 CONTENT = "content_bits_per_byte"
+"""Shown first if the study judges it."""
 FORGETTING = "forgetting"
 GENERAL = "general_bits_per_byte"
-"""Shown first if the study judges it."""
 
 
 def table(kept: Kept) -> Table | None:
