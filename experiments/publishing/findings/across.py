@@ -55,10 +55,11 @@ class Compared(NamedTuple):
 def comparisons(studies: Mapping[str, Kept]) -> list[Compared]:
     """Return one entry per condition: by data set, base model and size, those of the headline first.
 
-    A condition in several studies is taken from the headline, or else from the first study by name.
+    A condition in several studies is taken from the headline, or else from the study with the most tuning
+    seeds, of these from the first by name.
     """
     found: dict[Condition, Compared] = {}
-    for name in sorted(studies, key=lambda name: (name != HEADLINE, name)):
+    for name in sorted(studies, key=lambda name: (name != HEADLINE, -_tuning_seeds(studies[name]), name)):
         kept = studies[name]
         for condition in kept.conclusions.conditions:
             pairs = compared(kept, condition)
@@ -87,6 +88,10 @@ def trained_on(condition: Condition, *others: Condition) -> str:
     epochs = f", {condition.epochs:g} epochs" if condition.epochs not in (None, 1) else ""
     sizes = joined([f"{one.train_size or 0:,}" for one in (condition, *others)])
     return f"{sizes} {condition.dataset} documents{epochs}"
+
+
+def _tuning_seeds(kept: Kept) -> int:
+    return len({cell.seed for cell in kept.conclusions.cells if cell.phase == "tune"})
 
 
 def _row(one: Compared) -> tuple[str, ...]:

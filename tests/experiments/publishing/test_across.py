@@ -59,6 +59,25 @@ def test_each_condition_has_one_row_ordered_by_data_base_and_size(kept):
     assert across.trained_on(found[2].condition) == "180 recipes documents, 4 epochs"
 
 
+def test_of_two_studies_of_a_condition_the_one_with_more_tuning_seeds_is_shown(kept):
+    """Unless one is the headline; the opening tells that verdict alone."""
+    once = under(kept, "epochs", "better", epochs=2.0)
+    cells = once.conclusions.cells
+    tune = tuple(
+        cell.model_copy(update={"phase": "tune", "seed": seed}) for seed in (7, 8) for cell in cells[-1:]
+    )
+    concluded = under(kept, "two-epochs", "undecided", epochs=2.0).conclusions
+    twice = kept._replace(conclusions=concluded.model_copy(update={"cells": (*cells, *tune)}))
+    (found,) = across.comparisons({"epochs": once, "two-epochs": twice})
+    assert found.kept.conclusions.study == "two-epochs"
+    told = opening({HEADLINE: kept, "epochs": once, "two-epochs": twice})[0]
+    assert "it is undecided with 180 recipes documents, 2 epochs" in told
+    assert "better with" not in told
+    headline = under(kept, HEADLINE, epochs=2.0)
+    (found,) = across.comparisons({HEADLINE: headline, "two-epochs": twice})
+    assert found.kept.conclusions.study == HEADLINE
+
+
 def test_what_is_not_tuned_or_has_another_confidence_or_was_refused_is_marked(kept):
     """So that no row claims what the note below the table says of all."""
     cells = tuple(cell.model_copy(update={"tuned": False}) for cell in kept.conclusions.cells)
