@@ -61,6 +61,25 @@ def test_ranks_are_those_of_the_kept_study():
     assert means == sorted(means, reverse=True)
 
 
+def test_epochs_are_those_of_the_kept_studies():
+    """Two epochs with three tuning seeds; four and eight with one."""
+    metric, two, several = "content_bits_per_byte", read("two-epochs"), read("epochs")
+    of = {
+        pair.epochs: pair.verdict
+        for pair in several.conclusions.comparisons
+        if (pair.method, pair.baseline, pair.metric) == ("lora-r16", "full", metric)
+    }
+    values = {
+        one.method: value_text(one.value, one.unit or "", 3)
+        for one in several.conclusions.estimates
+        if (one.epochs, one.metric) == (8, metric)
+    }
+    assert verdict(two, metric) == of[4] == "equivalent"
+    assert f"*{of[4]}* after two epochs (`{two.command}`, three tuning seeds) and after four" in README
+    both = f"{values['lora-r16']} against {values['full']}"
+    assert f"After eight, LoRA is *{of[8]}*: {both}, with one tuning seed (`{several.command}`)" in README
+
+
 def test_forgetting_is_that_of_the_kept_study():
     """On news texts: both methods, their difference, the untouched base, and the command."""
     kept, metric = read("forgetting"), "general_bits_per_byte"
